@@ -1,0 +1,3 @@
+//! helmctl, the operator's tool of Helm.
+
+fn main() {}

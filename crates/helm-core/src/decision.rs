@@ -1,0 +1,130 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Context, DecisionId, Epoch, ExperimentKey, PolicyHash, PolicyName, Probability, StrategyId, Timestamp,
+    VariantName,
+};
+
+/// Which strategy a turn uses, and the law it was drawn from. Made once, logged before the model is called.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Decision {
+    /// The decision's id, which is also the turn's.
+    pub id: DecisionId,
+    /// What the policy knew.
+    pub context: Context,
+    /// What it chose.
+    pub strategy: StrategyId,
+    /// The probability with which the policy chooses this strategy in this state: exactly the sampling law.
+    pub propensity: Probability,
+    /// How the choice came about.
+    pub mode: DecisionMode,
+    /// The experiment that assigned this user, if one did.
+    pub assignment: Option<Assignment>,
+    /// The policy's name.
+    pub policy: PolicyName,
+    /// The policy's configuration, hashed.
+    pub policy_hash: PolicyHash,
+    /// The time bucket that the decision's reward is added to, whenever it arrives.
+    pub epoch: Epoch,
+    /// The eligible strategies with their probabilities, which sum to 1.
+    pub candidates: Vec<Candidate>,
+    /// The strategies that were not eligible, and why.
+    pub excluded: Vec<Exclusion>,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+/// Which side of which experiment a unit is on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The experiment.
+    pub experiment: ExperimentKey,
+    /// The side.
+    pub variant: VariantName,
+}
+
+/// How a choice came about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DecisionMode {
+    /// Drawn from the policy's distribution: teaches the policy.
+    Sampled,
+    /// Nothing was eligible, so the task's fallback strategy was taken: teaches nothing.
+    Fallback,
+    /// The caller named the strategy: teaches nothing.
+    Pinned,
+    /// An experiment's variant fixed the strategy: teaches the policy, since the propensity is known.
+    Assigned,
+}
+
+impl DecisionMode {
+    /// Whether rewards of such decisions train the policy.
+    #[must_use]
+    pub const fn teaches(self) -> bool {
+        matches!(self, Self::Sampled | Self::Assigned)
+    }
+
+    /// The snake-case name that logs and stores use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sampled => "sampled",
+            Self::Fallback => "fallback",
+            Self::Pinned => "pinned",
+            Self::Assigned => "assigned",
+        }
+    }
+}
+
+/// One eligible strategy as the policy saw it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The strategy.
+    pub strategy: StrategyId,
+    /// The probability of choosing it.
+    pub probability: Probability,
+    /// Posterior mean of its reward for this user.
+    pub mean: f64,
+    /// Posterior standard deviation of that mean, in reward units.
+    pub deviation: f64,
+    /// How many rewards of this task it has.
+    pub pulls: u64,
+}
+
+/// A strategy that was not eligible.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// The strategy.
+    pub strategy: StrategyId,
+    /// Why it was not eligible.
+    pub reason: ExclusionReason,
+}
+
+/// Why a strategy was not eligible.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExclusionReason {
+    /// Its model lacks something the request needs.
+    Capability,
+    /// The tenant may not use it.
+    NotAllowed,
+    /// Its model is failing and its circuit breaker is open.
+    BreakerOpen,
+    /// Its price exceeds the budget that is left.
+    Budget,
+}
+
+impl ExclusionReason {
+    /// A sentence fragment for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Capability => "its model lacks something the request needs",
+            Self::NotAllowed => "the tenant may not use it",
+            Self::BreakerOpen => "its model is failing and is being rested",
+            Self::Budget => "it costs more than the budget that is left",
+        }
+    }
+}

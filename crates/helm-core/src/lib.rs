@@ -1,0 +1,61 @@
+//! The shared vocabulary of Helm.
+//!
+//! Two layers talk through four values, and only these: a [`Context`] goes to the policy layer, a
+//! [`Decision`] comes back; the execution layer carries it out and returns an [`Outcome`]; evaluation and
+//! people's feedback make it a [`Reward`]. Everything else here names the parts of those four: checked ids,
+//! numbers that carry their unit in the type, messages, strategies, violations, scores, and the additive
+//! fixed-point [`Stats`] that learning state is made of.
+//!
+//! This crate does no I/O and has no async code.
+//!
+//! # Examples
+//!
+//! ```
+//! use helm_core::{StrategyId, Stats, UnitInterval};
+//!
+//! let concise: StrategyId = "concise@3".parse()?;
+//! assert_eq!(concise.version(), 3);
+//!
+//! // Learning state is integer arithmetic: merging is exact, in any order.
+//! let good = Stats::of_reward(UnitInterval::new(0.9)?);
+//! let poor = Stats::of_reward(UnitInterval::new(0.1)?);
+//! assert_eq!(good.checked_add(&poor)?, poor.checked_add(&good)?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod context;
+mod decision;
+mod error;
+mod feedback;
+mod guard;
+mod ids;
+mod message;
+mod money;
+mod outcome;
+mod reward;
+mod score;
+mod stats;
+mod strategy;
+mod time;
+mod tokens;
+mod unit;
+
+pub use context::{Context, Features};
+pub use decision::{Assignment, Candidate, Decision, DecisionMode, Exclusion, ExclusionReason};
+pub use error::{Error, Result};
+pub use feedback::Feedback;
+pub use guard::{Category, GuardAction, Severity, Span, Stage, Violation};
+pub use ids::{
+    ConversationId, DecisionId, EvaluatorName, ExperimentKey, IdempotencyKey, ModelName, PolicyHash,
+    PolicyName, RewardName, SourceName, StrategyId, StrategyName, TaskId, TenantId, UserId, VariantName,
+};
+pub use message::{Message, Part, Role};
+pub use money::NanoUsd;
+pub use outcome::{Outcome, TurnStatus, Usage};
+pub use reward::{Reward, RewardComponent, RewardSpecId, RewardStage};
+pub use score::{NotScored, Score, ScoreEntry, ScoreOutcome};
+pub use stats::{Epoch, Fixed, Scope, Stats, StatsError, StatsRow};
+pub use strategy::{Limits, Retrieval, Sampling, Strategy};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use tokens::{HeuristicTokenCounter, TokenCount, TokenCounter};
+pub use unit::{Probability, UnitInterval};

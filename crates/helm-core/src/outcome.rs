@@ -1,0 +1,130 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ModelName, NanoUsd, ScoreEntry, StrategyId, Timestamp, TokenCount, Violation};
+
+/// How a turn ended. Every turn ends in exactly one of these.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TurnStatus {
+    /// The model finished its answer.
+    Completed,
+    /// The answer reached its token limit.
+    Length,
+    /// The tool loop reached its bound.
+    ToolLimit,
+    /// A guard refused the input or the output.
+    Blocked,
+    /// The provider failed.
+    UpstreamError,
+    /// The deadline passed.
+    Timeout,
+    /// The caller went away or asked to stop.
+    Cancelled,
+    /// The decision could not be written, so the answer was withheld. Teaches nothing.
+    StorageError,
+}
+
+impl TurnStatus {
+    /// The snake-case name that logs, stores and metrics use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Length => "length",
+            Self::ToolLimit => "tool_limit",
+            Self::Blocked => "blocked",
+            Self::UpstreamError => "upstream_error",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::StorageError => "storage_error",
+        }
+    }
+
+    /// Whether the model gave an answer that can be judged.
+    #[must_use]
+    pub const fn is_answered(self) -> bool {
+        matches!(self, Self::Completed | Self::Length | Self::ToolLimit)
+    }
+
+    /// Whether the turn failed for reasons that say nothing about the strategy's quality.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::UpstreamError | Self::Timeout | Self::StorageError)
+    }
+}
+
+/// Tokens of a turn, as the provider reported them or as they were estimated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub input: TokenCount,
+    /// Tokens of the answer.
+    pub output: TokenCount,
+    /// Whether the numbers are an estimate, not the provider's.
+    pub estimated: bool,
+}
+
+impl Usage {
+    /// Prompt and answer together.
+    #[must_use]
+    pub fn total(self) -> TokenCount {
+        self.input + self.output
+    }
+}
+
+/// What happened when a decision was carried out.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How the turn ended.
+    pub status: TurnStatus,
+    /// The strategy that answered, which differs from the chosen one after a fallback; `None` when no
+    /// strategy was asked.
+    pub served: Option<StrategyId>,
+    /// The model as the provider names it.
+    pub model: Option<ModelName>,
+    /// Tokens.
+    pub usage: Usage,
+    /// Money; `None` when the model's price is not known.
+    pub cost: Option<NanoUsd>,
+    /// From the turn's beginning to its end.
+    pub latency: Duration,
+    /// From the model call to the first content, when there was any.
+    pub first_token: Option<Duration>,
+    /// How many HTTP calls were made to providers.
+    pub attempts: u32,
+    /// What the guards found.
+    pub violations: Vec<Violation>,
+    /// What the evaluators said.
+    pub scores: Vec<ScoreEntry>,
+    /// What went wrong, for people; never a secret, never an upstream body.
+    pub error: Option<String>,
+    /// Whether the answer came from the built-in demonstration model.
+    pub simulated: bool,
+    /// When the turn ended.
+    pub at: Timestamp,
+}
+
+impl Outcome {
+    /// An outcome with this status and nothing else known.
+    #[must_use]
+    pub fn new(status: TurnStatus, at: Timestamp) -> Self {
+        Self {
+            status,
+            served: None,
+            model: None,
+            usage: Usage::default(),
+            cost: None,
+            latency: Duration::ZERO,
+            first_token: None,
+            attempts: 0,
+            violations: Vec::new(),
+            scores: Vec::new(),
+            error: None,
+            simulated: false,
+            at,
+        }
+    }
+}

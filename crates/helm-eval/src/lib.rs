@@ -1,0 +1,1 @@
+//! Evaluators that score a turn and reward specifications that compose the scores.

@@ -1,0 +1,1 @@
+//! Speaks model providers' wire formats correctly and survives their failures.

@@ -1,0 +1,1 @@
+//! Bandit learning algorithms with exact propensities: pure, deterministic, mergeable.

@@ -1,0 +1,1 @@
+//! Helm over HTTP, as a router that others can mount.

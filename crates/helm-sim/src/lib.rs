@@ -1,0 +1,1 @@
+//! Simulated users and environments to try policies, rewards and experiments on.

@@ -1,0 +1,1 @@
+//! Durable state behind small traits: in memory and SQLite, with conformance suites.
