@@ -1,1 +1,37 @@
-//! Durable state behind small traits: in memory and SQLite, with conformance suites.
+//! Durable state behind small traits.
+//!
+//! A turn writes twice. [`Store::log_decision`] makes the decision durable before any content leaves;
+//! [`Store::commit_turn`] makes outcome, evidence, reward, folded learning state, preferences, conversation,
+//! memories and follow-up jobs visible together or not at all. Feedback comes later through
+//! [`Store::record_feedback`]. In all three the store knows no algorithm: it hands the evidence of one decision
+//! to a [`Settle`] under that decision's row and adds the *difference* between what the decision contributes now
+//! and what it contributed before. So a decision counts once, whatever the number of sources, and repeating a
+//! request changes nothing.
+//!
+//! | feature | gives | default |
+//! |---|---|---|
+//! | (none) | `memory::MemoryStore` | yes |
+//! | `sqlite` | `sqlite::SqliteStore`: one file, WAL, group commit, synchronous FULL | yes |
+//! | `conformance` | `conformance`: the suites every backend must pass, in-tree or yours | no |
+
+mod bandit;
+mod conversation;
+mod error;
+mod job;
+mod log;
+mod preference;
+mod records;
+mod settle;
+mod store;
+mod vector;
+
+pub use bandit::{Audit, BanditState, BanditStore, FeedbackTotal, Mismatch, PriorDocument, UserTotal};
+pub use conversation::{ConversationStore, StoredMessage};
+pub use error::{Error, ErrorKind, Result};
+pub use job::{Job, JobId, JobQueue, JobState, NewJob};
+pub use log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, Page, TurnView};
+pub use preference::{PreferenceChange, PreferenceStore, Preferences};
+pub use records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
+pub use settle::{Case, Settle, SettleError, Settlement};
+pub use store::{Capabilities, Health, MigrationReport, Store};
+pub use vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};

@@ -1,0 +1,143 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use helm_core::{
+    ConversationId, Decision, DecisionId, Outcome, Reward, SourceName, TaskId, TenantId, Timestamp,
+    UnitInterval, UserId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// The log of turns, which is also the feature store: context, decision, outcome, reward and feedback of every
+/// turn, by tenant.
+#[async_trait]
+pub trait InteractionLog: Send + Sync {
+    /// One turn; `None` when there is none of that id in this tenant.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn turn(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<TurnView>>;
+
+    /// At most `limit` turns that match, newest first, continuing after `after`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn scan(
+        &self,
+        tenant: &TenantId,
+        query: &LogQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnView>>;
+}
+
+#[async_trait]
+impl<T: InteractionLog + ?Sized> InteractionLog for Arc<T> {
+    async fn turn(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<TurnView>> {
+        (**self).turn(tenant, id).await
+    }
+
+    async fn scan(
+        &self,
+        tenant: &TenantId,
+        query: &LogQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnView>> {
+        (**self).scan(tenant, query, after, limit).await
+    }
+}
+
+/// All that is stored about one turn.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TurnView {
+    /// The turn's id.
+    pub id: DecisionId,
+    /// Who was talking.
+    pub user: UserId,
+    /// What kind of work.
+    pub task: TaskId,
+    /// The conversation, if any.
+    pub conversation: Option<ConversationId>,
+    /// The decision; `None` when the turn ended before one was made.
+    pub decision: Option<Decision>,
+    /// What the user wrote, as stored; `None` while the turn is still running.
+    pub input: Option<String>,
+    /// What was answered, as stored.
+    pub output: Option<String>,
+    /// How it went; `None` while the turn is still running.
+    pub outcome: Option<Outcome>,
+    /// The reward so far.
+    pub reward: Option<Reward>,
+    /// People's current judgements, one for each source.
+    pub feedback: Vec<FeedbackEntry>,
+    /// When the decision was made, or the turn began.
+    pub at: Timestamp,
+}
+
+/// One source's current judgement.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct FeedbackEntry {
+    /// Who says so.
+    pub source: SourceName,
+    /// From 0, bad, to 1, good.
+    pub value: UnitInterval,
+    /// When it was last said.
+    pub at: Timestamp,
+}
+
+/// Which turns.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct LogQuery {
+    /// Only this task's.
+    pub task: Option<TaskId>,
+    /// Only this user's.
+    pub user: Option<UserId>,
+    /// Not before this moment.
+    pub since: Option<Timestamp>,
+}
+
+impl LogQuery {
+    /// Only this task's turns.
+    #[must_use]
+    pub fn with_task(mut self, task: TaskId) -> Self {
+        self.task = Some(task);
+        self
+    }
+
+    /// Only this user's turns.
+    #[must_use]
+    pub fn with_user(mut self, user: UserId) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Only turns not before `since`.
+    #[must_use]
+    pub fn with_since(mut self, since: Timestamp) -> Self {
+        self.since = Some(since);
+        self
+    }
+}
+
+/// Where a scan continues: just after this turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The last turn's moment.
+    pub at: Timestamp,
+    /// The last turn's id.
+    pub id: DecisionId,
+}
+
+/// Some items and where the next ones begin.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where to continue; `None` at the end.
+    pub next: Option<Cursor>,
+}

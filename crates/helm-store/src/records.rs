@@ -1,0 +1,68 @@
+use helm_core::{ConversationId, DecisionId, Message, Outcome, Reward, TaskId, TenantId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Memory, NewJob, PreferenceChange};
+
+/// A finished turn and everything that becomes visible with it.
+#[derive(Clone, Debug)]
+pub struct TurnRecord {
+    /// The turn's id, which is its decision's id when a decision was made.
+    pub id: DecisionId,
+    /// Whose installation.
+    pub tenant: TenantId,
+    /// Who was talking.
+    pub user: UserId,
+    /// What kind of work.
+    pub task: TaskId,
+    /// The conversation, if any.
+    pub conversation: Option<ConversationId>,
+    /// What the user wrote, as the input guards let it pass.
+    pub input: String,
+    /// What was answered, as the output guards let it pass; `None` when nothing was.
+    pub output: Option<String>,
+    /// How it went.
+    pub outcome: Outcome,
+    /// When the turn began.
+    pub began: Timestamp,
+    /// Messages to append to the conversation, in order. Ignored without a conversation.
+    pub messages: Vec<Message>,
+    /// Changes to the user's preferences.
+    pub preferences: Vec<PreferenceChange>,
+    /// Memories to keep for the user.
+    pub memories: Vec<Memory>,
+    /// Follow-up work.
+    pub jobs: Vec<NewJob>,
+}
+
+/// What a write did.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Applied {
+    /// It was new.
+    Fresh,
+    /// It had been applied before; nothing changed.
+    Duplicate,
+    /// It replaced an earlier value of the same source.
+    Corrected,
+}
+
+/// What [`Store::commit_turn`](crate::Store::commit_turn) did.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TurnReceipt {
+    /// `Fresh` or `Duplicate`.
+    pub applied: Applied,
+    /// The decision's reward after the commit.
+    pub reward: Option<Reward>,
+}
+
+/// What [`Store::record_feedback`](crate::Store::record_feedback) did.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FeedbackReceipt {
+    /// What was done.
+    pub applied: Applied,
+    /// The task the decision belongs to.
+    pub task: TaskId,
+    /// The decision's reward after the commit.
+    pub reward: Option<Reward>,
+}

@@ -1,0 +1,149 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use helm_core::{Decision, DecisionId, Feedback, Reward, TenantId, Timestamp};
+use serde::Serialize;
+
+use crate::{
+    Applied, BanditStore, ConversationStore, FeedbackReceipt, InteractionLog, JobQueue, PreferenceStore,
+    Result, Settle, TurnReceipt, TurnRecord, VectorStore,
+};
+
+/// All durable state of an installation.
+///
+/// Every write is idempotent by its own key, so a write whose answer was lost is simply sent again.
+///
+/// # Cancellation safety
+///
+/// Dropping the future of a write leaves it undecided whether the write happens; it happens wholly or not at
+/// all.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// What this backend can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Learning state.
+    fn bandits(&self) -> &dyn BanditStore;
+
+    /// The log of turns.
+    fn log(&self) -> &dyn InteractionLog;
+
+    /// Preferences.
+    fn preferences(&self) -> &dyn PreferenceStore;
+
+    /// Conversations.
+    fn conversations(&self) -> &dyn ConversationStore;
+
+    /// Memories.
+    fn vectors(&self) -> &dyn VectorStore;
+
+    /// Follow-up work.
+    fn jobs(&self) -> &dyn JobQueue;
+
+    /// A turn's first transaction: makes its decision durable. `Duplicate` when the same decision is stored.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when another decision has this id.
+    async fn log_decision(&self, decision: &Decision) -> Result<Applied>;
+
+    /// A turn's second transaction: outcome, settled reward, folded state, preferences, conversation,
+    /// memories and jobs, together or not at all. A turn that is already stored is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when the settlement or a part of the record is
+    /// refused.
+    async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt>;
+
+    /// Records a person's judgement, settles the decision again and adds the difference to the state.
+    ///
+    /// A feedback whose idempotency key was seen before is a duplicate, whatever came in between. Without a
+    /// key it is a duplicate when its value is the source's current one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such decision in this tenant;
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when the key was used with other content.
+    async fn record_feedback(
+        &self,
+        tenant: &TenantId,
+        feedback: &Feedback,
+        at: Timestamp,
+        settle: Arc<dyn Settle>,
+    ) -> Result<FeedbackReceipt>;
+
+    /// Notes that a decision's reward window has ended and settles it again. Answers its reward.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such decision in this tenant.
+    async fn end_silence(
+        &self,
+        tenant: &TenantId,
+        decision: DecisionId,
+        settle: Arc<dyn Settle>,
+    ) -> Result<Option<Reward>>;
+
+    /// Brings the schema up to this build's version. Safe to run from several processes at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch) when the schema is newer than this
+    /// build, or an applied migration is not the one this build knows.
+    async fn migrate(&self) -> Result<MigrationReport>;
+
+    /// Whether the store can be written to, and what it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot.
+    async fn health(&self) -> Result<Health>;
+
+    /// Waits for what is queued and closes. Calls after it fail as unavailable.
+    async fn close(&self);
+}
+
+/// What a backend can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// The backend's name, for messages and metrics.
+    pub backend: &'static str,
+    /// Whether acknowledged writes survive the end of the process.
+    pub durable: bool,
+    /// Whether several processes may use it at once.
+    pub shared: bool,
+}
+
+impl Capabilities {
+    /// The capabilities of `backend`.
+    #[must_use]
+    pub fn new(backend: &'static str, durable: bool, shared: bool) -> Self {
+        Self {
+            backend,
+            durable,
+            shared,
+        }
+    }
+}
+
+/// What [`Store::migrate`] did.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct MigrationReport {
+    /// The schema's version now.
+    pub version: u32,
+    /// The migrations applied by this call, in order.
+    pub applied: Vec<u32>,
+}
+
+/// A store's state of health.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Health {
+    /// The backend's name.
+    pub backend: &'static str,
+    /// What it runs on, for people: a file, a server's version.
+    pub detail: String,
+    /// The schema's version.
+    pub schema: u32,
+}
