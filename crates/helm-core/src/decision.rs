@@ -35,12 +35,16 @@ pub struct Decision {
 }
 
 /// Which side of which experiment a unit is on.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+///
+/// A unit keeps its side, so a decision's propensity is conditional on it; the side's own share stands here.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Assignment {
     /// The experiment.
     pub experiment: ExperimentKey,
     /// The side.
     pub variant: VariantName,
+    /// The share of units on this side.
+    pub share: Probability,
 }
 
 /// How a choice came about.

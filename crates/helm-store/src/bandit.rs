@@ -39,12 +39,13 @@ pub trait BanditStore: Send + Sync {
     /// Fails when the database does.
     async fn put_prior(&self, tenant: &TenantId, task: &TaskId, prior: &PriorDocument) -> Result<bool>;
 
-    /// People's feedback by strategy: one value for each decision and source, at its last value.
+    /// Decisions and people's feedback by strategy; feedback counts one value for each decision and source, at
+    /// its last value. Sorted by strategy.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    async fn feedback_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<FeedbackTotal>>;
+    async fn strategy_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StrategyTotal>>;
 
     /// Adds the logged contributions of all decisions up again and compares them with the state.
     ///
@@ -74,8 +75,8 @@ impl<T: BanditStore + ?Sized> BanditStore for Arc<T> {
         (**self).put_prior(tenant, task, prior).await
     }
 
-    async fn feedback_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<FeedbackTotal>> {
-        (**self).feedback_totals(tenant, task).await
+    async fn strategy_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StrategyTotal>> {
+        (**self).strategy_totals(tenant, task).await
     }
 
     async fn audit(&self, tenant: &TenantId, task: &TaskId) -> Result<Audit> {
@@ -113,15 +114,17 @@ pub struct UserTotal {
     pub stats: Stats,
 }
 
-/// People's feedback on one strategy.
+/// How often a strategy was chosen and what people say of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FeedbackTotal {
+pub struct StrategyTotal {
     /// The strategy.
     pub strategy: StrategyId,
-    /// How many judgements: one for each decision and source.
-    pub count: u64,
+    /// How many logged decisions chose it, in any mode.
+    pub decisions: u64,
+    /// How many judgements people gave: one for each decision and source.
+    pub feedback_count: u64,
     /// Their sum, each in \[0, 1\] and quantised on its own.
-    pub sum: Fixed,
+    pub feedback_sum: Fixed,
 }
 
 /// The result of comparing learning state with the log.

@@ -25,7 +25,7 @@ mod settle;
 mod store;
 mod vector;
 
-pub use bandit::{Audit, BanditState, BanditStore, FeedbackTotal, Mismatch, PriorDocument, UserTotal};
+pub use bandit::{Audit, BanditState, BanditStore, Mismatch, PriorDocument, StrategyTotal, UserTotal};
 pub use conversation::{ConversationStore, StoredMessage};
 pub use error::{Error, ErrorKind, Result};
 pub use job::{Job, JobId, JobQueue, JobState, NewJob};
