@@ -1,0 +1,177 @@
+use helm_core::{Assignment, ExperimentKey, Probability, VariantName};
+use sha2::{Digest, Sha256};
+
+/// A result whose error is this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an experiment was refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Fewer than two variants.
+    #[error("experiment {experiment} has {count} variants; it needs at least two")]
+    TooFewVariants {
+        /// Which experiment.
+        experiment: ExperimentKey,
+        /// How many it has.
+        count: usize,
+    },
+    /// Two variants of the same name.
+    #[error("experiment {experiment} names the variant {variant} twice")]
+    DuplicateVariant {
+        /// Which experiment.
+        experiment: ExperimentKey,
+        /// The name.
+        variant: VariantName,
+    },
+    /// A share that is not a positive finite number.
+    #[error("experiment {experiment}: the weight of {variant} must be a number above 0, got {weight}")]
+    InvalidWeight {
+        /// Which experiment.
+        experiment: ExperimentKey,
+        /// Which variant.
+        variant: VariantName,
+        /// What was given.
+        weight: f64,
+    },
+}
+
+/// One side of an experiment.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Variant {
+    /// Its name.
+    pub name: VariantName,
+    /// Its weight; shares are weights divided by their sum.
+    pub weight: f64,
+}
+
+impl Variant {
+    /// A variant of this weight.
+    #[must_use]
+    pub fn new(name: VariantName, weight: f64) -> Self {
+        Self { name, weight }
+    }
+}
+
+/// A checked experiment: at least two variants of positive weight.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Experiment {
+    key: ExperimentKey,
+    first: Side,
+    rest: Vec<Side>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+struct Side {
+    name: VariantName,
+    share: Probability,
+}
+
+impl Experiment {
+    /// Checks the variants.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when there are fewer than two, two share a name, or a weight is not a positive number.
+    pub fn new(key: ExperimentKey, variants: Vec<Variant>) -> Result<Self> {
+        check(&key, &variants)?;
+        let total: f64 = variants.iter().map(|variant| variant.weight).sum();
+        let count = variants.len();
+        let mut sides = variants.into_iter().map(|variant| {
+            let invalid = |_| Error::InvalidWeight {
+                experiment: key.clone(),
+                variant: variant.name.clone(),
+                weight: variant.weight,
+            };
+            let share = Probability::new(variant.weight / total).map_err(invalid)?;
+            Ok(Side {
+                name: variant.name,
+                share,
+            })
+        });
+        let too_few = Error::TooFewVariants {
+            experiment: key.clone(),
+            count,
+        };
+        let first = sides.next().ok_or(too_few)??;
+        let rest = sides.collect::<Result<_>>()?;
+        Ok(Self { key, first, rest })
+    }
+
+    /// The experiment's key.
+    #[must_use]
+    pub fn key(&self) -> &ExperimentKey {
+        &self.key
+    }
+
+    /// The variants' names, in the order they were given.
+    pub fn variants(&self) -> impl Iterator<Item = &VariantName> {
+        std::iter::once(&self.first)
+            .chain(&self.rest)
+            .map(|side| &side.name)
+    }
+
+    /// The side that `unit` is on: the first 53 bits of SHA-256 over key and unit, read as a number in
+    /// \[0, 1), looked up in the cumulated shares.
+    #[must_use]
+    pub fn assign(&self, unit: &str) -> Assignment {
+        let point = hash_to_unit(self.key.as_str(), unit);
+        let mut upper = self.first.share.get();
+        let mut chosen = &self.first;
+        for side in &self.rest {
+            if point < upper {
+                break;
+            }
+            upper += side.share.get();
+            chosen = side;
+        }
+        Assignment {
+            experiment: self.key.clone(),
+            variant: chosen.name.clone(),
+            share: chosen.share,
+        }
+    }
+}
+
+fn check(key: &ExperimentKey, variants: &[Variant]) -> Result<()> {
+    if variants.len() < 2 {
+        return Err(Error::TooFewVariants {
+            experiment: key.clone(),
+            count: variants.len(),
+        });
+    }
+    for (index, variant) in variants.iter().enumerate() {
+        if !(variant.weight.is_finite() && variant.weight > 0.0) {
+            return Err(Error::InvalidWeight {
+                experiment: key.clone(),
+                variant: variant.name.clone(),
+                weight: variant.weight,
+            });
+        }
+        if variants
+            .iter()
+            .take(index)
+            .any(|earlier| earlier.name == variant.name)
+        {
+            return Err(Error::DuplicateVariant {
+                experiment: key.clone(),
+                variant: variant.name.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The key's length goes first, so that no two pairs of key and unit give the same bytes.
+fn hash_to_unit(key: &str, unit: &str) -> f64 {
+    let mut hasher = Sha256::new();
+    hasher.update((key.len() as u64).to_be_bytes());
+    hasher.update(key.as_bytes());
+    hasher.update(unit.as_bytes());
+    let word = hasher
+        .finalize()
+        .iter()
+        .take(8)
+        .fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));
+    (word >> 11) as f64 / (1_u64 << 53) as f64
+}
