@@ -1,1 +1,86 @@
-//! The facade of Helm: builder, one turn end to end, feedback, background work.
+//! Helm: an LLM application that improves while it runs.
+//!
+//! A policy picks a strategy for each turn with a bandit, per user and task; the turn is carried out behind
+//! guardrails, evaluated to a reward, and the reward trains the policy. This crate is the facade, and the only
+//! one an application must add.
+//!
+//! # The smallest application
+//!
+//! ```
+//! use helm_orchestrator::prelude::*;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("helm.db");
+//! let support = Task::new("support")?
+//!     .strategy("concise", "Answer in at most two sentences.")?
+//!     .strategy("stepwise", "Answer step by step, as a numbered list.")?;
+//! let helm = Helm::builder().sqlite(path).task(support).build().await?;
+//!
+//! let turn = helm.turn(TurnRequest::new("ana", "support", "How do I reset my password?")?).await?;
+//! println!("{}", turn.answer.unwrap_or_default());
+//!
+//! helm.feedback(Feedback::rating(turn.decision_id, 5.0)?).await?;
+//! helm.shutdown(Duration::from_secs(5)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With no model configured the built-in demonstration model answers, and every answer says so
+//! ([`TurnResponse::simulated`]). A real one is one line more: [`HelmBuilder::model`].
+//!
+//! # What is where
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | answer a message, whole or streamed | [`Helm::turn`], [`Helm::turn_stream`] |
+//! | tell how good an answer was | [`Helm::feedback`] |
+//! | see what was learnt, or why a strategy was chosen | [`Helm::report`], [`Helm::explain`] |
+//! | read everything from a file | [`HelmConfig`] |
+//! | write an evaluator, guard, policy, model or store | the traits in [`eval`], [`guardrails`], [`policy`], [`llm`], [`store`] |
+//!
+//! It is not for: speaking to providers without learning from the answers, or training models.
+
+mod background;
+mod builder;
+pub mod config;
+mod error;
+mod explain;
+mod helm;
+mod inner;
+mod observe;
+mod prompt;
+mod report;
+mod request;
+mod settle;
+mod task;
+mod turn;
+mod worker;
+
+pub use builder::HelmBuilder;
+pub use config::HelmConfig;
+pub use error::{Error, ErrorKind, Result};
+pub use explain::Explanation;
+pub use helm::Helm;
+pub use report::{FeedbackSummary, RewardSummary, StrategyReport, TaskReport};
+pub use request::{TurnEvent, TurnRequest, TurnResponse};
+pub use task::Task;
+pub use turn::TurnStream;
+
+pub use helm_core as core;
+pub use helm_eval as eval;
+pub use helm_experiment as experiment;
+pub use helm_guardrails as guardrails;
+pub use helm_llm as llm;
+pub use helm_policy as policy;
+pub use helm_store as store;
+
+/// What most applications import.
+pub mod prelude {
+    pub use std::time::Duration;
+
+    pub use helm_core::{Feedback, StrategyId, TurnStatus};
+
+    pub use crate::{Helm, HelmConfig, Task, TurnEvent, TurnRequest, TurnResponse};
+}

@@ -1,0 +1,340 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, atomic::AtomicU64};
+
+use helm_core::{Clock, HeuristicTokenCounter, ModelName, Strategy, StrategyId, StrategyName, SystemClock, TaskId, TokenCounter};
+use helm_eval::{EvaluationEngine, RewardSpec};
+use helm_guardrails::GuardrailEngine;
+use helm_llm::{BuiltinModel, ChatModel, EmbeddingModel, HashingEmbedder};
+use helm_policy::Policy;
+use helm_store::{Store, memory::MemoryStore, sqlite::{SqliteOptions, SqliteStore}};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::background;
+use crate::error::{Error, Result};
+use crate::helm::Helm;
+use crate::inner::{Inner, RunningExperiment, TaskRuntime, comma_separated};
+use crate::prompt::Prompts;
+use crate::settle::TaskSettler;
+use crate::task::{PolicyChoice, Task};
+use crate::worker::WorkerPool;
+
+/// Puts an installation together.
+///
+/// | part | default |
+/// |---|---|
+/// | store | in memory: nothing survives the process |
+/// | models | the built-in demonstration model, as `main` |
+/// | embeddings | the built-in hashing embedder |
+/// | background workers, and how much may wait for them | 4, 1,024 |
+/// | longest message | 1 MiB |
+#[must_use = "a builder does nothing until it is built"]
+pub struct HelmBuilder {
+    store: StoreChoice,
+    clock: Arc<dyn Clock>,
+    tokens: Arc<dyn TokenCounter>,
+    tasks: Vec<Task>,
+    models: Vec<Arc<dyn ChatModel>>,
+    embedder: Option<Arc<dyn EmbeddingModel>>,
+    experiments: Vec<(TaskId, RunningExperiment)>,
+    workers: usize,
+    queue: usize,
+    max_message_bytes: usize,
+    refit_every: u64,
+}
+
+enum StoreChoice {
+    Memory,
+    Sqlite(PathBuf),
+    Given(Arc<dyn Store>),
+}
+
+impl Default for HelmBuilder {
+    fn default() -> Self {
+        Self {
+            store: StoreChoice::Memory,
+            clock: Arc::new(SystemClock),
+            tokens: Arc::new(HeuristicTokenCounter),
+            tasks: Vec::new(),
+            models: Vec::new(),
+            embedder: Some(Arc::new(HashingEmbedder::new())),
+            experiments: Vec::new(),
+            workers: 4,
+            queue: 1_024,
+            max_message_bytes: 1 << 20,
+            refit_every: 200,
+        }
+    }
+}
+
+impl HelmBuilder {
+    /// Adds a task; at least one is needed.
+    pub fn task(mut self, task: Task) -> Self {
+        self.tasks.push(task);
+        self
+    }
+
+    /// Adds a model under its own name.
+    pub fn model(mut self, model: Arc<dyn ChatModel>) -> Self {
+        self.models.push(model);
+        self
+    }
+
+    /// Keeps state in a SQLite file, which is created when it does not exist.
+    pub fn sqlite(mut self, path: impl AsRef<Path>) -> Self {
+        self.store = StoreChoice::Sqlite(path.as_ref().to_owned());
+        self
+    }
+
+    /// Keeps state in a store of your own. [`Helm::shutdown`] closes it.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = StoreChoice::Given(store);
+        self
+    }
+
+    /// Uses another embedding model.
+    pub fn embeddings(mut self, model: Arc<dyn EmbeddingModel>) -> Self {
+        self.embedder = Some(model);
+        self
+    }
+
+    /// Turns vector search off: nothing is recalled, nothing is remembered, no embedding is computed, and
+    /// strategies that retrieve are not eligible.
+    pub fn without_vector_search(mut self) -> Self {
+        self.embedder = None;
+        self
+    }
+
+    /// Runs an experiment on a task, assigning by user. Each variant fixes a strategy, or with `None` leaves
+    /// the choice to the task's policy. A task has at most one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the variants are refused.
+    pub fn experiment(
+        mut self,
+        task: TaskId,
+        key: helm_core::ExperimentKey,
+        variants: Vec<(helm_experiment::Variant, Option<StrategyId>)>,
+    ) -> Result<Self> {
+        let strategies = variants.iter().map(|(variant, strategy)| (variant.name.clone(), strategy.clone()));
+        let strategies = strategies.collect();
+        let variants = variants.into_iter().map(|(variant, _)| variant).collect();
+        let experiment = helm_experiment::Experiment::new(key, variants)?;
+        self.experiments.push((task, RunningExperiment { experiment, strategies }));
+        Ok(self)
+    }
+
+    /// Uses another clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Counts tokens in another way.
+    pub fn token_counter(mut self, counter: Arc<dyn TokenCounter>) -> Self {
+        self.tokens = counter;
+        self
+    }
+
+    /// Sets the number of background workers and how much work may wait for them.
+    pub fn workers(mut self, workers: usize, queue: usize) -> Self {
+        (self.workers, self.queue) = (workers, queue);
+        self
+    }
+
+    /// Sets the longest message that is accepted, in bytes.
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.max_message_bytes = bytes;
+        self
+    }
+
+    /// Checks everything, opens the store and begins background work.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the configuration contradicts itself, a prompt cannot be rendered, or the store cannot be
+    /// opened.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime.
+    pub async fn build(self) -> Result<Helm> {
+        let mut models: BTreeMap<ModelName, Arc<dyn ChatModel>> = BTreeMap::new();
+        for model in self.models {
+            let name = model.name().clone();
+            if models.insert(name.clone(), model).is_some() {
+                return Err(Error::config(format!("models.{name}"), "the name is used twice"));
+            }
+        }
+        if models.is_empty() {
+            let builtin = BuiltinModel::new(ModelName::new("main")?);
+            models.insert(builtin.name().clone(), Arc::new(builtin));
+        }
+        let tasks = checked_tasks(self.tasks, &models, self.experiments)?;
+        let rules = tasks.values().map(|(task, reward)| (&task.id, reward.clone(), Arc::clone(&task.policy)));
+        let settler = Arc::new(TaskSettler::new(rules));
+        let tracker = TaskTracker::new();
+        let inner = Arc::new(Inner {
+            store: open(self.store).await?,
+            clock: self.clock,
+            tokens: self.tokens,
+            tasks: tasks.into_iter().map(|(id, (task, _))| (id, task)).collect(),
+            models,
+            embedder: self.embedder,
+            settler,
+            pool: WorkerPool::new(tracker.clone(), self.workers, self.queue),
+            workers: self.workers.max(1),
+            stopping: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            max_message_bytes: self.max_message_bytes,
+            refit_every: self.refit_every,
+            tracker: tracker.clone(),
+        });
+        tracker.spawn(background::run_jobs(Arc::clone(&inner)));
+        Ok(Helm::new(inner))
+    }
+}
+
+async fn open(choice: StoreChoice) -> Result<Arc<dyn Store>> {
+    Ok(match choice {
+        StoreChoice::Memory => Arc::new(MemoryStore::new()),
+        StoreChoice::Sqlite(path) => Arc::new(SqliteStore::open(SqliteOptions::new(path)).await?),
+        StoreChoice::Given(store) => store,
+    })
+}
+
+type Models = BTreeMap<ModelName, Arc<dyn ChatModel>>;
+type CheckedTasks = BTreeMap<TaskId, (TaskRuntime, RewardSpec)>;
+
+fn checked_tasks(
+    tasks: Vec<Task>,
+    models: &Models,
+    experiments: Vec<(TaskId, RunningExperiment)>,
+) -> Result<CheckedTasks> {
+    let mut checked = CheckedTasks::new();
+    for task in tasks {
+        let id = task.id.clone();
+        if checked.insert(id.clone(), checked_task(task, models)?).is_some() {
+            return Err(Error::config(format!("tasks.{id}"), "the task is defined twice"));
+        }
+    }
+    if checked.is_empty() {
+        return Err(Error::config("tasks", "there is no task; add at least one with a strategy"));
+    }
+    for (task, experiment) in experiments {
+        let place = format!("experiments.{}", experiment.key());
+        let known = comma_separated(checked.keys());
+        let Some((runtime, _)) = checked.get_mut(&task) else {
+            return Err(Error::config(place, format!("there is no task {task}; the configured tasks are: {known}")));
+        };
+        add_experiment(runtime, experiment, place)?;
+    }
+    Ok(checked)
+}
+
+fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)> {
+    let place = format!("tasks.{}", task.id);
+    let prompts = checked_strategies(&task, models, &place)?;
+    let fallback = fallback(&task, &place)?;
+    let policy = build_policy(task.policy, &place)?;
+    let mut evaluators = match task.evaluators {
+        Some(engine) => engine,
+        None => EvaluationEngine::standard()?,
+    };
+    for evaluator in task.extra_evaluators {
+        evaluators = evaluators.with_evaluator(evaluator)?;
+    }
+    let reward = match task.reward {
+        Some(spec) => spec,
+        None => RewardSpec::standard()?,
+    };
+    for term in reward.evaluators() {
+        if !evaluators.names().any(|name| name == term) {
+            let known = comma_separated(evaluators.names());
+            let message = format!("reward {} names the evaluator {term}, which does not run here; add it or use one of: {known}", reward.id());
+            return Err(Error::config(format!("{place}.reward"), message));
+        }
+    }
+    let runtime = TaskRuntime {
+        id: task.id,
+        strategies: task.strategies,
+        fallback,
+        policy,
+        evaluators,
+        guardrails: task.guardrails.unwrap_or_else(GuardrailEngine::standard),
+        prompts,
+        history: task.history,
+        remember: task.remember,
+        silence: reward.default_after(),
+        experiment: None,
+        settled: AtomicU64::new(0),
+    };
+    Ok((runtime, reward))
+}
+
+fn build_policy(choice: PolicyChoice, place: &str) -> Result<Arc<dyn Policy>> {
+    match choice {
+        PolicyChoice::Built(policy) => Ok(policy),
+        PolicyChoice::Config(config) => {
+            config.build().map_err(|error| Error::config(format!("{place}.policy"), error.to_string()))
+        }
+    }
+}
+
+/// Checks each strategy against the others and its model, and compiles the prompts.
+fn checked_strategies(task: &Task, models: &Models, place: &str) -> Result<Prompts> {
+    let mut prompts = Prompts::new(task.id.clone());
+    let mut names: Vec<&StrategyName> = Vec::new();
+    for strategy in &task.strategies {
+        let place = format!("{place}.strategies.{}", strategy.id.name());
+        if names.contains(&strategy.id.name()) {
+            return Err(Error::config(place, "the name is used twice; only one version of a strategy can be active"));
+        }
+        names.push(strategy.id.name());
+        check_model(strategy, models, &place)?;
+        prompts.add(strategy.id.name().as_str(), &strategy.system)?;
+    }
+    if names.is_empty() {
+        return Err(Error::config(place, "the task has no strategy; add at least one"));
+    }
+    Ok(prompts)
+}
+
+fn check_model(strategy: &Strategy, models: &Models, place: &str) -> Result<()> {
+    let Some(model) = models.get(&strategy.model) else {
+        let known = comma_separated(models.keys());
+        let message = format!("there is no model {}; the configured models are: {known}", strategy.model);
+        return Err(Error::config(place, message));
+    };
+    let checked = model.capabilities().check(&strategy.sampling, strategy.max_output_tokens);
+    checked.map_err(|error| Error::config(place, format!("model {}: {error}", strategy.model)))
+}
+
+fn fallback(task: &Task, place: &str) -> Result<StrategyId> {
+    let mut ids = task.strategies.iter().map(|strategy| &strategy.id);
+    let found = match &task.fallback {
+        None => ids.next(),
+        Some(name) => ids.find(|id| id.name() == name),
+    };
+    found.cloned().ok_or_else(|| {
+        let known = comma_separated(task.strategies.iter().map(|strategy| strategy.id.name()));
+        Error::config(format!("{place}.fallback"), format!("name one of the task's strategies: {known}"))
+    })
+}
+
+fn add_experiment(task: &mut TaskRuntime, experiment: RunningExperiment, place: String) -> Result<()> {
+    for strategy in experiment.strategies.values().flatten() {
+        if task.strategy(strategy).is_none() {
+            let known = comma_separated(task.strategies.iter().map(|strategy| &strategy.id));
+            let message = format!("task {} has no strategy {strategy}; it has: {known}", task.id);
+            return Err(Error::config(place, message));
+        }
+    }
+    if let Some(running) = &task.experiment {
+        let message = format!("task {} already runs the experiment {}", task.id, running.key());
+        return Err(Error::config(place, message));
+    }
+    task.experiment = Some(experiment);
+    Ok(())
+}

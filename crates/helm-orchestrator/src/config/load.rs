@@ -1,0 +1,71 @@
+use std::path::{Path, PathBuf};
+
+use super::environment;
+use super::sections::HelmConfig;
+use crate::error::{Error, Result};
+
+/// A complete, commented configuration file: what `helmctl init` writes, and what holds without any file.
+pub const TEMPLATE: &str = include_str!("helm.toml");
+
+/// Where the configuration file is looked for: `helm.toml` in the working directory.
+#[must_use]
+pub fn default_path() -> &'static Path {
+    Path::new("helm.toml")
+}
+
+impl HelmConfig {
+    /// The configuration that holds without a file and without an environment.
+    ///
+    /// # Errors
+    ///
+    /// Never, unless this crate is broken.
+    pub fn standard() -> Result<Self> {
+        Self::from_toml(TEMPLATE, Path::new("helm.toml"))
+    }
+
+    /// Reads configuration text. `path` is named in errors, and relative paths in the text are relative to its
+    /// folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConfigSyntax`] with file, line and key when the text is not a configuration.
+    pub fn from_toml(text: &str, path: &Path) -> Result<Self> {
+        let mut config: Self = toml::from_str(text).map_err(|error| Error::ConfigSyntax {
+            path: path.display().to_string(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        config.folder = path.parent().map(PathBuf::from).unwrap_or_default();
+        Ok(config)
+    }
+
+    /// Reads the file at `path`; without one, `helm.toml` in the working directory if it exists, else the
+    /// standard configuration. Then applies the environment, of which `variable` gives the values.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be read or is not a configuration, or a variable's value is refused.
+    pub fn load(path: Option<&Path>, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        let config = match path {
+            Some(path) => Self::read(path)?,
+            None if default_path().exists() => Self::read(default_path())?,
+            None => Self::standard()?,
+        };
+        config.with_environment(variable)
+    }
+
+    /// Applies the environment, of which `variable` gives the values.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a variable's value is refused.
+    pub fn with_environment(mut self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        environment::apply(&mut self, variable)?;
+        Ok(self)
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::ConfigFile { path: path.display().to_string(), source })?;
+        Self::from_toml(&text, path)
+    }
+}

@@ -1,0 +1,16 @@
+//! The configuration file, the environment, and how both become an installation.
+//!
+//! Order of precedence: built-in defaults, then `helm.toml`, then the environment; flags of the command line
+//! come last, in the tool that has them. Unknown keys are errors that name the file and the line. Secrets never
+//! stand in the file: it names the environment variable or the file that holds them.
+
+mod environment;
+mod install;
+mod load;
+mod sections;
+
+pub use load::{TEMPLATE, default_path};
+pub use sections::{
+    BackgroundSection, ExperimentSection, FeatureSection, HelmConfig, LogFormat, LogSection, ModelFamily, ModelSection,
+    ServerSection, StoreSection, StrategySection, TaskSection, VariantSection,
+};

@@ -1,0 +1,251 @@
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use helm_core::{
+    ExperimentKey, ModelName, Retrieval, RewardName, StrategyId, StrategyName, TaskId, VariantName,
+};
+use helm_eval::RewardSpecConfig;
+use helm_guardrails::GuardrailConfig;
+use serde::Deserialize;
+
+/// A whole configuration, as `helm.toml` writes it. Parsed, not yet checked: [`HelmConfig::builder`] checks.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct HelmConfig {
+    /// `development` or `production`. Environment: `ENVIRONMENT`. In production logs are JSON unless
+    /// `log.format` says otherwise.
+    pub environment: Option<String>,
+    /// The HTTP server.
+    pub server: ServerSection,
+    /// Where state is kept.
+    pub store: StoreSection,
+    /// Logs.
+    pub log: LogSection,
+    /// What can be switched off.
+    pub features: FeatureSection,
+    /// Background work.
+    pub background: BackgroundSection,
+    /// Models by name. None: the built-in model as `main`.
+    pub models: BTreeMap<ModelName, ModelSection>,
+    /// Tasks by name.
+    pub tasks: BTreeMap<TaskId, TaskSection>,
+    /// Reward specifications by name.
+    pub rewards: BTreeMap<RewardName, RewardSpecConfig>,
+    /// Guardrail settings by name.
+    pub guardrails: BTreeMap<String, GuardrailConfig>,
+    /// Running experiments by key.
+    pub experiments: BTreeMap<ExperimentKey, ExperimentSection>,
+    /// The folder that relative paths in the file are relative to. Set by loading.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ServerSection {
+    /// Where to listen. Only loopback addresses are accepted. Default: `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// The largest request body in bytes. Default: 2 MiB.
+    pub max_body_bytes: usize,
+    /// How long running turns may take to end when the server stops, in seconds. Default: 20.
+    pub drain_seconds: u64,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), max_body_bytes: 2 << 20, drain_seconds: 20 }
+    }
+}
+
+/// Where state is kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct StoreSection {
+    /// `sqlite://PATH`. Environment: `DATABASE_URL`. Default: `sqlite://helm.db`.
+    pub url: String,
+    /// A Redis to cache in. Environment: `REDIS_URL`. Not used by this version, which says so.
+    pub redis_url: Option<String>,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self { url: "sqlite://helm.db".to_owned(), redis_url: None }
+    }
+}
+
+/// Logs.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct LogSection {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `helm_store=debug,info`. Environment:
+    /// `LOG_LEVEL`. Default: `warn`, and `info` for the server.
+    pub level: Option<String>,
+    /// Default: text, and JSON in production.
+    pub format: Option<LogFormat>,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What can be switched off.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct FeatureSection {
+    /// Memories: recall, remembering and embeddings. Environment: `ENABLE_VECTOR_SEARCH`. Default: on.
+    pub vector_search: bool,
+    /// Experiments: off, they assign nobody. Environment: `ENABLE_AB_TESTING`. Default: on.
+    pub ab_testing: bool,
+}
+
+impl Default for FeatureSection {
+    fn default() -> Self {
+        Self { vector_search: true, ab_testing: true }
+    }
+}
+
+/// Background work.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct BackgroundSection {
+    /// How many workers. Default: 4.
+    pub workers: usize,
+    /// How much work may wait for them. Default: 1,024.
+    pub queue: usize,
+}
+
+impl Default for BackgroundSection {
+    fn default() -> Self {
+        Self { workers: 4, queue: 1_024 }
+    }
+}
+
+/// A model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ModelSection {
+    /// Which wire format it speaks.
+    pub family: ModelFamily,
+    /// Where its provider is, up to and without `/chat/completions`. Default: `https://api.openai.com/v1`.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// What the provider calls it.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// The environment variable that holds its key. Default for `openai-chat`: `OPENAI_API_KEY`.
+    #[serde(default)]
+    pub key_env: Option<String>,
+    /// The file that holds its key.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// Dollars for a million prompt tokens. Without prices the cost of a turn is unknown, not 0.
+    #[serde(default)]
+    pub input_price: Option<f64>,
+    /// Dollars for a million answer tokens.
+    #[serde(default)]
+    pub output_price: Option<f64>,
+}
+
+/// The wire formats.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ModelFamily {
+    /// OpenAI chat completions, and whatever is compatible with them.
+    OpenaiChat,
+    /// The built-in demonstration model.
+    Builtin,
+}
+
+/// A task.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct TaskSection {
+    /// The policy: a table with `kind` and that kind's parameters. Default: `{ kind = "auto" }`.
+    pub policy: Option<serde_json::Value>,
+    /// A name under `rewards`. Default: the standard reward.
+    pub reward: Option<RewardName>,
+    /// A name under `guardrails`. Default: the standard guardrails.
+    pub guardrails: Option<String>,
+    /// The strategy that answers when none is eligible. Default: the first by name.
+    pub fallback: Option<StrategyName>,
+    /// How many tokens of the conversation are sent along. Default: 2,000.
+    pub history_tokens: Option<u64>,
+    /// Whether messages are kept as memories. Default: no.
+    pub remember: bool,
+    /// The strategies by name.
+    pub strategies: BTreeMap<StrategyName, StrategySection>,
+}
+
+/// A strategy.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct StrategySection {
+    /// A name under `models`. Default: `main`.
+    pub model: Option<ModelName>,
+    /// Raised whenever the prompt changes. Default: 1.
+    pub version: Option<u32>,
+    /// The version this one was made from.
+    pub parent: Option<StrategyId>,
+    /// The system prompt template.
+    pub system: Option<String>,
+    /// The file that holds the system prompt template, relative to the configuration file.
+    pub system_file: Option<PathBuf>,
+    /// Softmax temperature.
+    pub temperature: Option<f64>,
+    /// Nucleus mass.
+    pub top_p: Option<f64>,
+    /// Reasoning effort.
+    pub effort: Option<String>,
+    /// The most tokens an answer may have.
+    pub max_output_tokens: Option<u64>,
+    /// How long a turn may take, in seconds. Default: 60.
+    pub deadline_seconds: Option<f64>,
+    /// What is recalled.
+    pub retrieve: Option<Retrieval>,
+}
+
+/// An experiment.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ExperimentSection {
+    /// The task it runs on.
+    pub task: TaskId,
+    /// Its variants by name, at least two.
+    pub variants: BTreeMap<VariantName, VariantSection>,
+}
+
+/// A variant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct VariantSection {
+    /// Its share is its weight over the sum of weights. Default: 1.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// The strategy its users get; without it the policy chooses.
+    #[serde(default)]
+    pub strategy: Option<StrategyName>,
+}
+
+fn one() -> f64 {
+    1.0
+}

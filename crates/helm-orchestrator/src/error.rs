@@ -1,0 +1,174 @@
+use helm_core::{DecisionId, TaskId};
+
+/// A result whose error is this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why Helm could not do what was asked. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value was refused at the boundary.
+    #[error(transparent)]
+    Invalid(#[from] helm_core::Error),
+    /// The message cannot be answered as it is.
+    #[error("the message {0}")]
+    InvalidMessage(String),
+    /// There is no such task.
+    #[error("there is no task {task:?}; the configured tasks are: {known}")]
+    UnknownTask {
+        /// What was asked for.
+        task: TaskId,
+        /// The configured tasks, separated by commas.
+        known: String,
+    },
+    /// There is no such strategy in the task.
+    #[error("task {task} has no strategy {strategy:?}; it has: {known}")]
+    UnknownStrategy {
+        /// The task.
+        task: TaskId,
+        /// What was asked for.
+        strategy: String,
+        /// The task's strategies, separated by commas.
+        known: String,
+    },
+    /// There is no such decision.
+    #[error("there is no decision {id} here; take the decision_id from the turn's answer")]
+    UnknownDecision {
+        /// What was asked for.
+        id: DecisionId,
+    },
+    /// The configuration contradicts itself or names what does not exist.
+    #[error("{place}: {message}")]
+    Config {
+        /// Where, for example `tasks.support.strategies.concise`.
+        place: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The configuration file cannot be read.
+    #[error("cannot read {path}")]
+    ConfigFile {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The configuration file is not what Helm expects. The message names file, line and key.
+    #[error("{path}: {message}")]
+    ConfigSyntax {
+        /// The file.
+        path: String,
+        /// The parser's message with line and column.
+        message: String,
+    },
+    /// A prompt template cannot be rendered.
+    #[error("{place}: the prompt template cannot be rendered")]
+    Template {
+        /// Which template.
+        place: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// State could not be read or written.
+    #[error("the turn's state could not be read or written")]
+    Store(#[from] helm_store::Error),
+    /// The policy could not decide.
+    #[error("the policy could not decide")]
+    Policy(#[from] helm_policy::Error),
+    /// An evaluator or reward specification is not usable.
+    #[error("the reward could not be set up")]
+    Eval(#[from] helm_eval::Error),
+    /// A guardrail is not usable.
+    #[error("the guardrails could not be set up")]
+    Guardrails(#[from] helm_guardrails::Error),
+    /// A model is not usable.
+    #[error("the model could not be set up")]
+    Model(#[from] helm_llm::Error),
+    /// An experiment is not usable.
+    #[error("the experiment could not be set up")]
+    Experiment(#[from] helm_experiment::Error),
+    /// Helm is shutting down and takes no more turns.
+    #[error("helm is shutting down; send the request to another instance or try again later")]
+    ShuttingDown,
+    /// The turn's own task ended without an answer, which is a defect.
+    #[error("the turn ended without an answer; please report this")]
+    Lost,
+}
+
+/// What callers branch on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request is wrong; sending it again cannot help.
+    InvalidRequest,
+    /// What was named does not exist.
+    NotFound,
+    /// The key is taken by other content.
+    Conflict,
+    /// The configuration is wrong.
+    Config,
+    /// A service that Helm needs is not available; try again later.
+    Unavailable,
+    /// Anything else.
+    Internal,
+}
+
+impl Error {
+    /// A configuration error at `place`.
+    pub(crate) fn config(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Config { place: place.into(), message: message.into() }
+    }
+
+    /// What callers branch on.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid(_) | Self::InvalidMessage(_) => ErrorKind::InvalidRequest,
+            Self::UnknownTask { .. } | Self::UnknownStrategy { .. } | Self::UnknownDecision { .. } => {
+                ErrorKind::NotFound
+            }
+            Self::Config { .. }
+            | Self::ConfigFile { .. }
+            | Self::ConfigSyntax { .. }
+            | Self::Template { .. }
+            | Self::Eval(_)
+            | Self::Guardrails(_)
+            | Self::Model(_)
+            | Self::Experiment(_) => ErrorKind::Config,
+            Self::Store(error) => store_kind(error),
+            Self::ShuttingDown => ErrorKind::Unavailable,
+            Self::Policy(_) | Self::Lost => ErrorKind::Internal,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.kind() == ErrorKind::Unavailable
+    }
+
+    /// The message and those of its causes, joined by colons: what a person should read.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+fn store_kind(error: &helm_store::Error) -> ErrorKind {
+    match error.kind() {
+        helm_store::ErrorKind::NotFound => ErrorKind::NotFound,
+        helm_store::ErrorKind::Conflict => ErrorKind::Conflict,
+        helm_store::ErrorKind::Invalid => ErrorKind::InvalidRequest,
+        _ if error.is_retryable() => ErrorKind::Unavailable,
+        _ => ErrorKind::Internal,
+    }
+}

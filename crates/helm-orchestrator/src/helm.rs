@@ -1,0 +1,207 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use helm_core::{ConversationId, DecisionId, Feedback, TaskId, TenantId, UserId};
+use helm_store::{
+    Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Store, StoredMessage, TurnView,
+};
+
+use crate::builder::HelmBuilder;
+use crate::error::{Error, Result};
+use crate::explain::Explanation;
+use crate::inner::Inner;
+use crate::report::{self, TaskReport};
+use crate::request::{TurnRequest, TurnResponse};
+use crate::turn::{self, Delivery, TurnStream};
+
+/// An installation of Helm, seen by one tenant. Cloning is cheap and shares everything.
+#[derive(Clone)]
+pub struct Helm {
+    inner: Arc<Inner>,
+    tenant: TenantId,
+}
+
+impl Helm {
+    /// Begins an installation.
+    #[must_use]
+    pub fn builder() -> HelmBuilder {
+        HelmBuilder::default()
+    }
+
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner, tenant: TenantId::single() }
+    }
+
+    /// The same installation as another tenant sees it.
+    #[must_use]
+    pub fn for_tenant(&self, tenant: TenantId) -> Self {
+        Self { inner: Arc::clone(&self.inner), tenant }
+    }
+
+    /// Answers one message and learns from it.
+    ///
+    /// A turn whose provider failed, whose deadline passed or that a guard refused is not an error: it is
+    /// recorded, and its [`status`](TurnResponse::status) tells.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the message, task or strategy is refused, or when the turn cannot be stored.
+    ///
+    /// # Cancellation safety
+    ///
+    /// Dropping the future cancels the turn, which is then recorded as cancelled.
+    pub async fn turn(&self, request: TurnRequest) -> Result<TurnResponse> {
+        turn::start(&self.inner, &self.tenant, request, Delivery::Whole)?.into_response().await
+    }
+
+    /// Answers one message piece by piece. Guards hold back what they have not cleared.
+    ///
+    /// # Errors
+    ///
+    /// Fails at once when the message, task or strategy is refused; later errors come through the stream.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime.
+    pub fn turn_stream(&self, request: TurnRequest) -> Result<TurnStream> {
+        turn::start(&self.inner, &self.tenant, request, Delivery::Streamed)
+    }
+
+    /// Records a person's judgement of a turn and revises its reward. Repeating it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDecision`] when there is no such decision; otherwise when it cannot be stored.
+    pub async fn feedback(&self, feedback: Feedback) -> Result<FeedbackReceipt> {
+        let (at, settler) = (self.inner.clock.now(), Arc::clone(&self.inner.settler));
+        let recorded = self.inner.store.record_feedback(&self.tenant, &feedback, at, settler).await;
+        let receipt = recorded.map_err(|error| match error.kind() {
+            helm_store::ErrorKind::NotFound => Error::UnknownDecision { id: feedback.decision },
+            _ => error.into(),
+        })?;
+        let applied = match receipt.applied {
+            Applied::Duplicate => "duplicate",
+            Applied::Corrected => "corrected",
+            _ => "fresh",
+        };
+        metrics::counter!("helm_feedback_total", "task" => receipt.task.to_string(), "applied" => applied)
+            .increment(1);
+        Ok(receipt)
+    }
+
+    /// Everything that is stored about one turn, and why its strategy was chosen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDecision`] when there is no such turn.
+    pub async fn explain(&self, id: DecisionId) -> Result<Explanation> {
+        let view = self.inner.store.log().turn(&self.tenant, id).await?;
+        let view: TurnView = view.ok_or(Error::UnknownDecision { id })?;
+        Ok(Explanation::of(view))
+    }
+
+    /// What has been learnt about a task's strategies.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTask`] when there is no such task; otherwise when state cannot be read.
+    pub async fn report(&self, task: &TaskId) -> Result<TaskReport> {
+        report::report(&self.inner, &self.tenant, task).await
+    }
+
+    /// Compares a task's learning state with the log it was made from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTask`] when there is no such task; otherwise when state cannot be read.
+    pub async fn audit(&self, task: &TaskId) -> Result<Audit> {
+        self.inner.task(task)?;
+        Ok(self.inner.store.bandits().audit(&self.tenant, task).await?)
+    }
+
+    /// The configured tasks, in alphabetical order.
+    #[must_use]
+    pub fn tasks(&self) -> Vec<TaskId> {
+        self.inner.tasks.keys().cloned().collect()
+    }
+
+    /// A user's preferences.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they cannot be read.
+    pub async fn preferences(&self, user: &UserId) -> Result<Preferences> {
+        Ok(self.inner.store.preferences().get(&self.tenant, user).await?)
+    }
+
+    /// Changes a user's preferences in one transaction and answers the new ones.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a change does not fit or cannot be stored.
+    pub async fn change_preferences(
+        &self,
+        user: &UserId,
+        changes: &[PreferenceChange],
+    ) -> Result<Preferences> {
+        Ok(self.inner.store.preferences().apply(&self.tenant, user, changes, None).await?)
+    }
+
+    /// The last `limit` messages of a user's conversation, in the order they were said.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they cannot be read.
+    pub async fn conversation(
+        &self,
+        user: &UserId,
+        conversation: &ConversationId,
+        limit: usize,
+    ) -> Result<Vec<StoredMessage>> {
+        Ok(self.inner.store.conversations().recent(&self.tenant, user, conversation, limit).await?)
+    }
+
+    /// Whether state can be read and written.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot.
+    pub async fn health(&self) -> Result<Health> {
+        Ok(self.inner.store.health().await?)
+    }
+
+    /// Whether turns are still taken.
+    #[must_use]
+    pub fn is_accepting(&self) -> bool {
+        !self.inner.stopping.is_cancelled()
+    }
+
+    /// The store, for what this facade does not cover.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
+    /// Takes no more turns, without waiting for those that run.
+    pub fn stop_accepting(&self) {
+        self.inner.stopping.cancel();
+    }
+
+    /// Takes no more turns, waits for those that run, cancels what is left after `deadline`, and closes the
+    /// store. Cancelled turns are recorded as such. Answers whether all ended by themselves.
+    ///
+    /// # Cancellation safety
+    ///
+    /// Dropping the future leaves Helm stopped but its store open; call it again to go on.
+    pub async fn shutdown(&self, deadline: Duration) -> bool {
+        self.inner.stopping.cancel();
+        self.inner.tracker.close();
+        let drained = tokio::time::timeout(deadline, self.inner.tracker.wait()).await.is_ok();
+        if !drained {
+            self.inner.abort.cancel();
+            self.inner.tracker.wait().await;
+        }
+        self.inner.store.close().await;
+        drained
+    }
+}

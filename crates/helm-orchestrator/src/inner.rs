@@ -1,0 +1,122 @@
+use std::collections::BTreeMap;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use helm_core::{
+    Clock, ExclusionReason, Exclusion, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount,
+    TokenCounter, VariantName,
+};
+use helm_eval::EvaluationEngine;
+use helm_experiment::Experiment;
+use helm_guardrails::GuardrailEngine;
+use helm_llm::{ChatModel, EmbeddingModel};
+use helm_policy::Policy;
+use helm_store::{Settle, Store};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::error::{Error, Result};
+use crate::prompt::Prompts;
+use crate::worker::WorkerPool;
+
+/// Everything a [`Helm`](crate::Helm) holds; immutable but for the counters.
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tokens: Arc<dyn TokenCounter>,
+    pub(crate) tasks: BTreeMap<TaskId, TaskRuntime>,
+    pub(crate) models: BTreeMap<ModelName, Arc<dyn ChatModel>>,
+    /// `None` when vector search is off: no recall and no embedding calls.
+    pub(crate) embedder: Option<Arc<dyn EmbeddingModel>>,
+    pub(crate) settler: Arc<dyn Settle>,
+    pub(crate) tracker: TaskTracker,
+    /// Cancelled when no more turns are taken.
+    pub(crate) stopping: CancellationToken,
+    /// Cancelled when turns that are still running must end now.
+    pub(crate) abort: CancellationToken,
+    pub(crate) pool: WorkerPool,
+    pub(crate) workers: usize,
+    pub(crate) max_message_bytes: usize,
+    pub(crate) refit_every: u64,
+}
+
+/// A checked task.
+pub(crate) struct TaskRuntime {
+    pub(crate) id: TaskId,
+    pub(crate) strategies: Vec<Strategy>,
+    pub(crate) fallback: StrategyId,
+    pub(crate) policy: Arc<dyn Policy>,
+    pub(crate) evaluators: EvaluationEngine,
+    pub(crate) guardrails: GuardrailEngine,
+    pub(crate) prompts: Prompts,
+    pub(crate) history: TokenCount,
+    pub(crate) remember: bool,
+    pub(crate) silence: Option<std::time::Duration>,
+    pub(crate) experiment: Option<RunningExperiment>,
+    pub(crate) settled: AtomicU64,
+}
+
+/// An experiment on a task: each variant pins a strategy or leaves the choice to the policy.
+pub(crate) struct RunningExperiment {
+    pub(crate) experiment: Experiment,
+    pub(crate) strategies: BTreeMap<VariantName, Option<StrategyId>>,
+}
+
+impl RunningExperiment {
+    pub(crate) fn key(&self) -> &ExperimentKey {
+        self.experiment.key()
+    }
+}
+
+impl Inner {
+    pub(crate) fn task(&self, id: &TaskId) -> Result<&TaskRuntime> {
+        self.tasks.get(id).ok_or_else(|| Error::UnknownTask {
+            task: id.clone(),
+            known: comma_separated(self.tasks.keys()),
+        })
+    }
+
+    pub(crate) fn model(&self, strategy: &Strategy) -> Result<&Arc<dyn ChatModel>> {
+        self.models.get(&strategy.model).ok_or_else(|| {
+            Error::config(format!("strategies.{}", strategy.id), format!("there is no model {}", strategy.model))
+        })
+    }
+}
+
+impl TaskRuntime {
+    pub(crate) fn strategy(&self, id: &StrategyId) -> Option<&Strategy> {
+        self.strategies.iter().find(|strategy| strategy.id == *id)
+    }
+
+    pub(crate) fn strategy_named(&self, name: &StrategyName) -> Result<&Strategy> {
+        let found = self.strategies.iter().find(|strategy| strategy.id.name() == name);
+        found.ok_or_else(|| Error::UnknownStrategy {
+            task: self.id.clone(),
+            strategy: name.to_string(),
+            known: comma_separated(self.strategies.iter().map(|strategy| strategy.id.name())),
+        })
+    }
+
+    /// The strategies that may be chosen, and those that may not with the reason.
+    pub(crate) fn eligible(&self, vectors: bool) -> (Vec<StrategyId>, Vec<Exclusion>) {
+        let (eligible, excluded): (Vec<_>, Vec<_>) =
+            self.strategies.iter().partition(|strategy| vectors || strategy.retrieval.memories == 0);
+        let exclude = |strategy: &Strategy| Exclusion {
+            strategy: strategy.id.clone(),
+            reason: ExclusionReason::Capability,
+        };
+        let eligible = eligible.into_iter().map(|strategy| strategy.id.clone()).collect();
+        (eligible, excluded.into_iter().map(exclude).collect())
+    }
+
+    /// Counts one more settled decision and says whether the prior is due to be estimated again.
+    pub(crate) fn prior_is_due(&self, every: u64) -> bool {
+        let settled = self.settled.fetch_add(1, Ordering::Relaxed) + 1;
+        settled.is_multiple_of(every.max(1))
+    }
+}
+
+pub(crate) fn comma_separated<T: ToString>(items: impl Iterator<Item = T>) -> String {
+    items.map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}

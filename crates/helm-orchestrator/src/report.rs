@@ -1,0 +1,144 @@
+use std::collections::BTreeMap;
+
+use helm_core::{Candidate, Context, DecisionId, PolicyName, Stats, StrategyId, TaskId, TenantId, UserId};
+use helm_policy::{ChoiceRequest, Snapshot};
+use helm_store::StrategyTotal;
+
+use crate::error::Result;
+use crate::inner::{Inner, TaskRuntime};
+use crate::turn::snapshot;
+
+/// What has been learnt about a task.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct TaskReport {
+    /// The task.
+    pub task: TaskId,
+    /// Its policy.
+    pub policy: PolicyName,
+    /// Its strategies as configured, then those that were used before and no longer are.
+    pub strategies: Vec<StrategyReport>,
+}
+
+/// What has been learnt about a strategy.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct StrategyReport {
+    /// The strategy.
+    pub strategy: StrategyId,
+    /// How many decisions chose it.
+    pub pulls: u64,
+    /// Its rewards.
+    pub reward: RewardSummary,
+    /// People's feedback alone.
+    pub feedback: FeedbackSummary,
+    /// The probability with which a new user would get it now; `None` when it is no longer configured.
+    pub probability: Option<f64>,
+}
+
+/// Rewards of a strategy.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct RewardSummary {
+    /// How many decisions have one.
+    pub count: u64,
+    /// Their mean in \[0, 1\]; `None` without any.
+    pub mean: Option<f64>,
+    /// The standard error of the mean; `None` with fewer than two.
+    pub stderr: Option<f64>,
+}
+
+/// People's feedback on a strategy: one value for each decision and source, at its last value.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct FeedbackSummary {
+    /// How many values.
+    pub count: u64,
+    /// Their sum, each in \[0, 1\].
+    pub sum: f64,
+}
+
+pub(crate) async fn report(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<TaskReport> {
+    let task = inner.task(task)?;
+    let bandits = inner.store.bandits();
+    let (state, totals) =
+        tokio::try_join!(bandits.load(tenant, &task.id, None), bandits.strategy_totals(tenant, &task.id))?;
+    let snapshot = snapshot(state)?;
+    let totals: BTreeMap<_, _> = totals.into_iter().map(|total| (total.strategy.clone(), total)).collect();
+    let candidates = newcomer(inner, tenant, task, &snapshot)?;
+    let configured = task.strategies.iter().map(|strategy| &strategy.id);
+    let retired = totals.keys().filter(|id| task.strategy(id).is_none());
+    let strategies = configured.chain(retired).map(|id| {
+        let stats = snapshot.task_total(id)?;
+        Ok(strategy_report(id, &stats, totals.get(id), &candidates))
+    });
+    let strategies = strategies.collect::<Result<_>>()?;
+    Ok(TaskReport { task: task.id.clone(), policy: task.policy.name().clone(), strategies })
+}
+
+/// What the policy would offer a user it has never met.
+fn newcomer(
+    inner: &Inner,
+    tenant: &TenantId,
+    task: &TaskRuntime,
+    snapshot: &Snapshot,
+) -> Result<Vec<Candidate>> {
+    let (eligible, _) = task.eligible(inner.embedder.is_some());
+    if eligible.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = inner.clock.now();
+    let context = Context::new(tenant.clone(), UserId::new("newcomer")?, task.id.clone(), now);
+    let id = DecisionId::from_bytes([0; 16]);
+    let request = ChoiceRequest { id, context: &context, eligible: &eligible, snapshot, now };
+    Ok(task.policy.choose(&request)?.candidates)
+}
+
+fn strategy_report(
+    id: &StrategyId,
+    stats: &Stats,
+    total: Option<&StrategyTotal>,
+    candidates: &[Candidate],
+) -> StrategyReport {
+    let feedback = total.map(|total| FeedbackSummary {
+        count: total.feedback_count,
+        sum: total.feedback_sum.to_f64(),
+    });
+    let candidate = candidates.iter().find(|candidate| candidate.strategy == *id);
+    StrategyReport {
+        strategy: id.clone(),
+        pulls: total.map_or(0, |total| total.decisions),
+        reward: reward_summary(stats),
+        feedback: feedback.unwrap_or_default(),
+        probability: candidate.map(|candidate| candidate.probability.get()),
+    }
+}
+
+fn reward_summary(stats: &Stats) -> RewardSummary {
+    let count = u64::try_from(stats.count).unwrap_or(0);
+    let n = count as f64;
+    let mean = (count > 0).then(|| stats.reward.to_f64() / n);
+    let stderr = mean.filter(|_| count > 1).map(|mean| {
+        let variance = (stats.reward_sq.to_f64() - n * mean * mean).max(0.0) / (n - 1.0);
+        (variance / n).sqrt()
+    });
+    RewardSummary { count, mean, stderr }
+}
+
+#[cfg(test)]
+mod tests {
+    use helm_core::UnitInterval;
+
+    use super::*;
+
+    #[test]
+    fn summaries_have_no_made_up_numbers() {
+        let none = reward_summary(&Stats::default());
+        assert_eq!((none.count, none.mean, none.stderr), (0, None, None));
+        let one = Stats::of_reward(UnitInterval::new(0.25).unwrap());
+        assert_eq!(reward_summary(&one).mean, Some(0.25));
+        assert_eq!(reward_summary(&one).stderr, None);
+        let two = one.checked_add(&Stats::of_reward(UnitInterval::new(0.75).unwrap())).unwrap();
+        let summary = reward_summary(&two);
+        assert_eq!(summary.mean, Some(0.5));
+        assert!((summary.stderr.unwrap() - 0.25).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,71 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use helm_core::{Decision, Outcome, Reward, TaskId};
+use helm_eval::{Composition, Evidence, RewardSpec};
+use helm_policy::{Contribution, Policy};
+use helm_store::{Case, Settle, SettleError, Settlement};
+
+/// Joins the two halves that a store must not know: the reward specification says what a decision's evidence
+/// is worth, the policy what that adds to learning state.
+pub(crate) struct TaskSettler {
+    rules: BTreeMap<TaskId, Rules>,
+}
+
+struct Rules {
+    reward: RewardSpec,
+    policy: Arc<dyn Policy>,
+}
+
+impl TaskSettler {
+    pub(crate) fn new<'a>(tasks: impl Iterator<Item = (&'a TaskId, RewardSpec, Arc<dyn Policy>)>) -> Self {
+        let rules = tasks.map(|(task, reward, policy)| (task.clone(), Rules { reward, policy }));
+        Self { rules: rules.collect() }
+    }
+}
+
+impl Settle for TaskSettler {
+    fn settle(&self, case: &Case<'_>) -> Result<Settlement, SettleError> {
+        let task = &case.decision.context.task;
+        let rules = self.rules.get(task).ok_or_else(|| {
+            format!("task {task} is no longer configured; put it back to let its decisions be judged")
+        })?;
+        let reward = compose(&rules.reward, case)?;
+        let contribution = match teaches(case.decision, case.outcome) {
+            true => rules.policy.contribution(case.decision, &evidence_for_policy(case.outcome, reward.as_ref()))?,
+            false => Vec::new(),
+        };
+        Ok(Settlement { reward, contribution })
+    }
+}
+
+fn compose(spec: &RewardSpec, case: &Case<'_>) -> Result<Option<Reward>, SettleError> {
+    let evidence = Evidence {
+        scores: case.outcome.map_or(&[], |outcome| &outcome.scores),
+        feedback: case.feedback,
+        cost: case.outcome.and_then(|outcome| outcome.cost),
+        latency: case.outcome.map(|outcome| outcome.latency),
+        silence_ended: case.silence_ended,
+    };
+    match spec.compose(&evidence)? {
+        Composition::Reward(reward) => Ok(Some(reward)),
+        _ => Ok(None),
+    }
+}
+
+/// Only a draw whose law is known, answered by the strategy that was drawn, teaches.
+fn teaches(decision: &Decision, outcome: Option<&Outcome>) -> bool {
+    let served_as_chosen = outcome.is_none_or(|outcome| match &outcome.served {
+        Some(served) => *served == decision.strategy,
+        None => true,
+    });
+    decision.mode.teaches() && served_as_chosen
+}
+
+fn evidence_for_policy(outcome: Option<&Outcome>, reward: Option<&Reward>) -> Contribution {
+    Contribution {
+        reward: reward.map(|reward| reward.value),
+        cost: outcome.and_then(|outcome| outcome.cost),
+        failed: outcome.is_some_and(|outcome| outcome.status.is_failure()),
+    }
+}

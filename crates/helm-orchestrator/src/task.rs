@@ -1,0 +1,136 @@
+use std::sync::Arc;
+
+use helm_core::{ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount};
+use helm_eval::{EvaluationEngine, Evaluator, RewardSpec};
+use helm_guardrails::GuardrailEngine;
+use helm_policy::{Policy, PolicyConfig};
+
+use crate::error::Result;
+
+/// A kind of work and everything that is decided, checked and measured for it.
+///
+/// Defaults: the `auto` policy, the standard evaluators, reward and guardrails, 2,000 tokens of history, no
+/// memories kept. Checked when the [`Helm`](crate::Helm) is built.
+#[derive(Clone)]
+pub struct Task {
+    pub(crate) id: TaskId,
+    pub(crate) strategies: Vec<Strategy>,
+    pub(crate) fallback: Option<StrategyName>,
+    pub(crate) policy: PolicyChoice,
+    pub(crate) evaluators: Option<EvaluationEngine>,
+    pub(crate) extra_evaluators: Vec<Arc<dyn Evaluator>>,
+    pub(crate) reward: Option<RewardSpec>,
+    pub(crate) guardrails: Option<GuardrailEngine>,
+    pub(crate) history: TokenCount,
+    pub(crate) remember: bool,
+}
+
+/// Where a task's policy comes from.
+#[derive(Clone)]
+pub(crate) enum PolicyChoice {
+    Config(PolicyConfig),
+    Built(Arc<dyn Policy>),
+}
+
+impl Task {
+    /// A task without strategies, of which it needs at least one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `id` is not a task id.
+    pub fn new(id: impl AsRef<str>) -> Result<Self> {
+        Ok(Self {
+            id: TaskId::new(id)?,
+            strategies: Vec::new(),
+            fallback: None,
+            policy: PolicyChoice::Config(PolicyConfig::default()),
+            evaluators: None,
+            extra_evaluators: Vec::new(),
+            reward: None,
+            guardrails: None,
+            history: TokenCount::new(2_000),
+            remember: false,
+        })
+    }
+
+    /// Adds version 1 of a strategy that asks the model `main` with this system prompt template.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `name` is not a strategy name.
+    pub fn strategy(self, name: impl AsRef<str>, system: impl Into<String>) -> Result<Self> {
+        let id = StrategyId::new(StrategyName::new(name)?, 1);
+        Ok(self.with_strategy(Strategy::new(id, ModelName::new("main")?).with_system(system)))
+    }
+
+    /// Adds a strategy.
+    #[must_use]
+    pub fn with_strategy(mut self, strategy: Strategy) -> Self {
+        self.strategies.push(strategy);
+        self
+    }
+
+    /// Names the strategy that answers when none is eligible. Default: the first.
+    #[must_use]
+    pub fn with_fallback(mut self, name: StrategyName) -> Self {
+        self.fallback = Some(name);
+        self
+    }
+
+    /// Chooses one of the built-in policies.
+    #[must_use]
+    pub fn with_policy(mut self, policy: PolicyConfig) -> Self {
+        self.policy = PolicyChoice::Config(policy);
+        self
+    }
+
+    /// Uses a policy of your own.
+    #[must_use]
+    pub fn with_custom_policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.policy = PolicyChoice::Built(policy);
+        self
+    }
+
+    /// Replaces the standard evaluators.
+    #[must_use]
+    pub fn with_evaluators(mut self, engine: EvaluationEngine) -> Self {
+        self.evaluators = Some(engine);
+        self
+    }
+
+    /// Adds an evaluator to the standard ones, or to those given before. The reward specification decides
+    /// what it counts.
+    #[must_use]
+    pub fn with_evaluator(mut self, evaluator: Arc<dyn Evaluator>) -> Self {
+        self.extra_evaluators.push(evaluator);
+        self
+    }
+
+    /// Replaces the standard reward specification.
+    #[must_use]
+    pub fn with_reward(mut self, spec: RewardSpec) -> Self {
+        self.reward = Some(spec);
+        self
+    }
+
+    /// Replaces the standard guardrails.
+    #[must_use]
+    pub fn with_guardrails(mut self, engine: GuardrailEngine) -> Self {
+        self.guardrails = Some(engine);
+        self
+    }
+
+    /// How many tokens of the conversation are sent along. Default: 2,000.
+    #[must_use]
+    pub fn with_history(mut self, tokens: TokenCount) -> Self {
+        self.history = tokens;
+        self
+    }
+
+    /// Keeps each answered message as a memory that strategies with retrieval can recall. Default: off.
+    #[must_use]
+    pub fn remembering(mut self) -> Self {
+        self.remember = true;
+        self
+    }
+}

@@ -1,0 +1,91 @@
+use helm_core::{
+    Assignment, Candidate, Decision, DecisionMode, Epoch, Exclusion, Probability, StrategyId,
+};
+use helm_policy::ChoiceRequest;
+
+use super::{recall::Recalled, run::Turn};
+use crate::error::Result;
+use crate::inner::TaskRuntime;
+
+/// How the strategy was arrived at, before it becomes a [`Decision`].
+struct Chosen {
+    strategy: StrategyId,
+    propensity: Probability,
+    candidates: Vec<Candidate>,
+    mode: DecisionMode,
+    assignment: Option<Assignment>,
+}
+
+impl Chosen {
+    fn certain(strategy: StrategyId, mode: DecisionMode, assignment: Option<Assignment>) -> Self {
+        Self { strategy, propensity: Probability::ONE, candidates: Vec::new(), mode, assignment }
+    }
+}
+
+impl Turn {
+    /// Caller's wish first, then a running experiment, then the policy; with nothing eligible, the fallback.
+    pub(super) fn decide(&self, task: &TaskRuntime, recalled: &Recalled) -> Result<Decision> {
+        let (eligible, excluded) = task.eligible(self.inner.embedder.is_some());
+        let chosen = self.choose(task, recalled, &eligible)?;
+        Ok(self.decision(task, chosen, excluded))
+    }
+
+    fn choose(&self, task: &TaskRuntime, recalled: &Recalled, eligible: &[StrategyId]) -> Result<Chosen> {
+        if let Some(name) = &self.request.strategy {
+            let strategy = task.strategy_named(name)?.id.clone();
+            return Ok(Chosen::certain(strategy, DecisionMode::Pinned, None));
+        }
+        if eligible.is_empty() {
+            return Ok(Chosen::certain(task.fallback.clone(), DecisionMode::Fallback, None));
+        }
+        let assigned = self.assigned(task);
+        if let Some((assignment, Some(strategy))) = &assigned
+            && eligible.contains(strategy)
+        {
+            let assignment = Some(assignment.clone());
+            return Ok(Chosen::certain(strategy.clone(), DecisionMode::Assigned, assignment));
+        }
+        // A variant without a strategy leaves the choice to the policy. A variant whose strategy is not
+        // eligible now cannot be shown, so the turn is no exposure.
+        let assignment = assigned.and_then(|(assignment, pinned)| pinned.is_none().then_some(assignment));
+        let context = self.context();
+        let choice = task.policy.choose(&ChoiceRequest {
+            id: self.id,
+            context: &context,
+            eligible,
+            snapshot: &recalled.snapshot,
+            now: self.began,
+        })?;
+        Ok(Chosen {
+            strategy: choice.strategy,
+            propensity: choice.propensity,
+            candidates: choice.candidates,
+            mode: DecisionMode::Sampled,
+            assignment,
+        })
+    }
+
+    fn assigned(&self, task: &TaskRuntime) -> Option<(Assignment, Option<StrategyId>)> {
+        let running = task.experiment.as_ref()?;
+        let assignment = running.experiment.assign(&format!("{}/{}", self.tenant, self.request.user));
+        let strategy = running.strategies.get(&assignment.variant).cloned().flatten();
+        Some((assignment, strategy))
+    }
+
+    fn decision(&self, task: &TaskRuntime, chosen: Chosen, excluded: Vec<Exclusion>) -> Decision {
+        Decision {
+            id: self.id,
+            context: self.context(),
+            strategy: chosen.strategy,
+            propensity: chosen.propensity,
+            mode: chosen.mode,
+            assignment: chosen.assignment,
+            policy: task.policy.name().clone(),
+            policy_hash: task.policy.hash().clone(),
+            epoch: Epoch::containing(self.began, task.policy.epoch_length()),
+            candidates: chosen.candidates,
+            excluded,
+            at: self.began,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! One turn, from the message to the stored record.
+
+mod conclude;
+mod decide;
+mod execute;
+mod recall;
+mod run;
+mod stream;
+
+pub use stream::TurnStream;
+
+pub(crate) use recall::snapshot;
+pub(crate) use run::{Delivery, start};

@@ -1,0 +1,89 @@
+use helm_core::{Message, TokenCount, TokenCounter};
+use helm_policy::{PriorEstimate, Snapshot};
+use helm_store::{BanditState, Preferences, StoredMessage, VectorQuery};
+
+use super::run::Turn;
+use crate::error::{Error, Result};
+use crate::inner::TaskRuntime;
+
+/// The collection that messages are remembered in.
+pub(super) const COLLECTION: &str = "messages";
+/// More messages than this are never sent along, whatever the token budget.
+const MOST_MESSAGES: usize = 100;
+
+/// What is known before the decision.
+pub(super) struct Recalled {
+    pub(super) snapshot: Snapshot,
+    pub(super) preferences: Preferences,
+    pub(super) history: Vec<Message>,
+    pub(super) memories: Vec<String>,
+    /// The message's embedding, when something needs it.
+    pub(super) embedding: Option<Vec<f32>>,
+}
+
+impl Turn {
+    /// Reads learning state, preferences, history and memories, all at the same time.
+    pub(super) async fn recall(&self, task: &TaskRuntime, message: &str) -> Result<Recalled> {
+        let (store, user) = (&self.inner.store, &self.request.user);
+        let state = async { store.bandits().load(&self.tenant, &task.id, Some(user)).await.map_err(Error::from) };
+        let preferences = async { store.preferences().get(&self.tenant, user).await.map_err(Error::from) };
+        let (state, preferences, history, (embedding, memories)) =
+            tokio::try_join!(state, preferences, self.history(task), self.memories(task, message))?;
+        Ok(Recalled { snapshot: snapshot(state)?, preferences, history, memories, embedding })
+    }
+
+    async fn history(&self, task: &TaskRuntime) -> Result<Vec<Message>> {
+        let Some(conversation) = &self.request.conversation else { return Ok(Vec::new()) };
+        let conversations = self.inner.store.conversations();
+        let stored = conversations.recent(&self.tenant, &self.request.user, conversation, MOST_MESSAGES).await?;
+        Ok(within_budget(stored, task.history, &*self.inner.tokens))
+    }
+
+    async fn memories(&self, task: &TaskRuntime, message: &str) -> Result<(Option<Vec<f32>>, Vec<String>)> {
+        let wanted = task.strategies.iter().map(|strategy| strategy.retrieval.memories).max().unwrap_or(0);
+        let Some(embedder) = self.inner.embedder.as_ref().filter(|_| wanted > 0 || task.remember) else {
+            return Ok((None, Vec::new()));
+        };
+        let embedding = embedder.embed(&[message.to_owned()]).await?.into_iter().next();
+        // A message without words embeds to nothing, and nothing is similar to it.
+        let Some(embedding) = embedding.filter(|vector| vector.iter().any(|part| *part != 0.0)) else {
+            return Ok((None, Vec::new()));
+        };
+        let query = VectorQuery {
+            collection: COLLECTION.to_owned(),
+            embedding: embedding.clone(),
+            k: usize::try_from(wanted).unwrap_or(usize::MAX),
+        };
+        let hits = match query.k {
+            0 => Vec::new(),
+            _ => self.inner.store.vectors().search(&self.tenant, &self.request.user, &query).await?,
+        };
+        Ok((Some(embedding), hits.into_iter().map(|hit| hit.memory.text).collect()))
+    }
+}
+
+/// A policy's view of stored state. A prior that this build cannot read is treated as not yet estimated: it is
+/// derived data, and the next estimate replaces it.
+pub(crate) fn snapshot(state: BanditState) -> Result<Snapshot> {
+    let prior = state.prior.and_then(|document| {
+        let read = serde_json::from_value::<PriorEstimate>(document.body);
+        read.inspect_err(|error| tracing::warn!(%error, "the stored prior cannot be read and is estimated anew")).ok()
+    });
+    Ok(Snapshot::from_rows(state.rows, prior)?)
+}
+
+/// The newest messages that fit, in the order they were said.
+fn within_budget(stored: Vec<StoredMessage>, budget: TokenCount, counter: &dyn TokenCounter) -> Vec<Message> {
+    let mut left = budget.get();
+    let mut kept: Vec<_> = stored
+        .into_iter()
+        .rev()
+        .map_while(|stored| {
+            let tokens = counter.count(&stored.message.joined_text()).get();
+            left = left.checked_sub(tokens)?;
+            Some(stored.message)
+        })
+        .collect();
+    kept.reverse();
+    kept
+}
