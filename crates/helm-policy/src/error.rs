@@ -1,0 +1,81 @@
+use helm_core::{StatsError, StrategyId};
+
+/// A result whose error is this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a policy could not decide, learn or be built. State is unchanged.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No strategy is eligible.
+    #[error("no strategy is eligible; the caller decides what to fall back to")]
+    NothingEligible,
+    /// A strategy is listed twice among the eligible ones.
+    #[error("strategy {strategy} is listed twice among the eligible ones")]
+    DuplicateStrategy {
+        /// Which one.
+        strategy: StrategyId,
+    },
+    /// Stored statistics cannot have come from rewards.
+    #[error(
+        "the statistics of {strategy} are not those of rewards in [0, 1]: {reason}; audit the learning state"
+    )]
+    CorruptStats {
+        /// Whose statistics.
+        strategy: StrategyId,
+        /// What is wrong with them.
+        reason: &'static str,
+    },
+    /// A snapshot was made from the rows of two users.
+    #[error("a snapshot holds the rows of one user; these belong to two")]
+    MixedUsers,
+    /// Statistics could not be added.
+    #[error(transparent)]
+    Stats(#[from] StatsError),
+    /// A computed probability is not one.
+    #[error(
+        "the rule gave {value} as a probability; a rule must give finite numbers of at least 0 that do not all vanish"
+    )]
+    InvalidProbability {
+        /// What it gave.
+        value: f64,
+    },
+    /// A rule gave another number of probabilities than there are strategies.
+    #[error("the rule gave {given} probabilities for {expected} strategies")]
+    WrongLength {
+        /// How many it gave.
+        given: usize,
+        /// How many there are.
+        expected: usize,
+    },
+    /// A parameter is out of range.
+    #[error("{parameter} must be {accepted}, got {value}")]
+    InvalidParameter {
+        /// Which one.
+        parameter: &'static str,
+        /// What is accepted.
+        accepted: &'static str,
+        /// What was given.
+        value: String,
+    },
+    /// The configuration is not one of a policy.
+    #[error("{message}")]
+    InvalidConfig {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// No policy is registered under this name.
+    #[error("there is no policy {kind:?}; there are: {known}")]
+    UnknownKind {
+        /// What was asked for.
+        kind: String,
+        /// The registered names, separated by commas.
+        known: String,
+    },
+    /// A policy is already registered under this name.
+    #[error("the policy {kind:?} is registered already")]
+    DuplicateKind {
+        /// The name.
+        kind: String,
+    },
+}

@@ -1,0 +1,415 @@
+//! What must hold of every policy.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use helm_core::{
+    Context, Decision, DecisionId, DecisionMode, Epoch, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId,
+    Timestamp, UnitInterval, UserId,
+};
+use helm_policy::{
+    ChoiceRequest, Contribution, Error, Learner, LearnerPolicy, Options, Policy, PolicyConfig, Posterior,
+    Registry, Result, Rule, Snapshot, UserStats,
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+const KINDS: [&str; 6] = [
+    r#"{"kind":"auto"}"#,
+    r#"{"kind":"thompson","learner":"beta","hierarchical":false}"#,
+    r#"{"kind":"thompson","learner":"beta","floor":0.05,"half_life_seconds":1000}"#,
+    r#"{"kind":"epsilon_greedy","epsilon":0.2}"#,
+    r#"{"kind":"fixed","weights":{"s0":1,"s1":2}}"#,
+    r#"{"kind":"random"}"#,
+];
+
+fn policies() -> Vec<Arc<dyn Policy>> {
+    let registry = Registry::standard();
+    KINDS
+        .iter()
+        .map(|kind| registry.build(&serde_json::from_str(kind).unwrap()).unwrap())
+        .collect()
+}
+
+fn policy(kind: &str) -> Arc<dyn Policy> {
+    Registry::standard()
+        .build(&serde_json::from_str(kind).unwrap())
+        .unwrap()
+}
+
+fn context() -> Context {
+    let (user, task) = (UserId::new("ana").unwrap(), TaskId::new("t").unwrap());
+    Context::new(
+        TenantId::single(),
+        user,
+        task,
+        Timestamp::from_micros(5_000_000_000),
+    )
+}
+
+fn ids(count: usize) -> Vec<StrategyId> {
+    (0..count)
+        .map(|index| format!("s{index}@1").parse().unwrap())
+        .collect()
+}
+
+fn id(number: u64) -> DecisionId {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    DecisionId::from_bytes(bytes)
+}
+
+fn sum(rewards: &[f64]) -> Stats {
+    let rewards = rewards
+        .iter()
+        .map(|reward| Stats::of_reward(UnitInterval::new(*reward).unwrap()));
+    rewards.fold(Stats::default(), |sum, stats| sum.checked_add(&stats).unwrap())
+}
+
+fn row(scope: Scope, strategy: &StrategyId, rewards: &[f64]) -> StatsRow {
+    StatsRow {
+        scope,
+        strategy: strategy.clone(),
+        epoch: Epoch::starting_at(0),
+        stats: sum(rewards),
+    }
+}
+
+fn choose(
+    policy: &dyn Policy,
+    eligible: &[StrategyId],
+    snapshot: &Snapshot,
+    number: u64,
+) -> helm_policy::Choice {
+    let context = context();
+    let request = ChoiceRequest {
+        id: id(number),
+        context: &context,
+        eligible,
+        snapshot,
+        now: context.at,
+    };
+    policy.choose(&request).unwrap()
+}
+
+fn snapshot_of(rewards: &[Vec<f64>], own: &[Vec<f64>]) -> Snapshot {
+    let user = Scope::User(context().user);
+    let strategies = ids(rewards.len());
+    let task = strategies
+        .iter()
+        .zip(rewards)
+        .map(|(strategy, rewards)| row(Scope::Task, strategy, rewards));
+    let own = strategies
+        .iter()
+        .zip(own)
+        .map(|(strategy, rewards)| row(user.clone(), strategy, rewards));
+    Snapshot::from_rows(task.chain(own).collect::<Vec<_>>(), None).unwrap()
+}
+
+fn rewards() -> impl Strategy<Value = Vec<Vec<f64>>> {
+    proptest::collection::vec(proptest::collection::vec(0.0_f64..=1.0, 0..30), 1..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn probabilities_sum_to_one_and_keep_the_floor(rewards in rewards(), number in 0_u64..1_000) {
+        let snapshot = snapshot_of(&rewards, &rewards.iter().map(|r| r[..r.len() / 2].to_vec()).collect::<Vec<_>>());
+        let eligible = ids(rewards.len());
+        for policy in policies() {
+            let choice = choose(&policy, &eligible, &snapshot, number);
+            let total: f64 = choice.candidates.iter().map(|c| c.probability.get()).sum();
+            prop_assert!((total - 1.0).abs() < 1e-12, "{}: {total}", policy.name());
+            let t = snapshot.rewards().max(1) as f64;
+            let floor = (0.2 / t.sqrt()).min(0.02) / eligible.len() as f64;
+            for candidate in &choice.candidates {
+                prop_assert!(candidate.probability.get() >= floor * (1.0 - 1e-9));
+            }
+            let drawn = choice.candidates.iter().find(|c| c.strategy == choice.strategy).unwrap();
+            prop_assert_eq!(drawn.probability, choice.propensity);
+            prop_assert_eq!(choose(&policy, &eligible, &snapshot, number), choice);
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_eligible_does_not_matter(rewards in rewards()) {
+        let snapshot = snapshot_of(&rewards, &[]);
+        let forward = ids(rewards.len());
+        let backward: Vec<_> = forward.iter().rev().cloned().collect();
+        for policy in policies() {
+            let by_name = |eligible: &[StrategyId]| -> BTreeMap<StrategyId, f64> {
+                let choice = choose(&policy, eligible, &snapshot, 1);
+                choice.candidates.into_iter().map(|c| (c.strategy, c.probability.get())).collect()
+            };
+            let (forward, backward) = (by_name(&forward), by_name(&backward));
+            for (strategy, probability) in forward {
+                prop_assert!((probability - backward[&strategy]).abs() < 1e-12);
+            }
+        }
+    }
+}
+
+#[test]
+fn draws_follow_the_logged_law() {
+    let snapshot = snapshot_of(&[vec![0.4, 0.6, 0.5], vec![0.6, 0.5], vec![0.55]], &[]);
+    let eligible = ids(3);
+    for policy in policies() {
+        let draws = 20_000_u64;
+        let mut counts: BTreeMap<StrategyId, f64> = BTreeMap::new();
+        let law = choose(&policy, &eligible, &snapshot, 0).candidates;
+        for number in 0..draws {
+            *counts
+                .entry(choose(&policy, &eligible, &snapshot, number).strategy)
+                .or_default() += 1.0;
+        }
+        let chi_squared: f64 = law
+            .iter()
+            .map(|candidate| {
+                let expected = candidate.probability.get() * draws as f64;
+                let found = counts.get(&candidate.strategy).copied().unwrap_or(0.0);
+                (found - expected).powi(2) / expected
+            })
+            .sum();
+        // The 0.9999 quantile of chi-squared with two degrees of freedom; the draws are fixed, so is the answer.
+        assert!(chi_squared < 18.4, "{}: {chi_squared}", policy.name());
+    }
+}
+
+#[test]
+fn a_user_who_differs_gets_their_own_strategy() {
+    let crowd: Vec<f64> = (0..200).map(|i| if i % 5 == 0 { 0.3 } else { 0.9 }).collect();
+    let other: Vec<f64> = (0..200).map(|i| if i % 5 == 0 { 0.6 } else { 0.5 }).collect();
+    let own = [vec![0.1; 12], vec![0.95; 12]];
+    let with_own = [
+        [crowd.clone(), own[0].clone()].concat(),
+        [other.clone(), own[1].clone()].concat(),
+    ];
+    let policy = policy(r#"{"kind":"auto"}"#);
+    let newcomer = choose(&policy, &ids(2), &snapshot_of(&[crowd, other], &[]), 0);
+    assert!(
+        newcomer.candidates[0].probability.get() > 0.9,
+        "the crowd decides for a newcomer"
+    );
+    let known = choose(&policy, &ids(2), &snapshot_of(&with_own, &own), 0);
+    assert!(
+        known.candidates[1].probability.get() > 0.9,
+        "the user's own ratings decide for the user"
+    );
+}
+
+#[test]
+fn the_hierarchy_collapses_when_users_agree_and_opens_when_they_do_not() {
+    let strategy = &ids(1)[0];
+    let user = |mean: f64| UserStats {
+        strategy: strategy.clone(),
+        stats: sum(&(0..40)
+            .map(|i| mean + if i % 2 == 0 { 0.1 } else { -0.1 })
+            .collect::<Vec<_>>()),
+    };
+    let policy = policy(r#"{"kind":"auto"}"#);
+    let agreeing: Vec<_> = (0..20).map(|_| user(0.5)).collect();
+    let differing: Vec<_> = (0..20)
+        .map(|i| user(if i % 2 == 0 { 0.2 } else { 0.8 }))
+        .collect();
+    let between = |users: &[UserStats]| policy.fit_prior(users).unwrap().strategies[strategy].between;
+    assert_eq!(between(&agreeing), 0.0);
+    assert!(
+        (between(&differing) - 0.09).abs() < 0.01,
+        "{}",
+        between(&differing)
+    );
+    assert!(
+        policy.fit_prior(&agreeing[..3]).unwrap().strategies.is_empty(),
+        "three users say nothing"
+    );
+}
+
+fn decision(strategy: &StrategyId) -> Decision {
+    let policy = policy(r#"{"kind":"auto"}"#);
+    Decision {
+        id: id(1),
+        context: context(),
+        strategy: strategy.clone(),
+        propensity: helm_core::Probability::ONE,
+        mode: DecisionMode::Sampled,
+        assignment: None,
+        policy: policy.name().clone(),
+        policy_hash: policy.hash().clone(),
+        epoch: Epoch::starting_at(0),
+        candidates: vec![],
+        excluded: vec![],
+        at: context().at,
+    }
+}
+
+#[test]
+fn a_correction_changes_the_sum_and_not_the_count() {
+    let policy = policy(r#"{"kind":"auto"}"#);
+    let decision = decision(&ids(1)[0]);
+    let with = |reward: f64| Contribution {
+        reward: Some(UnitInterval::new(reward).unwrap()),
+        ..Contribution::default()
+    };
+    let (before, after) = (
+        policy.contribution(&decision, &with(0.2)).unwrap(),
+        policy.contribution(&decision, &with(0.9)).unwrap(),
+    );
+    assert_eq!(before.len(), 2, "the task's row and the user's");
+    for (before, after) in before.iter().zip(&after) {
+        let difference = after.stats.checked_sub(&before.stats).unwrap();
+        assert_eq!(difference.count, 0);
+        assert!((difference.reward.to_f64() - 0.7).abs() < 1e-9);
+    }
+    let failed = Contribution {
+        failed: true,
+        ..Contribution::default()
+    };
+    let failed = policy.contribution(&decision, &failed).unwrap();
+    assert_eq!((failed[0].stats.count, failed[0].stats.failures), (0, 1));
+    assert!(
+        policy
+            .contribution(&decision, &Contribution::default())
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn old_rewards_fade_with_the_half_life() {
+    let strategies = ids(2);
+    let at = |start, strategy: &StrategyId, rewards: &[f64]| StatsRow {
+        epoch: Epoch::starting_at(start),
+        ..row(Scope::Task, strategy, rewards)
+    };
+    let old_hero = at(-86_400 * 100, &strategies[0], &[0.9; 50]);
+    let rest = [
+        at(0, &strategies[0], &[0.2; 10]),
+        at(0, &strategies[1], &[0.5; 10]),
+    ];
+    let snapshot = Snapshot::from_rows([old_hero].into_iter().chain(rest), None).unwrap();
+    let forgetful = policy(r#"{"kind":"thompson","half_life_seconds":86400}"#);
+    let loyal = policy(r#"{"kind":"thompson"}"#);
+    assert!(
+        choose(&forgetful, &strategies, &snapshot, 0).candidates[1]
+            .probability
+            .get()
+            > 0.9
+    );
+    assert!(
+        choose(&loyal, &strategies, &snapshot, 0).candidates[0]
+            .probability
+            .get()
+            > 0.9
+    );
+}
+
+#[test]
+fn bad_requests_are_typed_errors() {
+    let policy = policy(r#"{"kind":"auto"}"#);
+    let (context, snapshot) = (context(), Snapshot::default());
+    let ask = |eligible: &[StrategyId], snapshot: &Snapshot| {
+        policy.choose(&ChoiceRequest {
+            id: id(0),
+            context: &context,
+            eligible,
+            snapshot,
+            now: context.at,
+        })
+    };
+    let strategies = ids(2);
+    assert_eq!(ask(&[], &snapshot), Err(Error::NothingEligible));
+    let twice = [strategies[0].clone(), strategies[0].clone()];
+    assert!(matches!(
+        ask(&twice, &snapshot),
+        Err(Error::DuplicateStrategy { .. })
+    ));
+    let negative = StatsRow {
+        stats: Stats {
+            count: -1,
+            ..Stats::default()
+        },
+        ..row(Scope::Task, &strategies[0], &[])
+    };
+    let corrupt = Snapshot::from_rows([negative], None).unwrap();
+    assert!(matches!(
+        ask(&strategies, &corrupt),
+        Err(Error::CorruptStats { .. })
+    ));
+    let rows = ["ana", "bo"].map(|name| row(Scope::User(UserId::new(name).unwrap()), &strategies[0], &[0.5]));
+    assert_eq!(Snapshot::from_rows(rows, None), Err(Error::MixedUsers));
+}
+
+#[test]
+fn bad_configurations_say_what_to_do() {
+    let registry = Registry::standard();
+    for (config, expected) in [
+        (json!({}), "kind"),
+        (json!({"kind": "bandit"}), "there are: auto"),
+        (json!({"kind": "auto", "flor": 0.1}), "flor"),
+        (json!({"kind": "auto", "floor": 1.5}), "floor must be from 0 to 1"),
+        (json!({"kind": "thompson", "width": 0.0}), "width"),
+        (json!({"kind": "epsilon_greedy", "epsilon": -0.1}), "epsilon"),
+        (json!({"kind": "fixed", "weights": {"a": 0.0}}), "weights"),
+        (json!({"kind": "auto", "epoch_seconds": 0}), "epoch_seconds"),
+    ] {
+        let error = registry
+            .build(&config)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        assert!(error.contains(expected), "{config}: {error}");
+    }
+}
+
+/// A rule of one's own: always the strategy with the most uncertain mean.
+struct MostCurious;
+
+impl Rule for MostCurious {
+    fn probabilities(&self, _: &[StrategyId], posteriors: &[Posterior], _: u64) -> Result<Vec<f64>> {
+        let widest = posteriors.iter().map(Posterior::deviation).fold(0.0, f64::max);
+        Ok(posteriors
+            .iter()
+            .map(|p| if p.deviation() >= widest { 1.0 } else { 0.0 })
+            .collect())
+    }
+}
+
+#[test]
+fn a_rule_of_ones_own_registers_by_name() {
+    let mut registry = Registry::standard();
+    let build = |_: &serde_json::Value| -> Result<Arc<dyn Policy>> {
+        let name = "most_curious".parse().unwrap();
+        let learner = helm_policy::NormalInverseGamma::default();
+        Ok(Arc::new(LearnerPolicy::new(
+            name,
+            "",
+            learner,
+            MostCurious,
+            Options::default(),
+        )))
+    };
+    registry.register("most_curious", build).unwrap();
+    assert!(matches!(
+        registry.register("auto", build),
+        Err(Error::DuplicateKind { .. })
+    ));
+    let policy = registry.build(&json!({"kind": "most_curious"})).unwrap();
+    let snapshot = snapshot_of(&[vec![0.5; 50], vec![0.5]], &[]);
+    assert!(
+        choose(&policy, &ids(2), &snapshot, 0).candidates[1]
+            .probability
+            .get()
+            > 0.9
+    );
+}
+
+#[test]
+fn policies_are_shareable() {
+    fn shareable<T: Send + Sync + 'static>() {}
+    shareable::<Box<dyn Policy>>();
+    shareable::<Box<dyn Learner>>();
+    shareable::<Box<dyn Rule>>();
+    shareable::<Registry>();
+    assert_eq!(PolicyConfig::default().kind(), "auto");
+}
