@@ -15,13 +15,18 @@
 //! | `conformance` | `conformance`: the suites every backend must pass, in-tree or yours | no |
 
 mod bandit;
+mod changes;
 mod conversation;
 mod error;
+mod fold;
 mod job;
 mod log;
+pub mod memory;
 mod preference;
 mod records;
 mod settle;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod store;
 mod vector;
 

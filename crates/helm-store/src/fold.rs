@@ -1,0 +1,93 @@
+//! What both backends do to statistics.
+
+use std::collections::BTreeMap;
+
+use helm_core::{Epoch, Scope, Stats, StatsRow, StrategyId};
+
+use crate::bandit::{Audit, Mismatch};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A row's place within a tenant and task.
+pub(crate) type Place = (Scope, StrategyId, Epoch);
+
+/// `new` minus `old`, by place; places where nothing changes are left out.
+pub(crate) fn difference(
+    backend: &'static str,
+    old: &[StatsRow],
+    new: &[StatsRow],
+) -> Result<BTreeMap<Place, Stats>> {
+    let mut changes: BTreeMap<Place, Stats> = BTreeMap::new();
+    for row in new {
+        let entry = changes.entry(place(row)).or_default();
+        *entry = entry
+            .checked_add(&row.stats)
+            .map_err(|error| refused(backend, error))?;
+    }
+    for row in old {
+        let entry = changes.entry(place(row)).or_default();
+        *entry = entry
+            .checked_sub(&row.stats)
+            .map_err(|error| refused(backend, error))?;
+    }
+    changes.retain(|_, stats| !stats.is_zero());
+    Ok(changes)
+}
+
+/// `state` with `change` added.
+pub(crate) fn fold(backend: &'static str, state: &Stats, change: &Stats) -> Result<Stats> {
+    let sum = state
+        .checked_add(change)
+        .map_err(|error| refused(backend, error))?;
+    if sum.count < 0 || sum.failures < 0 {
+        let message = "a count of learning state would fall below 0; audit the state against its log";
+        return Err(Error::new(ErrorKind::Corrupt, backend, "settle", message));
+    }
+    Ok(sum)
+}
+
+pub(crate) fn place(row: &StatsRow) -> Place {
+    (row.scope.clone(), row.strategy.clone(), row.epoch)
+}
+
+pub(crate) fn row((scope, strategy, epoch): Place, stats: Stats) -> StatsRow {
+    StatsRow {
+        scope,
+        strategy,
+        epoch,
+        stats,
+    }
+}
+
+fn refused(backend: &'static str, error: helm_core::StatsError) -> Error {
+    Error::new(
+        ErrorKind::Invalid,
+        backend,
+        "settle",
+        "the contribution cannot be added",
+    )
+    .with_source(error)
+}
+
+/// Notes every place where the state is not what the log adds up to.
+pub(crate) fn compare(
+    audit: &mut Audit,
+    mut expected: BTreeMap<Place, Stats>,
+    found: &BTreeMap<Place, Stats>,
+) {
+    audit.rows = found.len() as u64;
+    for place in found.keys() {
+        expected.entry(place.clone()).or_default();
+    }
+    for (place, sum) in expected {
+        let stored = found.get(&place).cloned().unwrap_or_default();
+        if !stored
+            .checked_sub(&sum)
+            .is_ok_and(|difference| difference.is_zero())
+        {
+            audit.mismatches.push(Mismatch {
+                expected: row(place, sum),
+                found: stored,
+            });
+        }
+    }
+}

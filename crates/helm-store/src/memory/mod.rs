@@ -1,0 +1,11 @@
+//! State that lives as long as the process: for tests, demonstrations, and as the model that other backends
+//! are compared with.
+
+mod state;
+mod store;
+mod views;
+
+pub use store::MemoryStore;
+
+/// The backend's name in errors.
+const BACKEND: &str = "memory";

@@ -1,0 +1,235 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use helm_core::{
+    ConversationId, Decision, DecisionId, IdempotencyKey, Outcome, Reward, SourceName, Stats, StatsRow,
+    TaskId, TenantId, Timestamp, UnitInterval, UserId,
+};
+
+use super::BACKEND;
+use crate::bandit::PriorDocument;
+use crate::changes::check_embedding;
+use crate::conversation::StoredMessage;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fold::{Place, difference, fold};
+use crate::job::{Job, JobId, NewJob};
+use crate::preference::Preferences;
+use crate::records::TurnRecord;
+use crate::settle::{Case, Settle, Settlement};
+use crate::vector::{Memory, MemoryId};
+
+/// Everything, by tenant.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) tenants: BTreeMap<TenantId, Tenant>,
+    pub(super) jobs: BTreeMap<JobId, QueuedJob>,
+    pub(super) last_job: i64,
+}
+
+/// One tenant's state.
+#[derive(Default)]
+pub(super) struct Tenant {
+    pub(super) decisions: BTreeMap<DecisionId, Decision>,
+    pub(super) turns: BTreeMap<DecisionId, TurnRecord>,
+    pub(super) judgements: BTreeMap<DecisionId, BTreeMap<SourceName, Judgement>>,
+    pub(super) keys: BTreeMap<IdempotencyKey, (DecisionId, SourceName, UnitInterval)>,
+    pub(super) settled: BTreeMap<DecisionId, Settled>,
+    pub(super) stats: BTreeMap<TaskId, BTreeMap<Place, Stats>>,
+    pub(super) priors: BTreeMap<TaskId, PriorDocument>,
+    pub(super) preferences: BTreeMap<UserId, Preferences>,
+    pub(super) messages: BTreeMap<(UserId, ConversationId), Vec<StoredMessage>>,
+    pub(super) memories: BTreeMap<UserId, BTreeMap<MemoryId, Memory>>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Judgement {
+    pub(super) value: UnitInterval,
+    pub(super) at: Timestamp,
+}
+
+/// What a decision amounts to, and what it has contributed.
+#[derive(Default)]
+pub(super) struct Settled {
+    pub(super) reward: Option<Reward>,
+    pub(super) contribution: Vec<StatsRow>,
+    pub(super) silence_ended: bool,
+}
+
+/// What a settlement will change, checked and ready.
+pub(super) struct Plan {
+    id: DecisionId,
+    task: TaskId,
+    sums: Vec<(Place, Stats)>,
+    settled: Settled,
+}
+
+pub(super) struct QueuedJob {
+    pub(super) tenant: TenantId,
+    pub(super) new: NewJob,
+    pub(super) attempts: u32,
+    pub(super) lease: u64,
+    pub(super) lease_until: Option<Timestamp>,
+    pub(super) dead: bool,
+}
+
+impl QueuedJob {
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        !self.dead && self.new.run_at <= now && self.lease_until.is_none_or(|until| until <= now)
+    }
+
+    pub(super) fn is_held(&self, job: &Job) -> bool {
+        self.tenant == job.tenant && self.lease == job.lease && self.lease_until.is_some()
+    }
+}
+
+impl Tenant {
+    pub(super) fn decision(&self, id: DecisionId, operation: &'static str) -> Result<&Decision> {
+        self.decisions.get(&id).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                BACKEND,
+                operation,
+                format!("there is no decision {id}"),
+            )
+        })
+    }
+
+    /// What settling a decision under this evidence would change.
+    pub(super) fn plan(
+        &self,
+        id: DecisionId,
+        outcome: Option<&Outcome>,
+        judgements: &BTreeMap<SourceName, Judgement>,
+        silence_ended: bool,
+        settle: &dyn Settle,
+    ) -> Result<Plan> {
+        let decision = self.decision(id, "settle")?;
+        let task = decision.context.task.clone();
+        let feedback: Vec<_> = judgements
+            .iter()
+            .map(|(source, said)| (source.clone(), said.value))
+            .collect();
+        let case = Case::new(decision, outcome, &feedback, silence_ended);
+        let settlement = settle.settle(&case).map_err(|error| {
+            Error::new(
+                ErrorKind::Invalid,
+                BACKEND,
+                "settle",
+                "the decision cannot be settled",
+            )
+            .with_source(error)
+        })?;
+        let before = self
+            .settled
+            .get(&id)
+            .map(|settled| settled.contribution.as_slice())
+            .unwrap_or_default();
+        let stats = self.stats.get(&task);
+        let changes = difference(BACKEND, before, &settlement.contribution)?;
+        let sums = changes.into_iter().map(|(place, change)| {
+            let state = stats
+                .and_then(|stats| stats.get(&place))
+                .cloned()
+                .unwrap_or_default();
+            Ok((place, fold(BACKEND, &state, &change)?))
+        });
+        let sums = sums.collect::<Result<_>>()?;
+        let Settlement { reward, contribution } = settlement;
+        Ok(Plan {
+            id,
+            task,
+            sums,
+            settled: Settled {
+                reward,
+                contribution,
+                silence_ended,
+            },
+        })
+    }
+
+    /// Carries a plan out; answers the reward.
+    pub(super) fn apply(&mut self, plan: Plan) -> Option<Reward> {
+        self.stats.entry(plan.task).or_default().extend(plan.sums);
+        let reward = plan.settled.reward.clone();
+        self.settled.insert(plan.id, plan.settled);
+        reward
+    }
+
+    pub(super) fn reward(&self, id: DecisionId) -> Option<Reward> {
+        self.settled.get(&id).and_then(|settled| settled.reward.clone())
+    }
+
+    pub(super) fn judged(&self, id: DecisionId) -> BTreeMap<SourceName, Judgement> {
+        self.judgements.get(&id).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn silence_ended(&self, id: DecisionId) -> bool {
+        self.settled.get(&id).is_some_and(|settled| settled.silence_ended)
+    }
+
+    pub(super) fn check_memories(&self, user: &UserId, memories: &[Memory]) -> Result<()> {
+        let kept = || self.memories.get(user).into_iter().flat_map(BTreeMap::values);
+        for (index, memory) in memories.iter().enumerate() {
+            let mut others = memories.iter().take(index).chain(kept());
+            let other = others.find(|other| other.collection == memory.collection);
+            check_embedding(
+                BACKEND,
+                &memory.embedding,
+                other.map(|other| other.embedding.len()),
+            )?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn put_memories(&mut self, user: &UserId, memories: &[Memory]) {
+        let kept = self.memories.entry(user.clone()).or_default();
+        kept.extend(memories.iter().map(|memory| (memory.id, memory.clone())));
+    }
+
+    pub(super) fn add_messages(&mut self, turn: &TurnRecord) {
+        let Some(conversation) = &turn.conversation else {
+            return;
+        };
+        let messages = self
+            .messages
+            .entry((turn.user.clone(), conversation.clone()))
+            .or_default();
+        messages.extend(turn.messages.iter().map(|message| StoredMessage {
+            turn: turn.id,
+            message: message.clone(),
+            at: turn.outcome.at,
+        }));
+    }
+}
+
+impl State {
+    pub(super) fn tenant(&self, id: &TenantId) -> Option<&Tenant> {
+        self.tenants.get(id)
+    }
+
+    pub(super) fn tenant_mut(&mut self, id: &TenantId) -> &mut Tenant {
+        self.tenants.entry(id.clone()).or_default()
+    }
+
+    pub(super) fn enqueue(&mut self, tenant: &TenantId, jobs: &[NewJob]) -> u64 {
+        let queued = self.jobs.values().filter(|job| job.tenant == *tenant);
+        let mut taken: BTreeSet<String> = queued.map(|job| job.new.dedupe.clone()).collect();
+        let mut added = 0;
+        for job in jobs {
+            if !taken.insert(job.dedupe.clone()) {
+                continue;
+            }
+            self.last_job += 1;
+            let queued = QueuedJob {
+                tenant: tenant.clone(),
+                new: job.clone(),
+                attempts: 0,
+                lease: 0,
+                lease_until: None,
+                dead: false,
+            };
+            self.jobs.insert(JobId(self.last_job), queued);
+            added += 1;
+        }
+        added
+    }
+}

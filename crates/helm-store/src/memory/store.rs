@@ -1,0 +1,230 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use helm_core::{Decision, DecisionId, Feedback, Reward, TenantId, Timestamp};
+
+use super::BACKEND;
+use super::state::{Judgement, State, Tenant};
+use crate::bandit::BanditStore;
+use crate::changes::apply_preferences;
+use crate::conversation::ConversationStore;
+use crate::error::{Error, ErrorKind, Result};
+use crate::job::JobQueue;
+use crate::log::InteractionLog;
+use crate::preference::PreferenceStore;
+use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
+use crate::settle::Settle;
+use crate::store::{Capabilities, Health, MigrationReport, Store};
+use crate::vector::VectorStore;
+
+/// A store that keeps everything in the process's memory. Cloning shares the state.
+///
+/// # Examples
+///
+/// ```
+/// use helm_store::{Store, memory::MemoryStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> helm_store::Result<()> {
+/// let store = MemoryStore::new();
+/// assert!(!store.capabilities().durable);
+/// assert_eq!(store.health().await?.backend, "memory");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn read<T>(&self, view: impl FnOnce(&State) -> T) -> T {
+        // A panic cannot leave half a change behind: writes replace the state only at their end.
+        view(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the state. `change` must check everything before it changes anything.
+    pub(super) fn write<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(BACKEND, false, false)
+    }
+
+    fn bandits(&self) -> &dyn BanditStore {
+        self
+    }
+
+    fn log(&self) -> &dyn InteractionLog {
+        self
+    }
+
+    fn preferences(&self) -> &dyn PreferenceStore {
+        self
+    }
+
+    fn conversations(&self) -> &dyn ConversationStore {
+        self
+    }
+
+    fn vectors(&self) -> &dyn VectorStore {
+        self
+    }
+
+    fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    async fn log_decision(&self, decision: &Decision) -> Result<Applied> {
+        self.write(|state| {
+            let decisions = &mut state.tenant_mut(&decision.context.tenant).decisions;
+            match decisions.get(&decision.id) {
+                None => {
+                    decisions.insert(decision.id, decision.clone());
+                    Ok(Applied::Fresh)
+                }
+                Some(stored) if stored == decision => Ok(Applied::Duplicate),
+                Some(_) => {
+                    let message = format!("another decision has the id {}", decision.id);
+                    Err(Error::new(ErrorKind::Conflict, BACKEND, "log_decision", message))
+                }
+            }
+        })
+    }
+
+    async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt> {
+        self.write(|state| {
+            let tenant = state.tenant_mut(&turn.tenant);
+            let id = turn.id;
+            if tenant.turns.contains_key(&id) {
+                return Ok(TurnReceipt {
+                    applied: Applied::Duplicate,
+                    reward: tenant.reward(id),
+                });
+            }
+            let preferences = tenant.preferences.get(&turn.user).cloned().unwrap_or_default();
+            let preferences = apply_preferences(BACKEND, &preferences, &turn.preferences)?;
+            tenant.check_memories(&turn.user, &turn.memories)?;
+            let plan = tenant.decisions.contains_key(&id).then(|| {
+                tenant.plan(
+                    id,
+                    Some(&turn.outcome),
+                    &tenant.judged(id),
+                    tenant.silence_ended(id),
+                    &*settle,
+                )
+            });
+            let plan = plan.transpose()?;
+            if !turn.preferences.is_empty() {
+                tenant.preferences.insert(turn.user.clone(), preferences);
+            }
+            tenant.put_memories(&turn.user, &turn.memories);
+            tenant.add_messages(&turn);
+            let reward = plan.and_then(|plan| tenant.apply(plan));
+            state.enqueue(&turn.tenant, &turn.jobs);
+            state.tenant_mut(&turn.tenant).turns.insert(id, turn);
+            Ok(TurnReceipt {
+                applied: Applied::Fresh,
+                reward,
+            })
+        })
+    }
+
+    async fn record_feedback(
+        &self,
+        tenant: &TenantId,
+        feedback: &Feedback,
+        at: Timestamp,
+        settle: Arc<dyn Settle>,
+    ) -> Result<FeedbackReceipt> {
+        self.write(|state| record(state.tenant_mut(tenant), feedback, at, &*settle))
+    }
+
+    async fn end_silence(
+        &self,
+        tenant: &TenantId,
+        decision: DecisionId,
+        settle: Arc<dyn Settle>,
+    ) -> Result<Option<Reward>> {
+        self.write(|state| {
+            let tenant = state.tenant_mut(tenant);
+            let outcome = tenant.turns.get(&decision).map(|turn| &turn.outcome);
+            let plan = tenant.plan(decision, outcome, &tenant.judged(decision), true, &*settle)?;
+            Ok(tenant.apply(plan))
+        })
+    }
+
+    async fn migrate(&self) -> Result<MigrationReport> {
+        Ok(MigrationReport::default())
+    }
+
+    async fn health(&self) -> Result<Health> {
+        Ok(Health {
+            backend: BACKEND,
+            detail: "state ends with the process".to_owned(),
+            schema: 0,
+        })
+    }
+
+    async fn close(&self) {}
+}
+
+fn record(
+    tenant: &mut Tenant,
+    feedback: &Feedback,
+    at: Timestamp,
+    settle: &dyn Settle,
+) -> Result<FeedbackReceipt> {
+    let id = feedback.decision;
+    let task = tenant.decision(id, "record_feedback")?.context.task.clone();
+    let said = (id, feedback.source.clone(), feedback.value);
+    let earlier = feedback.key.as_ref().and_then(|key| tenant.keys.get(key));
+    if earlier.is_some_and(|earlier| *earlier != said) {
+        let message = "the idempotency key was used with other content; use a new one";
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            BACKEND,
+            "record_feedback",
+            message,
+        ));
+    }
+    let mut judgements = tenant.judged(id);
+    let applied = match judgements.get(&feedback.source) {
+        _ if earlier.is_some() => Applied::Duplicate,
+        Some(current) if current.value == feedback.value => Applied::Duplicate,
+        Some(_) => Applied::Corrected,
+        None => Applied::Fresh,
+    };
+    let mut reward = tenant.reward(id);
+    if applied != Applied::Duplicate {
+        judgements.insert(
+            feedback.source.clone(),
+            Judgement {
+                value: feedback.value,
+                at,
+            },
+        );
+        let outcome = tenant.turns.get(&id).map(|turn| &turn.outcome);
+        let plan = tenant.plan(id, outcome, &judgements, tenant.silence_ended(id), settle)?;
+        reward = tenant.apply(plan);
+        tenant.judgements.insert(id, judgements);
+    }
+    if let Some(key) = &feedback.key {
+        tenant.keys.insert(key.clone(), said);
+    }
+    Ok(FeedbackReceipt {
+        applied,
+        task,
+        reward,
+    })
+}

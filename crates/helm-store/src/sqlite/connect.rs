@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use sqlx::Connection;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+
+use super::error::opening;
+use super::options::{SqliteOptions, Synchronous};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long a write waits for another process's.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn connection(options: &SqliteOptions) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(&options.path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .synchronous(match options.synchronous {
+            Synchronous::Full => SqliteSynchronous::Full,
+            Synchronous::Normal => SqliteSynchronous::Normal,
+        })
+}
+
+/// The one connection that writes.
+pub(super) async fn writer(options: &SqliteOptions) -> Result<SqliteConnection> {
+    check_path(options)?;
+    let wanted = connection(options)
+        .create_if_missing(options.create)
+        .journal_mode(SqliteJournalMode::Wal);
+    SqliteConnection::connect_with(&wanted)
+        .await
+        .map_err(|error| opening(&options.path, error))
+}
+
+/// Connections that only read.
+pub(super) async fn readers(options: &SqliteOptions) -> Result<SqlitePool> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let wanted = connection(options).pragma("query_only", "ON");
+    SqlitePoolOptions::new()
+        .max_connections(u32::try_from(cores.clamp(1, 4)).unwrap_or(1))
+        .acquire_timeout(BUSY_TIMEOUT)
+        .connect_with(wanted)
+        .await
+        .map_err(|error| opening(&options.path, error))
+}
+
+/// Says what SQLite would only hint at.
+fn check_path(options: &SqliteOptions) -> Result<()> {
+    let path = options.path.display();
+    let refuse = |message: String| {
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            super::BACKEND,
+            "open",
+            message,
+        ))
+    };
+    if options.path.is_dir() {
+        return refuse(format!("{path} is a folder; name a file in it"));
+    }
+    let folder = options
+        .path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return refuse(format!(
+            "the folder {} does not exist; create it or choose another path",
+            folder.display()
+        ));
+    }
+    if !options.create && !options.path.exists() {
+        return refuse(format!("{path} does not exist"));
+    }
+    Ok(())
+}

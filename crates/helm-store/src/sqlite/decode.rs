@@ -1,0 +1,123 @@
+use helm_core::{DecisionId, Epoch, Fixed, NanoUsd, Stats, StatsRow};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row, Sqlite, Type};
+
+use super::error::{driver, unreadable, unwritable};
+use crate::error::Result;
+
+/// Reads a column.
+pub(super) fn get<'r, T>(row: &'r SqliteRow, column: &'static str, operation: &'static str) -> Result<T>
+where
+    T: Decode<'r, Sqlite> + Type<Sqlite>,
+{
+    row.try_get(column).map_err(|error| driver(operation, error))
+}
+
+/// Reads a column of JSON.
+pub(super) fn json<T: DeserializeOwned>(
+    row: &SqliteRow,
+    column: &'static str,
+    operation: &'static str,
+) -> Result<T> {
+    let text: &str = get(row, column, operation)?;
+    serde_json::from_str(text).map_err(|error| unreadable(operation, column, error))
+}
+
+/// Reads a column of JSON that may be absent.
+pub(super) fn json_opt<T: DeserializeOwned>(
+    row: &SqliteRow,
+    column: &'static str,
+    operation: &'static str,
+) -> Result<Option<T>> {
+    let text: Option<&str> = get(row, column, operation)?;
+    let read = text.map(serde_json::from_str).transpose();
+    read.map_err(|error| unreadable(operation, column, error))
+}
+
+/// Reads a column that holds an id's text.
+pub(super) fn parsed<T>(row: &SqliteRow, column: &'static str, operation: &'static str) -> Result<T>
+where
+    T: std::str::FromStr<Err = helm_core::Error>,
+{
+    let text: &str = get(row, column, operation)?;
+    text.parse()
+        .map_err(|error: helm_core::Error| unreadable(operation, column, error))
+}
+
+/// Reads a column that holds a decision's or turn's id.
+pub(super) fn decision_id(
+    row: &SqliteRow,
+    column: &'static str,
+    operation: &'static str,
+) -> Result<DecisionId> {
+    let bytes: &[u8] = get(row, column, operation)?;
+    let bytes = <[u8; 16]>::try_from(bytes).map_err(|error| unreadable(operation, column, error))?;
+    Ok(DecisionId::from_bytes(bytes))
+}
+
+/// Writes JSON.
+pub(super) fn to_json<T: Serialize>(value: &T, operation: &'static str) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| unwritable(operation, error))
+}
+
+/// A row of helm_stats.
+pub(super) fn stats_row(row: &SqliteRow, operation: &'static str) -> Result<StatsRow> {
+    Ok(StatsRow {
+        scope: parsed(row, "scope", operation)?,
+        strategy: parsed(row, "strategy", operation)?,
+        epoch: Epoch::starting_at(get(row, "epoch", operation)?),
+        stats: stats(row, operation)?,
+    })
+}
+
+/// The sums in a row of helm_stats.
+pub(super) fn stats(row: &SqliteRow, operation: &'static str) -> Result<Stats> {
+    let packed: Option<&[u8]> = get(row, "packed", operation)?;
+    Ok(Stats {
+        count: get(row, "count", operation)?,
+        reward: Fixed::from_bits(get(row, "reward", operation)?),
+        reward_sq: Fixed::from_bits(get(row, "reward_sq", operation)?),
+        cost: NanoUsd::from_nanos(get(row, "cost", operation)?),
+        failures: get(row, "failures", operation)?,
+        loss: Fixed::from_bits(get(row, "loss", operation)?),
+        packed: unpack(packed.unwrap_or_default()),
+    })
+}
+
+/// 16 bytes a component, little-endian; `None` for none.
+pub(super) fn pack(components: &[i128]) -> Option<Vec<u8>> {
+    let bytes = || {
+        components
+            .iter()
+            .flat_map(|component| component.to_le_bytes())
+            .collect()
+    };
+    (!components.is_empty()).then(bytes)
+}
+
+fn unpack(bytes: &[u8]) -> Vec<i128> {
+    bytes
+        .as_chunks::<16>()
+        .0
+        .iter()
+        .map(|chunk| i128::from_le_bytes(*chunk))
+        .collect()
+}
+
+/// 4 bytes a component, little-endian.
+pub(super) fn pack_floats(components: &[f32]) -> Vec<u8> {
+    components
+        .iter()
+        .flat_map(|component| component.to_le_bytes())
+        .collect()
+}
+
+pub(super) fn unpack_floats(bytes: &[u8]) -> Vec<f32> {
+    bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|chunk| f32::from_le_bytes(*chunk))
+        .collect()
+}

@@ -1,0 +1,149 @@
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, Executor, Row};
+
+use super::BACKEND;
+use super::error::{driver, opening};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::MigrationReport;
+
+struct Migration {
+    version: u32,
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// Every migration ever released, in order; none is ever changed.
+const MIGRATIONS: [Migration; 1] = [Migration {
+    version: 1,
+    name: "first",
+    sql: include_str!("../../migrations/sqlite/0001_first.sql"),
+}];
+
+const CREATE_LOG: &str = "CREATE TABLE IF NOT EXISTS helm_migration (
+    version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT";
+
+/// Brings the schema up to this build's version. SQLite takes no lock that covers several statements of several
+/// connections here, so an operating system lock on a file beside the database does.
+pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<MigrationReport> {
+    let _lock = lock(path).await?;
+    connection
+        .execute(CREATE_LOG)
+        .await
+        .map_err(|error| opening(path, error))?;
+    let mut report = MigrationReport {
+        version: check(connection).await?,
+        applied: Vec::new(),
+    };
+    for migration in MIGRATIONS
+        .iter()
+        .filter(|migration| migration.version > report.version)
+    {
+        apply(connection, migration).await?;
+        report.applied.push(migration.version);
+    }
+    report.version = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    Ok(report)
+}
+
+/// Refuses a schema that is not this build's.
+pub(super) async fn require_current(connection: &mut SqliteConnection) -> Result<()> {
+    let version = check(connection).await?;
+    let expected = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    if version == expected {
+        return Ok(());
+    }
+    let message =
+        format!("the schema is at version {version}, this build needs {expected}; run `helmctl migrate`");
+    Err(Error::new(ErrorKind::SchemaMismatch, BACKEND, "open", message))
+}
+
+/// The version that is applied, after comparing what was applied with what this build knows.
+pub(super) async fn check(connection: &mut SqliteConnection) -> Result<u32> {
+    let exists = sqlx::query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'helm_migration'");
+    let exists = exists
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|error| driver("migrate", error))?;
+    if exists.is_none() {
+        return Ok(0);
+    }
+    let rows = sqlx::query("SELECT version, checksum FROM helm_migration ORDER BY version");
+    let rows = rows
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(|error| driver("migrate", error))?;
+    let mut last = 0;
+    for row in rows {
+        let version: u32 = row.try_get(0).map_err(|error| driver("migrate", error))?;
+        let stored: String = row.try_get(1).map_err(|error| driver("migrate", error))?;
+        let known = MIGRATIONS.iter().find(|migration| migration.version == version);
+        let mismatch =
+            |message: String| Err(Error::new(ErrorKind::SchemaMismatch, BACKEND, "migrate", message));
+        match known {
+            None => {
+                return mismatch(format!(
+                    "the schema has version {version}, which is newer than this build; upgrade helm"
+                ));
+            }
+            Some(known) if checksum(known) != stored => {
+                return mismatch(format!(
+                    "migration {version} was applied with other content; restore the database or use the build that made it"
+                ));
+            }
+            Some(_) => last = version,
+        }
+    }
+    Ok(last)
+}
+
+async fn apply(connection: &mut SqliteConnection, migration: &Migration) -> Result<()> {
+    let failed = |error| driver("migrate", error);
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    transaction.execute(migration.sql).await.map_err(failed)?;
+    sqlx::query("INSERT INTO helm_migration (version, name, checksum) VALUES (?, ?, ?)")
+        .bind(migration.version)
+        .bind(migration.name)
+        .bind(checksum(migration))
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+    transaction.commit().await.map_err(failed)
+}
+
+fn checksum(migration: &Migration) -> String {
+    Sha256::digest(migration.sql.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Waits for the lock; it is released when the file is dropped, also by the end of the process.
+async fn lock(path: &Path) -> Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let path = PathBuf::from(name);
+    let failed = {
+        let path = path.display().to_string();
+        move |error: std::io::Error| {
+            let message = format!("cannot lock {path} for migrating; may its folder be written to?");
+            Error::new(ErrorKind::Unavailable, BACKEND, "migrate", message).with_source(error)
+        }
+    };
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?;
+        file.lock()?;
+        Ok(file)
+    });
+    match locked.await {
+        Ok(locked) => locked.map_err(failed),
+        Err(error) => Err(failed(std::io::Error::other(error))),
+    }
+}

@@ -1,0 +1,23 @@
+//! State in one SQLite file: the embedded default.
+//!
+//! WAL, synchronous FULL by default. All writes go through one committer, which takes what is queued, commits it
+//! in one transaction and acknowledges all of it: under load one `fsync` serves many writes, and at rest a write
+//! waits for nothing. A write that is refused rolls back alone.
+
+mod committer;
+mod connect;
+mod decode;
+mod error;
+mod jobs;
+mod migrate;
+mod options;
+mod reads;
+mod settle;
+mod store;
+mod writes;
+
+pub use options::{SqliteOptions, Synchronous};
+pub use store::SqliteStore;
+
+/// The backend's name in errors.
+const BACKEND: &str = "sqlite";

@@ -1,0 +1,68 @@
+use std::path::PathBuf;
+
+/// How a [`SqliteStore`](super::SqliteStore) is opened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SqliteOptions {
+    /// The database file. Beside it SQLite keeps `-wal` and `-shm`, and migrations lock `.lock`.
+    pub path: PathBuf,
+    /// Whether a missing file is created. Default: yes.
+    pub create: bool,
+    /// Whether the schema is brought up to date. Default: yes.
+    pub migrate: bool,
+    /// What an acknowledged write survives. Default: [`Synchronous::Full`].
+    pub synchronous: Synchronous,
+    /// How many writes may be queued before more are refused as overloaded. Default: 8,192.
+    pub queue: usize,
+}
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Synchronous {
+    /// The end of the process and the loss of power.
+    #[default]
+    Full,
+    /// The end of the process. After a loss of power the last commits may be missing; the file stays whole.
+    Normal,
+}
+
+impl SqliteOptions {
+    /// The defaults, for this file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            create: true,
+            migrate: true,
+            synchronous: Synchronous::default(),
+            queue: 8_192,
+        }
+    }
+
+    /// Fails on a missing file instead of creating it.
+    #[must_use]
+    pub fn must_exist(mut self) -> Self {
+        self.create = false;
+        self
+    }
+
+    /// Leaves the schema as it is; an outdated one is an error.
+    #[must_use]
+    pub fn without_migration(mut self) -> Self {
+        self.migrate = false;
+        self
+    }
+
+    /// Sets what an acknowledged write survives.
+    #[must_use]
+    pub fn with_synchronous(mut self, synchronous: Synchronous) -> Self {
+        self.synchronous = synchronous;
+        self
+    }
+
+    /// Sets how many writes may be queued.
+    #[must_use]
+    pub fn with_queue(mut self, writes: usize) -> Self {
+        self.queue = writes.max(1);
+        self
+    }
+}

@@ -1,0 +1,200 @@
+use std::sync::Arc;
+
+use helm_core::{
+    Decision, DecisionId, Outcome, Reward, SourceName, Stats, StatsRow, TaskId, TenantId, UnitInterval,
+};
+use sqlx::sqlite::SqliteConnection;
+
+use super::BACKEND;
+use super::decode::{get, json, json_opt, pack, parsed, stats, to_json};
+use super::error::{driver, unreadable};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fold::{Place, difference, fold};
+use crate::settle::{Case, Settle, Settlement};
+
+const OPERATION: &str = "settle";
+
+/// What a decision amounted to before.
+#[derive(Default)]
+struct Before {
+    contribution: Vec<StatsRow>,
+    silence_ended: bool,
+}
+
+/// Reads all evidence of a decision, settles it, and adds the difference to the statistics; all inside the
+/// committer's transaction, where nobody else writes.
+pub(super) async fn settle(
+    connection: &mut SqliteConnection,
+    decision: &Decision,
+    ends_silence: bool,
+    settle: &Arc<dyn Settle>,
+) -> Result<Option<Reward>> {
+    let (tenant, task) = (&decision.context.tenant, &decision.context.task);
+    let before = before(connection, tenant, decision.id).await?;
+    let silence_ended = before.silence_ended || ends_silence;
+    let outcome = outcome(connection, tenant, decision.id).await?;
+    let feedback = feedback(connection, tenant, decision.id).await?;
+    let settlement = settle.settle(&Case::new(decision, outcome.as_ref(), &feedback, silence_ended));
+    let settlement = settlement.map_err(|error| {
+        Error::new(
+            ErrorKind::Invalid,
+            BACKEND,
+            OPERATION,
+            "the decision cannot be settled",
+        )
+        .with_source(error)
+    })?;
+    for (place, change) in difference(BACKEND, &before.contribution, &settlement.contribution)? {
+        add(connection, tenant, task, &place, &change).await?;
+    }
+    keep(connection, decision, &settlement, silence_ended).await?;
+    Ok(settlement.reward)
+}
+
+async fn before(connection: &mut SqliteConnection, tenant: &TenantId, id: DecisionId) -> Result<Before> {
+    let row =
+        sqlx::query("SELECT contribution, silence_ended FROM helm_reward WHERE tenant = ? AND decision = ?")
+            .bind(tenant.as_str())
+            .bind(id.as_bytes().as_slice())
+            .fetch_optional(connection)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
+    let Some(row) = row else {
+        return Ok(Before::default());
+    };
+    Ok(Before {
+        contribution: json(&row, "contribution", OPERATION)?,
+        silence_ended: get(&row, "silence_ended", OPERATION)?,
+    })
+}
+
+async fn outcome(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: DecisionId,
+) -> Result<Option<Outcome>> {
+    let row = sqlx::query("SELECT outcome FROM helm_turn WHERE tenant = ? AND id = ?")
+        .bind(tenant.as_str())
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| driver(OPERATION, error))?;
+    row.map_or(Ok(None), |row| json_opt(&row, "outcome", OPERATION))
+}
+
+/// Each source's value of highest revision; SQLite takes the other columns from the row of the maximum.
+async fn feedback(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: DecisionId,
+) -> Result<Vec<(SourceName, UnitInterval)>> {
+    let rows = sqlx::query(
+        "SELECT source, value, MAX(revision) FROM helm_evidence WHERE tenant = ? AND decision = ?
+         GROUP BY source ORDER BY source",
+    );
+    let rows = rows
+        .bind(tenant.as_str())
+        .bind(id.as_bytes().as_slice())
+        .fetch_all(connection)
+        .await;
+    let rows = rows.map_err(|error| driver(OPERATION, error))?;
+    let read = rows.iter().map(|row| {
+        let value = UnitInterval::new(get(row, "value", OPERATION)?);
+        let value = value.map_err(|error| unreadable(OPERATION, "value", error))?;
+        Ok((parsed(row, "source", OPERATION)?, value))
+    });
+    read.collect()
+}
+
+/// Adds to one row of statistics with checked arithmetic; there is only one writer, so nothing is lost.
+async fn add(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: &TaskId,
+    place: &Place,
+    change: &Stats,
+) -> Result<()> {
+    let (scope, strategy, epoch) = (place.0.to_string(), place.1.to_string(), place.2.start());
+    let stored = sqlx::query(
+        "SELECT count, reward, reward_sq, cost, failures, loss, packed FROM helm_stats
+         WHERE tenant = ? AND task = ? AND scope = ? AND strategy = ? AND epoch = ?",
+    )
+    .bind(tenant.as_str())
+    .bind(task.as_str())
+    .bind(&scope)
+    .bind(&strategy)
+    .bind(epoch)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(|error| driver(OPERATION, error))?;
+    let state = stored.map_or(Ok(Stats::default()), |row| stats(&row, OPERATION))?;
+    let sum = fold(BACKEND, &state, change)?;
+    sqlx::query(
+        "INSERT INTO helm_stats
+             (tenant, task, scope, strategy, epoch, count, reward, reward_sq, cost, failures, loss, packed)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET count = excluded.count, reward = excluded.reward,
+             reward_sq = excluded.reward_sq, cost = excluded.cost, failures = excluded.failures,
+             loss = excluded.loss, packed = excluded.packed",
+    )
+    .bind(tenant.as_str())
+    .bind(task.as_str())
+    .bind(scope)
+    .bind(strategy)
+    .bind(epoch)
+    .bind(sum.count)
+    .bind(sum.reward.to_bits())
+    .bind(sum.reward_sq.to_bits())
+    .bind(sum.cost.nanos())
+    .bind(sum.failures)
+    .bind(sum.loss.to_bits())
+    .bind(pack(&sum.packed))
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|error| driver(OPERATION, error))
+}
+
+async fn keep(
+    connection: &mut SqliteConnection,
+    decision: &Decision,
+    settlement: &Settlement,
+    silence_ended: bool,
+) -> Result<()> {
+    let reward = settlement.reward.as_ref();
+    let body = reward.map(|reward| to_json(reward, OPERATION)).transpose()?;
+    sqlx::query(
+        "INSERT INTO helm_reward (tenant, decision, task, value, stage, silence_ended, reward, contribution)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET value = excluded.value, stage = excluded.stage,
+             silence_ended = excluded.silence_ended, reward = excluded.reward,
+             contribution = excluded.contribution",
+    )
+    .bind(decision.context.tenant.as_str())
+    .bind(decision.id.as_bytes().as_slice())
+    .bind(decision.context.task.as_str())
+    .bind(reward.map(|reward| reward.value.get()))
+    .bind(reward.map(|reward| reward.stage.as_str()))
+    .bind(silence_ended)
+    .bind(body)
+    .bind(to_json(&settlement.contribution, OPERATION)?)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|error| driver(OPERATION, error))
+}
+
+/// A decision's stored reward, without settling anything.
+pub(super) async fn reward(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: DecisionId,
+) -> Result<Option<Reward>> {
+    let row = sqlx::query("SELECT reward FROM helm_reward WHERE tenant = ? AND decision = ?")
+        .bind(tenant.as_str())
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| driver(OPERATION, error))?;
+    row.map_or(Ok(None), |row| json_opt(&row, "reward", OPERATION))
+}

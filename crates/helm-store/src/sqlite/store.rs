@@ -1,0 +1,290 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timestamp, UserId};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use tokio::sync::RwLock;
+use tokio_util::task::TaskTracker;
+
+use super::committer::Committer;
+use super::error::{closed, driver};
+use super::options::SqliteOptions;
+use super::{BACKEND, connect, jobs, migrate, writes};
+use crate::bandit::{BanditStore, PriorDocument};
+use crate::conversation::ConversationStore;
+use crate::error::Result;
+use crate::job::{Job, JobQueue, NewJob};
+use crate::log::InteractionLog;
+use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
+use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
+use crate::settle::Settle;
+use crate::store::{Capabilities, Health, MigrationReport, Store};
+use crate::vector::{Memory, MemoryId, VectorStore};
+
+/// A store in one SQLite file.
+///
+/// Several processes may use the file at once; each waits up to 5 s for the others' writes.
+///
+/// # Examples
+///
+/// ```
+/// use helm_store::{Store, sqlite::{SqliteOptions, SqliteStore}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// let store = SqliteStore::open(SqliteOptions::new(folder.path().join("helm.db"))).await?;
+/// assert!(store.capabilities().durable);
+/// store.close().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct SqliteStore {
+    pub(super) pool: SqlitePool,
+    /// `None` once closed.
+    committer: RwLock<Option<Committer>>,
+    tracker: TaskTracker,
+    options: SqliteOptions,
+}
+
+impl SqliteStore {
+    /// Opens the file, creating and migrating it as the options say.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) when the file is not a database,
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when it cannot be read or written,
+    /// [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch) when its schema is not this build's.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside a tokio runtime.
+    pub async fn open(options: SqliteOptions) -> Result<Self> {
+        let mut writer = connect::writer(&options).await?;
+        if options.migrate {
+            migrate::migrate(&mut writer, &options.path).await?;
+        } else {
+            migrate::require_current(&mut writer).await?;
+        }
+        let pool = connect::readers(&options).await?;
+        let tracker = TaskTracker::new();
+        let committer = Committer::start(writer, options.queue, &tracker);
+        Ok(Self {
+            pool,
+            committer: RwLock::new(Some(committer)),
+            tracker,
+            options,
+        })
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let committer = self.committer.read().await;
+        let written = match committer.as_ref() {
+            Some(committer) => committer.write(operation, work).await,
+            None => Err(closed(operation)),
+        };
+        drop(committer);
+        written
+    }
+
+    pub(super) async fn write_prior(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        prior: &PriorDocument,
+    ) -> Result<bool> {
+        let (tenant, task, prior) = (tenant.clone(), task.clone(), prior.clone());
+        self.write("put_prior", move |connection| {
+            Box::pin(async move { writes::put_prior(connection, &tenant, &task, &prior).await })
+        })
+        .await
+    }
+
+    pub(super) async fn write_preferences(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        changes: &[PreferenceChange],
+        expect: Option<u64>,
+    ) -> Result<Preferences> {
+        let (tenant, user, changes) = (tenant.clone(), user.clone(), changes.to_vec());
+        self.write("apply_preferences", move |connection| {
+            Box::pin(
+                async move { writes::change_preferences(connection, &tenant, &user, &changes, expect).await },
+            )
+        })
+        .await
+    }
+
+    pub(super) async fn write_memories(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        memories: &[Memory],
+    ) -> Result<()> {
+        let (tenant, user, memories) = (tenant.clone(), user.clone(), memories.to_vec());
+        self.write("upsert_memories", move |connection| {
+            Box::pin(async move { writes::put_memories(connection, &tenant, &user, &memories).await })
+        })
+        .await
+    }
+
+    pub(super) async fn erase_memories(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        ids: &[MemoryId],
+    ) -> Result<u64> {
+        let (tenant, user, ids) = (tenant.clone(), user.clone(), ids.to_vec());
+        self.write("delete_memories", move |connection| {
+            Box::pin(async move { writes::delete_memories(connection, &tenant, &user, &ids).await })
+        })
+        .await
+    }
+
+    pub(super) async fn write_jobs(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
+        let (tenant, new) = (tenant.clone(), jobs.to_vec());
+        self.write("enqueue", move |connection| {
+            Box::pin(async move { jobs::enqueue(connection, &tenant, &new).await })
+        })
+        .await
+    }
+
+    pub(super) async fn claim_jobs(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Job>> {
+        self.write("claim", move |connection| {
+            Box::pin(async move { jobs::claim(connection, now, lease, limit).await })
+        })
+        .await
+    }
+
+    pub(super) async fn complete_job(&self, job: &Job) -> Result<bool> {
+        let job = job.clone();
+        self.write("complete", move |connection| {
+            Box::pin(async move { jobs::complete(connection, &job).await })
+        })
+        .await
+    }
+
+    pub(super) async fn fail_job(&self, job: &Job, message: &str, run_at: Timestamp) -> Result<bool> {
+        let (job, message) = (job.clone(), message.to_owned());
+        self.write("fail", move |connection| {
+            Box::pin(async move { jobs::fail(connection, &job, &message, run_at).await })
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(BACKEND, true, true)
+    }
+
+    fn bandits(&self) -> &dyn BanditStore {
+        self
+    }
+
+    fn log(&self) -> &dyn InteractionLog {
+        self
+    }
+
+    fn preferences(&self) -> &dyn PreferenceStore {
+        self
+    }
+
+    fn conversations(&self) -> &dyn ConversationStore {
+        self
+    }
+
+    fn vectors(&self) -> &dyn VectorStore {
+        self
+    }
+
+    fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    async fn log_decision(&self, decision: &Decision) -> Result<Applied> {
+        let decision = decision.clone();
+        self.write("log_decision", move |connection| {
+            Box::pin(async move { writes::log_decision(connection, &decision).await })
+        })
+        .await
+    }
+
+    async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt> {
+        self.write("commit_turn", move |connection| {
+            Box::pin(async move { writes::commit_turn(connection, &turn, &settle).await })
+        })
+        .await
+    }
+
+    async fn record_feedback(
+        &self,
+        tenant: &TenantId,
+        feedback: &Feedback,
+        at: Timestamp,
+        settle: Arc<dyn Settle>,
+    ) -> Result<FeedbackReceipt> {
+        let (tenant, feedback) = (tenant.clone(), feedback.clone());
+        self.write("record_feedback", move |connection| {
+            Box::pin(
+                async move { writes::record_feedback(connection, &tenant, &feedback, at, &settle).await },
+            )
+        })
+        .await
+    }
+
+    async fn end_silence(
+        &self,
+        tenant: &TenantId,
+        decision: DecisionId,
+        settle: Arc<dyn Settle>,
+    ) -> Result<Option<Reward>> {
+        let tenant = tenant.clone();
+        self.write("end_silence", move |connection| {
+            Box::pin(async move { writes::end_silence(connection, &tenant, decision, &settle).await })
+        })
+        .await
+    }
+
+    async fn migrate(&self) -> Result<MigrationReport> {
+        let mut connection = connect::writer(&self.options).await?;
+        migrate::migrate(&mut connection, &self.options.path).await
+    }
+
+    async fn health(&self) -> Result<Health> {
+        const OPERATION: &str = "health";
+        let failed = |error| driver(OPERATION, error);
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let schema = migrate::check(&mut connection).await?;
+        let row = sqlx::query("SELECT sqlite_version()")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(failed)?;
+        let version: String = row.try_get(0).map_err(failed)?;
+        // An empty transaction through the committer shows that the file can be written to.
+        self.write(OPERATION, |_| Box::pin(async { Ok(()) })).await?;
+        let detail = format!("{}, SQLite {version}", self.options.path.display());
+        Ok(Health {
+            backend: BACKEND,
+            detail,
+            schema,
+        })
+    }
+
+    async fn close(&self) {
+        // Without its sender the committer ends after what is queued.
+        drop(self.committer.write().await.take());
+        self.tracker.close();
+        self.tracker.wait().await;
+        self.pool.close().await;
+    }
+}

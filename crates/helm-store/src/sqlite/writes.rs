@@ -1,0 +1,474 @@
+use std::sync::Arc;
+
+use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timestamp, UserId};
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
+
+use super::decode::{decision_id, get, json, pack_floats, to_json};
+use super::error::driver;
+use super::settle::{reward, settle};
+use super::{BACKEND, jobs};
+use crate::bandit::PriorDocument;
+use crate::changes::{apply_preferences, check_embedding};
+use crate::error::{Error, ErrorKind, Result};
+use crate::preference::{PreferenceChange, Preferences};
+use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
+use crate::settle::Settle;
+use crate::vector::{Memory, MemoryId};
+
+pub(super) async fn log_decision(connection: &mut SqliteConnection, decision: &Decision) -> Result<Applied> {
+    const OPERATION: &str = "log_decision";
+    let assignment = decision.assignment.as_ref();
+    let body = to_json(decision, OPERATION)?;
+    let inserted = sqlx::query(
+        "INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash,
+             experiment, variant, at, body)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(decision.context.tenant.as_str())
+    .bind(decision.id.as_bytes().as_slice())
+    .bind(decision.context.user.as_str())
+    .bind(decision.context.task.as_str())
+    .bind(decision.strategy.to_string())
+    .bind(decision.propensity.get())
+    .bind(decision.mode.as_str())
+    .bind(decision.policy.as_str())
+    .bind(decision.policy_hash.as_str())
+    .bind(assignment.map(|assignment| assignment.experiment.as_str()))
+    .bind(assignment.map(|assignment| assignment.variant.as_str()))
+    .bind(decision.at.as_micros())
+    .bind(body)
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| driver(OPERATION, error))?;
+    if inserted.rows_affected() == 1 {
+        return Ok(Applied::Fresh);
+    }
+    match stored_decision(connection, &decision.context.tenant, decision.id, OPERATION).await? {
+        Some(stored) if stored == *decision => Ok(Applied::Duplicate),
+        _ => {
+            let message = format!("another decision has the id {}", decision.id);
+            Err(Error::new(ErrorKind::Conflict, BACKEND, OPERATION, message))
+        }
+    }
+}
+
+async fn stored_decision(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: DecisionId,
+    operation: &'static str,
+) -> Result<Option<Decision>> {
+    let row = sqlx::query("SELECT body FROM helm_decision WHERE tenant = ? AND id = ?")
+        .bind(tenant.as_str())
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| driver(operation, error))?;
+    row.map(|row| json(&row, "body", operation)).transpose()
+}
+
+async fn known_decision(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: DecisionId,
+    operation: &'static str,
+) -> Result<Decision> {
+    let stored = stored_decision(connection, tenant, id, operation).await?;
+    stored.ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotFound,
+            BACKEND,
+            operation,
+            format!("there is no decision {id}"),
+        )
+    })
+}
+
+pub(super) async fn commit_turn(
+    connection: &mut SqliteConnection,
+    turn: &TurnRecord,
+    settler: &Arc<dyn Settle>,
+) -> Result<TurnReceipt> {
+    const OPERATION: &str = "commit_turn";
+    if !insert_turn(connection, turn, OPERATION).await? {
+        let reward = reward(connection, &turn.tenant, turn.id).await?;
+        return Ok(TurnReceipt {
+            applied: Applied::Duplicate,
+            reward,
+        });
+    }
+    if !turn.preferences.is_empty() {
+        change_preferences(connection, &turn.tenant, &turn.user, &turn.preferences, None).await?;
+    }
+    append_messages(connection, turn, OPERATION).await?;
+    put_memories(connection, &turn.tenant, &turn.user, &turn.memories).await?;
+    jobs::enqueue(connection, &turn.tenant, &turn.jobs).await?;
+    let decision = stored_decision(connection, &turn.tenant, turn.id, OPERATION).await?;
+    let reward = match decision {
+        Some(decision) => settle(connection, &decision, false, settler).await?,
+        None => None,
+    };
+    Ok(TurnReceipt {
+        applied: Applied::Fresh,
+        reward,
+    })
+}
+
+async fn insert_turn(
+    connection: &mut SqliteConnection,
+    turn: &TurnRecord,
+    operation: &'static str,
+) -> Result<bool> {
+    let outcome = &turn.outcome;
+    let latency = i64::try_from(outcome.latency.as_micros()).unwrap_or(i64::MAX);
+    let tokens = |count: helm_core::TokenCount| i64::try_from(count.get()).unwrap_or(i64::MAX);
+    let inserted = sqlx::query(
+        "INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output, latency_us,
+             cost_nano_usd, input_tokens, output_tokens, outcome, began, ended)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(turn.tenant.as_str())
+    .bind(turn.id.as_bytes().as_slice())
+    .bind(turn.user.as_str())
+    .bind(turn.task.as_str())
+    .bind(
+        turn.conversation
+            .as_ref()
+            .map(helm_core::ConversationId::as_str),
+    )
+    .bind(outcome.status.as_str())
+    .bind(&turn.input)
+    .bind(&turn.output)
+    .bind(latency)
+    .bind(outcome.cost.map(helm_core::NanoUsd::nanos))
+    .bind(tokens(outcome.usage.input))
+    .bind(tokens(outcome.usage.output))
+    .bind(to_json(outcome, operation)?)
+    .bind(turn.began.as_micros())
+    .bind(outcome.at.as_micros())
+    .execute(connection)
+    .await
+    .map_err(|error| driver(operation, error))?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+async fn append_messages(
+    connection: &mut SqliteConnection,
+    turn: &TurnRecord,
+    operation: &'static str,
+) -> Result<()> {
+    let Some(conversation) = &turn.conversation else {
+        return Ok(());
+    };
+    for message in &turn.messages {
+        sqlx::query(
+            "INSERT INTO helm_message (tenant, user_id, conversation, position, turn, role, body, at)
+             SELECT ?1, ?2, ?3, COALESCE(MAX(position), 0) + 1, ?4, ?5, ?6, ?7 FROM helm_message
+             WHERE tenant = ?1 AND user_id = ?2 AND conversation = ?3",
+        )
+        .bind(turn.tenant.as_str())
+        .bind(turn.user.as_str())
+        .bind(conversation.as_str())
+        .bind(turn.id.as_bytes().as_slice())
+        .bind(message.role.as_str())
+        .bind(to_json(message, operation)?)
+        .bind(turn.outcome.at.as_micros())
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| driver(operation, error))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn record_feedback(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    feedback: &Feedback,
+    at: Timestamp,
+    settler: &Arc<dyn Settle>,
+) -> Result<FeedbackReceipt> {
+    const OPERATION: &str = "record_feedback";
+    let decision = known_decision(connection, tenant, feedback.decision, OPERATION).await?;
+    let task: TaskId = decision.context.task.clone();
+    if used_before(connection, tenant, feedback, OPERATION).await? {
+        let reward = reward(connection, tenant, feedback.decision).await?;
+        return Ok(FeedbackReceipt {
+            applied: Applied::Duplicate,
+            task,
+            reward,
+        });
+    }
+    let current = current(connection, tenant, feedback, OPERATION).await?;
+    let (applied, revision) = match current {
+        None => (Applied::Fresh, 1),
+        Some((value, revision)) if value.to_bits() == feedback.value.get().to_bits() => {
+            (Applied::Duplicate, revision + 1)
+        }
+        Some((_, revision)) => (Applied::Corrected, revision + 1),
+    };
+    // A repetition is written only to remember its key.
+    if applied != Applied::Duplicate || feedback.key.is_some() {
+        insert_evidence(connection, tenant, feedback, revision, at, OPERATION).await?;
+    }
+    let reward = match applied {
+        Applied::Duplicate => reward(connection, tenant, feedback.decision).await?,
+        _ => settle(connection, &decision, false, settler).await?,
+    };
+    Ok(FeedbackReceipt {
+        applied,
+        task,
+        reward,
+    })
+}
+
+/// Whether this very feedback was recorded under its key; other content under the key is a conflict.
+async fn used_before(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    feedback: &Feedback,
+    operation: &'static str,
+) -> Result<bool> {
+    let Some(key) = &feedback.key else {
+        return Ok(false);
+    };
+    let row = sqlx::query("SELECT decision, source, value FROM helm_evidence WHERE tenant = ? AND key = ?");
+    let row = row
+        .bind(tenant.as_str())
+        .bind(key.as_str())
+        .fetch_optional(connection)
+        .await;
+    let Some(row) = row.map_err(|error| driver(operation, error))? else {
+        return Ok(false);
+    };
+    let (source, value): (String, f64) = (get(&row, "source", operation)?, get(&row, "value", operation)?);
+    let same = decision_id(&row, "decision", operation)? == feedback.decision
+        && source == feedback.source.as_str()
+        && value.to_bits() == feedback.value.get().to_bits();
+    if same {
+        return Ok(true);
+    }
+    let message = "the idempotency key was used with other content; use a new one";
+    Err(Error::new(ErrorKind::Conflict, BACKEND, operation, message))
+}
+
+async fn current(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    feedback: &Feedback,
+    operation: &'static str,
+) -> Result<Option<(f64, i64)>> {
+    let row = sqlx::query(
+        "SELECT value, revision FROM helm_evidence WHERE tenant = ? AND decision = ? AND source = ?
+         ORDER BY revision DESC LIMIT 1",
+    )
+    .bind(tenant.as_str())
+    .bind(feedback.decision.as_bytes().as_slice())
+    .bind(feedback.source.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(|error| driver(operation, error))?;
+    row.map(|row| Ok((get(&row, "value", operation)?, get(&row, "revision", operation)?)))
+        .transpose()
+}
+
+async fn insert_evidence(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    feedback: &Feedback,
+    revision: i64,
+    at: Timestamp,
+    operation: &'static str,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO helm_evidence (tenant, decision, source, revision, value, key, at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(tenant.as_str())
+    .bind(feedback.decision.as_bytes().as_slice())
+    .bind(feedback.source.as_str())
+    .bind(revision)
+    .bind(feedback.value.get())
+    .bind(feedback.key.as_ref().map(helm_core::IdempotencyKey::as_str))
+    .bind(at.as_micros())
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|error| driver(operation, error))
+}
+
+pub(super) async fn end_silence(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: DecisionId,
+    settler: &Arc<dyn Settle>,
+) -> Result<Option<Reward>> {
+    let decision = known_decision(connection, tenant, id, "end_silence").await?;
+    settle(connection, &decision, true, settler).await
+}
+
+pub(super) async fn change_preferences(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+    changes: &[PreferenceChange],
+    expect: Option<u64>,
+) -> Result<Preferences> {
+    const OPERATION: &str = "apply_preferences";
+    let row = sqlx::query("SELECT revision, body FROM helm_preference WHERE tenant = ? AND user_id = ?");
+    let row = row
+        .bind(tenant.as_str())
+        .bind(user.as_str())
+        .fetch_optional(&mut *connection)
+        .await;
+    let row = row.map_err(|error| driver(OPERATION, error))?;
+    let before = row.map_or(Ok(Preferences::default()), |row| preferences(&row, OPERATION))?;
+    if expect.is_some_and(|expected| expected != before.revision) {
+        let message = format!(
+            "the preferences are at revision {}; read them again",
+            before.revision
+        );
+        return Err(Error::new(ErrorKind::Conflict, BACKEND, OPERATION, message));
+    }
+    let after = apply_preferences(BACKEND, &before, changes)?;
+    sqlx::query(
+        "INSERT INTO helm_preference (tenant, user_id, revision, body) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET revision = excluded.revision, body = excluded.body",
+    )
+    .bind(tenant.as_str())
+    .bind(user.as_str())
+    .bind(i64::try_from(after.revision).unwrap_or(i64::MAX))
+    .bind(to_json(&after.values, OPERATION)?)
+    .execute(connection)
+    .await
+    .map_err(|error| driver(OPERATION, error))?;
+    Ok(after)
+}
+
+/// A row of helm_preference.
+pub(super) fn preferences(row: &sqlx::sqlite::SqliteRow, operation: &'static str) -> Result<Preferences> {
+    let revision: i64 = get(row, "revision", operation)?;
+    Ok(Preferences {
+        revision: revision.unsigned_abs(),
+        values: json(row, "body", operation)?,
+    })
+}
+
+pub(super) async fn put_prior(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: &TaskId,
+    prior: &PriorDocument,
+) -> Result<bool> {
+    const OPERATION: &str = "put_prior";
+    let revision = i64::try_from(prior.revision).unwrap_or(i64::MAX);
+    let put = sqlx::query(
+        "INSERT INTO helm_prior (tenant, task, revision, body)
+         SELECT ?1, ?2, ?3, ?4 WHERE ?3 = 1 OR EXISTS (SELECT 1 FROM helm_prior WHERE tenant = ?1 AND task = ?2)
+         ON CONFLICT DO UPDATE SET revision = excluded.revision, body = excluded.body
+             WHERE helm_prior.revision = excluded.revision - 1",
+    )
+    .bind(tenant.as_str())
+    .bind(task.as_str())
+    .bind(revision)
+    .bind(to_json(&prior.body, OPERATION)?)
+    .execute(connection)
+    .await
+    .map_err(|error| driver(OPERATION, error))?;
+    Ok(put.rows_affected() == 1)
+}
+
+pub(super) async fn put_memories(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+    memories: &[Memory],
+) -> Result<()> {
+    const OPERATION: &str = "upsert_memories";
+    for memory in memories {
+        let length = dimension(connection, tenant, user, &memory.collection).await?;
+        check_embedding(BACKEND, &memory.embedding, length)?;
+        sqlx::query(
+            "INSERT INTO helm_memory (tenant, user_id, collection, turn, number, text, embedding, metadata, at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET collection = excluded.collection, text = excluded.text,
+                 embedding = excluded.embedding, metadata = excluded.metadata, at = excluded.at",
+        )
+        .bind(tenant.as_str())
+        .bind(user.as_str())
+        .bind(&memory.collection)
+        .bind(memory.id.turn.as_bytes().as_slice())
+        .bind(memory.id.index)
+        .bind(&memory.text)
+        .bind(pack_floats(&memory.embedding))
+        .bind(to_json(&memory.metadata, OPERATION)?)
+        .bind(memory.at.as_micros())
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| driver(OPERATION, error))?;
+    }
+    Ok(())
+}
+
+/// The length of a collection's embeddings; `None` while it is empty.
+async fn dimension(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+    collection: &str,
+) -> Result<Option<usize>> {
+    let row = sqlx::query(
+        "SELECT length(embedding) / 4 FROM helm_memory WHERE tenant = ? AND user_id = ? AND collection = ? LIMIT 1",
+    );
+    let row = row
+        .bind(tenant.as_str())
+        .bind(user.as_str())
+        .bind(collection)
+        .fetch_optional(connection)
+        .await;
+    let row = row.map_err(|error| driver("upsert_memories", error))?;
+    let length: Option<i64> = row
+        .map(|row| row.try_get(0))
+        .transpose()
+        .map_err(|error| driver("upsert_memories", error))?;
+    Ok(length.and_then(|length| usize::try_from(length).ok()))
+}
+
+pub(super) async fn delete_memories(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+    ids: &[MemoryId],
+) -> Result<u64> {
+    let mut deleted = 0;
+    for id in ids {
+        let gone = sqlx::query(
+            "DELETE FROM helm_memory WHERE tenant = ? AND user_id = ? AND turn = ? AND number = ?",
+        )
+        .bind(tenant.as_str())
+        .bind(user.as_str())
+        .bind(id.turn.as_bytes().as_slice())
+        .bind(id.index)
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| driver("delete_memories", error))?;
+        deleted += gone.rows_affected();
+    }
+    Ok(deleted)
+}
+
+/// A row of helm_memory.
+pub(super) fn memory(row: &sqlx::sqlite::SqliteRow, operation: &'static str) -> Result<Memory> {
+    let embedding: &[u8] = get(row, "embedding", operation)?;
+    Ok(Memory {
+        id: MemoryId {
+            turn: decision_id(row, "turn", operation)?,
+            index: get(row, "number", operation)?,
+        },
+        collection: get(row, "collection", operation)?,
+        text: get(row, "text", operation)?,
+        embedding: super::decode::unpack_floats(embedding),
+        metadata: json(row, "metadata", operation)?,
+        at: Timestamp::from_micros(get(row, "at", operation)?),
+    })
+}
