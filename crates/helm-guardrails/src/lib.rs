@@ -1,1 +1,49 @@
-//! Verdicts on text before and after a model, whole or streaming, with spans into the original.
+//! Guardrails: verdicts on text before and after a model, whole or while it streams, with spans into the original.
+//!
+//! Synchronous, without a model, without I/O; usable alone.
+//!
+//! ```
+//! use helm_guardrails::GuardrailEngine;
+//!
+//! let guard = GuardrailEngine::standard();
+//! let message = "Write to ana@example.com, card 4111 1111 1111 1111.";
+//! let result = guard.check_input(message);
+//! assert_eq!(result.text(message), "Write to [EMAIL], card [CREDIT_CARD].");
+//! assert_eq!(result.violations.len(), 2);
+//! ```
+//!
+//! | detector | finds | by |
+//! |---|---|---|
+//! | [`PiiFilter`] | `EMAIL`, `PHONE`, `CREDIT_CARD`, `IBAN`, `US_SSN`, `IPV4` | shape and checksum |
+//! | [`ProfanityFilter`] | swear words, also leet, masked, spaced, stretched and with invisible or foreign letters | a lexicon over folded text |
+//! | [`ToxicityFilter`] | insults and threats at somebody | weighted phrases, a sentence at a time |
+//!
+//! # What it cannot do
+//!
+//! Patterns know no names, places, irony or implicit hate, and a lexicon knows no context: a quotation of an
+//! insult is found as an insult. The toxicity score is a heuristic in this version, not a trained model.
+//! Nothing here stops somebody who is determined to talk a model into something.
+
+mod config;
+mod conformance;
+mod detector;
+mod engine;
+mod error;
+mod fold;
+mod pii;
+mod profanity;
+mod redact;
+mod result;
+mod stream;
+mod toxicity;
+
+pub use config::{GuardrailConfig, StageConfig};
+pub use conformance::{Unfit, check_detector};
+pub use detector::{Detector, Finding, Findings, Reach};
+pub use engine::{GuardrailBuilder, GuardrailEngine, Rule};
+pub use error::{Error, Result};
+pub use pii::PiiFilter;
+pub use profanity::ProfanityFilter;
+pub use result::GuardrailResult;
+pub use stream::{StreamGuard, StreamStep};
+pub use toxicity::ToxicityFilter;

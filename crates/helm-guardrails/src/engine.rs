@@ -1,0 +1,292 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use helm_core::{Category, GuardAction, PolicyHash, Stage, Violation};
+
+use crate::detector::{Detector, Findings, Reach};
+use crate::error::{Error, Result};
+use crate::pii::PiiFilter;
+use crate::profanity::ProfanityFilter;
+use crate::redact::redact;
+use crate::result::GuardrailResult;
+use crate::stream::StreamGuard;
+use crate::toxicity::ToxicityFilter;
+
+/// What is done about a category at a stage.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Rule {
+    /// What is done.
+    pub action: GuardAction,
+    /// Findings with a lower score are ignored. From 0 to 1.
+    pub threshold: f64,
+}
+
+/// Checks texts against detectors and rules. Immutable; cloning is cheap.
+#[derive(Clone)]
+pub struct GuardrailEngine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    detectors: Vec<Arc<dyn Detector>>,
+    rules: BTreeMap<(Stage, Category), Rule>,
+    max_bytes: usize,
+    monitor: bool,
+    version: String,
+}
+
+/// Puts an engine together. Without rules nothing is done about anything.
+#[must_use = "a builder does nothing until it is built"]
+pub struct GuardrailBuilder {
+    detectors: Vec<Arc<dyn Detector>>,
+    rules: BTreeMap<(Stage, Category), Rule>,
+    max_bytes: usize,
+    monitor: bool,
+}
+
+impl Default for GuardrailBuilder {
+    fn default() -> Self {
+        Self {
+            detectors: Vec::new(),
+            rules: BTreeMap::new(),
+            max_bytes: 1 << 20,
+            monitor: false,
+        }
+    }
+}
+
+impl GuardrailBuilder {
+    /// Adds a detector.
+    pub fn detector(mut self, detector: Arc<dyn Detector>) -> Self {
+        self.detectors.push(detector);
+        self
+    }
+
+    /// Sets what is done about a category at a stage.
+    pub fn rule(mut self, stage: Stage, category: Category, rule: Rule) -> Self {
+        self.rules.insert((stage, category), rule);
+        self
+    }
+
+    /// Sets the longest text that is accepted, in bytes; a longer one is blocked. Default: 1 MiB.
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// In monitor mode everything is recorded and nothing is changed.
+    pub fn monitor(mut self) -> Self {
+        self.monitor = true;
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when a threshold or length is out of range or two detectors share an id.
+    pub fn build(self) -> Result<GuardrailEngine> {
+        if self.max_bytes == 0 {
+            return Err(Error::InvalidLength);
+        }
+        for rule in self.rules.values() {
+            if !(0.0..=1.0).contains(&rule.threshold) {
+                return Err(Error::InvalidThreshold {
+                    setting: "threshold",
+                    value: rule.threshold,
+                });
+            }
+        }
+        for (index, detector) in self.detectors.iter().enumerate() {
+            if self
+                .detectors
+                .iter()
+                .take(index)
+                .any(|earlier| earlier.id() == detector.id())
+            {
+                return Err(Error::DuplicateDetector {
+                    id: detector.id().to_owned(),
+                });
+            }
+        }
+        let ids: Vec<_> = self.detectors.iter().map(Detector::id).collect();
+        let canonical = format!("{ids:?} {:?} {} {}", self.rules, self.max_bytes, self.monitor);
+        let version = PolicyHash::of(&canonical).to_string();
+        let Self {
+            detectors,
+            rules,
+            max_bytes,
+            monitor,
+        } = self;
+        Ok(GuardrailEngine {
+            inner: Arc::new(Inner {
+                detectors,
+                rules,
+                max_bytes,
+                monitor,
+                version,
+            }),
+        })
+    }
+}
+
+impl GuardrailEngine {
+    /// Begins an engine.
+    pub fn builder() -> GuardrailBuilder {
+        GuardrailBuilder::default()
+    }
+
+    /// The built-in detectors and the usual rules: personal data is redacted on both sides; profanity is
+    /// flagged in the input and redacted in the output; toxicity is flagged in the input from 0.5, and blocks
+    /// the output from 0.8.
+    #[must_use]
+    pub fn standard() -> Self {
+        let rule = |action, threshold| Rule { action, threshold };
+        let rules = [
+            ((Stage::Input, Category::Pii), rule(GuardAction::Redact, 0.5)),
+            ((Stage::Input, Category::Profanity), rule(GuardAction::Flag, 0.5)),
+            ((Stage::Input, Category::Toxicity), rule(GuardAction::Flag, 0.5)),
+            ((Stage::Output, Category::Pii), rule(GuardAction::Redact, 0.5)),
+            (
+                (Stage::Output, Category::Profanity),
+                rule(GuardAction::Redact, 0.5),
+            ),
+            ((Stage::Output, Category::Toxicity), rule(GuardAction::Block, 0.8)),
+        ];
+        let detectors: Vec<Arc<dyn Detector>> = vec![
+            Arc::new(PiiFilter::new()),
+            Arc::new(ProfanityFilter::new()),
+            Arc::new(ToxicityFilter::new()),
+        ];
+        let version = PolicyHash::of(&format!("standard 1 {rules:?}")).to_string();
+        let rules = BTreeMap::from(rules);
+        Self {
+            inner: Arc::new(Inner {
+                detectors,
+                rules,
+                max_bytes: 1 << 20,
+                monitor: false,
+                version,
+            }),
+        }
+    }
+
+    /// Checks what a user wrote.
+    #[must_use]
+    pub fn check_input(&self, text: &str) -> GuardrailResult {
+        self.check(Stage::Input, text)
+    }
+
+    /// Checks what a model wrote.
+    #[must_use]
+    pub fn check_output(&self, text: &str) -> GuardrailResult {
+        self.check(Stage::Output, text)
+    }
+
+    /// Checks a text.
+    #[must_use]
+    pub fn check(&self, stage: Stage, text: &str) -> GuardrailResult {
+        if text.len() > self.inner.max_bytes {
+            return GuardrailResult::too_long(stage, &self.inner.version);
+        }
+        let mut violations = self.violations(stage, text, |_| true);
+        violations.sort_by_key(|violation| {
+            violation
+                .span
+                .map_or((usize::MAX, 0), |span| (span.start, span.end))
+        });
+        self.verdict(text, violations)
+    }
+
+    /// Begins checking a text that arrives in pieces.
+    #[must_use]
+    pub fn stream(&self, stage: Stage) -> StreamGuard {
+        StreamGuard::new(self.clone(), stage)
+    }
+
+    /// The hash of the settings.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.inner.version
+    }
+
+    pub(crate) fn max_bytes(&self) -> usize {
+        self.inner.max_bytes
+    }
+
+    /// How much a stream must hold back.
+    pub(crate) fn hold_back(&self) -> usize {
+        let bounded = self
+            .inner
+            .detectors
+            .iter()
+            .filter_map(|detector| match detector.reach() {
+                Reach::Bounded(bytes) => Some(bytes),
+                Reach::WholeText => None,
+            });
+        bounded.max().unwrap_or(0)
+    }
+
+    /// What the wanted detectors find that a rule does not ignore.
+    pub(crate) fn violations(
+        &self,
+        stage: Stage,
+        text: &str,
+        wanted: impl Fn(Reach) -> bool,
+    ) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        for detector in self
+            .inner
+            .detectors
+            .iter()
+            .filter(|detector| wanted(detector.reach()))
+        {
+            let Some(rule) = self.inner.rules.get(&(stage, detector.category())) else {
+                continue;
+            };
+            if rule.action == GuardAction::Allow {
+                continue;
+            }
+            let mut findings = Findings::new();
+            detector.scan(text, &mut findings);
+            let counted = findings
+                .into_vec()
+                .into_iter()
+                .filter(|found| found.score.get() >= rule.threshold);
+            violations.extend(counted.map(|finding| Violation {
+                stage,
+                category: detector.category(),
+                entity: finding.entity.to_owned(),
+                span: finding.span,
+                severity: finding.severity,
+                score: finding.score,
+                action: if self.inner.monitor {
+                    GuardAction::Flag
+                } else {
+                    rule.action
+                },
+                detector: detector.id().to_owned(),
+            }));
+        }
+        violations
+    }
+
+    pub(crate) fn verdict(&self, text: &str, violations: Vec<Violation>) -> GuardrailResult {
+        let action = violations
+            .iter()
+            .map(|violation| violation.action)
+            .max()
+            .unwrap_or_default();
+        let redacted = if action == GuardAction::Block {
+            None
+        } else {
+            redact(text, &violations)
+        };
+        GuardrailResult {
+            action,
+            violations,
+            policy_version: self.inner.version.clone(),
+            redacted,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Personal data by shape and checksum.
+
+mod card;
+mod iban;
+mod shapes;
+
+use std::sync::LazyLock;
+
+use helm_core::{Category, Severity};
+use regex::Regex;
+
+use crate::detector::{Detector, Findings, Reach};
+
+/// Finds `EMAIL`, `PHONE`, `CREDIT_CARD` (Luhn), `IBAN` (mod 97), `US_SSN` and `IPV4`.
+///
+/// Numbers must have the separators or the checksum of what they are taken for; a bare run of digits is only
+/// ever a card.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PiiFilter;
+
+impl PiiFilter {
+    /// The filter.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+/// The longest candidate of all kinds: an e-mail address (RFC 5321, 4.5.3.1: 64 + 1 + 255).
+const REACH: usize = 320;
+
+struct Kind {
+    entity: &'static str,
+    severity: Severity,
+    pattern: Regex,
+    /// A byte without which the pattern cannot match, to skip most texts.
+    needs: fn(u8) -> bool,
+    accepts: fn(&str) -> bool,
+}
+
+static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
+    let kinds = [
+        kind("EMAIL", Severity::Medium, shapes::EMAIL, shapes::is_email),
+        kind("IBAN", Severity::High, iban::PATTERN, iban::is_valid),
+        kind("CREDIT_CARD", Severity::High, card::PATTERN, card::is_valid),
+        kind("US_SSN", Severity::High, shapes::US_SSN, shapes::is_us_ssn),
+        kind("IPV4", Severity::Low, shapes::IPV4, shapes::is_ipv4),
+        kind("PHONE", Severity::Medium, shapes::PHONE, shapes::is_phone),
+    ];
+    kinds.into_iter().flatten().collect()
+});
+
+/// `None` for a pattern that does not compile, which a test excludes.
+fn kind(entity: &'static str, severity: Severity, pattern: &str, accepts: fn(&str) -> bool) -> Option<Kind> {
+    let needs = if entity == "EMAIL" { is_at } else { is_digit };
+    let pattern = Regex::new(pattern).ok()?;
+    Some(Kind {
+        entity,
+        severity,
+        pattern,
+        needs,
+        accepts,
+    })
+}
+
+fn is_at(byte: u8) -> bool {
+    byte == b'@'
+}
+
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_digit()
+}
+
+impl Detector for PiiFilter {
+    fn id(&self) -> &'static str {
+        "pii"
+    }
+
+    fn category(&self) -> Category {
+        Category::Pii
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Bounded(REACH)
+    }
+
+    fn scan(&self, text: &str, findings: &mut Findings) {
+        let mut taken: Vec<std::ops::Range<usize>> = Vec::new();
+        for kind in KINDS.iter() {
+            if !text.bytes().any(kind.needs) {
+                continue;
+            }
+            for found in kind.pattern.find_iter(text) {
+                let range = found.range();
+                let free = !taken
+                    .iter()
+                    .any(|other| other.start < range.end && range.start < other.end);
+                if free && stands_alone(text, &range) && (kind.accepts)(found.as_str()) {
+                    findings.span(kind.entity, range.start, range.end, kind.severity);
+                    taken.push(range);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a candidate is not a piece of something longer.
+fn stands_alone(text: &str, range: &std::ops::Range<usize>) -> bool {
+    let before = text.get(..range.start).and_then(|head| head.chars().next_back());
+    let after = text.get(range.end..).and_then(|rest| rest.chars().next());
+    let part_of_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    !before.is_some_and(part_of_word) && !after.is_some_and(part_of_word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        assert_eq!(KINDS.len(), 6);
+    }
+}

@@ -1,0 +1,268 @@
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use helm_core::{Category, Severity};
+
+use crate::detector::{Detector, Findings, Reach};
+use crate::error::{Error, Result};
+use crate::fold::{Letter, letters};
+
+/// Finds swear words of English, also when they are written in leet, masked, spaced, stretched, or with
+/// invisible or foreign letters.
+///
+/// Whole words only: Scunthorpe, assess and cockpit are left alone. Not found: words glued to others, and
+/// other languages.
+#[derive(Clone)]
+pub struct ProfanityFilter {
+    words: Arc<BTreeSet<String>>,
+}
+
+/// The longest finding in bytes: a spaced word of 16 letters of four bytes with separators.
+const REACH: usize = 160;
+/// Longer tokens are no words.
+const LONGEST: usize = 64;
+/// What may follow a base form.
+const ENDINGS: [&str; 12] = [
+    "s", "es", "ed", "er", "ers", "in", "ing", "ings", "y", "ier", "head", "heads",
+];
+
+static LEXICON: LazyLock<Arc<BTreeSet<String>>> = LazyLock::new(|| {
+    let lines = include_str!("../data/profanity.txt").lines();
+    Arc::new(
+        lines
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    )
+});
+
+impl Default for ProfanityFilter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ProfanityFilter {
+    /// The filter with the built-in lexicon.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            words: Arc::clone(&LEXICON),
+        }
+    }
+
+    /// The filter with words added and taken out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidWord`] when one is not a single word of 2 to 64 letters or digits.
+    pub fn with_words(added: &[String], removed: &[String]) -> Result<Self> {
+        let mut words = BTreeSet::clone(&LEXICON);
+        for word in added.iter().chain(removed) {
+            let length = word.chars().count();
+            if !(2..=LONGEST).contains(&length) || !word.chars().all(char::is_alphanumeric) {
+                return Err(Error::InvalidWord { word: word.clone() });
+            }
+        }
+        words.extend(added.iter().map(|word| word.to_lowercase()));
+        words.retain(|word| !removed.iter().any(|removed| removed.to_lowercase() == *word));
+        Ok(Self {
+            words: Arc::new(words),
+        })
+    }
+
+    fn is_listed(&self, word: &str) -> bool {
+        if self.words.contains(word) {
+            return true;
+        }
+        ENDINGS.iter().any(|ending| {
+            let Some(stem) = word.strip_suffix(ending) else {
+                return false;
+            };
+            // `slutty` doubles the last letter of `slut`, `fucking` does not that of `fuck`. Of the shortest
+            // stems most endings make other words: `tits` is one of `tit`, `titer` is not.
+            let long_enough = stem.len() > 3 || matches!(*ending, "s" | "es");
+            let undoubled = stem.char_indices().next_back().and_then(|(at, last)| {
+                stem.get(..at)
+                    .filter(|shorter| shorter.ends_with(last) && shorter.len() > 2)
+            });
+            long_enough
+                && (self.words.contains(stem) || undoubled.is_some_and(|stem| self.words.contains(stem)))
+        })
+    }
+
+    /// A token's readings: as it is, leet resolved, stretched letters shortened, masked letters guessed.
+    fn is_profane(&self, token: &str) -> bool {
+        if self.is_listed(token) {
+            return true;
+        }
+        let plain: String = token.chars().map(unleet).collect();
+        if plain != token && plain.chars().any(char::is_alphabetic) && self.is_listed(&plain) {
+            return true;
+        }
+        if let Some(short) = unstretch(&plain) {
+            let single: String = squeeze(&short);
+            if self.is_listed(&short) || self.is_listed(&single) {
+                return true;
+            }
+        }
+        token.contains('*') && self.matches_mask(token)
+    }
+
+    /// `f**k` against words of its length; at least two letters must be left, one of them at an edge.
+    fn matches_mask(&self, token: &str) -> bool {
+        let shown = token.chars().filter(|char| char.is_alphabetic()).count();
+        let edges = [token.chars().next(), token.chars().next_back()];
+        if shown < 2 || !edges.iter().flatten().any(|char| char.is_alphabetic()) {
+            return false;
+        }
+        let fits = |word: &String| {
+            word.chars().count() == token.chars().count()
+                && word
+                    .chars()
+                    .zip(token.chars())
+                    .all(|(letter, shown)| shown == '*' || unleet(shown) == letter)
+        };
+        self.words.iter().any(fits)
+    }
+}
+
+impl Detector for ProfanityFilter {
+    fn id(&self) -> &'static str {
+        "profanity"
+    }
+
+    fn category(&self) -> Category {
+        Category::Profanity
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Bounded(REACH)
+    }
+
+    fn scan(&self, text: &str, findings: &mut Findings) {
+        let mut token = Token::default();
+        let mut spaced = Spaced::default();
+        let end = Letter {
+            char: ' ',
+            start: text.len(),
+            end: text.len(),
+        };
+        for letter in letters(text).chain(std::iter::once(end)) {
+            if is_token(letter.char) {
+                token.push(letter);
+                continue;
+            }
+            if !token.text.is_empty() {
+                let finished = std::mem::take(&mut token);
+                self.judge(&finished, &mut spaced, findings);
+            }
+            if !matches!(letter.char, ' ' | '.' | '-' | '_' | '\n') {
+                self.judge_spaced(&mut spaced, findings);
+            }
+        }
+        self.judge_spaced(&mut spaced, findings);
+    }
+}
+
+impl ProfanityFilter {
+    fn judge(&self, token: &Token, spaced: &mut Spaced, findings: &mut Findings) {
+        if token.text.chars().count() == 1 {
+            spaced.letters.push_str(&token.text);
+            spaced.start.get_or_insert(token.start);
+            spaced.end = token.end;
+            if spaced.letters.len() <= LONGEST {
+                return;
+            }
+        }
+        self.judge_spaced(spaced, findings);
+        if token.text.len() > LONGEST * 4 {
+            return;
+        }
+        let trimmed = token.text.trim_matches(['*', '!', '$', '@', '+']);
+        if self.is_profane(trimmed) || self.is_profane(&token.text) {
+            findings.span("PROFANITY", token.start, token.end, Severity::Low);
+        }
+    }
+
+    /// Single letters in a row that spell a word of at least three.
+    fn judge_spaced(&self, spaced: &mut Spaced, findings: &mut Findings) {
+        let Spaced { letters, start, end } = std::mem::take(spaced);
+        if let Some(start) = start.filter(|_| letters.len() > 2 && end - start.unwrap_or(0) <= REACH)
+            && self.is_profane(&letters)
+        {
+            findings.span("PROFANITY", start, end, Severity::Low);
+        }
+    }
+}
+
+/// Characters in a row that may be a word.
+#[derive(Default)]
+struct Token {
+    text: String,
+    start: usize,
+    end: usize,
+}
+
+impl Token {
+    fn push(&mut self, letter: Letter) {
+        if self.text.is_empty() {
+            self.start = letter.start;
+        }
+        self.text.push(letter.char);
+        self.end = letter.end;
+    }
+}
+
+/// Single letters in a row.
+#[derive(Default)]
+struct Spaced {
+    letters: String,
+    start: Option<usize>,
+    end: usize,
+}
+
+fn is_token(char: char) -> bool {
+    char.is_alphanumeric() || matches!(char, '*' | '@' | '$' | '!' | '+')
+}
+
+fn unleet(char: char) -> char {
+    match char {
+        '4' | '@' => 'a',
+        '8' => 'b',
+        '3' => 'e',
+        '6' | '9' => 'g',
+        '1' | '!' => 'i',
+        '0' => 'o',
+        '5' | '$' => 's',
+        '7' | '+' => 't',
+        '2' => 'z',
+        other => other,
+    }
+}
+
+/// Runs of three and more letters shortened to two; `None` when there is none.
+fn unstretch(word: &str) -> Option<String> {
+    let mut short = String::with_capacity(word.len());
+    let mut run = 0;
+    let mut last = None;
+    for char in word.chars() {
+        run = if last == Some(char) { run + 1 } else { 1 };
+        last = Some(char);
+        if run <= 2 {
+            short.push(char);
+        }
+    }
+    (short.len() < word.len()).then_some(short)
+}
+
+/// Runs shortened to one letter.
+fn squeeze(word: &str) -> String {
+    let mut single = String::with_capacity(word.len());
+    for char in word.chars() {
+        if !single.ends_with(char) {
+            single.push(char);
+        }
+    }
+    single
+}

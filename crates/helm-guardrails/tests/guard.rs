@@ -1,0 +1,266 @@
+//! The engine through its public interface.
+
+use std::sync::Arc;
+
+use helm_core::{Category, GuardAction, Stage};
+use helm_guardrails::{
+    Detector, GuardrailConfig, GuardrailEngine, PiiFilter, ProfanityFilter, Rule, StreamStep, ToxicityFilter,
+    check_detector,
+};
+use proptest::prelude::*;
+
+fn redacted(text: &str) -> String {
+    GuardrailEngine::standard()
+        .check_input(text)
+        .text(text)
+        .to_owned()
+}
+
+#[test]
+fn personal_data_is_replaced_by_its_kind() {
+    for (text, expected) in [
+        ("mail ana.b+c@mail.example.org now", "mail [EMAIL] now"),
+        ("card 4111-1111-1111-1111.", "card [CREDIT_CARD]."),
+        ("IBAN GB29 NWBK 6016 1331 9268 19, thanks", "IBAN [IBAN], thanks"),
+        ("ssn 219-09-9999", "ssn [US_SSN]"),
+        ("from 192.168.1.20:", "from [IPV4]:"),
+        ("call +49 30 901820 or (415) 555-2671", "call [PHONE] or [PHONE]"),
+    ] {
+        assert_eq!(redacted(text), expected);
+    }
+}
+
+#[test]
+fn lookalikes_of_personal_data_pass() {
+    for text in [
+        "order 4111 1111 1111 1112 is late",
+        "version 1.2.3 of 2026-11-24, 12:30",
+        "ISBN 978-3-16-148410-0 and commit 4f2a9c1",
+        "user@localhost, @ana, a@b",
+        "999-99-9999 and 10.000.000 euros",
+    ] {
+        assert_eq!(redacted(text), text);
+    }
+}
+
+#[test]
+fn profanity_is_seen_through_disguises_and_scunthorpe_is_left_alone() {
+    let guard = GuardrailEngine::standard();
+    for text in [
+        "what the fuck",
+        "5h1t",
+        "f**k this",
+        "s h i t",
+        "fuuuuuck",
+        "sh\u{200b}it",
+        "ѕhіt",
+        "ｆｕｃｋ",
+        "bitches",
+        "shit!",
+    ] {
+        assert_eq!(guard.check_output(text).violations.len(), 1, "{text}");
+    }
+    for text in [
+        "Scunthorpe has a cockpit museum",
+        "assess the class assets",
+        "a ** b ** c",
+        "2 * 3 * 4 = 24",
+        "I am, a b c",
+        "Dickens wrote it",
+        "the shiitake and the titer",
+        "hello!!!",
+        "Essex, Sussex",
+        "grapefruit",
+    ] {
+        assert!(
+            guard.check_output(text).violations.is_empty(),
+            "{text}: {:?}",
+            guard.check_output(text)
+        );
+    }
+}
+
+#[test]
+fn toxicity_is_graded_and_blocks_only_the_output() {
+    let guard = GuardrailEngine::standard();
+    assert!(guard.check_output("You should kill yourself.").is_blocked());
+    assert_eq!(
+        guard.check_input("You should kill yourself.").action,
+        GuardAction::Flag
+    );
+    let mild = ToxicityFilter::new().score("This movie is stupid.");
+    let aimed = ToxicityFilter::new().score("You are stupid.");
+    assert!(0.0 < mild && mild < aimed, "{mild} {aimed}");
+    for text in [
+        "How do I kill a process in Linux?",
+        "I love this.",
+        "Please shut the door.",
+        "",
+    ] {
+        assert!(ToxicityFilter::new().score(text) < 0.3, "{text}");
+    }
+}
+
+#[test]
+fn results_never_hold_what_was_found() {
+    let result = GuardrailEngine::standard().check_input("mail ana@example.com");
+    for shown in [
+        format!("{:?}", result.violations),
+        serde_json::to_string(&result).unwrap(),
+    ] {
+        assert!(!shown.contains("ana@"), "{shown}");
+    }
+}
+
+#[test]
+fn too_long_a_text_is_blocked_whole() {
+    let guard = GuardrailEngine::builder().max_bytes(10).build().unwrap();
+    let result = guard.check_input("01234567890");
+    assert!(result.is_blocked());
+    assert_eq!(result.violations[0].category, Category::Length);
+    assert_eq!(result.text("01234567890"), "");
+    let mut stream = guard.stream(Stage::Output);
+    assert!(matches!(stream.push("01234567890"), StreamStep::Blocked(_)));
+}
+
+#[test]
+fn configuration_is_checked() {
+    let config = |value: serde_json::Value| {
+        serde_json::from_value::<GuardrailConfig>(value).map_err(|e| e.to_string())
+    };
+    let engine = |value| GuardrailEngine::from_config(&config(value).unwrap()).map_err(|e| e.to_string());
+    assert!(
+        config(serde_json::json!({"inputs": {}}))
+            .unwrap_err()
+            .contains("inputs")
+    );
+    assert!(
+        config(serde_json::json!({"input": {"pii": "delete"}}))
+            .unwrap_err()
+            .contains("delete")
+    );
+    let error = engine(serde_json::json!({"output": {"toxicity_threshold": 2.0}}))
+        .err()
+        .unwrap();
+    assert!(error.contains("0 to 1"), "{error}");
+    assert!(engine(serde_json::json!({"banned_words": ["two words"]})).is_err());
+    let own = engine(
+        serde_json::json!({"banned_words": ["Voldemort"], "allowed_words": ["damn"], "input": {"profanity": "block"}}),
+    );
+    let own = own.unwrap();
+    assert!(own.check_input("It is voldemort.").is_blocked());
+    assert!(!own.check_input("damn").is_blocked());
+    let monitor = engine(serde_json::json!({"monitor": true, "input": {"pii": "block"}})).unwrap();
+    let text = "ana@example.com";
+    assert_eq!(monitor.check_input(text).text(text), text);
+    assert_eq!(monitor.check_input(text).violations.len(), 1);
+}
+
+#[test]
+fn detectors_keep_their_contract() {
+    let samples = [
+        "ana@example.com and 4111 1111 1111 1111 and +49 30 901820",
+        "GB29 NWBK 6016 1331 9268 19",
+        "s h i t happens and f**k too",
+        "you are an idiot",
+    ];
+    check_detector(&PiiFilter::new(), &samples).unwrap();
+    check_detector(&ProfanityFilter::new(), &samples).unwrap();
+    check_detector(&ToxicityFilter::new(), &samples).unwrap();
+    fn shareable<T: Send + Sync + 'static>() {}
+    shareable::<GuardrailEngine>();
+    shareable::<Box<dyn Detector>>();
+}
+
+#[test]
+fn hostile_texts_end() {
+    let guard = GuardrailEngine::standard();
+    let texts = ["a@", "1-", "4", "\u{200b}", "e\u{301}", "f ", "*", "(", "@a.b"];
+    for text in texts {
+        let text = text.repeat(200_000 / text.len());
+        let result = guard.check_output(&text);
+        assert!(
+            !result.is_blocked(),
+            "{}",
+            text.chars().take(8).collect::<String>()
+        );
+    }
+}
+
+/// Streams `text` in pieces of these sizes; what left, and whether it was blocked.
+fn stream(guard: &GuardrailEngine, text: &str, sizes: &[usize]) -> (String, bool) {
+    let mut guard = guard.stream(Stage::Output);
+    let (mut sent, mut rest, mut step) = (String::new(), text, 0);
+    while !rest.is_empty() {
+        step += 1;
+        let size = rest
+            .char_indices()
+            .nth(sizes[step % sizes.len()])
+            .map_or(rest.len(), |(at, _)| at);
+        let (piece, after) = rest.split_at(size);
+        match guard.push(piece) {
+            StreamStep::Emit(text) => sent.push_str(&text),
+            StreamStep::Blocked(_) => return (sent, true),
+        }
+        rest = after;
+    }
+    let (last, result) = guard.finish();
+    sent.push_str(&last);
+    (sent, result.is_blocked())
+}
+
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        4 => "[a-z]{1,9} ",
+        2 => "[a-z]{2,6}[.,] [A-Z][a-z]{1,6} ",
+        1 => Just("ana@example.com ".to_owned()),
+        1 => Just("4111 1111 1111 1111 ".to_owned()),
+        1 => Just("+49 30 901820, ".to_owned()),
+        1 => Just("GB29 NWBK 6016 1331 9268 19 ".to_owned()),
+        1 => Just("s h i t ".to_owned()),
+        1 => Just("fuck".to_owned()),
+        1 => Just("日本語、テスト。".to_owned()),
+        1 => "[0-9 ]{1,12}",
+        1 => "\\PC{0,4}",
+    ];
+    proptest::collection::vec(piece, 0..120).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_stream_lets_through_what_the_whole_would(text in pieces(), sizes in proptest::collection::vec(1_usize..40, 1..6)) {
+        let rule = Rule { action: GuardAction::Redact, threshold: 0.5 };
+        let guard = GuardrailEngine::builder()
+            .detector(Arc::new(PiiFilter::new()))
+            .detector(Arc::new(ProfanityFilter::new()))
+            .rule(Stage::Output, Category::Pii, rule)
+            .rule(Stage::Output, Category::Profanity, rule)
+            .build()
+            .unwrap();
+        let whole = guard.check_output(&text);
+        prop_assert_eq!(stream(&guard, &text, &sizes), (whole.text(&text).to_owned(), false));
+    }
+
+    #[test]
+    fn a_blocked_stream_has_sent_a_prefix(text in pieces(), tail in pieces(), sizes in proptest::collection::vec(1_usize..40, 1..6)) {
+        let guard = GuardrailEngine::standard();
+        let text = format!("{text}. You should kill yourself. {tail}");
+        let (sent, blocked) = stream(&guard, &text, &sizes);
+        prop_assert!(blocked);
+        prop_assert!(!sent.contains("ana@example.com"));
+    }
+
+    #[test]
+    fn redaction_is_idempotent_and_spans_lie_on_characters(text in pieces()) {
+        let guard = GuardrailEngine::standard();
+        let once = guard.check_output(&text);
+        for span in once.violations.iter().filter_map(|violation| violation.span) {
+            prop_assert!(text.get(span.start..span.end).is_some());
+        }
+        let once = once.text(&text).to_owned();
+        let twice = guard.check_output(&once);
+        prop_assert_eq!(twice.text(&once), once.as_str());
+    }
+}
