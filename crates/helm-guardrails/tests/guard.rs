@@ -1,5 +1,7 @@
 //! The engine through its public interface.
 
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
 use std::sync::Arc;
 
 use helm_core::{Category, GuardAction, Stage};

@@ -4,6 +4,7 @@ mod card;
 mod iban;
 mod shapes;
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use helm_core::{Category, Severity};
@@ -85,27 +86,35 @@ impl Detector for PiiFilter {
     }
 
     fn scan(&self, text: &str, findings: &mut Findings) {
-        let mut taken: Vec<std::ops::Range<usize>> = Vec::new();
+        let mut taken: Vec<Range<usize>> = Vec::new();
         for kind in KINDS.iter() {
             if !text.bytes().any(kind.needs) {
                 continue;
             }
-            for found in kind.pattern.find_iter(text) {
+            let mut from = 0;
+            while let Some(found) = kind.pattern.find_at(text, from) {
                 let range = found.range();
-                let free = !taken
-                    .iter()
-                    .any(|other| other.start < range.end && range.start < other.end);
-                if free && stands_alone(text, &range) && (kind.accepts)(found.as_str()) {
+                if is_free(&taken, &range) && stands_alone(text, &range) && (kind.accepts)(found.as_str()) {
+                    from = range.end;
                     findings.span(kind.entity, range.start, range.end, kind.severity);
                     taken.push(range);
+                } else {
+                    // Something acceptable may begin inside a candidate that is not.
+                    from = text.ceil_char_boundary(range.start + 1);
                 }
             }
         }
     }
 }
 
+fn is_free(taken: &[Range<usize>], range: &Range<usize>) -> bool {
+    !taken
+        .iter()
+        .any(|other| other.start < range.end && range.start < other.end)
+}
+
 /// Whether a candidate is not a piece of something longer.
-fn stands_alone(text: &str, range: &std::ops::Range<usize>) -> bool {
+fn stands_alone(text: &str, range: &Range<usize>) -> bool {
     let before = text.get(..range.start).and_then(|head| head.chars().next_back());
     let after = text.get(range.end..).and_then(|rest| rest.chars().next());
     let part_of_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
