@@ -21,6 +21,8 @@ pub struct ProfanityFilter {
 const REACH: usize = 160;
 /// Longer tokens are no words.
 const LONGEST: usize = 64;
+/// The longest word of the lexicon with an ending.
+const LONGEST_SPACED: usize = 16;
 /// What may follow a base form.
 const ENDINGS: [&str; 12] = [
     "s", "es", "ed", "er", "ers", "in", "ing", "ings", "y", "ier", "head", "heads",
@@ -142,7 +144,7 @@ impl Detector for ProfanityFilter {
 
     fn scan(&self, text: &str, findings: &mut Findings) {
         let mut token = Token::default();
-        let mut spaced = Spaced::default();
+        let mut spaced = Vec::new();
         let end = Letter {
             char: ' ',
             start: text.len(),
@@ -154,8 +156,7 @@ impl Detector for ProfanityFilter {
                 continue;
             }
             if !token.text.is_empty() {
-                let finished = std::mem::take(&mut token);
-                self.judge(&finished, &mut spaced, findings);
+                self.judge(std::mem::take(&mut token), &mut spaced, findings);
             }
             if !matches!(letter.char, ' ' | '.' | '-' | '_' | '\n') {
                 self.judge_spaced(&mut spaced, findings);
@@ -166,14 +167,10 @@ impl Detector for ProfanityFilter {
 }
 
 impl ProfanityFilter {
-    fn judge(&self, token: &Token, spaced: &mut Spaced, findings: &mut Findings) {
+    fn judge(&self, token: Token, spaced: &mut Vec<Token>, findings: &mut Findings) {
         if token.text.chars().count() == 1 {
-            spaced.letters.push_str(&token.text);
-            spaced.start.get_or_insert(token.start);
-            spaced.end = token.end;
-            if spaced.letters.len() <= LONGEST {
-                return;
-            }
+            spaced.push(token);
+            return;
         }
         self.judge_spaced(spaced, findings);
         if token.text.len() > LONGEST * 4 {
@@ -185,14 +182,28 @@ impl ProfanityFilter {
         }
     }
 
-    /// Single letters in a row that spell a word of at least three.
-    fn judge_spaced(&self, spaced: &mut Spaced, findings: &mut Findings) {
-        let Spaced { letters, start, end } = std::mem::take(spaced);
-        if let Some(start) = start.filter(|_| letters.len() > 2 && end - start.unwrap_or(0) <= REACH)
-            && self.is_profane(&letters)
-        {
-            findings.span("PROFANITY", start, end, Severity::Low);
+    /// Single letters in a row that spell words of at least three, the longest word at each place.
+    fn judge_spaced(&self, spaced: &mut Vec<Token>, findings: &mut Findings) {
+        let mut rest = spaced.as_slice();
+        while rest.len() > 2 {
+            let spells = |length: &usize| {
+                let word: String = rest
+                    .iter()
+                    .take(*length)
+                    .map(|token| token.text.as_str())
+                    .collect();
+                self.is_listed(&word.chars().map(unleet).collect::<String>())
+            };
+            let length = (3..=rest.len().min(LONGEST_SPACED)).rev().find(spells);
+            let last = length.and_then(|length| rest.get(length - 1));
+            if let (Some(first), Some(last)) = (rest.first(), last)
+                && last.end - first.start <= REACH
+            {
+                findings.span("PROFANITY", first.start, last.end, Severity::Low);
+            }
+            rest = rest.get(length.unwrap_or(1)..).unwrap_or_default();
         }
+        spaced.clear();
     }
 }
 
@@ -212,14 +223,6 @@ impl Token {
         self.text.push(letter.char);
         self.end = letter.end;
     }
-}
-
-/// Single letters in a row.
-#[derive(Default)]
-struct Spaced {
-    letters: String,
-    start: Option<usize>,
-    end: usize,
 }
 
 fn is_token(char: char) -> bool {

@@ -93,18 +93,29 @@ impl Detector for PiiFilter {
             }
             let mut from = 0;
             while let Some(found) = kind.pattern.find_at(text, from) {
-                let range = found.range();
-                if is_free(&taken, &range) && stands_alone(text, &range) && (kind.accepts)(found.as_str()) {
+                let start = found.start();
+                let good = |range: &Range<usize>| {
+                    is_free(&taken, range)
+                        && stands_alone(text, range)
+                        && text.get(range.clone()).is_some_and(kind.accepts)
+                };
+                if let Some(range) = shortened(found.as_str()).map(|end| start..start + end).find(good) {
                     from = range.end;
                     findings.span(kind.entity, range.start, range.end, kind.severity);
                     taken.push(range);
                 } else {
                     // Something acceptable may begin inside a candidate that is not.
-                    from = text.ceil_char_boundary(range.start + 1);
+                    from = text.ceil_char_boundary(start + 1);
                 }
             }
         }
     }
+}
+
+/// Where a candidate may end: its own end, then each of its groups', since the next number may follow at once.
+fn shortened(candidate: &str) -> impl Iterator<Item = usize> + '_ {
+    let groups = candidate.match_indices([' ', '-']).map(|(at, _)| at);
+    std::iter::once(candidate.len()).chain(groups.rev())
 }
 
 fn is_free(taken: &[Range<usize>], range: &Range<usize>) -> bool {
