@@ -1,0 +1,246 @@
+use std::time::Duration;
+
+use helm_core::{
+    EvaluatorName, NanoUsd, Reward, RewardComponent, RewardStage, Score, ScoreEntry, SourceName, UnitInterval,
+};
+
+use crate::error::Result;
+use crate::spec::{Combine, Missing, RewardSpec};
+
+/// All that is known about a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evidence<'a> {
+    /// What the evaluators said; empty while the turn runs, or when it was not judged.
+    pub scores: &'a [ScoreEntry],
+    /// People's current judgements, one for each source.
+    pub feedback: &'a [(SourceName, UnitInterval)],
+    /// What the turn cost, when that is known.
+    pub cost: Option<NanoUsd>,
+    /// How long it took.
+    pub latency: Option<Duration>,
+    /// Whether the time for feedback is over.
+    pub silence_ended: bool,
+}
+
+/// What the evidence amounts to.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Composition {
+    /// A reward.
+    Reward(Reward),
+    /// Too little to go by.
+    NotScored {
+        /// The share of the terms' weight that was present.
+        coverage: UnitInterval,
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// A part with the weight it has before all are made to sum to 1.
+struct Part {
+    name: String,
+    value: f64,
+    weight: f64,
+}
+
+/// What the evaluators alone amount to.
+struct Machine {
+    parts: Vec<Part>,
+    coverage: f64,
+    blocked: Option<EvaluatorName>,
+}
+
+impl RewardSpec {
+    /// Composes a reward. Pure, and independent of the order of scores and feedback.
+    ///
+    /// Evaluators first: their weighted, geometric or worst value, each weight multiplied by the score's
+    /// confidence. People's mean judgement outweighs it by `human_weight`. Prices are taken off. Closed gates
+    /// cap the result, and so no rating lifts an unsafe answer.
+    ///
+    /// # Errors
+    ///
+    /// Fails when arithmetic gives no number, which checked specifications exclude.
+    pub fn compose(&self, evidence: &Evidence<'_>) -> Result<Composition> {
+        let machine = self.machine(evidence.scores);
+        let coverage = UnitInterval::clamped(machine.coverage)?;
+        let people = mean(evidence.feedback.iter().map(|(_, value)| value.get()));
+        let judged = machine.blocked.is_none()
+            && !machine.parts.is_empty()
+            && machine.coverage + 1e-12 >= self.config.min_coverage;
+        if !judged && people.is_none() {
+            return self.silence(evidence, coverage, &machine);
+        }
+        let machine_value = judged.then(|| self.combine(&machine.parts)).flatten();
+        let (value, human_weight) = match (machine_value, people) {
+            (Some(machine), Some(people)) => {
+                let weight = self.config.human_weight;
+                ((1.0 - weight) * machine + weight * people, weight)
+            }
+            (None, Some(people)) => (people, 1.0),
+            (machine, None) => (machine.unwrap_or(0.0), 0.0),
+        };
+        let value = (value - self.price(evidence)).min(self.cap(evidence.scores));
+        let components = self.components(&machine, machine_value.is_some(), evidence, human_weight);
+        Ok(Composition::Reward(Reward {
+            value: UnitInterval::clamped(value)?,
+            stderr: machine_value.and_then(|mean| spread(&machine.parts, mean)),
+            coverage,
+            stage: if people.is_some() {
+                RewardStage::Human
+            } else {
+                RewardStage::Provisional
+            },
+            spec: self.id.clone(),
+            components,
+        }))
+    }
+
+    fn machine(&self, scores: &[ScoreEntry]) -> Machine {
+        let mut machine = Machine {
+            parts: Vec::new(),
+            coverage: 0.0,
+            blocked: None,
+        };
+        let total: f64 = self.config.terms.iter().map(|term| term.weight).sum();
+        for term in &self.config.terms {
+            let name = term.evaluator.to_string();
+            match (score(scores, &term.evaluator), term.missing) {
+                (Some(score), _) => {
+                    machine.coverage += term.weight / total;
+                    let weight = term.weight * score.confidence.get();
+                    machine.parts.push(Part {
+                        name,
+                        value: score.value.get(),
+                        weight,
+                    });
+                }
+                (None, Missing::Neutral(value)) if !scores.is_empty() => {
+                    machine.parts.push(Part {
+                        name,
+                        value: value.get(),
+                        weight: term.weight,
+                    });
+                }
+                (None, Missing::Block) => machine.blocked = Some(term.evaluator.clone()),
+                (None, _) => {}
+            }
+        }
+        machine
+    }
+
+    /// `None` when no part has any weight: then nothing is known, which is not 0.
+    fn combine(&self, parts: &[Part]) -> Option<f64> {
+        let total: f64 = parts.iter().map(|part| part.weight).sum();
+        if total <= 0.0 {
+            return None;
+        }
+        let share = |part: &Part| part.weight / total;
+        Some(match self.config.combine {
+            Combine::Weighted => parts.iter().map(|part| share(part) * part.value).sum(),
+            Combine::Geometric => parts.iter().map(|part| part.value.powf(share(part))).product(),
+            Combine::Min => parts.iter().map(|part| part.value).fold(1.0, f64::min),
+        })
+    }
+
+    fn silence(
+        &self,
+        evidence: &Evidence<'_>,
+        coverage: UnitInterval,
+        machine: &Machine,
+    ) -> Result<Composition> {
+        if let (true, Some(default)) = (evidence.silence_ended, self.config.default) {
+            return Ok(Composition::Reward(Reward {
+                value: default.value,
+                stderr: None,
+                coverage,
+                stage: RewardStage::Default,
+                spec: self.id.clone(),
+                components: Vec::new(),
+            }));
+        }
+        let reason = match &machine.blocked {
+            Some(evaluator) => format!("{evaluator} has no score, and the reward needs it"),
+            None => format!(
+                "only {:.0} % of the reward's weight was scored",
+                100.0 * coverage.get()
+            ),
+        };
+        Ok(Composition::NotScored { coverage, reason })
+    }
+
+    fn price(&self, evidence: &Evidence<'_>) -> f64 {
+        let dollars = evidence.cost.map_or(0.0, NanoUsd::dollars);
+        let seconds = evidence.latency.map_or(0.0, |latency| latency.as_secs_f64());
+        self.config.price.per_dollar * dollars + self.config.price.per_second * seconds
+    }
+
+    fn cap(&self, scores: &[ScoreEntry]) -> f64 {
+        let closed =
+            self.config.gates.iter().filter(|gate| {
+                score(scores, &gate.evaluator).is_some_and(|score| score.value < gate.at_least)
+            });
+        closed.map(|gate| gate.cap.get()).fold(1.0, f64::min)
+    }
+
+    fn components(
+        &self,
+        machine: &Machine,
+        counted: bool,
+        evidence: &Evidence<'_>,
+        human_weight: f64,
+    ) -> Vec<RewardComponent> {
+        let total: f64 = machine.parts.iter().map(|part| part.weight).sum();
+        let machine_weight = |part: &Part| {
+            if counted {
+                (1.0 - human_weight) * part.weight / total
+            } else {
+                0.0
+            }
+        };
+        let mut components: Vec<_> = machine
+            .parts
+            .iter()
+            .map(|part| RewardComponent {
+                name: part.name.clone(),
+                value: part.value,
+                weight: machine_weight(part),
+            })
+            .collect();
+        let mut people: Vec<_> = evidence.feedback.iter().collect();
+        people.sort_by(|a, b| a.0.cmp(&b.0));
+        let each = human_weight / people.len().max(1) as f64;
+        components.extend(people.into_iter().map(|(source, value)| RewardComponent {
+            name: format!("feedback:{source}"),
+            value: value.get(),
+            weight: each,
+        }));
+        components
+    }
+}
+
+fn score<'a>(scores: &'a [ScoreEntry], evaluator: &EvaluatorName) -> Option<&'a Score> {
+    scores
+        .iter()
+        .find(|entry| entry.evaluator == *evaluator)?
+        .outcome
+        .score()
+}
+
+/// The mean in an order of its own, so that the order of the values does not show in the last bit.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// How far the evaluators are apart, as the standard error of their weighted mean; `None` for fewer than two.
+fn spread(parts: &[Part], mean: f64) -> Option<f64> {
+    let total: f64 = parts.iter().map(|part| part.weight).sum();
+    let squares: f64 = parts.iter().map(|part| (part.weight / total).powi(2)).sum();
+    let variance: f64 = parts
+        .iter()
+        .map(|part| part.weight / total * (part.value - mean).powi(2))
+        .sum();
+    (parts.len() > 1).then(|| (variance * squares / (1.0 - squares).max(1e-12)).sqrt())
+}
