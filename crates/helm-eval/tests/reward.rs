@@ -1,6 +1,6 @@
 //! What must hold of every composition, and of every evaluator.
 
-#![expect(clippy::panic, reason = "a test may panic")]
+#![expect(clippy::panic, clippy::expect_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 

@@ -2,12 +2,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, atomic::AtomicU64};
 
-use helm_core::{Clock, HeuristicTokenCounter, ModelName, Strategy, StrategyId, StrategyName, SystemClock, TaskId, TokenCounter};
+use helm_core::{
+    Clock, HeuristicTokenCounter, ModelName, Strategy, StrategyId, StrategyName, SystemClock, TaskId,
+    TokenCounter,
+};
 use helm_eval::{EvaluationEngine, RewardSpec};
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{BuiltinModel, ChatModel, EmbeddingModel, HashingEmbedder};
 use helm_policy::Policy;
-use helm_store::{Store, memory::MemoryStore, sqlite::{SqliteOptions, SqliteStore}};
+use helm_store::{
+    Store,
+    memory::MemoryStore,
+    sqlite::{SqliteOptions, SqliteStore},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::background;
@@ -35,7 +42,7 @@ pub struct HelmBuilder {
     tokens: Arc<dyn TokenCounter>,
     tasks: Vec<Task>,
     models: Vec<Arc<dyn ChatModel>>,
-    embedder: Option<Arc<dyn EmbeddingModel>>,
+    embedder: EmbedderChoice,
     experiments: Vec<(TaskId, RunningExperiment)>,
     workers: usize,
     queue: usize,
@@ -49,6 +56,12 @@ enum StoreChoice {
     Given(Arc<dyn Store>),
 }
 
+enum EmbedderChoice {
+    Builtin,
+    Given(Arc<dyn EmbeddingModel>),
+    Off,
+}
+
 impl Default for HelmBuilder {
     fn default() -> Self {
         Self {
@@ -57,7 +70,7 @@ impl Default for HelmBuilder {
             tokens: Arc::new(HeuristicTokenCounter),
             tasks: Vec::new(),
             models: Vec::new(),
-            embedder: Some(Arc::new(HashingEmbedder::new())),
+            embedder: EmbedderChoice::Builtin,
             experiments: Vec::new(),
             workers: 4,
             queue: 1_024,
@@ -94,14 +107,14 @@ impl HelmBuilder {
 
     /// Uses another embedding model.
     pub fn embeddings(mut self, model: Arc<dyn EmbeddingModel>) -> Self {
-        self.embedder = Some(model);
+        self.embedder = EmbedderChoice::Given(model);
         self
     }
 
     /// Turns vector search off: nothing is recalled, nothing is remembered, no embedding is computed, and
     /// strategies that retrieve are not eligible.
     pub fn without_vector_search(mut self) -> Self {
-        self.embedder = None;
+        self.embedder = EmbedderChoice::Off;
         self
     }
 
@@ -117,11 +130,19 @@ impl HelmBuilder {
         key: helm_core::ExperimentKey,
         variants: Vec<(helm_experiment::Variant, Option<StrategyId>)>,
     ) -> Result<Self> {
-        let strategies = variants.iter().map(|(variant, strategy)| (variant.name.clone(), strategy.clone()));
+        let strategies = variants
+            .iter()
+            .map(|(variant, strategy)| (variant.name.clone(), strategy.clone()));
         let strategies = strategies.collect();
         let variants = variants.into_iter().map(|(variant, _)| variant).collect();
         let experiment = helm_experiment::Experiment::new(key, variants)?;
-        self.experiments.push((task, RunningExperiment { experiment, strategies }));
+        self.experiments.push((
+            task,
+            RunningExperiment {
+                experiment,
+                strategies,
+            },
+        ));
         Ok(self)
     }
 
@@ -172,16 +193,23 @@ impl HelmBuilder {
             models.insert(builtin.name().clone(), Arc::new(builtin));
         }
         let tasks = checked_tasks(self.tasks, &models, self.experiments)?;
-        let rules = tasks.values().map(|(task, reward)| (&task.id, reward.clone(), Arc::clone(&task.policy)));
+        let rules = tasks
+            .values()
+            .map(|(task, reward)| (&task.id, reward.clone(), Arc::clone(&task.policy)));
         let settler = Arc::new(TaskSettler::new(rules));
         let tracker = TaskTracker::new();
+        let embedder: Option<Arc<dyn EmbeddingModel>> = match self.embedder {
+            EmbedderChoice::Builtin => Some(Arc::new(HashingEmbedder::new()?)),
+            EmbedderChoice::Given(model) => Some(model),
+            EmbedderChoice::Off => None,
+        };
         let inner = Arc::new(Inner {
             store: open(self.store).await?,
             clock: self.clock,
             tokens: self.tokens,
             tasks: tasks.into_iter().map(|(id, (task, _))| (id, task)).collect(),
             models,
-            embedder: self.embedder,
+            embedder,
             settler,
             pool: WorkerPool::new(tracker.clone(), self.workers, self.queue),
             workers: self.workers.max(1),
@@ -220,13 +248,19 @@ fn checked_tasks(
         }
     }
     if checked.is_empty() {
-        return Err(Error::config("tasks", "there is no task; add at least one with a strategy"));
+        return Err(Error::config(
+            "tasks",
+            "there is no task; add at least one with a strategy",
+        ));
     }
     for (task, experiment) in experiments {
         let place = format!("experiments.{}", experiment.key());
         let known = comma_separated(checked.keys());
         let Some((runtime, _)) = checked.get_mut(&task) else {
-            return Err(Error::config(place, format!("there is no task {task}; the configured tasks are: {known}")));
+            return Err(Error::config(
+                place,
+                format!("there is no task {task}; the configured tasks are: {known}"),
+            ));
         };
         add_experiment(runtime, experiment, place)?;
     }
@@ -252,7 +286,10 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
     for term in reward.evaluators() {
         if !evaluators.names().any(|name| name == term) {
             let known = comma_separated(evaluators.names());
-            let message = format!("reward {} names the evaluator {term}, which does not run here; add it or use one of: {known}", reward.id());
+            let message = format!(
+                "reward {} names the evaluator {term}, which does not run here; add it or use one of: {known}",
+                reward.id()
+            );
             return Err(Error::config(format!("{place}.reward"), message));
         }
     }
@@ -276,9 +313,9 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
 fn build_policy(choice: PolicyChoice, place: &str) -> Result<Arc<dyn Policy>> {
     match choice {
         PolicyChoice::Built(policy) => Ok(policy),
-        PolicyChoice::Config(config) => {
-            config.build().map_err(|error| Error::config(format!("{place}.policy"), error.to_string()))
-        }
+        PolicyChoice::Config(config) => config
+            .build()
+            .map_err(|error| Error::config(format!("{place}.policy"), error.to_string())),
     }
 }
 
@@ -289,7 +326,10 @@ fn checked_strategies(task: &Task, models: &Models, place: &str) -> Result<Promp
     for strategy in &task.strategies {
         let place = format!("{place}.strategies.{}", strategy.id.name());
         if names.contains(&strategy.id.name()) {
-            return Err(Error::config(place, "the name is used twice; only one version of a strategy can be active"));
+            return Err(Error::config(
+                place,
+                "the name is used twice; only one version of a strategy can be active",
+            ));
         }
         names.push(strategy.id.name());
         check_model(strategy, models, &place)?;
@@ -304,10 +344,15 @@ fn checked_strategies(task: &Task, models: &Models, place: &str) -> Result<Promp
 fn check_model(strategy: &Strategy, models: &Models, place: &str) -> Result<()> {
     let Some(model) = models.get(&strategy.model) else {
         let known = comma_separated(models.keys());
-        let message = format!("there is no model {}; the configured models are: {known}", strategy.model);
+        let message = format!(
+            "there is no model {}; the configured models are: {known}",
+            strategy.model
+        );
         return Err(Error::config(place, message));
     };
-    let checked = model.capabilities().check(&strategy.sampling, strategy.max_output_tokens);
+    let checked = model
+        .capabilities()
+        .check(&strategy.sampling, strategy.max_output_tokens);
     checked.map_err(|error| Error::config(place, format!("model {}: {error}", strategy.model)))
 }
 
@@ -319,7 +364,10 @@ fn fallback(task: &Task, place: &str) -> Result<StrategyId> {
     };
     found.cloned().ok_or_else(|| {
         let known = comma_separated(task.strategies.iter().map(|strategy| strategy.id.name()));
-        Error::config(format!("{place}.fallback"), format!("name one of the task's strategies: {known}"))
+        Error::config(
+            format!("{place}.fallback"),
+            format!("name one of the task's strategies: {known}"),
+        )
     })
 }
 

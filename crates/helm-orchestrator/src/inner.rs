@@ -5,8 +5,8 @@ use std::sync::{
 };
 
 use helm_core::{
-    Clock, ExclusionReason, Exclusion, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount,
-    TokenCounter, VariantName,
+    Clock, Exclusion, ExclusionReason, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId,
+    TokenCount, TokenCounter, VariantName,
 };
 use helm_eval::EvaluationEngine;
 use helm_experiment::Experiment;
@@ -79,7 +79,10 @@ impl Inner {
 
     pub(crate) fn model(&self, strategy: &Strategy) -> Result<&Arc<dyn ChatModel>> {
         self.models.get(&strategy.model).ok_or_else(|| {
-            Error::config(format!("strategies.{}", strategy.id), format!("there is no model {}", strategy.model))
+            Error::config(
+                format!("strategies.{}", strategy.id),
+                format!("there is no model {}", strategy.model),
+            )
         })
     }
 }
@@ -100,8 +103,10 @@ impl TaskRuntime {
 
     /// The strategies that may be chosen, and those that may not with the reason.
     pub(crate) fn eligible(&self, vectors: bool) -> (Vec<StrategyId>, Vec<Exclusion>) {
-        let (eligible, excluded): (Vec<_>, Vec<_>) =
-            self.strategies.iter().partition(|strategy| vectors || strategy.retrieval.memories == 0);
+        let (eligible, excluded): (Vec<_>, Vec<_>) = self
+            .strategies
+            .iter()
+            .partition(|strategy| vectors || strategy.retrieval.memories == 0);
         let exclude = |strategy: &Strategy| Exclusion {
             strategy: strategy.id.clone(),
             reason: ExclusionReason::Capability,

@@ -17,7 +17,8 @@ pub(crate) fn turn(record: &TurnRecord, decision: Option<&Decision>, reward: Opt
             .record(first.as_secs_f64());
     }
     for (kind, tokens) in [("input", outcome.usage.input), ("output", outcome.usage.output)] {
-        metrics::counter!("helm_tokens_total", "task" => task.clone(), "kind" => kind).increment(tokens.get());
+        metrics::counter!("helm_tokens_total", "task" => task.clone(), "kind" => kind)
+            .increment(tokens.get());
     }
     if let Some(cost) = outcome.cost {
         // The exporter counts in whole units, so money is counted in billionths of a dollar.

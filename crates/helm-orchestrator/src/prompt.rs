@@ -4,7 +4,7 @@ use std::sync::Arc;
 use helm_core::{TaskId, UserId};
 use minijinja::{
     Environment, UndefinedBehavior,
-    value::{Enumerator, Object, Value},
+    value::{Enumerator, Object, Serde, Value},
 };
 
 use crate::error::{Error, Result};
@@ -34,29 +34,43 @@ impl Prompts {
     /// Compiles a template and renders it once for a user without preferences, so that a mistake in it is
     /// found now.
     pub(crate) fn add(&mut self, strategy: &str, template: &str) -> Result<()> {
-        let added = self.environment.add_template_owned(strategy.to_owned(), template.to_owned());
+        let added = self
+            .environment
+            .add_template_owned(strategy.to_owned(), template.to_owned());
         added.map_err(|source| self.failed(strategy, source))?;
         let user = UserId::new("somebody")?;
-        let view =
-            PromptView { user: &user, task: &self.task, preferences: &BTreeMap::new(), memories: &[] };
+        let view = PromptView {
+            user: &user,
+            task: &self.task,
+            preferences: &BTreeMap::new(),
+            memories: &[],
+        };
         self.render(strategy, &view).map(drop)
     }
 
     pub(crate) fn render(&self, strategy: &str, view: &PromptView<'_>) -> Result<String> {
-        let template = self.environment.get_template(strategy).map_err(|e| self.failed(strategy, e))?;
+        let template = self
+            .environment
+            .get_template(strategy)
+            .map_err(|e| self.failed(strategy, e))?;
         let preferences = PreferencesObject(view.preferences.clone());
         let variables = Value::from_iter([
             ("user_id", Value::from(view.user.as_str())),
             ("task", Value::from(view.task.as_str())),
             ("preferences", Value::from_object(preferences)),
-            ("memories", Value::from_serialize(view.memories)),
+            ("memories", Value::from(Serde(view.memories))),
         ]);
-        template.render(variables).map_err(|source| self.failed(strategy, source))
+        template
+            .render(variables)
+            .map_err(|source| self.failed(strategy, source))
     }
 
     fn failed(&self, strategy: &str, source: minijinja::Error) -> Error {
         let place = format!("tasks.{}.strategies.{strategy}.system", self.task);
-        Error::Template { place, source: Box::new(source) }
+        Error::Template {
+            place,
+            source: Box::new(source),
+        }
     }
 }
 
@@ -66,7 +80,7 @@ struct PreferencesObject(BTreeMap<String, serde_json::Value>);
 impl Object for PreferencesObject {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let value = key.as_str().and_then(|name| self.0.get(name));
-        Some(value.map_or_else(|| Value::from(""), Value::from_serialize))
+        Some(value.map_or_else(|| Value::from(""), |value| Value::from(Serde(value))))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -83,23 +97,37 @@ mod tests {
         let mut prompts = Prompts::new(task.clone());
         prompts.add("s", template)?;
         let user = UserId::new("ana")?;
-        let view = PromptView { user: &user, task: &task, preferences, memories: &["likes tea".to_owned()] };
+        let view = PromptView {
+            user: &user,
+            task: &task,
+            preferences,
+            memories: &["likes tea".to_owned()],
+        };
         prompts.render("s", &view)
     }
 
     #[test]
     fn templates_see_preferences_and_memories() {
         let preferences = BTreeMap::from([("tone".to_owned(), serde_json::json!("dry"))]);
-        let text = render("{{ task }}/{{ user_id }}: {{ preferences.tone }}, {{ memories[0] if memories }}", &preferences);
+        let text = render(
+            "{{ task }}/{{ user_id }}: {{ preferences.tone }}, {{ memories[0] if memories }}",
+            &preferences,
+        );
         assert_eq!(text.unwrap(), "support/ana: dry, likes tea");
-        assert_eq!(render("<{{ preferences.tone }}>", &BTreeMap::new()).unwrap(), "<>");
+        assert_eq!(
+            render("<{{ preferences.tone }}>", &BTreeMap::new()).unwrap(),
+            "<>"
+        );
     }
 
     #[test]
     fn unknown_variables_and_syntax_errors_name_their_place() {
         for bad in ["{{ preferences.tone", "{{ temperament }}", "{% if %}"] {
             let error = render(bad, &BTreeMap::new()).unwrap_err();
-            assert!(error.to_string().starts_with("tasks.support.strategies.s.system"), "{error}");
+            assert!(
+                error.to_string().starts_with("tasks.support.strategies.s.system"),
+                "{error}"
+            );
         }
     }
 }

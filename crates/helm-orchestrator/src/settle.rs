@@ -20,7 +20,9 @@ struct Rules {
 impl TaskSettler {
     pub(crate) fn new<'a>(tasks: impl Iterator<Item = (&'a TaskId, RewardSpec, Arc<dyn Policy>)>) -> Self {
         let rules = tasks.map(|(task, reward, policy)| (task.clone(), Rules { reward, policy }));
-        Self { rules: rules.collect() }
+        Self {
+            rules: rules.collect(),
+        }
     }
 }
 
@@ -32,7 +34,9 @@ impl Settle for TaskSettler {
         })?;
         let reward = compose(&rules.reward, case)?;
         let contribution = match teaches(case.decision, case.outcome) {
-            true => rules.policy.contribution(case.decision, &evidence_for_policy(case.outcome, reward.as_ref()))?,
+            true => rules
+                .policy
+                .contribution(case.decision, &evidence_for_policy(case.outcome, reward.as_ref()))?,
             false => Vec::new(),
         };
         Ok(Settlement { reward, contribution })

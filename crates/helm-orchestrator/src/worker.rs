@@ -32,7 +32,9 @@ impl WorkerPool {
         let workers = Arc::clone(&self.workers);
         self.tracker.spawn(async move {
             let _place = place;
-            let Ok(_worker) = workers.acquire_owned().await else { return };
+            let Ok(_worker) = workers.acquire_owned().await else {
+                return;
+            };
             work.await;
         });
         true
@@ -49,7 +51,11 @@ mod tests {
     async fn work_is_bounded_and_drains() {
         let tracker = TaskTracker::new();
         let pool = WorkerPool::new(tracker.clone(), 2, 3);
-        let (running, most, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (running, most, done) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicUsize::new(0)),
+        );
         let accepted = (0..10).filter(|_| {
             let (running, most, done) = (Arc::clone(&running), Arc::clone(&most), Arc::clone(&done));
             pool.submit(async move {

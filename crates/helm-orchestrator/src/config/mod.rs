@@ -11,6 +11,6 @@ mod sections;
 
 pub use load::{TEMPLATE, default_path};
 pub use sections::{
-    BackgroundSection, ExperimentSection, FeatureSection, HelmConfig, LogFormat, LogSection, ModelFamily, ModelSection,
-    ServerSection, StoreSection, StrategySection, TaskSection, VariantSection,
+    BackgroundSection, ExperimentSection, FeatureSection, HelmConfig, LogFormat, LogSection, ModelFamily,
+    ModelSection, ServerSection, StoreSection, StrategySection, TaskSection, VariantSection,
 };

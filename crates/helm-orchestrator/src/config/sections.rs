@@ -57,7 +57,11 @@ pub struct ServerSection {
 
 impl Default for ServerSection {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), max_body_bytes: 2 << 20, drain_seconds: 20 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            max_body_bytes: 2 << 20,
+            drain_seconds: 20,
+        }
     }
 }
 
@@ -74,7 +78,10 @@ pub struct StoreSection {
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self { url: "sqlite://helm.db".to_owned(), redis_url: None }
+        Self {
+            url: "sqlite://helm.db".to_owned(),
+            redis_url: None,
+        }
     }
 }
 
@@ -113,7 +120,10 @@ pub struct FeatureSection {
 
 impl Default for FeatureSection {
     fn default() -> Self {
-        Self { vector_search: true, ab_testing: true }
+        Self {
+            vector_search: true,
+            ab_testing: true,
+        }
     }
 }
 
@@ -130,7 +140,10 @@ pub struct BackgroundSection {
 
 impl Default for BackgroundSection {
     fn default() -> Self {
-        Self { workers: 4, queue: 1_024 }
+        Self {
+            workers: 4,
+            queue: 1_024,
+        }
     }
 }
 

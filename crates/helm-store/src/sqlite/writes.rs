@@ -132,11 +132,7 @@ async fn insert_turn(
     .bind(turn.id.as_bytes().as_slice())
     .bind(turn.user.as_str())
     .bind(turn.task.as_str())
-    .bind(
-        turn.conversation
-            .as_ref()
-            .map(helm_core::ConversationId::as_str),
-    )
+    .bind(turn.conversation.as_ref().map(helm_core::ConversationId::as_str))
     .bind(outcome.status.as_str())
     .bind(&turn.input)
     .bind(&turn.output)

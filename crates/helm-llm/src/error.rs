@@ -1,0 +1,195 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use helm_core::ModelName;
+
+/// A result whose error is this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a model did not answer. Never holds a key, and of an upstream answer at most its own message.
+#[derive(Debug, thiserror::Error)]
+#[error("model {model}: {kind}{}", detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default())]
+pub struct Error {
+    kind: ErrorKind,
+    model: ModelName,
+    detail: Option<String>,
+    status: Option<u16>,
+    retry_after: Option<Duration>,
+    should_retry: Option<bool>,
+    #[source]
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What callers branch on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The key was refused.
+    Auth,
+    /// The key may not use this model.
+    Permission,
+    /// The account has no money left.
+    Billing,
+    /// Too many requests.
+    RateLimited,
+    /// The provider is overloaded.
+    Overloaded,
+    /// Something took too long.
+    Timeout(TimeoutKind),
+    /// The conversation is longer than the model can read.
+    ContextLength,
+    /// The provider's filter refused the request.
+    ContentFilter,
+    /// The request is wrong.
+    BadRequest,
+    /// There is no such model or path.
+    NotFound,
+    /// The request conflicts with another.
+    Conflict,
+    /// The provider failed.
+    Server,
+    /// The connection failed.
+    Transport,
+    /// The answer cannot be read.
+    Decode,
+    /// The answer stopped before its end.
+    Truncated,
+    /// The caller asked to stop.
+    Cancelled,
+    /// The client cannot be set up.
+    Setup,
+}
+
+/// What took too long.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum TimeoutKind {
+    /// Reaching the provider.
+    Connect,
+    /// The first content.
+    FirstToken,
+    /// The next content.
+    Idle,
+    /// All of it.
+    Total,
+}
+
+impl Error {
+    /// An error of `kind`.
+    #[must_use]
+    pub fn new(kind: ErrorKind, model: ModelName) -> Self {
+        Self {
+            kind,
+            model,
+            detail: None,
+            status: None,
+            retry_after: None,
+            should_retry: None,
+            source: None,
+        }
+    }
+
+    /// Adds what the provider or the client said about it.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds the HTTP status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Adds when the provider wants to be asked again.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Option<Duration>) -> Self {
+        self.retry_after = after;
+        self
+    }
+
+    /// Adds whether the provider wants to be asked again at all.
+    #[must_use]
+    pub fn with_should_retry(mut self, should: Option<bool>) -> Self {
+        self.should_retry = should;
+        self
+    }
+
+    /// Adds what caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What callers branch on.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Which model.
+    #[must_use]
+    pub fn model(&self) -> &ModelName {
+        &self.model
+    }
+
+    /// The HTTP status, when there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// When the provider wants to be asked again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Whether the same call may succeed later. The provider's own word on it counts first.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.should_retry.unwrap_or(match self.kind {
+            ErrorKind::RateLimited
+            | ErrorKind::Overloaded
+            | ErrorKind::Server
+            | ErrorKind::Transport
+            | ErrorKind::Conflict
+            | ErrorKind::Truncated => true,
+            ErrorKind::Timeout(kind) => kind != TimeoutKind::Total,
+            _ => false,
+        })
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auth => {
+                "the provider refused the key; check the environment variable or file that holds it"
+            }
+            Self::Permission => "the key may not use this model",
+            Self::Billing => "the account's quota is used up",
+            Self::RateLimited => "too many requests; try again later",
+            Self::Overloaded => "the provider is overloaded; try again later",
+            Self::Timeout(TimeoutKind::Connect) => "the provider could not be reached in time",
+            Self::Timeout(TimeoutKind::FirstToken) => "the answer did not begin in time",
+            Self::Timeout(TimeoutKind::Idle) => "the answer stalled",
+            Self::Timeout(TimeoutKind::Total) => "the deadline passed",
+            Self::ContextLength => "the conversation is longer than the model can read",
+            Self::ContentFilter => "the provider's filter refused the request",
+            Self::BadRequest => "the provider refused the request",
+            Self::NotFound => "there is no such model or path; check model and base_url",
+            Self::Conflict => "the request conflicts with another",
+            Self::Server => "the provider failed",
+            Self::Transport => "the connection to the provider failed; check base_url",
+            Self::Decode => "the provider's answer cannot be read",
+            Self::Truncated => "the answer stopped before its end",
+            Self::Cancelled => "the call was cancelled",
+            Self::Setup => "the client cannot be set up",
+        })
+    }
+}

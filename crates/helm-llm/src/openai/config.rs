@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use helm_core::ModelName;
+
+use crate::capabilities::Capabilities;
+use crate::prices::Prices;
+use crate::secret::Secret;
+
+/// An endpoint that understands OpenAI chat completions.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OpenAiChatConfig {
+    /// The name it is configured under.
+    pub name: ModelName,
+    /// Its address up to and without `/chat/completions`.
+    pub base_url: String,
+    /// What the provider calls the model.
+    pub model: String,
+    /// The key. Default: none is sent.
+    pub api_key: Option<Secret>,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// What its tokens cost. Default: unknown.
+    pub prices: Option<Prices>,
+    /// What it can do. Default: everything.
+    pub capabilities: Capabilities,
+    /// Whether the limit of tokens is called `max_tokens`, as older servers do, instead of
+    /// `max_completion_tokens`. Default: no.
+    pub legacy_max_tokens: bool,
+    /// Whether `stream_options` may be sent to have the tokens of a stream reported. Default: yes.
+    pub stream_usage: bool,
+}
+
+impl OpenAiChatConfig {
+    /// The defaults, for this endpoint and model.
+    #[must_use]
+    pub fn new(name: ModelName, base_url: impl Into<String>, model: impl Into<String>) -> Self {
+        Self {
+            name,
+            base_url: base_url.into(),
+            model: model.into(),
+            api_key: None,
+            timeouts: Timeouts::default(),
+            prices: None,
+            capabilities: Capabilities::default(),
+            legacy_max_tokens: false,
+            stream_usage: true,
+        }
+    }
+
+    /// Sends this key.
+    #[must_use]
+    pub fn with_api_key(mut self, key: Secret) -> Self {
+        self.api_key = Some(key);
+        self
+    }
+
+    /// Sets how long things may take.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Sets what its tokens cost.
+    #[must_use]
+    pub fn with_prices(mut self, prices: Prices) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+}
+
+/// How long parts of a call may take. The whole is bounded by the call's deadline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeouts {
+    /// Reaching the provider. Default: 5 s.
+    pub connect: Duration,
+    /// From the request to the first content; for a whole answer, to all of it. Default: 30 s.
+    pub first_token: Duration,
+    /// Between pieces of content. Default: 30 s.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_token: Duration::from_secs(30),
+            idle: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use helm_core::{HeuristicTokenCounter, ModelName, TokenCounter, Usage};
+
+use crate::capabilities::Capabilities;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, Finish, FinishReason};
+
+/// What a [`ScriptedModel`] does in one call.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Scripted {
+    /// Answers; streamed, word by word.
+    Answer(String),
+    /// Answers after this long.
+    Slow(Duration, String),
+    /// Fails before any content.
+    Fail(ErrorKind),
+    /// Streams this much and then fails; whole, just fails.
+    Cut(String, ErrorKind),
+    /// Streams this much and then nothing, for ever; whole, never answers.
+    Hang(String),
+}
+
+/// A model that does what a test tells it to, call by call, and at the end of its script the last thing again.
+#[derive(Debug)]
+pub struct ScriptedModel {
+    name: ModelName,
+    capabilities: Capabilities,
+    script: Mutex<VecDeque<Scripted>>,
+    requests: Mutex<Vec<ChatRequest>>,
+}
+
+impl ScriptedModel {
+    /// A model with this script. An empty one answers with an empty text.
+    #[must_use]
+    pub fn new(name: ModelName, script: impl IntoIterator<Item = Scripted>) -> Self {
+        Self {
+            name,
+            capabilities: Capabilities::default(),
+            script: Mutex::new(script.into_iter().collect()),
+            requests: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// What it has been asked so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<ChatRequest> {
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn next(&self, request: &ChatRequest, call: &Call) -> Scripted {
+        call.count_attempt();
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(request.clone());
+        let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = if script.len() > 1 {
+            script.pop_front()
+        } else {
+            script.front().cloned()
+        };
+        next.unwrap_or_else(|| Scripted::Answer(String::new()))
+    }
+
+    fn fails(&self, kind: ErrorKind) -> Error {
+        Error::new(kind, self.name.clone())
+    }
+}
+
+fn finish(request: &ChatRequest, text: &str) -> Finish {
+    let asked: String = request
+        .messages
+        .iter()
+        .map(helm_core::Message::joined_text)
+        .collect();
+    let count = |text: &str| HeuristicTokenCounter.count(text);
+    let usage = Usage {
+        input: count(&asked),
+        output: count(text),
+        estimated: false,
+    };
+    Finish {
+        reason: FinishReason::Stop,
+        usage: Some(usage),
+        cost: None,
+        model: None,
+    }
+}
+
+#[async_trait]
+impl ChatModel for ScriptedModel {
+    fn name(&self) -> &ModelName {
+        &self.name
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {
+        let text = match self.next(request, call) {
+            Scripted::Answer(text) => text,
+            Scripted::Slow(pause, text) => {
+                tokio::time::sleep(pause).await;
+                text
+            }
+            Scripted::Fail(kind) | Scripted::Cut(_, kind) => return Err(self.fails(kind)),
+            Scripted::Hang(_) => std::future::pending().await,
+        };
+        Ok(ChatResponse {
+            finish: finish(request, &text),
+            text,
+        })
+    }
+
+    async fn stream(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {
+        let (text, pause, last) = match self.next(request, call) {
+            Scripted::Answer(text) => (text, Duration::ZERO, None),
+            Scripted::Slow(pause, text) => (text, pause, None),
+            Scripted::Fail(kind) => return Err(self.fails(kind)),
+            Scripted::Cut(text, kind) => (text, Duration::ZERO, Some(Err(self.fails(kind)))),
+            Scripted::Hang(text) => {
+                let words: Vec<_> = text
+                    .split_inclusive(' ')
+                    .map(|word| Ok(ChatEvent::Delta(word.to_owned())))
+                    .collect();
+                return Ok(stream::iter(words).chain(stream::pending()).boxed());
+            }
+        };
+        tokio::time::sleep(pause).await;
+        let last = last.unwrap_or_else(|| Ok(ChatEvent::Finished(finish(request, &text))));
+        let words: Vec<_> = text
+            .split_inclusive(' ')
+            .map(|word| Ok(ChatEvent::Delta(word.to_owned())))
+            .collect();
+        Ok(stream::iter(words).chain(stream::once(async { last })).boxed())
+    }
+}
