@@ -25,7 +25,7 @@ pub fn opening(database: &Path, before: u64, turns: u64, users: usize) {
 /// A task's strategies: how often they were chosen, what they earned, and what a new user would get now.
 pub fn task(report: &TaskReport, best: &Best) {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table.load_style(UTF8_HORIZONTAL_ONLY);
     table.set_header([
         "strategy",
         "pulls",
@@ -79,7 +79,7 @@ pub fn task(report: &TaskReport, best: &Best) {
 /// Mean reward over time, beside uniform play and the best possible.
 pub fn learning(learnt: &Run, uniform: &Run, ideal: &Run) {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table.load_style(UTF8_HORIZONTAL_ONLY);
     table.set_header([
         "turns",
         "uniform",
