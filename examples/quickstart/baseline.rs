@@ -12,13 +12,13 @@ use helm_orchestrator::{Helm, TurnRequest};
 use super::play::{self, Chooser, Run, World};
 
 /// The best strategy of each user and task.
-pub type Best = Arc<BTreeMap<(UserId, TaskId), StrategyName>>;
+pub(crate) type Best = Arc<BTreeMap<(UserId, TaskId), StrategyName>>;
 
 /// How many answers of each strategy are looked at.
 const SAMPLES: u64 = 12;
 
 /// Plays `schedule` with every strategy equally likely, beside the stored state.
-pub async fn uniform(world: &Arc<World>, schedule: Range<u64>) -> Result<Run> {
+pub(crate) async fn uniform(world: &Arc<World>, schedule: Range<u64>) -> Result<Run> {
     let helm = play::builder(play::RANDOM)?.build().await?;
     let run = play::play(&helm, world, schedule, Chooser::Policy, "uniform play").await?;
     helm.shutdown(Duration::from_secs(5)).await;
@@ -26,7 +26,7 @@ pub async fn uniform(world: &Arc<World>, schedule: Range<u64>) -> Result<Run> {
 }
 
 /// Plays `schedule` with each user's best strategy, beside the stored state.
-pub async fn ideal(world: &Arc<World>, schedule: Range<u64>, best: &Best) -> Result<Run> {
+pub(crate) async fn ideal(world: &Arc<World>, schedule: Range<u64>, best: &Best) -> Result<Run> {
     let helm = play::builder(play::RANDOM)?.build().await?;
     let run = play::play(
         &helm,
@@ -41,7 +41,7 @@ pub async fn ideal(world: &Arc<World>, schedule: Range<u64>, best: &Best) -> Res
 }
 
 /// Asks each strategy the same questions and each user, who knows their own taste, what they expect to rate.
-pub async fn best_strategies(world: &Arc<World>) -> Result<Best> {
+pub(crate) async fn best_strategies(world: &Arc<World>) -> Result<Best> {
     let helm = play::builder(play::RANDOM)?.build().await?;
     let mut best = BTreeMap::new();
     for task in &world.tasks {

@@ -17,7 +17,7 @@ const DOLLARS_PER_OUTPUT_TOKEN: f64 = 75e-6;
 /// Keeps one answer's cost under two hundredths of a dollar at those prices.
 const LONGEST_ANSWER: u64 = 200;
 
-pub async fn run() -> Result<()> {
+pub(crate) async fn run() -> Result<()> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     if variable("OPENAI_API_KEY").is_none() {
         bail!(

@@ -12,22 +12,22 @@ use helm_orchestrator::{Helm, HelmBuilder, TurnRequest};
 use helm_sim::{Messages, Population, PopulationConfig, SimulatedUser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-pub const AUTO: &str = "auto";
-pub const RANDOM: &str = "random";
+pub(crate) const AUTO: &str = "auto";
+pub(crate) const RANDOM: &str = "random";
 /// Turns under way at the same time.
 const CONCURRENCY: usize = 8;
 const SEED: u64 = 7;
 
 /// The simulated users and what they say.
-pub struct World {
-    pub population: Population,
+pub(crate) struct World {
+    pub(crate) population: Population,
     messages: Messages,
-    pub tasks: Vec<TaskId>,
+    pub(crate) tasks: Vec<TaskId>,
 }
 
 /// Who picks the strategy.
 #[derive(Clone)]
-pub enum Chooser {
+pub(crate) enum Chooser {
     /// Helm's policy.
     Policy,
     /// This table, by user and task.
@@ -36,20 +36,20 @@ pub enum Chooser {
 
 /// What a run earned.
 #[derive(Default)]
-pub struct Run {
+pub(crate) struct Run {
     /// The reward of each turn, in the order of the schedule.
-    pub rewards: Vec<f64>,
-    pub last_decision: Option<DecisionId>,
+    pub(crate) rewards: Vec<f64>,
+    pub(crate) last_decision: Option<DecisionId>,
 }
 
 impl Run {
-    pub fn mean(&self) -> f64 {
+    pub(crate) fn mean(&self) -> f64 {
         self.rewards.iter().sum::<f64>() / self.rewards.len().max(1) as f64
     }
 }
 
 impl World {
-    pub fn new(users: usize) -> Result<Self> {
+    pub(crate) fn new(users: usize) -> Result<Self> {
         let population = Population::new(PopulationConfig::default().with_users(users).with_seed(SEED))?;
         let tasks = ["support", "tutor", "writing"]
             .map(TaskId::new)
@@ -63,7 +63,7 @@ impl World {
     }
 
     /// Who says what in turn `turn`: users and tasks take turns in a fixed shuffle, the same in every run.
-    pub fn scene(&self, turn: u64) -> (&SimulatedUser, &TaskId, String) {
+    pub(crate) fn scene(&self, turn: u64) -> (&SimulatedUser, &TaskId, String) {
         let users = self.population.users();
         let mixed = turn.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
         let user_index = usize::try_from(mixed % users.len() as u64).unwrap_or(0);
@@ -78,13 +78,13 @@ impl World {
 }
 
 /// The standard tasks under this policy, on the built-in model, in memory unless told otherwise.
-pub fn builder(policy: &str) -> Result<HelmBuilder> {
+pub(crate) fn builder(policy: &str) -> Result<HelmBuilder> {
     let nothing_from_the_shell = |_: &str| None;
     Ok(super::standard(policy)?.builder(&nothing_from_the_shell)?)
 }
 
 /// How many turns are stored already.
-pub async fn turns_so_far(helm: &Helm) -> Result<u64> {
+pub(crate) async fn turns_so_far(helm: &Helm) -> Result<u64> {
     let mut turns = 0;
     for task in helm.tasks() {
         turns += helm
@@ -99,7 +99,7 @@ pub async fn turns_so_far(helm: &Helm) -> Result<u64> {
 }
 
 /// Plays the turns of `schedule`, several at a time.
-pub async fn play(
+pub(crate) async fn play(
     helm: &Helm,
     world: &Arc<World>,
     schedule: Range<u64>,
@@ -145,7 +145,7 @@ async fn one_turn(helm: &Helm, world: &World, turn: u64, chooser: &Chooser) -> R
     Ok((response.decision_id, reward.value.get()))
 }
 
-pub fn progress(length: u64, label: &str) -> ProgressBar {
+pub(crate) fn progress(length: u64, label: &str) -> ProgressBar {
     let target = if std::io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()
     } else {

@@ -11,7 +11,7 @@ use super::play::Run;
 const SLICES: usize = 10;
 const BAR: usize = 40;
 
-pub fn opening(database: &Path, before: u64, turns: u64, users: usize) {
+pub(crate) fn opening(database: &Path, before: u64, turns: u64, users: usize) {
     let database = database.display();
     match before {
         0 => println!("Beginning in {database}: {turns} turns of {users} simulated users."),
@@ -23,7 +23,7 @@ pub fn opening(database: &Path, before: u64, turns: u64, users: usize) {
 }
 
 /// A task's strategies: how often they were chosen, what they earned, and what a new user would get now.
-pub fn task(report: &TaskReport, best: &Best) {
+pub(crate) fn task(report: &TaskReport, best: &Best) {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY);
     table.set_header([
@@ -77,7 +77,7 @@ pub fn task(report: &TaskReport, best: &Best) {
 }
 
 /// Mean reward over time, beside uniform play and the best possible.
-pub fn learning(learnt: &Run, uniform: &Run, ideal: &Run) {
+pub(crate) fn learning(learnt: &Run, uniform: &Run, ideal: &Run) {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY);
     table.set_header([
@@ -102,7 +102,7 @@ pub fn learning(learnt: &Run, uniform: &Run, ideal: &Run) {
     println!("Mean reward over time\n{table}\n");
 }
 
-pub fn verdict(learnt: &Run, uniform: &Run, ideal: &Run, no_learning: bool) {
+pub(crate) fn verdict(learnt: &Run, uniform: &Run, ideal: &Run, no_learning: bool) {
     let (got, floor, ceiling) = (learnt.mean(), uniform.mean(), ideal.mean());
     let (gain, possible) = (got - floor, ceiling - floor);
     let name = if no_learning {
@@ -121,7 +121,7 @@ pub fn verdict(learnt: &Run, uniform: &Run, ideal: &Run, no_learning: bool) {
     );
 }
 
-pub fn explanation(explanation: &Explanation) {
+pub(crate) fn explanation(explanation: &Explanation) {
     println!("One decision explained ({}):", explanation.turn.id);
     for part in explanation.why.split("; ") {
         println!("  {part}");

@@ -23,7 +23,6 @@ pub struct Helm {
 
 impl Helm {
     /// Begins an installation.
-    #[must_use]
     pub fn builder() -> HelmBuilder {
         HelmBuilder::default()
     }

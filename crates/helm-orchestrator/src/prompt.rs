@@ -54,7 +54,7 @@ impl Prompts {
             .get_template(strategy)
             .map_err(|e| self.failed(strategy, e))?;
         let preferences = PreferencesObject(view.preferences.clone());
-        let variables = Value::from_iter([
+        let variables = Value::from_pairs([
             ("user_id", Value::from(view.user.as_str())),
             ("task", Value::from(view.task.as_str())),
             ("preferences", Value::from_object(preferences)),

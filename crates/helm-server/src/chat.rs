@@ -1,0 +1,54 @@
+use std::convert::Infallible;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt};
+use helm_orchestrator::{Helm, TurnEvent, TurnStream};
+use serde::Serialize;
+
+use crate::json::turn_json;
+use crate::problem::Problem;
+use crate::request::{Body, ChatBody};
+
+/// Answers a message. Hanging up cancels the turn, which is recorded all the same.
+pub(crate) async fn chat(State(helm): State<Helm>, Body(body): Body<ChatBody>) -> Result<Response, Problem> {
+    let request = body.turn()?;
+    if body.stream {
+        let events = events(helm.turn_stream(request)?, body.message);
+        return Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response());
+    }
+    let turn = helm.turn(request).await?;
+    match Problem::of_turn(&turn) {
+        Some(problem) => Err(problem),
+        None => Ok(Json(turn_json(&turn, &body.message)).into_response()),
+    }
+}
+
+/// `decision`, then `delta` for each piece, then `done` or `error`.
+fn events(turn: TurnStream, message: String) -> impl Stream<Item = Result<Event, Infallible>> {
+    let named = move |event: Result<TurnEvent, helm_orchestrator::Error>| match event {
+        Ok(TurnEvent::Decided {
+            decision_id,
+            strategy,
+            propensity,
+        }) => {
+            let decision = serde_json::json!({ "decision_id": decision_id, "strategy": strategy, "propensity": propensity });
+            Some(named("decision", &decision))
+        }
+        Ok(TurnEvent::Delta(text)) => Some(named("delta", &serde_json::json!({ "text": text }))),
+        Ok(TurnEvent::Ended(turn)) => Some(match Problem::of_turn(&turn) {
+            Some(problem) => named("error", &problem),
+            None => named("done", &turn_json(&turn, &message)),
+        }),
+        Ok(_) => None,
+        Err(error) => Some(named("error", &Problem::from(error))),
+    };
+    turn.filter_map(move |event| std::future::ready(named(event).map(Ok)))
+}
+
+fn named(name: &str, data: &impl Serialize) -> Event {
+    // These values always have a JSON form.
+    Event::default().event(name).json_data(data).unwrap_or_default()
+}

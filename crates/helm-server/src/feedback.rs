@@ -1,0 +1,32 @@
+use axum::Json;
+use axum::extract::State;
+use helm_core::DecisionId;
+use helm_orchestrator::Helm;
+use helm_orchestrator::store::Applied;
+use serde::Serialize;
+
+use crate::problem::Problem;
+use crate::request::{Body, FeedbackBody};
+
+#[derive(Serialize)]
+pub(crate) struct FeedbackAnswer {
+    decision_id: DecisionId,
+    applied: Applied,
+    reward: Option<f64>,
+}
+
+/// Takes a judgement. Once answered, it is durable.
+pub(crate) async fn feedback(
+    State(helm): State<Helm>,
+    Body(body): Body<FeedbackBody>,
+) -> Result<Json<FeedbackAnswer>, Problem> {
+    let feedback = body.feedback()?;
+    let decision_id = feedback.decision;
+    let receipt = helm.feedback(feedback).await?;
+    let reward = receipt.reward.map(|reward| reward.value.get());
+    Ok(Json(FeedbackAnswer {
+        decision_id,
+        applied: receipt.applied,
+        reward,
+    }))
+}

@@ -1,0 +1,239 @@
+//! The JSON that Helm shows to other programs, over HTTP and on the command line alike.
+
+use std::collections::BTreeMap;
+
+use helm_core::{
+    Category, ConversationId, DecisionId, GuardAction, ModelName, NotScored, Probability, ScoreEntry,
+    ScoreOutcome, Severity, SourceName, Stage, StrategyId, TaskId, Timestamp, TurnStatus, Usage, UserId,
+    Violation,
+};
+use helm_orchestrator::{Explanation, TaskReport, TurnResponse};
+use serde::Serialize;
+
+/// An answered message.
+#[derive(Debug, Serialize)]
+pub struct TurnJson {
+    decision_id: DecisionId,
+    conversation_id: Option<ConversationId>,
+    task: TaskId,
+    strategy: Option<StrategyId>,
+    propensity: Option<Probability>,
+    status: TurnStatus,
+    answer: Option<String>,
+    reward: Option<f64>,
+    scores: BTreeMap<String, Option<f64>>,
+    violations: Vec<ViolationJson>,
+    usage: UsageJson,
+    cost_usd: Option<f64>,
+    model: Option<ModelName>,
+    simulated: bool,
+    latency_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct UsageJson {
+    input_tokens: u64,
+    output_tokens: u64,
+    estimated: bool,
+}
+
+impl From<Usage> for UsageJson {
+    fn from(usage: Usage) -> Self {
+        Self {
+            input_tokens: usage.input.get(),
+            output_tokens: usage.output.get(),
+            estimated: usage.estimated,
+        }
+    }
+}
+
+/// What a guard found. Positions count code points of the original text, half open; they are left out where
+/// the original is not at hand.
+#[derive(Debug, Serialize)]
+struct ViolationJson {
+    stage: Stage,
+    category: Category,
+    entity: String,
+    start: Option<usize>,
+    end: Option<usize>,
+    severity: Severity,
+    score: f64,
+    action: GuardAction,
+}
+
+impl ViolationJson {
+    fn new(violation: &Violation, message: &str) -> Self {
+        // The model's own text is not kept, so only positions in the message can be counted.
+        let span = violation.span.filter(|_| violation.stage == Stage::Input);
+        let span = span.and_then(|span| span.in_code_points(message));
+        Self {
+            stage: violation.stage,
+            category: violation.category,
+            entity: violation.entity.clone(),
+            start: span.map(|span| span.start),
+            end: span.map(|span| span.end),
+            severity: violation.severity,
+            score: violation.score.get(),
+            action: violation.action,
+        }
+    }
+}
+
+fn scores(entries: &[ScoreEntry]) -> BTreeMap<String, Option<f64>> {
+    let value = |entry: &ScoreEntry| entry.outcome.score().map(|score| score.value.get());
+    entries
+        .iter()
+        .map(|entry| (entry.evaluator.to_string(), value(entry)))
+        .collect()
+}
+
+/// A turn, given the message as the user wrote it.
+#[must_use]
+pub fn turn_json(turn: &TurnResponse, message: &str) -> TurnJson {
+    TurnJson {
+        decision_id: turn.decision_id,
+        conversation_id: turn.conversation_id.clone(),
+        task: turn.task.clone(),
+        strategy: turn.strategy.clone(),
+        propensity: turn.propensity,
+        status: turn.status,
+        answer: turn.answer.clone(),
+        reward: turn.reward.as_ref().map(|reward| reward.value.get()),
+        scores: scores(&turn.scores),
+        violations: turn
+            .violations
+            .iter()
+            .map(|violation| ViolationJson::new(violation, message))
+            .collect(),
+        usage: turn.usage.into(),
+        cost_usd: turn.cost.map(helm_core::NanoUsd::dollars),
+        model: turn.model.clone(),
+        simulated: turn.simulated,
+        latency_ms: turn.latency.as_secs_f64() * 1e3,
+        error: turn.error.clone(),
+    }
+}
+
+/// A decision and why it was made.
+#[derive(Debug, Serialize)]
+pub struct DecisionJson {
+    decision_id: DecisionId,
+    task: TaskId,
+    user_id: UserId,
+    strategy: Option<StrategyId>,
+    propensity: Option<Probability>,
+    probabilities: BTreeMap<String, f64>,
+    status: Option<TurnStatus>,
+    reward: Option<f64>,
+    scores: BTreeMap<String, Option<f64>>,
+    not_scored: BTreeMap<String, NotScored>,
+    feedback: Vec<FeedbackJson>,
+    experiment: Option<String>,
+    variant: Option<String>,
+    at: Timestamp,
+    why: String,
+}
+
+#[derive(Debug, Serialize)]
+struct FeedbackJson {
+    source: SourceName,
+    value: f64,
+    at: Timestamp,
+}
+
+/// An explanation.
+#[must_use]
+pub fn decision_json(explanation: &Explanation) -> DecisionJson {
+    let turn = &explanation.turn;
+    let decision = turn.decision.as_ref();
+    let assignment = decision.and_then(|decision| decision.assignment.as_ref());
+    let entries = turn.outcome.as_ref().map_or(&[][..], |outcome| &outcome.scores);
+    let candidates = decision.map_or(&[][..], |decision| &decision.candidates);
+    let unscored = entries.iter().filter_map(|entry| match &entry.outcome {
+        ScoreOutcome::NotScored(why) => Some((entry.evaluator.to_string(), why.clone())),
+        ScoreOutcome::Scored(_) => None,
+    });
+    let feedback = turn.feedback.iter().map(|entry| FeedbackJson {
+        source: entry.source.clone(),
+        value: entry.value.get(),
+        at: entry.at,
+    });
+    DecisionJson {
+        decision_id: turn.id,
+        task: turn.task.clone(),
+        user_id: turn.user.clone(),
+        strategy: decision.map(|decision| decision.strategy.clone()),
+        propensity: decision.map(|decision| decision.propensity),
+        probabilities: candidates
+            .iter()
+            .map(|c| (c.strategy.to_string(), c.probability.get()))
+            .collect(),
+        status: turn.outcome.as_ref().map(|outcome| outcome.status),
+        reward: turn.reward.as_ref().map(|reward| reward.value.get()),
+        scores: scores(entries),
+        not_scored: unscored.collect(),
+        feedback: feedback.collect(),
+        experiment: assignment.map(|assignment| assignment.experiment.to_string()),
+        variant: assignment.map(|assignment| assignment.variant.to_string()),
+        at: turn.at,
+        why: explanation.why.clone(),
+    }
+}
+
+/// What was learnt about a task.
+#[derive(Debug, Serialize)]
+pub struct ReportJson {
+    task: TaskId,
+    policy: String,
+    strategies: Vec<StrategyJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct StrategyJson {
+    strategy: String,
+    version: u32,
+    pulls: u64,
+    reward: RewardJson,
+    feedback: FeedbackTotalJson,
+    probability: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct RewardJson {
+    count: u64,
+    mean: Option<f64>,
+    stderr: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct FeedbackTotalJson {
+    count: u64,
+    sum: f64,
+}
+
+/// A report.
+#[must_use]
+pub fn report_json(report: &TaskReport) -> ReportJson {
+    let strategies = report.strategies.iter().map(|strategy| StrategyJson {
+        strategy: strategy.strategy.name().to_string(),
+        version: strategy.strategy.version(),
+        pulls: strategy.pulls,
+        reward: RewardJson {
+            count: strategy.reward.count,
+            mean: strategy.reward.mean,
+            stderr: strategy.reward.stderr,
+        },
+        feedback: FeedbackTotalJson {
+            count: strategy.feedback.count,
+            sum: strategy.feedback.sum,
+        },
+        probability: strategy.probability,
+    });
+    ReportJson {
+        task: report.task.clone(),
+        policy: report.policy.to_string(),
+        strategies: strategies.collect(),
+    }
+}

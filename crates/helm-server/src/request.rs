@@ -1,0 +1,97 @@
+use axum::Json;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use helm_core::{DecisionId, Feedback, IdempotencyKey, SourceName, UnitInterval};
+use helm_orchestrator::TurnRequest;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+
+/// A JSON body whose refusal is a problem.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Json(body) = Json::from_request(request, state).await?;
+        Ok(Self(body))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChatBody {
+    user_id: String,
+    task: String,
+    pub(crate) message: String,
+    #[serde(default)]
+    conversation_id: Option<String>,
+    #[serde(default)]
+    strategy: Option<String>,
+    #[serde(default)]
+    pub(crate) stream: bool,
+    /// Accepted for the caller's own logs along the way; not stored by this version.
+    #[serde(default)]
+    #[serde(rename = "metadata")]
+    _metadata: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl ChatBody {
+    pub(crate) fn turn(&self) -> Result<TurnRequest, Problem> {
+        let mut request = TurnRequest::new(&self.user_id, &self.task, self.message.clone())?;
+        if let Some(conversation) = &self.conversation_id {
+            request = request.with_conversation(conversation.parse()?);
+        }
+        if let Some(strategy) = &self.strategy {
+            request = request.with_strategy(strategy.parse()?);
+        }
+        Ok(request)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FeedbackBody {
+    decision_id: String,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    rating: Option<f64>,
+    #[serde(default)]
+    value: Option<f64>,
+    #[serde(default)]
+    thumbs: Option<Thumbs>,
+    #[serde(default)]
+    idempotency_key: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Thumbs {
+    Up,
+    Down,
+}
+
+impl FeedbackBody {
+    pub(crate) fn feedback(&self) -> Result<Feedback, Problem> {
+        let id: DecisionId = self.decision_id.parse()?;
+        let mut feedback = match (self.rating, self.value, self.thumbs) {
+            (Some(rating), None, None) => Feedback::rating(id, rating)?,
+            (None, Some(value), None) => Feedback::new(id, UnitInterval::new(value)?),
+            (None, None, Some(thumbs)) => Feedback::thumbs(id, matches!(thumbs, Thumbs::Up)),
+            _ => {
+                let detail = "give exactly one of rating (1 to 5), value (0 to 1) and thumbs (up or down)";
+                return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+            }
+        };
+        if let Some(source) = &self.source {
+            feedback = feedback.from_source(SourceName::new(source)?);
+        }
+        if let Some(key) = &self.idempotency_key {
+            feedback = feedback.with_key(IdempotencyKey::new(key)?);
+        }
+        Ok(feedback)
+    }
+}

@@ -1,0 +1,27 @@
+use axum::Json;
+use axum::extract::{Path, State};
+use helm_core::{DecisionId, TaskId};
+use helm_orchestrator::Helm;
+
+use crate::json::{DecisionJson, ReportJson, decision_json, report_json};
+use crate::problem::Problem;
+
+pub(crate) async fn decision(
+    State(helm): State<Helm>,
+    Path(id): Path<String>,
+) -> Result<Json<DecisionJson>, Problem> {
+    let id: DecisionId = id.parse()?;
+    Ok(Json(decision_json(&helm.explain(id).await?)))
+}
+
+pub(crate) async fn tasks(State(helm): State<Helm>) -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "tasks": helm.tasks() }))
+}
+
+pub(crate) async fn report(
+    State(helm): State<Helm>,
+    Path(task): Path<String>,
+) -> Result<Json<ReportJson>, Problem> {
+    let task: TaskId = task.parse()?;
+    Ok(Json(report_json(&helm.report(&task).await?)))
+}
