@@ -1,3 +1,27 @@
-//! helmctl, the operator's tool of Helm.
+//! `helmctl`, the operator's tool of Helm.
 
-fn main() {}
+mod arguments;
+mod commands;
+mod error;
+mod open;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::Arguments;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // One TLS provider for the whole process, installed by the binary and by nobody else.
+    let installed = rustls::crypto::ring::default_provider().install_default();
+    debug_assert!(installed.is_ok(), "main runs once");
+    match commands::run(Arguments::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            output::complain(&error.to_string());
+            error.code()
+        }
+    }
+}

@@ -170,6 +170,15 @@ impl HelmBuilder {
         self
     }
 
+    /// Checks everything without opening anything.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the configuration contradicts itself or a prompt cannot be rendered.
+    pub fn check(mut self) -> Result<()> {
+        self.checked().map(drop)
+    }
+
     /// Checks everything, opens the store and begins background work.
     ///
     /// # Errors
@@ -180,19 +189,8 @@ impl HelmBuilder {
     /// # Panics
     ///
     /// Panics outside a tokio runtime.
-    pub async fn build(self) -> Result<Helm> {
-        let mut models: BTreeMap<ModelName, Arc<dyn ChatModel>> = BTreeMap::new();
-        for model in self.models {
-            let name = model.name().clone();
-            if models.insert(name.clone(), model).is_some() {
-                return Err(Error::config(format!("models.{name}"), "the name is used twice"));
-            }
-        }
-        if models.is_empty() {
-            let builtin = BuiltinModel::new(ModelName::new("main")?);
-            models.insert(builtin.name().clone(), Arc::new(builtin));
-        }
-        let tasks = checked_tasks(self.tasks, &models, self.experiments)?;
+    pub async fn build(mut self) -> Result<Helm> {
+        let (models, tasks) = self.checked()?;
         let rules = tasks
             .values()
             .map(|(task, reward)| (&task.id, reward.clone(), Arc::clone(&task.policy)));
@@ -222,6 +220,35 @@ impl HelmBuilder {
         tracker.spawn(background::run_jobs(Arc::clone(&inner)));
         Ok(Helm::new(inner))
     }
+}
+
+impl HelmBuilder {
+    /// The checked models and tasks, taken out.
+    fn checked(&mut self) -> Result<(Models, CheckedTasks)> {
+        let models = named(std::mem::take(&mut self.models))?;
+        let (tasks, experiments) = (
+            std::mem::take(&mut self.tasks),
+            std::mem::take(&mut self.experiments),
+        );
+        let tasks = checked_tasks(tasks, &models, experiments)?;
+        Ok((models, tasks))
+    }
+}
+
+/// Models by name; without any, the built-in one as `main`.
+fn named(given: Vec<Arc<dyn ChatModel>>) -> Result<Models> {
+    let mut models = Models::new();
+    for model in given {
+        let name = model.name().clone();
+        if models.insert(name.clone(), model).is_some() {
+            return Err(Error::config(format!("models.{name}"), "the name is used twice"));
+        }
+    }
+    if models.is_empty() {
+        let builtin = BuiltinModel::new(ModelName::new("main")?);
+        models.insert(builtin.name().clone(), Arc::new(builtin));
+    }
+    Ok(models)
 }
 
 async fn open(choice: StoreChoice) -> Result<Arc<dyn Store>> {

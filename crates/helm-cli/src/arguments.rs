@@ -1,0 +1,186 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::output::Format;
+
+/// The operator's tool of Helm.
+#[derive(Parser)]
+#[command(name = "helmctl", version, max_term_width = 100)]
+#[command(
+    after_help = "Examples:\n  helmctl init\n  helmctl chat --task support --user ana\n  helmctl tasks report support --output json\n  helmctl serve\n\nExit codes: 0 fine, 1 a check said no, 2 wrong use or input, 130 interrupted."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The configuration file. Default: helm.toml in this folder, if there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where state is kept, instead of store.url: sqlite://PATH.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// How results are written.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented helm.toml.
+    Init {
+        /// Where to.
+        #[arg(long, default_value = "helm.toml")]
+        path: PathBuf,
+        /// Overwrite a file that is there.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Talk. Commands in the conversation: /rate 4, /why, /strategies, /history, /prefs, /set NAME VALUE, /quit.
+    Chat {
+        /// Which task. Default: the first.
+        #[arg(long)]
+        task: Option<String>,
+        /// Who is talking.
+        #[arg(long, default_value = "me")]
+        user: String,
+        /// Which conversation to go on with. Default: a new one.
+        #[arg(long)]
+        conversation: Option<String>,
+    },
+    /// Play conversations from a file.
+    #[command(subcommand)]
+    Scenario(ScenarioCommand),
+    /// Serve HTTP.
+    Serve {
+        /// Where to listen, instead of server.listen.
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+    },
+    /// Look at decisions.
+    #[command(subcommand)]
+    Decisions(DecisionsCommand),
+    /// Judge a decision.
+    #[command(after_help = "Example: helmctl feedback 01890a5d-ac96-774b-bcce-b302099a8057 --rating 5")]
+    Feedback(FeedbackArguments),
+    /// Look at tasks.
+    #[command(subcommand)]
+    Tasks(TasksCommand),
+    /// See whether everything is as it should be.
+    Doctor {
+        /// Send one short message to each model.
+        #[arg(long)]
+        live: bool,
+    },
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Check texts against the guardrails.
+    #[command(subcommand)]
+    Guard(GuardCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ScenarioCommand {
+    /// Play a JSONL file of {user, task, message, ratings?: {strategy: 1..5}} and report what came of it.
+    Run {
+        /// The file.
+        file: PathBuf,
+        /// Play only the first so many lines.
+        #[arg(long)]
+        limit: Option<usize>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DecisionsCommand {
+    /// Show a decision and why it was made.
+    Show {
+        /// The decision's id.
+        id: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct FeedbackArguments {
+    /// The decision's id.
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) judgement: Judgement,
+    /// Who says so.
+    #[arg(long, default_value = "user")]
+    pub(crate) source: String,
+    /// Makes a repetition harmless.
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Judgement {
+    /// From 1, worst, to 5, best.
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) rating: Option<f64>,
+    /// From 0, worst, to 1, best.
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) value: Option<f64>,
+    /// Up or down.
+    #[arg(long, value_enum)]
+    pub(crate) thumbs: Option<Thumbs>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Thumbs {
+    /// Good.
+    Up,
+    /// Bad.
+    Down,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TasksCommand {
+    /// List the tasks.
+    List,
+    /// Show what was learnt about a task.
+    Report {
+        /// The task.
+        task: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check it; exit code 2 when it is wrong.
+    Check,
+    /// Show what holds in the end, without secrets.
+    Show,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum GuardCommand {
+    /// Check JSONL of {id, text} on standard input; one line out for each line in, in order.
+    Check {
+        /// Which side's rules.
+        #[arg(long, value_enum)]
+        direction: Direction,
+        /// Add scores, whether or not a threshold is crossed.
+        #[arg(long)]
+        scores: bool,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Direction {
+    /// What users write.
+    Input,
+    /// What models write.
+    Output,
+}

@@ -1,0 +1,31 @@
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use helm_orchestrator::config::TEMPLATE;
+
+use crate::error::{Failure, Result};
+use crate::output;
+
+pub(super) fn run(path: &Path, force: bool) -> Result<()> {
+    let shown = path.display();
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if force {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    let mut file = options.open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::wrong(format!("{shown} is there already; --force overwrites it"))
+        }
+        _ => Failure::wrong(format!("cannot write {shown}: {error}")),
+    })?;
+    file.write_all(TEMPLATE.as_bytes())
+        .map_err(|error| Failure::wrong(format!("cannot write {shown}: {error}")))?;
+    output::note(&format!(
+        "Wrote {shown}. Next: helmctl config check, helmctl chat"
+    ));
+    Ok(())
+}

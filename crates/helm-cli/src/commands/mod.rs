@@ -1,0 +1,47 @@
+//! One file a command.
+
+mod chat;
+mod config;
+mod decisions;
+mod doctor;
+mod feedback;
+mod guard;
+mod init;
+mod migrate;
+mod scenario;
+mod serve;
+mod tasks;
+
+use std::process::ExitCode;
+
+use crate::arguments::{
+    Arguments, Command, ConfigCommand, DecisionsCommand, GuardCommand, ScenarioCommand, TasksCommand,
+};
+use crate::error::Result;
+
+/// Runs a command.
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments { global, command } = arguments;
+    match command {
+        Command::Init { path, force } => init::run(&path, force)?,
+        Command::Chat {
+            task,
+            user,
+            conversation,
+        } => return chat::run(&global, task, &user, conversation).await,
+        Command::Scenario(ScenarioCommand::Run { file, limit }) => {
+            scenario::run(&global, &file, limit).await?;
+        }
+        Command::Serve { listen } => return serve::run(&global, listen).await,
+        Command::Decisions(DecisionsCommand::Show { id }) => decisions::show(&global, &id).await?,
+        Command::Feedback(feedback) => feedback::run(&global, &feedback).await?,
+        Command::Tasks(TasksCommand::List) => tasks::list(&global).await?,
+        Command::Tasks(TasksCommand::Report { task }) => tasks::report(&global, &task).await?,
+        Command::Doctor { live } => return doctor::run(&global, live).await,
+        Command::Config(ConfigCommand::Check) => config::check(&global)?,
+        Command::Config(ConfigCommand::Show) => config::show(&global)?,
+        Command::Migrate => migrate::run(&global).await?,
+        Command::Guard(GuardCommand::Check { direction, scores }) => guard::check(direction, scores)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,217 @@
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::Path;
+
+use helm_core::{Category, Feedback, StrategyName, TaskId, UserId};
+use helm_orchestrator::{Helm, TurnRequest, TurnResponse};
+use helm_server::json::report_json;
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::tasks;
+use crate::arguments::Global;
+use crate::error::{Failure, Result};
+use crate::open;
+use crate::output::{self, Format};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scene {
+    user: UserId,
+    task: TaskId,
+    message: String,
+    #[serde(default)]
+    ratings: BTreeMap<StrategyName, f64>,
+}
+
+/// What came of a scenario.
+#[derive(Default)]
+struct Outcome {
+    statuses: BTreeMap<&'static str, u64>,
+    violations: BTreeMap<Category, u64>,
+    rewards: BTreeMap<TaskId, Vec<f64>>,
+    rated: u64,
+    simulated: bool,
+}
+
+/// More mistakes than this are not listed one by one.
+const MOST_MISTAKES: usize = 20;
+
+pub(super) async fn run(global: &Global, file: &Path, limit: Option<usize>) -> Result<()> {
+    let scenes = read(file)?;
+    let scenes: Vec<_> = scenes.into_iter().take(limit.unwrap_or(usize::MAX)).collect();
+    let helm = open::helm(global).await?;
+    let played = play(&helm, &scenes).await;
+    let shown = match played {
+        Ok(outcome) => show(global, &helm, file, &outcome).await,
+        Err(error) => Err(error),
+    };
+    open::close(&helm).await;
+    shown
+}
+
+/// Reads the whole file and names every mistake before anything is played.
+fn read(file: &Path) -> Result<Vec<Scene>> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::wrong(format!("cannot read {shown}: {error}")))?;
+    let (mut scenes, mut mistakes) = (Vec::new(), Vec::new());
+    for (index, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        match scene(line) {
+            Ok(scene) => scenes.push(scene),
+            Err(why) => mistakes.push(format!("{shown}, line {}: {why}", index + 1)),
+        }
+    }
+    if !mistakes.is_empty() {
+        let more = mistakes.len().saturating_sub(MOST_MISTAKES);
+        mistakes.truncate(MOST_MISTAKES);
+        if more > 0 {
+            mistakes.push(format!("and {more} more"));
+        }
+        return Err(Failure::wrong(format!(
+            "nothing was played\n  {}",
+            mistakes.join("\n  ")
+        )));
+    }
+    if scenes.is_empty() {
+        return Err(Failure::wrong(format!("{shown} holds no messages")));
+    }
+    Ok(scenes)
+}
+
+fn scene(line: &str) -> std::result::Result<Scene, String> {
+    let scene: Scene = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    if scene.message.trim().is_empty() {
+        return Err("the message is empty".to_owned());
+    }
+    match scene
+        .ratings
+        .iter()
+        .find(|(_, rating)| !(1.0..=5.0).contains(*rating))
+    {
+        Some((strategy, rating)) => Err(format!(
+            "the rating of {strategy} must be from 1 to 5, got {rating}"
+        )),
+        None => Ok(scene),
+    }
+}
+
+async fn play(helm: &Helm, scenes: &[Scene]) -> Result<Outcome> {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(scenes.len() as u64), target);
+    let mut outcome = Outcome::default();
+    for scene in scenes {
+        // A user's messages of a task are one conversation.
+        let conversation = format!("scenario/{}", scene.task).parse()?;
+        let request = TurnRequest::new(&scene.user, &scene.task, &*scene.message)?;
+        let turn = helm.turn(request.with_conversation(conversation)).await?;
+        let reward = rate(helm, scene, &turn, &mut outcome).await?;
+        outcome
+            .rewards
+            .entry(scene.task.clone())
+            .or_default()
+            .extend(reward);
+        *outcome.statuses.entry(turn.status.as_str()).or_default() += 1;
+        for violation in &turn.violations {
+            *outcome.violations.entry(violation.category).or_default() += 1;
+        }
+        outcome.simulated |= turn.simulated;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(outcome)
+}
+
+/// Gives the scene's rating of the strategy that answered; the reward after it.
+async fn rate(helm: &Helm, scene: &Scene, turn: &TurnResponse, outcome: &mut Outcome) -> Result<Option<f64>> {
+    let rating = turn
+        .strategy
+        .as_ref()
+        .and_then(|strategy| scene.ratings.get(strategy.name()));
+    let reward = match rating {
+        Some(rating) => {
+            outcome.rated += 1;
+            helm.feedback(Feedback::rating(turn.decision_id, *rating)?)
+                .await?
+                .reward
+        }
+        None => turn.reward.clone(),
+    };
+    Ok(reward.map(|reward| reward.value.get()))
+}
+
+async fn show(global: &Global, helm: &Helm, file: &Path, outcome: &Outcome) -> Result<()> {
+    let mut reports = Vec::new();
+    for task in outcome.rewards.keys() {
+        reports.push(helm.report(task).await?);
+    }
+    let turns: u64 = outcome.statuses.values().sum();
+    if global.output != Format::Table {
+        let learning: BTreeMap<_, _> = outcome
+            .rewards
+            .iter()
+            .map(|(task, rewards)| (task, learning(rewards)))
+            .collect();
+        let learning: BTreeMap<_, _> = learning
+            .into_iter()
+            .map(|(task, (first, last))| (task, json!({ "first_third": first, "last_third": last })))
+            .collect();
+        let tasks: Vec<_> = reports.iter().map(report_json).collect();
+        let violations: BTreeMap<_, _> = outcome.violations.iter().map(|(c, n)| (c.as_str(), n)).collect();
+        let value = json!({
+            "file": file.display().to_string(), "turns": turns, "rated": outcome.rated, "statuses": outcome.statuses,
+            "tasks": tasks, "learning": learning, "violations": violations, "simulated": outcome.simulated,
+        });
+        return output::json(global.output, &value);
+    }
+    let list = |counts: Vec<String>| {
+        if counts.is_empty() {
+            "none".to_owned()
+        } else {
+            counts.join(", ")
+        }
+    };
+    output::line(&format!(
+        "{turns} turns, {} rated; {}",
+        outcome.rated,
+        list(counts(&outcome.statuses))
+    ))?;
+    if outcome.simulated {
+        output::line("answers are simulated: the built-in demonstration model gave them")?;
+    }
+    for report in &reports {
+        output::line(&format!("\n{}", tasks::table(report)))?;
+        let (first, last) = learning(outcome.rewards.get(&report.task).map_or(&[][..], Vec::as_slice));
+        output::line(&format!(
+            "mean reward of the first third {}, of the last third {}",
+            output::number(first),
+            output::number(last)
+        ))?;
+    }
+    let violations: BTreeMap<_, _> = outcome.violations.iter().map(|(c, n)| (c.as_str(), *n)).collect();
+    output::line(&format!("\nviolations: {}", list(counts(&violations))))
+}
+
+fn counts(counts: &BTreeMap<&'static str, u64>) -> Vec<String> {
+    counts
+        .iter()
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect()
+}
+
+/// Mean rewards of the first and of the last third.
+fn learning(rewards: &[f64]) -> (Option<f64>, Option<f64>) {
+    let third = rewards.len() / 3;
+    let mean = |part: &[f64]| (!part.is_empty()).then(|| part.iter().sum::<f64>() / part.len() as f64);
+    let first = rewards.get(..third).and_then(mean);
+    (first, rewards.get(rewards.len() - third..).and_then(mean))
+}

@@ -1,0 +1,81 @@
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use helm_server::{ServerOptions, install_metrics, serve};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::Global;
+use crate::error::{Failure, INTERRUPTED, Result};
+use crate::open;
+use crate::output;
+
+/// Serves until it is told to stop; a second signal ends at once.
+pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<ExitCode> {
+    let config = open::config(global)?;
+    open::log(&config, "info")?;
+    let address = listen.unwrap_or(config.server.listen);
+    if !address.ip().is_loopback() {
+        let message = format!(
+            "{address} can be reached from outside, and this version has no keys; listen on 127.0.0.1 or [::1]"
+        );
+        return Err(Failure::wrong(message));
+    }
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "something else listens there; stop it or choose another with --listen"
+            }
+            _ => "choose another with --listen",
+        };
+        Failure::wrong(format!("cannot listen on {address}: {error}; {hint}"))
+    })?;
+    let metrics = install_metrics().map_err(|error| Failure::wrong(error.to_string()))?;
+    let helm = config.builder(&open::variable)?.build().await?;
+    for warning in config.warnings() {
+        output::note(&format!("note: {warning}"));
+    }
+    output::note(&format!(
+        "listening on http://{}",
+        listener.local_addr().unwrap_or(address)
+    ));
+    let options = ServerOptions::default()
+        .with_max_body_bytes(config.server.max_body_bytes)
+        .with_drain(Duration::from_secs(config.server.drain_seconds))
+        .with_metrics(metrics);
+    let stop = CancellationToken::new();
+    let serving = serve(listener, helm, options, stop.clone());
+    tokio::pin!(serving);
+    tokio::select! {
+        served = &mut serving => return ended(served),
+        told = told_to_stop() => told?,
+    }
+    output::note("stopping: running turns may end; once more ends at once");
+    stop.cancel();
+    tokio::select! {
+        served = &mut serving => ended(served),
+        told = told_to_stop() => told.map(|()| ExitCode::from(INTERRUPTED)),
+    }
+}
+
+fn ended(served: Result<bool, helm_server::ServeError>) -> Result<ExitCode> {
+    match served {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => {
+            output::note("some turns did not end in time and were recorded as cancelled");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => Err(Failure::wrong(error.to_string())),
+    }
+}
+
+async fn told_to_stop() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

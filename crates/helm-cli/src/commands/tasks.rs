@@ -1,0 +1,65 @@
+use helm_core::TaskId;
+use helm_orchestrator::TaskReport;
+use helm_server::json::report_json;
+
+use crate::arguments::Global;
+use crate::error::Result;
+use crate::open;
+use crate::output::{self, Format};
+
+pub(super) async fn list(global: &Global) -> Result<()> {
+    let helm = open::helm(global).await?;
+    let tasks = helm.tasks();
+    open::close(&helm).await;
+    if global.output != Format::Table {
+        return output::json(global.output, &tasks);
+    }
+    tasks.iter().try_for_each(|task| output::line(task.as_str()))
+}
+
+pub(super) async fn report(global: &Global, task: &str) -> Result<()> {
+    let task = TaskId::new(task)?;
+    let helm = open::helm(global).await?;
+    let report = helm.report(&task).await;
+    open::close(&helm).await;
+    let report = report?;
+    match global.output {
+        Format::Table => output::line(&table(&report)),
+        format => output::json(format, &report_json(&report)),
+    }
+}
+
+/// A report for people.
+pub(super) fn table(report: &TaskReport) -> String {
+    let rows = report.strategies.iter().map(|strategy| {
+        let (reward, feedback) = (&strategy.reward, &strategy.feedback);
+        let mean = (feedback.count > 0).then(|| 1.0 + 4.0 * feedback.sum / feedback.count as f64);
+        [
+            strategy.strategy.to_string(),
+            strategy.pulls.to_string(),
+            reward.count.to_string(),
+            format!(
+                "{} ± {}",
+                output::number(reward.mean),
+                output::number(reward.stderr.map(|error| 1.96 * error))
+            ),
+            feedback.count.to_string(),
+            output::number(mean),
+            output::percent(strategy.probability),
+        ]
+    });
+    let header = [
+        "strategy",
+        "pulls",
+        "rewards",
+        "mean reward (95 %)",
+        "ratings",
+        "mean rating",
+        "probability now",
+    ];
+    let table = output::table(header, rows);
+    format!(
+        "task {}, policy {}; probabilities are those of a new user\n{table}",
+        report.task, report.policy
+    )
+}

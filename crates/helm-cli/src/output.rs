@@ -1,0 +1,80 @@
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use serde::Serialize;
+
+use crate::error::Result;
+
+/// How results are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// Writes a line of data.
+pub(crate) fn line(text: &str) -> Result<()> {
+    writeln!(io::stdout().lock(), "{text}").map_err(Into::into)
+}
+
+/// Writes data without a line end, at once.
+pub(crate) fn piece(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    write!(out, "{text}")?;
+    out.flush().map_err(Into::into)
+}
+
+/// Writes a note for people beside the data.
+pub(crate) fn note(text: &str) {
+    // Nobody can be told that nobody can be told.
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
+/// Writes what went wrong.
+pub(crate) fn complain(text: &str) {
+    if !text.is_empty() {
+        note(&format!("helmctl: {text}"));
+    }
+}
+
+/// Writes a value as JSON, on one line for `jsonl`.
+pub(crate) fn json(format: Format, value: &impl Serialize) -> Result<()> {
+    let text = match format {
+        Format::Jsonl => serde_json::to_string(value)?,
+        _ => serde_json::to_string_pretty(value)?,
+    };
+    line(&text)
+}
+
+/// A table whose columns from the second on are aligned right.
+pub(crate) fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// A number with three digits, or a dash.
+pub(crate) fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
+}
+
+/// A share in percent, or a dash.
+pub(crate) fn percent(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{:.1} %", 100.0 * value))
+}
