@@ -14,7 +14,7 @@ pub enum Error {
     #[error("the message {0}")]
     InvalidMessage(String),
     /// There is no such task.
-    #[error("there is no task {task:?}; the configured tasks are: {known}")]
+    #[error("there is no task {task}; the configured tasks are: {known}")]
     UnknownTask {
         /// What was asked for.
         task: TaskId,
@@ -72,7 +72,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// State could not be read or written.
-    #[error("the turn's state could not be read or written")]
+    #[error("state could not be read or written")]
     Store(#[from] helm_store::Error),
     /// The policy could not decide.
     #[error("the policy could not decide")]
@@ -158,8 +158,12 @@ impl Error {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
+            let why = error.to_string();
+            // Some libraries repeat their causes' texts.
+            if !text.contains(&why) {
+                text.push_str(": ");
+                text.push_str(&why);
+            }
             cause = error.source();
         }
         text

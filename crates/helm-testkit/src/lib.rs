@@ -1,1 +1,10 @@
-//! Scripted model server with faults, fixed clock, fixtures: for Helm's own tests.
+//! A scripted model server with faults, for Helm's own tests. Not published.
+//!
+//! [`ModelServer`] listens on loopback, answers `POST /v1/chat/completions` as its script says, and keeps what it
+//! was asked.
+
+mod script;
+mod server;
+
+pub use script::Reply;
+pub use server::{ModelServer, Received};
