@@ -20,11 +20,7 @@ impl Heuristic for NoApology {
 
     fn measure(&self, exchange: &Exchange<'_>) -> ScoreOutcome {
         let sorry = exchange.response.to_lowercase().contains("sorry");
-        let value = if sorry {
-            UnitInterval::ZERO
-        } else {
-            UnitInterval::ONE
-        };
+        let value = if sorry { UnitInterval::ZERO } else { UnitInterval::ONE };
         ScoreOutcome::Scored(
             Score::new(value, UnitInterval::ONE).because("apologies are counted as failures"),
         )
@@ -48,24 +44,14 @@ impl Evaluator for KnowledgeBase {
                 "only passwords are covered".to_owned(),
             )));
         }
-        let value = if exchange.response.to_lowercase().contains("password") {
-            1.0
-        } else {
-            0.0
-        };
-        Ok(ScoreOutcome::Scored(Score::new(
-            UnitInterval::new(value)?,
-            UnitInterval::ONE,
-        )))
+        let value = if exchange.response.to_lowercase().contains("password") { 1.0 } else { 0.0 };
+        Ok(ScoreOutcome::Scored(Score::new(UnitInterval::new(value)?, UnitInterval::ONE)))
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let calm = eval::from_fn(
-        "calm",
-        |exchange| if exchange.response.contains('!') { 0.3 } else { 1.0 },
-    )?;
+    let calm = eval::from_fn("calm", |exchange| if exchange.response.contains('!') { 0.3 } else { 1.0 })?;
     let reward: RewardSpecConfig = serde_json::from_value(serde_json::json!({
         "version": 1,
         "terms": [
@@ -86,20 +72,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     for message in ["How do I reset my password?", "Where is my parcel?"] {
         let turn = helm.turn(TurnRequest::new("ana", "support", message)?).await?;
-        println!(
-            "{message}\n  {}",
-            turn.answer.unwrap_or_default().replace('\n', "\n  ")
-        );
+        println!("{message}\n  {}", turn.answer.unwrap_or_default().replace('\n', "\n  "));
         for entry in &turn.scores {
             match &entry.outcome {
                 ScoreOutcome::Scored(score) => println!("  {:<16} {:.2}", entry.evaluator, score.value.get()),
                 ScoreOutcome::NotScored(why) => println!("  {:<16} not scored: {why:?}", entry.evaluator),
             }
         }
-        println!(
-            "  reward           {:.2}\n",
-            turn.reward.map_or(f64::NAN, |reward| reward.value.get())
-        );
+        println!("  reward           {:.2}\n", turn.reward.map_or(f64::NAN, |reward| reward.value.get()));
     }
     helm.shutdown(Duration::from_secs(5)).await;
     Ok(())

@@ -37,40 +37,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let config = HelmConfig::from_toml(CONFIG, Path::new("inline configuration"))?;
     let no_environment = |_: &str| None;
-    let helm = config
-        .builder(&no_environment)?
-        .sqlite(folder.path().join("helm.db"))
-        .build()
-        .await?;
+    let helm = config.builder(&no_environment)?.sqlite(folder.path().join("helm.db")).build().await?;
 
     let ana = UserId::new("ana")?;
-    let home = PreferenceChange::Set {
-        name: "home".to_owned(),
-        value: "Porto".into(),
-    };
+    let home = PreferenceChange::Set { name: "home".to_owned(), value: "Porto".into() };
     helm.change_preferences(&ana, &[home]).await?;
 
-    for message in [
-        "Where should I go in May?",
-        "What do I pack?",
-        "Do I need a visa?",
-    ] {
+    for message in ["Where should I go in May?", "What do I pack?", "Do I need a visa?"] {
         let turn = helm.turn(TurnRequest::new(&ana, "travel", message)?).await?;
         let strategy = turn.strategy.map(|id| id.to_string()).unwrap_or_default();
-        println!(
-            "{message}  [{strategy}, probability {:.2}]",
-            turn.propensity.map_or(0.0, |p| p.get())
-        );
+        println!("{message}  [{strategy}, probability {:.2}]", turn.propensity.map_or(0.0, |p| p.get()));
         println!("  {}\n", turn.answer.unwrap_or_default().replace('\n', "\n  "));
     }
-    println!(
-        "Preferences now: {}",
-        serde_json::to_string(&helm.preferences(&ana).await?.values)?
-    );
-    println!(
-        "Strategies: {:#?}",
-        helm.report(&TaskId::new("travel")?).await?.strategies.len()
-    );
+    println!("Preferences now: {}", serde_json::to_string(&helm.preferences(&ana).await?.values)?);
+    println!("Strategies: {:#?}", helm.report(&TaskId::new("travel")?).await?.strategies.len());
     helm.shutdown(Duration::from_secs(5)).await;
 
     // What a mistake looks like: the key, the line and the place.

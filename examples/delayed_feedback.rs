@@ -29,38 +29,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = folder.path().join("helm.db");
 
     let helm = open(&path).await?;
-    let turn = helm
-        .turn(TurnRequest::new("ana", "support", "My invoice is wrong.")?)
-        .await?;
+    let turn = helm.turn(TurnRequest::new("ana", "support", "My invoice is wrong.")?).await?;
     let id = turn.decision_id;
-    println!(
-        "decision {id}, reward from evaluators {:.3}",
-        turn.reward.map_or(f64::NAN, |r| r.value.get())
-    );
+    println!("decision {id}, reward from evaluators {:.3}", turn.reward.map_or(f64::NAN, |r| r.value.get()));
     helm.shutdown(Duration::from_secs(5)).await;
 
     println!("-- the process ends and another begins --");
     let helm = open(&path).await?;
     say(&helm, "the user rates 2 of 5", Feedback::rating(id, 2.0)?).await?;
-    say(
-        &helm,
-        "the same request is sent again",
-        Feedback::rating(id, 2.0)?,
-    )
-    .await?;
-    say(
-        &helm,
-        "the user changes their mind: 5 of 5",
-        Feedback::rating(id, 5.0)?,
-    )
-    .await?;
+    say(&helm, "the same request is sent again", Feedback::rating(id, 2.0)?).await?;
+    say(&helm, "the user changes their mind: 5 of 5", Feedback::rating(id, 5.0)?).await?;
     let reviewer = SourceName::new("reviewer")?;
-    say(
-        &helm,
-        "a reviewer gives thumbs up",
-        Feedback::thumbs(id, true).from_source(reviewer),
-    )
-    .await?;
+    say(&helm, "a reviewer gives thumbs up", Feedback::thumbs(id, true).from_source(reviewer)).await?;
 
     let report = helm.report(&TaskId::new("support")?).await?;
     for strategy in report.strategies.iter().filter(|strategy| strategy.pulls > 0) {

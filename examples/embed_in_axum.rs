@@ -58,10 +58,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let helm = Helm::builder().task(task).build().await?;
 
     let helm_api = helm_server::router(helm.clone(), helm_server::ServerOptions::default());
-    let app = Router::new()
-        .route("/ask", post(ask))
-        .with_state(helm.clone())
-        .nest_service("/helm", helm_api);
+    let app = Router::new().route("/ask", post(ask)).with_state(helm.clone()).nest_service("/helm", helm_api);
 
     let listener = TcpListener::bind(if once { "127.0.0.1:0" } else { "127.0.0.1:8081" }).await?;
     let address = listener.local_addr()?;
@@ -70,19 +67,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if once {
         let asked = ask(
             State(helm.clone()),
-            Json(Question {
-                user: "ana".to_owned(),
-                text: "How do I reset my password?".to_owned(),
-            }),
+            Json(Question { user: "ana".to_owned(), text: "How do I reset my password?".to_owned() }),
         );
         tokio::select! {
             served = server.into_future() => served?,
             answer = asked => println!("{}", serde_json::to_string_pretty(&answer.map_err(|(_, text)| text)?.0)?),
         }
     } else {
-        server
-            .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })
-            .await?;
+        server.with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) }).await?;
     }
     helm.shutdown(Duration::from_secs(5)).await;
     Ok(())

@@ -12,18 +12,11 @@ fn root() -> &'static Path {
 
 fn documented() -> Graph {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let block = text
-        .split("```dependencies\n")
-        .nth(1)
-        .and_then(|rest| rest.split("```").next());
+    let block = text.split("```dependencies\n").nth(1).and_then(|rest| rest.split("```").next());
     let lines = block.expect("ARCHITECTURE.md has a dependencies block").lines();
     let parse = |line: &str| {
         let (from, to) = line.split_once("->").expect("a line is `crate -> crates`");
-        let to = to
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned);
+        let to = to.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
         (from.trim().to_owned(), to.collect())
     };
     lines.map(parse).collect()
@@ -34,8 +27,7 @@ fn actual() -> Graph {
     let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
     let packages = metadata["packages"].as_array().unwrap().iter();
     let ours = packages.filter(|package| package["name"] != "helm");
-    ours.map(|package| (name(package), normal_dependencies(package)))
-        .collect()
+    ours.map(|package| (name(package), normal_dependencies(package))).collect()
 }
 
 fn name(value: &serde_json::Value) -> String {
@@ -44,42 +36,20 @@ fn name(value: &serde_json::Value) -> String {
 
 fn normal_dependencies(package: &serde_json::Value) -> BTreeSet<String> {
     let dependencies = package["dependencies"].as_array().unwrap().iter();
-    let normal = dependencies
-        .filter(|dependency| dependency["kind"].is_null())
-        .map(name);
+    let normal = dependencies.filter(|dependency| dependency["kind"].is_null()).map(name);
     normal.filter(|name| name.starts_with("helm-")).collect()
 }
 
 fn cargo(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO"))
-        .current_dir(root())
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new(env!("CARGO")).current_dir(root()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// The packages that `package` is built from, its own development dependencies left out.
 fn tree(package: &str) -> BTreeSet<String> {
-    let text = cargo(&[
-        "tree",
-        "-p",
-        package,
-        "-e",
-        "normal,build",
-        "--prefix",
-        "none",
-        "--all-features",
-    ]);
-    text.lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .map(str::to_owned)
-        .collect()
+    let text = cargo(&["tree", "-p", package, "-e", "normal,build", "--prefix", "none", "--all-features"]);
+    text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
 #[test]
@@ -89,13 +59,7 @@ fn the_diagram_is_true() {
 
 #[test]
 fn the_pure_crates_stay_pure() {
-    for package in [
-        "helm-core",
-        "helm-policy",
-        "helm-experiment",
-        "helm-guardrails",
-        "helm-sim",
-    ] {
+    for package in ["helm-core", "helm-policy", "helm-experiment", "helm-guardrails", "helm-sim"] {
         let used = tree(package);
         for banned in ["tokio", "sqlx", "sqlx-core", "reqwest"] {
             assert!(!used.contains(banned), "{package} must not need {banned}");

@@ -28,14 +28,7 @@ pub(crate) async fn uniform(world: &Arc<World>, schedule: Range<u64>) -> Result<
 /// Plays `schedule` with each user's best strategy, beside the stored state.
 pub(crate) async fn ideal(world: &Arc<World>, schedule: Range<u64>, best: &Best) -> Result<Run> {
     let helm = play::builder(play::RANDOM)?.build().await?;
-    let run = play::play(
-        &helm,
-        world,
-        schedule,
-        Chooser::Table(Arc::clone(best)),
-        "best possible",
-    )
-    .await?;
+    let run = play::play(&helm, world, schedule, Chooser::Table(Arc::clone(best)), "best possible").await?;
     helm.shutdown(Duration::from_secs(5)).await;
     Ok(run)
 }
@@ -48,14 +41,9 @@ pub(crate) async fn best_strategies(world: &Arc<World>) -> Result<Best> {
         let answers = sample(&helm, world, task).await?;
         for user in world.population.users() {
             let expected = |answers: &Vec<String>| -> f64 {
-                answers
-                    .iter()
-                    .map(|answer| user.expected_rating(task, answer))
-                    .sum::<f64>()
+                answers.iter().map(|answer| user.expected_rating(task, answer)).sum::<f64>()
             };
-            let favourite = answers
-                .iter()
-                .max_by(|a, b| expected(&a.1).total_cmp(&expected(&b.1)));
+            let favourite = answers.iter().max_by(|a, b| expected(&a.1).total_cmp(&expected(&b.1)));
             let (strategy, _) = favourite.context("a task has strategies")?;
             best.insert((user.id().clone(), task.clone()), strategy.clone());
         }
@@ -69,10 +57,7 @@ async fn sample(helm: &Helm, world: &World, task: &TaskId) -> Result<Vec<(Strate
     for strategy in helm.report(task).await?.strategies {
         let name = strategy.strategy.name().clone();
         let mut answers = Vec::new();
-        for turn in (0..)
-            .filter(|turn| world.scene(*turn).1 == task)
-            .take(usize::try_from(SAMPLES)?)
-        {
+        for turn in (0..).filter(|turn| world.scene(*turn).1 == task).take(usize::try_from(SAMPLES)?) {
             let (user, _, message) = world.scene(turn);
             let request = TurnRequest::new(user.id(), task, message)?.with_strategy(name.clone());
             answers.extend(helm.turn(request).await?.answer);

@@ -25,29 +25,20 @@ pub(crate) async fn run() -> Result<()> {
         );
     }
     let at = variable("OPENAI_BASE_URL").unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
-    if !asked(&format!(
-        "Send at most {MOST_TURNS} messages to {at}, for at most {MOST_DOLLARS:.2} dollars?"
-    ))? {
+    if !asked(&format!("Send at most {MOST_TURNS} messages to {at}, for at most {MOST_DOLLARS:.2} dollars?"))?
+    {
         println!("Nothing was sent.");
         return Ok(());
     }
     // A provider that is installed already is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = HelmConfig::standard()?;
-    for strategy in config
-        .tasks
-        .values_mut()
-        .flat_map(|task| task.strategies.values_mut())
-    {
+    for strategy in config.tasks.values_mut().flat_map(|task| task.strategies.values_mut()) {
         strategy.max_output_tokens = Some(LONGEST_ANSWER);
     }
     let config = config.with_environment(&variable)?;
     let folder = tempfile::tempdir()?;
-    let helm = config
-        .builder(&variable)?
-        .sqlite(folder.path().join("live.db"))
-        .build()
-        .await?;
+    let helm = config.builder(&variable)?.sqlite(folder.path().join("live.db")).build().await?;
     let world = World::new(20)?;
     let mut spent = 0.0;
     for turn in 0..MOST_TURNS {
@@ -75,10 +66,7 @@ fn cost(input: TokenCount, output: TokenCount) -> f64 {
 
 /// A token is never less than a byte; the system prompt has fewer than 200.
 fn worst_case(message: &str) -> f64 {
-    cost(
-        TokenCount::new(message.len() as u64 + 200),
-        TokenCount::new(LONGEST_ANSWER),
-    )
+    cost(TokenCount::new(message.len() as u64 + 200), TokenCount::new(LONGEST_ANSWER))
 }
 
 fn asked(question: &str) -> Result<bool> {

@@ -59,11 +59,7 @@ async fn run(options: Options) -> Result<()> {
     if options.live {
         return live::run().await;
     }
-    let policy = if options.no_learning {
-        play::RANDOM
-    } else {
-        play::AUTO
-    };
+    let policy = if options.no_learning { play::RANDOM } else { play::AUTO };
     let helm = open(&options, policy).await?;
     let users = usize::try_from(options.users)?;
     let world = Arc::new(play::World::new(users)?);
@@ -92,16 +88,9 @@ async fn run(options: Options) -> Result<()> {
 /// Always the built-in model, whatever keys the shell holds.
 async fn open(options: &Options, policy: &str) -> Result<Helm> {
     let builder = play::builder(policy)?.sqlite(&options.database);
-    builder
-        .build()
-        .await
-        .map_err(|error| anyhow::anyhow!(error.report()))
-        .with_context(|| {
-            format!(
-                "cannot open {}; name another file with --database",
-                options.database.display()
-            )
-        })
+    builder.build().await.map_err(|error| anyhow::anyhow!(error.report())).with_context(|| {
+        format!("cannot open {}; name another file with --database", options.database.display())
+    })
 }
 
 /// What was learnt must be the sum of what was logged.
@@ -109,10 +98,7 @@ async fn check(helm: &Helm) -> Result<()> {
     for task in helm.tasks() {
         let audit = helm.audit(&task).await?;
         if !audit.mismatches.is_empty() {
-            bail!(
-                "{} rows of learning state of {task} differ from the log",
-                audit.mismatches.len()
-            );
+            bail!("{} rows of learning state of {task} differ from the log", audit.mismatches.len());
         }
     }
     Ok(())

@@ -51,15 +51,8 @@ impl Run {
 impl World {
     pub(crate) fn new(users: usize) -> Result<Self> {
         let population = Population::new(PopulationConfig::default().with_users(users).with_seed(SEED))?;
-        let tasks = ["support", "tutor", "writing"]
-            .map(TaskId::new)
-            .into_iter()
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            population,
-            messages: Messages::new(SEED),
-            tasks,
-        })
+        let tasks = ["support", "tutor", "writing"].map(TaskId::new).into_iter().collect::<Result<_, _>>()?;
+        Ok(Self { population, messages: Messages::new(SEED), tasks })
     }
 
     /// Who says what in turn `turn`: users and tasks take turns in a fixed shuffle, the same in every run.
@@ -69,11 +62,7 @@ impl World {
         let user_index = usize::try_from(mixed % users.len() as u64).unwrap_or(0);
         let task_index = usize::try_from((mixed >> 20) % self.tasks.len() as u64).unwrap_or(0);
         let task = &self.tasks[task_index];
-        (
-            &users[user_index],
-            task,
-            self.messages.message(task, user_index, turn),
-        )
+        (&users[user_index], task, self.messages.message(task, user_index, turn))
     }
 }
 
@@ -87,13 +76,7 @@ pub(crate) fn builder(policy: &str) -> Result<HelmBuilder> {
 pub(crate) async fn turns_so_far(helm: &Helm) -> Result<u64> {
     let mut turns = 0;
     for task in helm.tasks() {
-        turns += helm
-            .report(&task)
-            .await?
-            .strategies
-            .iter()
-            .map(|strategy| strategy.pulls)
-            .sum::<u64>();
+        turns += helm.report(&task).await?.strategies.iter().map(|strategy| strategy.pulls).sum::<u64>();
     }
     Ok(turns)
 }
@@ -130,18 +113,11 @@ async fn one_turn(helm: &Helm, world: &World, turn: u64, chooser: &Chooser) -> R
     }
     let response = helm.turn(request).await?;
     let Some(answer) = response.answer else {
-        bail!(
-            "turn {turn} ended as {} without an answer",
-            response.status.as_str()
-        );
+        bail!("turn {turn} ended as {} without an answer", response.status.as_str());
     };
     let rating = user.rate(task, &answer, turn);
-    let receipt = helm
-        .feedback(Feedback::rating(response.decision_id, f64::from(rating))?)
-        .await?;
-    let Some(reward) = receipt.reward else {
-        bail!("turn {turn} was rated and has no reward")
-    };
+    let receipt = helm.feedback(Feedback::rating(response.decision_id, f64::from(rating))?).await?;
+    let Some(reward) = receipt.reward else { bail!("turn {turn} was rated and has no reward") };
     Ok((response.decision_id, reward.value.get()))
 }
 

@@ -34,16 +34,10 @@ pub(crate) fn task(report: &TaskReport, best: &Best) {
         "best for",
         "probability now",
     ]);
-    let of_task: Vec<_> = best
-        .iter()
-        .filter(|((_, task), _)| *task == report.task)
-        .collect();
+    let of_task: Vec<_> = best.iter().filter(|((_, task), _)| *task == report.task).collect();
     for strategy in &report.strategies {
         let (reward, feedback) = (&strategy.reward, &strategy.feedback);
-        let suits = of_task
-            .iter()
-            .filter(|(_, name)| *name == strategy.strategy.name())
-            .count();
+        let suits = of_task.iter().filter(|(_, name)| *name == strategy.strategy.name()).count();
         let interval = match (reward.mean, reward.stderr) {
             (Some(mean), Some(stderr)) => format!("{mean:.3} ± {:.3}", 1.96 * stderr),
             (Some(mean), None) => format!("{mean:.3}"),
@@ -58,13 +52,8 @@ pub(crate) fn task(report: &TaskReport, best: &Best) {
             strategy.pulls.to_string(),
             interval,
             rating,
-            format!(
-                "{:.0} % of users",
-                100.0 * suits as f64 / of_task.len().max(1) as f64
-            ),
-            strategy
-                .probability
-                .map_or_else(|| "-".to_owned(), |p| format!("{:.1} %", 100.0 * p)),
+            format!("{:.0} % of users", 100.0 * suits as f64 / of_task.len().max(1) as f64),
+            strategy.probability.map_or_else(|| "-".to_owned(), |p| format!("{:.1} %", 100.0 * p)),
         ]);
     }
     for column in table.column_iter_mut().skip(1) {
@@ -80,13 +69,7 @@ pub(crate) fn task(report: &TaskReport, best: &Best) {
 pub(crate) fn learning(learnt: &Run, uniform: &Run, ideal: &Run) {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY);
-    table.set_header([
-        "turns",
-        "uniform",
-        "learnt",
-        "best",
-        "from uniform (left) to best (right)",
-    ]);
+    table.set_header(["turns", "uniform", "learnt", "best", "from uniform (left) to best (right)"]);
     let (floor, ceiling) = (uniform.mean(), ideal.mean());
     for slice in 0..SLICES {
         let part = |run: &Run| mean(part_of(&run.rewards, slice));
@@ -105,20 +88,10 @@ pub(crate) fn learning(learnt: &Run, uniform: &Run, ideal: &Run) {
 pub(crate) fn verdict(learnt: &Run, uniform: &Run, ideal: &Run, no_learning: bool) {
     let (got, floor, ceiling) = (learnt.mean(), uniform.mean(), ideal.mean());
     let (gain, possible) = (got - floor, ceiling - floor);
-    let name = if no_learning {
-        "uniform policy"
-    } else {
-        "learnt policy"
-    };
+    let name = if no_learning { "uniform policy" } else { "learnt policy" };
     println!("Mean reward: {name} {got:.3}, uniform play {floor:.3}, best possible {ceiling:.3}");
-    println!(
-        "Improvement over uniform play: {:+.1} %",
-        100.0 * gain / floor.max(f64::MIN_POSITIVE)
-    );
-    println!(
-        "Share of the possible gain:    {:.1} %\n",
-        100.0 * gain / possible.max(f64::MIN_POSITIVE)
-    );
+    println!("Improvement over uniform play: {:+.1} %", 100.0 * gain / floor.max(f64::MIN_POSITIVE));
+    println!("Share of the possible gain:    {:.1} %\n", 100.0 * gain / possible.max(f64::MIN_POSITIVE));
 }
 
 pub(crate) fn explanation(explanation: &Explanation) {

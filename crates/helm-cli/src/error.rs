@@ -21,10 +21,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 impl Failure {
     /// Wrong use or input.
     pub(crate) fn wrong(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            code: WRONG,
-        }
+        Self { message: message.into(), code: WRONG }
     }
 
     pub(crate) fn code(&self) -> ExitCode {
@@ -59,18 +56,7 @@ impl From<serde_json::Error> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         // Whoever reads our output has seen enough.
-        let code = if error.kind() == std::io::ErrorKind::BrokenPipe {
-            0
-        } else {
-            WRONG
-        };
-        Self {
-            message: if code == 0 {
-                String::new()
-            } else {
-                error.to_string()
-            },
-            code,
-        }
+        let code = if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { WRONG };
+        Self { message: if code == 0 { String::new() } else { error.to_string() }, code }
     }
 }

@@ -28,16 +28,11 @@ pub(crate) fn log(config: &HelmConfig, default: &str) -> Result<()> {
     let level = config.log.level.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(level)
         .map_err(|error| Failure::wrong(format!("log.level (LOG_LEVEL) {level:?}: {error}")))?;
-    let format = config.log.format.unwrap_or(if config.is_production() {
-        LogFormat::Json
-    } else {
-        LogFormat::Text
-    });
+    let format =
+        config.log.format.unwrap_or(if config.is_production() { LogFormat::Json } else { LogFormat::Text });
     let colour = std::io::stderr().is_terminal() && variable("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colour);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
     let begun = match format {
         LogFormat::Json => builder.json().try_init(),
         LogFormat::Text => builder.try_init(),

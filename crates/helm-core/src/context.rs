@@ -26,14 +26,7 @@ impl Context {
     /// A context without conversation and features.
     #[must_use]
     pub fn new(tenant: TenantId, user: UserId, task: TaskId, at: Timestamp) -> Self {
-        Self {
-            tenant,
-            user,
-            task,
-            conversation: None,
-            features: Features::none(),
-            at,
-        }
+        Self { tenant, user, task, conversation: None, features: Features::none(), at }
     }
 }
 
@@ -55,10 +48,7 @@ impl Features {
     /// No features; schema 0.
     #[must_use]
     pub fn none() -> Self {
-        Self {
-            schema: 0,
-            values: Arc::from([]),
-        }
+        Self { schema: 0, values: Arc::from([]) }
     }
 
     /// Checks `values`, which mean what the application's schema number `schema` says.
@@ -68,15 +58,8 @@ impl Features {
     /// [`Error::OutOfRange`] when a value is NaN or infinite.
     pub fn new(schema: u64, values: Vec<f64>) -> Result<Self> {
         match values.iter().find(|value| !value.is_finite()) {
-            None => Ok(Self {
-                schema,
-                values: values.into(),
-            }),
-            Some(&value) => Err(Error::OutOfRange {
-                what: "a feature",
-                accepted: "a finite number",
-                value,
-            }),
+            None => Ok(Self { schema, values: values.into() }),
+            Some(&value) => Err(Error::OutOfRange { what: "a feature", accepted: "a finite number", value }),
         }
     }
 

@@ -22,12 +22,7 @@ impl Feedback {
     /// A judgement in \[0, 1\] by the user.
     #[must_use]
     pub fn new(decision: DecisionId, value: UnitInterval) -> Self {
-        Self {
-            decision,
-            source: SourceName::user(),
-            value,
-            key: None,
-        }
+        Self { decision, source: SourceName::user(), value, key: None }
     }
 
     /// A rating from 1, worst, to 5, best, by the user.
@@ -37,11 +32,7 @@ impl Feedback {
     /// [`Error::OutOfRange`] when `rating` is not from 1 to 5.
     pub fn rating(decision: DecisionId, rating: f64) -> Result<Self> {
         if !(1.0..=5.0).contains(&rating) {
-            return Err(Error::OutOfRange {
-                what: "a rating",
-                accepted: "from 1 to 5",
-                value: rating,
-            });
+            return Err(Error::OutOfRange { what: "a rating", accepted: "from 1 to 5", value: rating });
         }
         Ok(Self::new(decision, UnitInterval::new((rating - 1.0) / 4.0)?))
     }

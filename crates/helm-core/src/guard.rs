@@ -138,10 +138,7 @@ impl Span {
     pub fn in_code_points(self, text: &str) -> Option<Self> {
         let start = text.get(..self.start)?.chars().count();
         let length = text.get(self.start..self.end)?.chars().count();
-        Some(Self {
-            start,
-            end: start + length,
-        })
+        Some(Self { start, end: start + length })
     }
 }
 

@@ -17,13 +17,7 @@ enum Alphabet {
 }
 
 fn check(kind: &'static str, alphabet: Alphabet, value: &str) -> Result<()> {
-    let refuse = |reason| {
-        Err(Error::InvalidId {
-            kind,
-            value: excerpt(value),
-            reason,
-        })
-    };
+    let refuse = |reason| Err(Error::InvalidId { kind, value: excerpt(value), reason });
     if value.is_empty() {
         return refuse("it is empty");
     }
@@ -240,9 +234,7 @@ impl FromStr for StrategyId {
     type Err = Error;
 
     fn from_str(value: &str) -> Result<Self> {
-        let invalid = || Error::InvalidStrategyId {
-            value: excerpt(value),
-        };
+        let invalid = || Error::InvalidStrategyId { value: excerpt(value) };
         let (name, version) = value.rsplit_once('@').ok_or_else(invalid)?;
         let name = StrategyName::new(name).map_err(|_| invalid())?;
         let version = version.parse().map_err(|_| invalid())?;
@@ -308,9 +300,7 @@ impl FromStr for DecisionId {
     type Err = Error;
 
     fn from_str(value: &str) -> Result<Self> {
-        let invalid = |_| Error::InvalidDecisionId {
-            value: excerpt(value),
-        };
+        let invalid = |_| Error::InvalidDecisionId { value: excerpt(value) };
         Uuid::parse_str(value).map(Self).map_err(invalid)
     }
 }

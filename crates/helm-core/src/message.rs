@@ -53,18 +53,12 @@ impl Message {
     /// A message of one text part.
     #[must_use]
     pub fn text(role: Role, text: impl Into<String>) -> Self {
-        Self {
-            role,
-            parts: vec![Part::Text { text: text.into() }],
-        }
+        Self { role, parts: vec![Part::Text { text: text.into() }] }
     }
 
     /// All text parts, one after the other.
     #[must_use]
     pub fn joined_text(&self) -> String {
-        self.parts
-            .iter()
-            .map(|Part::Text { text }| text.as_str())
-            .collect()
+        self.parts.iter().map(|Part::Text { text }| text.as_str()).collect()
     }
 }

@@ -18,11 +18,7 @@ impl Score {
     /// A score without a rationale.
     #[must_use]
     pub fn new(value: UnitInterval, confidence: UnitInterval) -> Self {
-        Self {
-            value,
-            confidence,
-            rationale: None,
-        }
+        Self { value, confidence, rationale: None }
     }
 
     /// Adds a reason.

@@ -44,9 +44,7 @@ impl Fixed {
         if scaled.abs() < 9_223_372_036_854_775_808.0 {
             return Ok(Self(scaled as i64));
         }
-        Err(StatsError::Overflow {
-            field: "fixed-point number",
-        })
+        Err(StatsError::Overflow { field: "fixed-point number" })
     }
 
     /// The nearest float.
@@ -117,21 +115,13 @@ impl Stats {
     #[must_use]
     pub fn of_reward(reward: UnitInterval) -> Self {
         let reward = Fixed::of_unit(reward);
-        Self {
-            count: 1,
-            reward,
-            reward_sq: reward.unit_square(),
-            ..Self::default()
-        }
+        Self { count: 1, reward, reward_sq: reward.unit_square(), ..Self::default() }
     }
 
     /// The statistics of one failed turn.
     #[must_use]
     pub fn of_failure() -> Self {
-        Self {
-            failures: 1,
-            ..Self::default()
-        }
+        Self { failures: 1, ..Self::default() }
     }
 
     /// Adds the cost of a turn.
@@ -163,18 +153,8 @@ impl Stats {
     /// Whether adding this changes nothing.
     #[must_use]
     pub fn is_zero(&self) -> bool {
-        let Self {
-            count,
-            reward,
-            reward_sq,
-            cost,
-            failures,
-            loss,
-            packed,
-        } = self;
-        [*count, reward.0, reward_sq.0, cost.nanos(), *failures, loss.0]
-            .iter()
-            .all(|part| *part == 0)
+        let Self { count, reward, reward_sq, cost, failures, loss, packed } = self;
+        [*count, reward.0, reward_sq.0, cost.nanos(), *failures, loss.0].iter().all(|part| *part == 0)
             && packed.iter().all(|part| *part == 0)
     }
 
@@ -204,19 +184,11 @@ fn zip_packed(
     combine: fn(i128, i128) -> Option<i128>,
 ) -> Result<Vec<i128>, StatsError> {
     if !left.is_empty() && !right.is_empty() && left.len() != right.len() {
-        return Err(StatsError::Shape {
-            left: left.len(),
-            right: right.len(),
-        });
+        return Err(StatsError::Shape { left: left.len(), right: right.len() });
     }
     let length = left.len().max(right.len());
-    let padded = |side: &[i128]| {
-        side.iter()
-            .copied()
-            .chain(std::iter::repeat(0))
-            .take(length)
-            .collect::<Vec<_>>()
-    };
+    let padded =
+        |side: &[i128]| side.iter().copied().chain(std::iter::repeat(0)).take(length).collect::<Vec<_>>();
     padded(left)
         .into_iter()
         .zip(padded(right))
@@ -277,11 +249,9 @@ impl FromStr for Scope {
         match text.split_once(':') {
             None if text == "task" => Ok(Self::Task),
             Some(("user", user)) => UserId::new(user).map(Self::User),
-            _ => Err(Error::InvalidId {
-                kind: "scope",
-                value: excerpt(text),
-                reason: "write task or user:ID",
-            }),
+            _ => {
+                Err(Error::InvalidId { kind: "scope", value: excerpt(text), reason: "write task or user:ID" })
+            }
         }
     }
 }
@@ -294,9 +264,7 @@ impl Serialize for Scope {
 
 impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -117,11 +117,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(60),
-            tool_turns: 8,
-            cost: None,
-        }
+        Self { deadline: Duration::from_secs(60), tool_turns: 8, cost: None }
     }
 }
 

@@ -59,9 +59,8 @@ impl std::str::FromStr for Timestamp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let moment: jiff::Timestamp = text
-            .parse()
-            .map_err(|_| Error::InvalidTime { value: excerpt(text) })?;
+        let moment: jiff::Timestamp =
+            text.parse().map_err(|_| Error::InvalidTime { value: excerpt(text) })?;
         Ok(Self(moment.as_microsecond()))
     }
 }
@@ -102,10 +101,7 @@ impl<C: Clock + ?Sized> Clock for Box<C> {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the system's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
     fn now(&self) -> Timestamp {
         let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let micros = since_epoch.map_or(0, |elapsed| elapsed.as_micros());
@@ -153,9 +149,6 @@ mod tests {
         let clock = ManualClock::new(Timestamp::from_micros(0));
         clock.advance(Duration::from_secs(2));
         assert_eq!(clock.now().as_seconds(), 2);
-        assert_eq!(
-            clock.now().since(Timestamp::from_micros(5_000_000)),
-            Duration::ZERO
-        );
+        assert_eq!(clock.now().since(Timestamp::from_micros(5_000_000)), Duration::ZERO);
     }
 }

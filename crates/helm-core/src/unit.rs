@@ -9,11 +9,7 @@ fn check(what: &'static str, value: f64) -> Result<f64> {
         // Adding zero turns -0.0 into 0.0, so that equal values have equal bits.
         return Ok(value + 0.0);
     }
-    Err(Error::OutOfRange {
-        what,
-        accepted: "a number from 0 to 1",
-        value,
-    })
+    Err(Error::OutOfRange { what, accepted: "a number from 0 to 1", value })
 }
 
 /// A score, confidence or reward: a finite number in \[0, 1\].
@@ -112,10 +108,7 @@ mod tests {
             assert!(UnitInterval::new(bad).is_err());
             assert!(Probability::new(bad).is_err());
         }
-        assert_eq!(
-            UnitInterval::new(-0.0).unwrap().get().to_bits(),
-            0.0_f64.to_bits()
-        );
+        assert_eq!(UnitInterval::new(-0.0).unwrap().get().to_bits(), 0.0_f64.to_bits());
         assert!(UnitInterval::clamped(f64::NAN).is_err());
         assert_eq!(UnitInterval::clamped(7.0).unwrap(), UnitInterval::ONE);
     }

@@ -6,16 +6,8 @@ use proptest::prelude::*;
 fn stats() -> impl Strategy<Value = Stats> {
     let part = -1_000_000_000_000_i64..1_000_000_000_000;
     let packed = prop_oneof![Just(vec![]), proptest::collection::vec(-1_000_i128..1_000, 3)];
-    (
-        part.clone(),
-        part.clone(),
-        part.clone(),
-        part.clone(),
-        part.clone(),
-        part,
-        packed,
-    )
-        .prop_map(|(count, reward, reward_sq, cost, failures, loss, packed)| Stats {
+    (part.clone(), part.clone(), part.clone(), part.clone(), part.clone(), part, packed).prop_map(
+        |(count, reward, reward_sq, cost, failures, loss, packed)| Stats {
             count,
             reward: Fixed::from_bits(reward),
             reward_sq: Fixed::from_bits(reward_sq),
@@ -23,13 +15,13 @@ fn stats() -> impl Strategy<Value = Stats> {
             failures,
             loss: Fixed::from_bits(loss),
             packed,
-        })
+        },
+    )
 }
 
 /// Equal up to trailing zeros of the packed part, which stand for nothing.
 fn same(left: &Stats, right: &Stats) -> bool {
-    left.checked_sub(right)
-        .is_ok_and(|difference| difference.is_zero())
+    left.checked_sub(right).is_ok_and(|difference| difference.is_zero())
 }
 
 proptest! {
@@ -72,26 +64,11 @@ proptest! {
 
 #[test]
 fn overflow_and_shape_are_typed_errors() {
-    let full = Stats {
-        count: i64::MAX,
-        ..Stats::default()
-    };
-    assert_eq!(
-        full.checked_add(&full),
-        Err(StatsError::Overflow { field: "count" })
-    );
-    let two = Stats {
-        packed: vec![1, 2],
-        ..Stats::default()
-    };
-    let three = Stats {
-        packed: vec![1, 2, 3],
-        ..Stats::default()
-    };
-    assert_eq!(
-        two.checked_add(&three),
-        Err(StatsError::Shape { left: 2, right: 3 })
-    );
+    let full = Stats { count: i64::MAX, ..Stats::default() };
+    assert_eq!(full.checked_add(&full), Err(StatsError::Overflow { field: "count" }));
+    let two = Stats { packed: vec![1, 2], ..Stats::default() };
+    let three = Stats { packed: vec![1, 2, 3], ..Stats::default() };
+    assert_eq!(two.checked_add(&three), Err(StatsError::Shape { left: 2, right: 3 }));
     for bad in [f64::NAN, f64::INFINITY, 1e308, -1e10] {
         assert!(Fixed::quantize(bad).is_err(), "{bad}");
     }

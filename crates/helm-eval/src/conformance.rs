@@ -60,10 +60,7 @@ async fn check(evaluator: &dyn Evaluator, exchange: &Exchange<'_>) -> Result<(),
     if judged(evaluator, exchange).await? == first {
         return Ok(());
     }
-    Err(Unfit::NotDeterministic {
-        evaluator: evaluator.name().clone(),
-        response: excerpt(exchange),
-    })
+    Err(Unfit::NotDeterministic { evaluator: evaluator.name().clone(), response: excerpt(exchange) })
 }
 
 async fn judged(evaluator: &dyn Evaluator, exchange: &Exchange<'_>) -> Result<ScoreOutcome, Unfit> {

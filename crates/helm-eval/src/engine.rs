@@ -41,9 +41,7 @@ impl EvaluationEngine {
     /// [`Error::DuplicateEvaluator`] when its name is taken.
     pub fn with_evaluator(mut self, evaluator: Arc<dyn Evaluator>) -> Result<Self> {
         if self.names().any(|name| name == evaluator.name()) {
-            return Err(Error::DuplicateEvaluator {
-                name: evaluator.name().clone(),
-            });
+            return Err(Error::DuplicateEvaluator { name: evaluator.name().clone() });
         }
         self.evaluators.push(evaluator);
         Ok(self)
@@ -60,10 +58,7 @@ impl EvaluationEngine {
             let outcome = evaluator.evaluate(exchange).await;
             let outcome =
                 outcome.unwrap_or_else(|error| ScoreOutcome::NotScored(NotScored::Failed(error.to_string())));
-            ScoreEntry {
-                evaluator: evaluator.name().clone(),
-                outcome,
-            }
+            ScoreEntry { evaluator: evaluator.name().clone(), outcome }
         });
         join_all(running).await
     }

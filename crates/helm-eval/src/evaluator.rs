@@ -98,8 +98,5 @@ pub fn from_fn(
     name: &str,
     score: impl Fn(&Exchange<'_>) -> f64 + Send + Sync + 'static,
 ) -> Result<impl Evaluator + 'static> {
-    Ok(inline(Closure {
-        name: EvaluatorName::new(name)?,
-        score,
-    }))
+    Ok(inline(Closure { name: EvaluatorName::new(name)?, score }))
 }

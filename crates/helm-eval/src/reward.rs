@@ -86,22 +86,14 @@ impl RewardSpec {
             value: UnitInterval::clamped(value)?,
             stderr: machine_value.and_then(|mean| spread(&machine.parts, mean)),
             coverage,
-            stage: if people.is_some() {
-                RewardStage::Human
-            } else {
-                RewardStage::Provisional
-            },
+            stage: if people.is_some() { RewardStage::Human } else { RewardStage::Provisional },
             spec: self.id.clone(),
             components,
         }))
     }
 
     fn machine(&self, scores: &[ScoreEntry]) -> Machine {
-        let mut machine = Machine {
-            parts: Vec::new(),
-            coverage: 0.0,
-            blocked: None,
-        };
+        let mut machine = Machine { parts: Vec::new(), coverage: 0.0, blocked: None };
         let total: f64 = self.config.terms.iter().map(|term| term.weight).sum();
         for term in &self.config.terms {
             let name = term.evaluator.to_string();
@@ -109,18 +101,10 @@ impl RewardSpec {
                 (Some(score), _) => {
                     machine.coverage += term.weight / total;
                     let weight = term.weight * score.confidence.get();
-                    machine.parts.push(Part {
-                        name,
-                        value: score.value.get(),
-                        weight,
-                    });
+                    machine.parts.push(Part { name, value: score.value.get(), weight });
                 }
                 (None, Missing::Neutral(value)) if !scores.is_empty() => {
-                    machine.parts.push(Part {
-                        name,
-                        value: value.get(),
-                        weight: term.weight,
-                    });
+                    machine.parts.push(Part { name, value: value.get(), weight: term.weight });
                 }
                 (None, Missing::Block) => machine.blocked = Some(term.evaluator.clone()),
                 (None, _) => {}
@@ -161,10 +145,7 @@ impl RewardSpec {
         }
         let reason = match &machine.blocked {
             Some(evaluator) => format!("{evaluator} has no score, and the reward needs it"),
-            None => format!(
-                "only {:.0} % of the reward's weight was scored",
-                100.0 * coverage.get()
-            ),
+            None => format!("only {:.0} % of the reward's weight was scored", 100.0 * coverage.get()),
         };
         Ok(Composition::NotScored { coverage, reason })
     }
@@ -192,11 +173,7 @@ impl RewardSpec {
     ) -> Vec<RewardComponent> {
         let total: f64 = machine.parts.iter().map(|part| part.weight).sum();
         let machine_weight = |part: &Part| {
-            if counted {
-                (1.0 - human_weight) * part.weight / total
-            } else {
-                0.0
-            }
+            if counted { (1.0 - human_weight) * part.weight / total } else { 0.0 }
         };
         let mut components: Vec<_> = machine
             .parts
@@ -220,11 +197,7 @@ impl RewardSpec {
 }
 
 fn score<'a>(scores: &'a [ScoreEntry], evaluator: &EvaluatorName) -> Option<&'a Score> {
-    scores
-        .iter()
-        .find(|entry| entry.evaluator == *evaluator)?
-        .outcome
-        .score()
+    scores.iter().find(|entry| entry.evaluator == *evaluator)?.outcome.score()
 }
 
 /// The mean in an order of its own, so that the order of the values does not show in the last bit.
@@ -238,9 +211,6 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 fn spread(parts: &[Part], mean: f64) -> Option<f64> {
     let total: f64 = parts.iter().map(|part| part.weight).sum();
     let squares: f64 = parts.iter().map(|part| (part.weight / total).powi(2)).sum();
-    let variance: f64 = parts
-        .iter()
-        .map(|part| part.weight / total * (part.value - mean).powi(2))
-        .sum();
+    let variance: f64 = parts.iter().map(|part| part.weight / total * (part.value - mean).powi(2)).sum();
     (parts.len() > 1).then(|| (variance * squares / (1.0 - squares).max(1e-12)).sqrt())
 }

@@ -127,11 +127,7 @@ impl RewardSpec {
     /// Never, unless this crate is broken.
     pub fn standard() -> Result<Self> {
         let term = |name, weight| {
-            Ok::<_, Error>(Term {
-                evaluator: EvaluatorName::new(name)?,
-                weight,
-                missing: Missing::Drop,
-            })
+            Ok::<_, Error>(Term { evaluator: EvaluatorName::new(name)?, weight, missing: Missing::Drop })
         };
         let gate = Gate {
             evaluator: EvaluatorName::new("safety")?,
@@ -171,9 +167,7 @@ impl RewardSpec {
     /// After what time silence gets the default; `None` without a default.
     #[must_use]
     pub fn default_after(&self) -> Option<Duration> {
-        self.config
-            .default
-            .map(|default| Duration::from_secs(default.after_seconds))
+        self.config.default.map(|default| Duration::from_secs(default.after_seconds))
     }
 }
 
@@ -196,44 +190,23 @@ impl RewardSpecConfig {
                     term.evaluator, term.weight
                 ));
             }
-            if self
-                .terms
-                .iter()
-                .take(index)
-                .any(|earlier| earlier.evaluator == term.evaluator)
-            {
-                return refuse(format!(
-                    "the evaluator {} has two terms; give it one",
-                    term.evaluator
-                ));
+            if self.terms.iter().take(index).any(|earlier| earlier.evaluator == term.evaluator) {
+                return refuse(format!("the evaluator {} has two terms; give it one", term.evaluator));
             }
         }
-        for (setting, value) in [
-            ("human_weight", self.human_weight),
-            ("min_coverage", self.min_coverage),
-        ] {
+        for (setting, value) in [("human_weight", self.human_weight), ("min_coverage", self.min_coverage)] {
             if !(0.0..=1.0).contains(&value) {
                 return refuse(format!("{setting} must be a number from 0 to 1, got {value}"));
             }
         }
-        for (setting, value) in [
-            ("per_dollar", self.price.per_dollar),
-            ("per_second", self.price.per_second),
-        ] {
+        for (setting, value) in [("per_dollar", self.price.per_dollar), ("per_second", self.price.per_second)]
+        {
             if !(value.is_finite() && value >= 0.0) {
-                return refuse(format!(
-                    "price.{setting} must be a number of at least 0, got {value}"
-                ));
+                return refuse(format!("price.{setting} must be a number of at least 0, got {value}"));
             }
         }
-        let id = RewardSpecId {
-            name: name.clone(),
-            version: self.version,
-        };
-        Ok(RewardSpec {
-            id,
-            config: self.clone(),
-        })
+        let id = RewardSpecId { name: name.clone(), version: self.version };
+        Ok(RewardSpec { id, config: self.clone() })
     }
 }
 

@@ -21,10 +21,7 @@ const STOP_WORDS: [&str; 98] = [
 
 /// The words of a text in lower case, at most 4,000.
 pub(crate) fn words(text: &str) -> Vec<String> {
-    text.unicode_words()
-        .take(MOST_WORDS)
-        .map(str::to_lowercase)
-        .collect()
+    text.unicode_words().take(MOST_WORDS).map(str::to_lowercase).collect()
 }
 
 /// How many words a text has, all of them.
@@ -43,9 +40,7 @@ pub(crate) fn content(words: &[String]) -> BTreeMap<&str, f64> {
 
 /// A word without the commonest endings of English.
 fn stem(word: &str) -> &str {
-    for ending in [
-        "ations", "ation", "ings", "ing", "edly", "ies", "ed", "es", "ly", "s",
-    ] {
+    for ending in ["ations", "ation", "ings", "ing", "edly", "ies", "ed", "es", "ly", "s"] {
         if let Some(stem) = word.strip_suffix(ending).filter(|stem| stem.chars().count() > 2) {
             return stem;
         }
@@ -55,10 +50,7 @@ fn stem(word: &str) -> &str {
 
 /// The cosine between two counts.
 pub(crate) fn cosine(left: &BTreeMap<&str, f64>, right: &BTreeMap<&str, f64>) -> f64 {
-    let dot: f64 = left
-        .iter()
-        .filter_map(|(word, count)| Some(count * right.get(word)?))
-        .sum();
+    let dot: f64 = left.iter().filter_map(|(word, count)| Some(count * right.get(word)?)).sum();
     let norm = |counts: &BTreeMap<&str, f64>| counts.values().map(|count| count * count).sum::<f64>().sqrt();
     let norms = norm(left) * norm(right);
     if norms > 0.0 { dot / norms } else { 0.0 }
@@ -74,9 +66,7 @@ pub(crate) fn recall(wanted: &BTreeMap<&str, f64>, found: &BTreeMap<&str, f64>) 
 
 /// A text's sentences, trimmed, without empty ones.
 pub(crate) fn sentences(text: &str) -> impl Iterator<Item = &str> {
-    text.split(['.', '!', '?', '\n', '。', '！', '？'])
-        .map(str::trim)
-        .filter(|sentence| !sentence.is_empty())
+    text.split(['.', '!', '?', '\n', '。', '！', '？']).map(str::trim).filter(|sentence| !sentence.is_empty())
 }
 
 /// 1 inside `low..=high`, falling linearly to 0 at `zero_below` and `zero_above`.

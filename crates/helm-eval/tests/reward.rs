@@ -18,10 +18,7 @@ fn unit(value: f64) -> UnitInterval {
 
 fn entry(name: &str, value: f64) -> ScoreEntry {
     let outcome = ScoreOutcome::Scored(Score::new(unit(value), UnitInterval::ONE));
-    ScoreEntry {
-        evaluator: name.parse().expect("a name"),
-        outcome,
-    }
+    ScoreEntry { evaluator: name.parse().expect("a name"), outcome }
 }
 
 fn spec(config: serde_json::Value) -> Result<RewardSpec, Error> {
@@ -47,16 +44,7 @@ fn reward(spec: &RewardSpec, evidence: &Evidence<'_>) -> helm_core::Reward {
 }
 
 fn value(scores: &[ScoreEntry], feedback: &[(SourceName, UnitInterval)]) -> f64 {
-    reward(
-        &two_terms(),
-        &Evidence {
-            scores,
-            feedback,
-            ..Evidence::default()
-        },
-    )
-    .value
-    .get()
+    reward(&two_terms(), &Evidence { scores, feedback, ..Evidence::default() }).value.get()
 }
 
 #[test]
@@ -67,26 +55,10 @@ fn terms_people_and_prices_add_up() {
     assert!((value(&scores, &people) - (0.2 * 0.75 + 0.8 * 0.25)).abs() < 1e-12);
     assert!((value(&[], &people) - 0.25).abs() < 1e-12, "people alone");
     let cost = Some(NanoUsd::from_nanos(50_000_000));
-    let paid = reward(
-        &two_terms(),
-        &Evidence {
-            scores: &scores,
-            cost,
-            ..Evidence::default()
-        },
-    );
-    assert!(
-        (paid.value.get() - 0.5).abs() < 1e-9,
-        "five cents at five a dollar cost a quarter"
-    );
-    let composed = reward(
-        &two_terms(),
-        &Evidence {
-            scores: &scores,
-            feedback: &people,
-            ..Evidence::default()
-        },
-    );
+    let paid = reward(&two_terms(), &Evidence { scores: &scores, cost, ..Evidence::default() });
+    assert!((paid.value.get() - 0.5).abs() < 1e-9, "five cents at five a dollar cost a quarter");
+    let composed =
+        reward(&two_terms(), &Evidence { scores: &scores, feedback: &people, ..Evidence::default() });
     let weights: f64 = composed.components.iter().map(|component| component.weight).sum();
     assert!((weights - 1.0).abs() < 1e-12);
     assert_eq!(composed.stage, RewardStage::Human);
@@ -101,62 +73,31 @@ fn a_closed_gate_is_not_lifted_by_praise() {
 #[test]
 fn too_little_is_no_reward_until_silence_ends() {
     let only_b = [entry("b", 1.0)];
-    let evidence = Evidence {
-        scores: &only_b,
-        ..Evidence::default()
-    };
+    let evidence = Evidence { scores: &only_b, ..Evidence::default() };
     let composed = two_terms().compose(&evidence).expect("composes");
     assert!(matches!(composed, Composition::NotScored { coverage, .. } if coverage.get() == 0.25));
-    let silent = reward(
-        &two_terms(),
-        &Evidence {
-            silence_ended: true,
-            ..evidence
-        },
-    );
+    let silent = reward(&two_terms(), &Evidence { silence_ended: true, ..evidence });
     assert_eq!((silent.value.get(), silent.stage), (0.4, RewardStage::Default));
-    let failed = ScoreEntry {
-        outcome: ScoreOutcome::NotScored(NotScored::Incomplete),
-        ..entry("a", 0.0)
-    };
+    let failed = ScoreEntry { outcome: ScoreOutcome::NotScored(NotScored::Incomplete), ..entry("a", 0.0) };
     let scores = [failed, entry("b", 1.0)];
-    let composed = two_terms()
-        .compose(&Evidence {
-            scores: &scores,
-            ..Evidence::default()
-        })
-        .expect("composes");
-    assert!(
-        matches!(composed, Composition::NotScored { .. }),
-        "a failed evaluator is not a 0"
-    );
+    let composed =
+        two_terms().compose(&Evidence { scores: &scores, ..Evidence::default() }).expect("composes");
+    assert!(matches!(composed, Composition::NotScored { .. }), "a failed evaluator is not a 0");
 }
 
 #[test]
 fn mistakes_in_a_specification_are_named() {
     for (config, expected) in [
         (json!({"terms": [], "human_weight": 0.0}), "at least one term"),
-        (
-            json!({"terms": [{"evaluator": "a", "weight": 0.0}]}),
-            "weight of a",
-        ),
+        (json!({"terms": [{"evaluator": "a", "weight": 0.0}]}), "weight of a"),
         (
             json!({"terms": [{"evaluator": "a", "weight": 1.0}, {"evaluator": "a", "weight": 1.0}]}),
             "two terms",
         ),
-        (
-            json!({"terms": [{"evaluator": "a", "weight": 1.0}], "human_weight": 1.5}),
-            "human_weight",
-        ),
-        (
-            json!({"terms": [{"evaluator": "a", "weight": 1.0}], "price": {"per_second": -1.0}}),
-            "per_second",
-        ),
+        (json!({"terms": [{"evaluator": "a", "weight": 1.0}], "human_weight": 1.5}), "human_weight"),
+        (json!({"terms": [{"evaluator": "a", "weight": 1.0}], "price": {"per_second": -1.0}}), "per_second"),
     ] {
-        let error = spec(config)
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default();
+        let error = spec(config).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(expected), "{error}");
     }
     let unknown = serde_json::from_value::<RewardSpecConfig>(json!({"terms": [], "gate": []}));
@@ -187,18 +128,10 @@ async fn the_built_in_evaluators_keep_their_contract() {
         assert!(engine.names().any(|evaluator| evaluator.as_str() == name));
     }
     use helm_eval::{Coherence, Length, Relevance, Safety, inline};
-    check_evaluator(&inline(Length::new().expect("length")))
-        .await
-        .expect("length");
-    check_evaluator(&inline(Relevance::new().expect("relevance")))
-        .await
-        .expect("relevance");
-    check_evaluator(&inline(Coherence::new().expect("coherence")))
-        .await
-        .expect("coherence");
-    check_evaluator(&inline(Safety::new().expect("safety")))
-        .await
-        .expect("safety");
+    check_evaluator(&inline(Length::new().expect("length"))).await.expect("length");
+    check_evaluator(&inline(Relevance::new().expect("relevance"))).await.expect("relevance");
+    check_evaluator(&inline(Coherence::new().expect("coherence"))).await.expect("coherence");
+    check_evaluator(&inline(Safety::new().expect("safety"))).await.expect("safety");
     fn shareable<T: Send + Sync + 'static>() {}
     shareable::<Box<dyn Evaluator>>();
     shareable::<EvaluationEngine>();
@@ -208,10 +141,7 @@ async fn the_built_in_evaluators_keep_their_contract() {
 async fn score(name: &str, user: &str, response: &str) -> f64 {
     let engine = EvaluationEngine::standard().expect("standard");
     let scores = engine.evaluate(&Exchange::new(user, response)).await;
-    let entry = scores
-        .into_iter()
-        .find(|entry| entry.evaluator.as_str() == name)
-        .expect("the evaluator ran");
+    let entry = scores.into_iter().find(|entry| entry.evaluator.as_str() == name).expect("the evaluator ran");
     entry.outcome.score().map_or(f64::NAN, |score| score.value.get())
 }
 
@@ -236,9 +166,7 @@ async fn evaluators_tell_good_from_bad() {
 #[tokio::test]
 async fn failures_are_recorded_and_never_zero() {
     let broken = from_fn("broken", |_| f64::NAN).expect("a name");
-    let engine = EvaluationEngine::new()
-        .with_evaluator(Arc::new(broken))
-        .expect("one evaluator");
+    let engine = EvaluationEngine::new().with_evaluator(Arc::new(broken)).expect("one evaluator");
     let scores = engine.evaluate(&Exchange::new("a", "b")).await;
     assert!(matches!(
         scores.first().map(|s| &s.outcome),

@@ -84,15 +84,9 @@ impl Experiment {
                 weight: variant.weight,
             };
             let share = Probability::new(variant.weight / total).map_err(invalid)?;
-            Ok(Side {
-                name: variant.name,
-                share,
-            })
+            Ok(Side { name: variant.name, share })
         });
-        let too_few = Error::TooFewVariants {
-            experiment: key.clone(),
-            count,
-        };
+        let too_few = Error::TooFewVariants { experiment: key.clone(), count };
         let first = sides.next().ok_or(too_few)??;
         let rest = sides.collect::<Result<_>>()?;
         Ok(Self { key, first, rest })
@@ -106,9 +100,7 @@ impl Experiment {
 
     /// The variants' names, in the order they were given.
     pub fn variants(&self) -> impl Iterator<Item = &VariantName> {
-        std::iter::once(&self.first)
-            .chain(&self.rest)
-            .map(|side| &side.name)
+        std::iter::once(&self.first).chain(&self.rest).map(|side| &side.name)
     }
 
     /// The side that `unit` is on: the first 53 bits of SHA-256 over key and unit, read as a number in
@@ -125,20 +117,13 @@ impl Experiment {
             upper += side.share.get();
             chosen = side;
         }
-        Assignment {
-            experiment: self.key.clone(),
-            variant: chosen.name.clone(),
-            share: chosen.share,
-        }
+        Assignment { experiment: self.key.clone(), variant: chosen.name.clone(), share: chosen.share }
     }
 }
 
 fn check(key: &ExperimentKey, variants: &[Variant]) -> Result<()> {
     if variants.len() < 2 {
-        return Err(Error::TooFewVariants {
-            experiment: key.clone(),
-            count: variants.len(),
-        });
+        return Err(Error::TooFewVariants { experiment: key.clone(), count: variants.len() });
     }
     for (index, variant) in variants.iter().enumerate() {
         if !(variant.weight.is_finite() && variant.weight > 0.0) {
@@ -148,15 +133,8 @@ fn check(key: &ExperimentKey, variants: &[Variant]) -> Result<()> {
                 weight: variant.weight,
             });
         }
-        if variants
-            .iter()
-            .take(index)
-            .any(|earlier| earlier.name == variant.name)
-        {
-            return Err(Error::DuplicateVariant {
-                experiment: key.clone(),
-                variant: variant.name.clone(),
-            });
+        if variants.iter().take(index).any(|earlier| earlier.name == variant.name) {
+            return Err(Error::DuplicateVariant { experiment: key.clone(), variant: variant.name.clone() });
         }
     }
     Ok(())
@@ -168,10 +146,6 @@ fn hash_to_unit(key: &str, unit: &str) -> f64 {
     hasher.update((key.len() as u64).to_be_bytes());
     hasher.update(key.as_bytes());
     hasher.update(unit.as_bytes());
-    let word = hasher
-        .finalize()
-        .iter()
-        .take(8)
-        .fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));
+    let word = hasher.finalize().iter().take(8).fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));
     (word >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -7,9 +7,7 @@ use proptest::prelude::*;
 
 fn experiment(key: &str, weights: &[f64]) -> Result<Experiment, Error> {
     let variants = weights.iter().enumerate();
-    let variants = variants
-        .map(|(i, w)| Variant::new(format!("v{i}").parse().unwrap(), *w))
-        .collect();
+    let variants = variants.map(|(i, w)| Variant::new(format!("v{i}").parse().unwrap(), *w)).collect();
     Experiment::new(key.parse().unwrap(), variants)
 }
 
@@ -20,27 +18,18 @@ fn shares_are_met_within_four_standard_errors() {
     let mut counts = BTreeMap::new();
     for unit in 0..units {
         let assignment = experiment.assign(&format!("user-{unit}"));
-        counts
-            .entry(assignment.variant)
-            .or_insert((0.0, assignment.share.get()))
-            .0 += 1.0;
+        counts.entry(assignment.variant).or_insert((0.0, assignment.share.get())).0 += 1.0;
     }
     assert_eq!(counts.len(), 3);
     for (count, share) in counts.values() {
         let error = (share * (1.0 - share) * f64::from(units)).sqrt();
-        assert!(
-            (count - share * f64::from(units)).abs() < 4.0 * error,
-            "{count} of {share}"
-        );
+        assert!((count - share * f64::from(units)).abs() < 4.0 * error, "{count} of {share}");
     }
 }
 
 #[test]
 fn two_experiments_assign_independently() {
-    let (a, b) = (
-        experiment("a", &[1.0, 1.0]).unwrap(),
-        experiment("b", &[1.0, 1.0]).unwrap(),
-    );
+    let (a, b) = (experiment("a", &[1.0, 1.0]).unwrap(), experiment("b", &[1.0, 1.0]).unwrap());
     let same = (0..10_000).filter(|unit| {
         let unit = format!("user-{unit}");
         a.assign(&unit).variant == b.assign(&unit).variant
@@ -51,24 +40,12 @@ fn two_experiments_assign_independently() {
 
 #[test]
 fn mistakes_are_named() {
-    assert!(matches!(
-        experiment("x", &[1.0]),
-        Err(Error::TooFewVariants { count: 1, .. })
-    ));
+    assert!(matches!(experiment("x", &[1.0]), Err(Error::TooFewVariants { count: 1, .. })));
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(
-            matches!(experiment("x", &[1.0, bad]), Err(Error::InvalidWeight { .. })),
-            "{bad}"
-        );
+        assert!(matches!(experiment("x", &[1.0, bad]), Err(Error::InvalidWeight { .. })), "{bad}");
     }
-    let twice = vec![
-        Variant::new("v".parse().unwrap(), 1.0),
-        Variant::new("v".parse().unwrap(), 1.0),
-    ];
-    assert!(matches!(
-        Experiment::new("x".parse().unwrap(), twice),
-        Err(Error::DuplicateVariant { .. })
-    ));
+    let twice = vec![Variant::new("v".parse().unwrap(), 1.0), Variant::new("v".parse().unwrap(), 1.0)];
+    assert!(matches!(Experiment::new("x".parse().unwrap(), twice), Err(Error::DuplicateVariant { .. })));
 }
 
 proptest! {

@@ -57,20 +57,8 @@ impl GuardrailEngine {
             .detector(Arc::new(ToxicityFilter::new()))
             .max_bytes(config.max_bytes.unwrap_or(1 << 20));
         let standard = [
-            (
-                Stage::Input,
-                config.input,
-                GuardAction::Flag,
-                GuardAction::Flag,
-                0.5,
-            ),
-            (
-                Stage::Output,
-                config.output,
-                GuardAction::Redact,
-                GuardAction::Block,
-                0.8,
-            ),
+            (Stage::Input, config.input, GuardAction::Flag, GuardAction::Flag, 0.5),
+            (Stage::Output, config.output, GuardAction::Redact, GuardAction::Block, 0.8),
         ];
         for (stage, given, profanity, toxicity, threshold) in standard {
             let rule = |given: Option<GuardAction>, usual, threshold| Rule {
@@ -81,11 +69,7 @@ impl GuardrailEngine {
             builder = builder
                 .rule(stage, Category::Pii, rule(given.pii, GuardAction::Redact, 0.5))
                 .rule(stage, Category::Profanity, rule(given.profanity, profanity, 0.5))
-                .rule(
-                    stage,
-                    Category::Toxicity,
-                    rule(given.toxicity, toxicity, threshold),
-                );
+                .rule(stage, Category::Toxicity, rule(given.toxicity, toxicity, threshold));
         }
         if config.monitor {
             builder = builder.monitor();

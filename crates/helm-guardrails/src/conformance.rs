@@ -71,10 +71,7 @@ fn check_text(detector: &dyn Detector, text: &str) -> Result<(), Unfit> {
         return Ok(());
     };
     if let Some(span) = found.iter().find(|span| span.end - span.start > reach) {
-        return Err(Unfit::TooLong {
-            length: span.end - span.start,
-            reach,
-        });
+        return Err(Unfit::TooLong { length: span.end - span.start, reach });
     }
     let mut before = None;
     for (at, char) in text.char_indices() {
@@ -89,16 +86,9 @@ fn check_text(detector: &dyn Detector, text: &str) -> Result<(), Unfit> {
 fn check_cut(detector: &dyn Detector, text: &str, at: usize, found: &[Span]) -> Result<(), Unfit> {
     let (head, tail) = text.split_at(at);
     let mut parts = spans(detector, head);
-    parts.extend(spans(detector, tail).iter().map(|s| Span {
-        start: s.start + at,
-        end: s.end + at,
-    }));
+    parts.extend(spans(detector, tail).iter().map(|s| Span { start: s.start + at, end: s.end + at }));
     parts.sort();
-    if parts == found {
-        Ok(())
-    } else {
-        Err(Unfit::CutMatters { at })
-    }
+    if parts == found { Ok(()) } else { Err(Unfit::CutMatters { at }) }
 }
 
 fn spans(detector: &dyn Detector, text: &str) -> Vec<Span> {

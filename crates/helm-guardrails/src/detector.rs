@@ -100,12 +100,7 @@ impl Findings {
     /// Adds something at `start..end`, certain and of this severity.
     pub(crate) fn span(&mut self, entity: &'static str, start: usize, end: usize, severity: Severity) {
         let span = Some(Span { start, end });
-        self.push(Finding {
-            entity,
-            span,
-            severity,
-            score: UnitInterval::ONE,
-        });
+        self.push(Finding { entity, span, severity, score: UnitInterval::ONE });
     }
 
     /// The findings in the order they were added.

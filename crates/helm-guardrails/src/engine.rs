@@ -46,12 +46,7 @@ pub struct GuardrailBuilder {
 
 impl Default for GuardrailBuilder {
     fn default() -> Self {
-        Self {
-            detectors: Vec::new(),
-            rules: BTreeMap::new(),
-            max_bytes: 1 << 20,
-            monitor: false,
-        }
+        Self { detectors: Vec::new(), rules: BTreeMap::new(), max_bytes: 1 << 20, monitor: false }
     }
 }
 
@@ -91,42 +86,19 @@ impl GuardrailBuilder {
         }
         for rule in self.rules.values() {
             if !(0.0..=1.0).contains(&rule.threshold) {
-                return Err(Error::InvalidThreshold {
-                    setting: "threshold",
-                    value: rule.threshold,
-                });
+                return Err(Error::InvalidThreshold { setting: "threshold", value: rule.threshold });
             }
         }
         for (index, detector) in self.detectors.iter().enumerate() {
-            if self
-                .detectors
-                .iter()
-                .take(index)
-                .any(|earlier| earlier.id() == detector.id())
-            {
-                return Err(Error::DuplicateDetector {
-                    id: detector.id().to_owned(),
-                });
+            if self.detectors.iter().take(index).any(|earlier| earlier.id() == detector.id()) {
+                return Err(Error::DuplicateDetector { id: detector.id().to_owned() });
             }
         }
         let ids: Vec<_> = self.detectors.iter().map(Detector::id).collect();
         let canonical = format!("{ids:?} {:?} {} {}", self.rules, self.max_bytes, self.monitor);
         let version = PolicyHash::of(&canonical).to_string();
-        let Self {
-            detectors,
-            rules,
-            max_bytes,
-            monitor,
-        } = self;
-        Ok(GuardrailEngine {
-            inner: Arc::new(Inner {
-                detectors,
-                rules,
-                max_bytes,
-                monitor,
-                version,
-            }),
-        })
+        let Self { detectors, rules, max_bytes, monitor } = self;
+        Ok(GuardrailEngine { inner: Arc::new(Inner { detectors, rules, max_bytes, monitor, version }) })
     }
 }
 
@@ -147,10 +119,7 @@ impl GuardrailEngine {
             ((Stage::Input, Category::Profanity), rule(GuardAction::Flag, 0.5)),
             ((Stage::Input, Category::Toxicity), rule(GuardAction::Flag, 0.5)),
             ((Stage::Output, Category::Pii), rule(GuardAction::Redact, 0.5)),
-            (
-                (Stage::Output, Category::Profanity),
-                rule(GuardAction::Redact, 0.5),
-            ),
+            ((Stage::Output, Category::Profanity), rule(GuardAction::Redact, 0.5)),
             ((Stage::Output, Category::Toxicity), rule(GuardAction::Block, 0.8)),
         ];
         let detectors: Vec<Arc<dyn Detector>> = vec![
@@ -160,15 +129,7 @@ impl GuardrailEngine {
         ];
         let version = PolicyHash::of(&format!("standard 1 {rules:?}")).to_string();
         let rules = BTreeMap::from(rules);
-        Self {
-            inner: Arc::new(Inner {
-                detectors,
-                rules,
-                max_bytes: 1 << 20,
-                monitor: false,
-                version,
-            }),
-        }
+        Self { inner: Arc::new(Inner { detectors, rules, max_bytes: 1 << 20, monitor: false, version }) }
     }
 
     /// Checks what a user wrote.
@@ -190,11 +151,8 @@ impl GuardrailEngine {
             return GuardrailResult::too_long(stage, &self.inner.version);
         }
         let mut violations = self.violations(stage, text, |_| true);
-        violations.sort_by_key(|violation| {
-            violation
-                .span
-                .map_or((usize::MAX, 0), |span| (span.start, span.end))
-        });
+        violations
+            .sort_by_key(|violation| violation.span.map_or((usize::MAX, 0), |span| (span.start, span.end)));
         self.verdict(text, violations)
     }
 
@@ -216,14 +174,10 @@ impl GuardrailEngine {
 
     /// How much a stream must hold back.
     pub(crate) fn hold_back(&self) -> usize {
-        let bounded = self
-            .inner
-            .detectors
-            .iter()
-            .filter_map(|detector| match detector.reach() {
-                Reach::Bounded(bytes) => Some(bytes),
-                Reach::WholeText => None,
-            });
+        let bounded = self.inner.detectors.iter().filter_map(|detector| match detector.reach() {
+            Reach::Bounded(bytes) => Some(bytes),
+            Reach::WholeText => None,
+        });
         bounded.max().unwrap_or(0)
     }
 
@@ -235,12 +189,7 @@ impl GuardrailEngine {
         wanted: impl Fn(Reach) -> bool,
     ) -> Vec<Violation> {
         let mut violations = Vec::new();
-        for detector in self
-            .inner
-            .detectors
-            .iter()
-            .filter(|detector| wanted(detector.reach()))
-        {
+        for detector in self.inner.detectors.iter().filter(|detector| wanted(detector.reach())) {
             let Some(rule) = self.inner.rules.get(&(stage, detector.category())) else {
                 continue;
             };
@@ -249,10 +198,7 @@ impl GuardrailEngine {
             }
             let mut findings = Findings::new();
             detector.scan(text, &mut findings);
-            let counted = findings
-                .into_vec()
-                .into_iter()
-                .filter(|found| found.score.get() >= rule.threshold);
+            let counted = findings.into_vec().into_iter().filter(|found| found.score.get() >= rule.threshold);
             violations.extend(counted.map(|finding| Violation {
                 stage,
                 category: detector.category(),
@@ -260,11 +206,7 @@ impl GuardrailEngine {
                 span: finding.span,
                 severity: finding.severity,
                 score: finding.score,
-                action: if self.inner.monitor {
-                    GuardAction::Flag
-                } else {
-                    rule.action
-                },
+                action: if self.inner.monitor { GuardAction::Flag } else { rule.action },
                 detector: detector.id().to_owned(),
             }));
         }
@@ -272,21 +214,8 @@ impl GuardrailEngine {
     }
 
     pub(crate) fn verdict(&self, text: &str, violations: Vec<Violation>) -> GuardrailResult {
-        let action = violations
-            .iter()
-            .map(|violation| violation.action)
-            .max()
-            .unwrap_or_default();
-        let redacted = if action == GuardAction::Block {
-            None
-        } else {
-            redact(text, &violations)
-        };
-        GuardrailResult {
-            action,
-            violations,
-            policy_version: self.inner.version.clone(),
-            redacted,
-        }
+        let action = violations.iter().map(|violation| violation.action).max().unwrap_or_default();
+        let redacted = if action == GuardAction::Block { None } else { redact(text, &violations) };
+        GuardrailResult { action, violations, policy_version: self.inner.version.clone(), redacted }
     }
 }

@@ -17,20 +17,13 @@ pub(crate) fn letters(text: &str) -> impl Iterator<Item = Letter> + '_ {
     text.char_indices().flat_map(|(start, original)| {
         let end = start + original.len_utf8();
         let plain = original.is_ascii().then_some(original);
-        let folded = plain
-            .is_none()
-            .then(|| std::iter::once(original).nfkd())
-            .into_iter()
-            .flatten();
+        let folded = plain.is_none().then(|| std::iter::once(original).nfkd()).into_iter().flatten();
         let visible = folded.filter(|char| !is_combining_mark(*char) && !is_invisible(*char));
-        plain
-            .into_iter()
-            .chain(visible.map(look_alike))
-            .map(move |char| Letter {
-                char: char.to_lowercase().next().unwrap_or(char),
-                start,
-                end,
-            })
+        plain.into_iter().chain(visible.map(look_alike)).map(move |char| Letter {
+            char: char.to_lowercase().next().unwrap_or(char),
+            start,
+            end,
+        })
     })
 }
 

@@ -24,18 +24,11 @@ const LONGEST: usize = 64;
 /// The longest word of the lexicon with an ending.
 const LONGEST_SPACED: usize = 16;
 /// What may follow a base form.
-const ENDINGS: [&str; 12] = [
-    "s", "es", "ed", "er", "ers", "in", "ing", "ings", "y", "ier", "head", "heads",
-];
+const ENDINGS: [&str; 12] = ["s", "es", "ed", "er", "ers", "in", "ing", "ings", "y", "ier", "head", "heads"];
 
 static LEXICON: LazyLock<Arc<BTreeSet<String>>> = LazyLock::new(|| {
     let lines = include_str!("../data/profanity.txt").lines();
-    Arc::new(
-        lines
-            .filter(|line| !line.starts_with('#') && !line.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    )
+    Arc::new(lines.filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect())
 });
 
 impl Default for ProfanityFilter {
@@ -48,9 +41,7 @@ impl ProfanityFilter {
     /// The filter with the built-in lexicon.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            words: Arc::clone(&LEXICON),
-        }
+        Self { words: Arc::clone(&LEXICON) }
     }
 
     /// The filter with words added and taken out.
@@ -68,9 +59,7 @@ impl ProfanityFilter {
         }
         words.extend(added.iter().map(|word| word.to_lowercase()));
         words.retain(|word| !removed.iter().any(|removed| removed.to_lowercase() == *word));
-        Ok(Self {
-            words: Arc::new(words),
-        })
+        Ok(Self { words: Arc::new(words) })
     }
 
     fn is_listed(&self, word: &str) -> bool {
@@ -85,8 +74,7 @@ impl ProfanityFilter {
             // stems most endings make other words: `tits` is one of `tit`, `titer` is not.
             let long_enough = stem.len() > 3 || matches!(*ending, "s" | "es");
             let undoubled = stem.char_indices().next_back().and_then(|(at, last)| {
-                stem.get(..at)
-                    .filter(|shorter| shorter.ends_with(last) && shorter.len() > 2)
+                stem.get(..at).filter(|shorter| shorter.ends_with(last) && shorter.len() > 2)
             });
             long_enough
                 && (self.words.contains(stem) || undoubled.is_some_and(|stem| self.words.contains(stem)))
@@ -145,11 +133,7 @@ impl Detector for ProfanityFilter {
     fn scan(&self, text: &str, findings: &mut Findings) {
         let mut token = Token::default();
         let mut spaced = Vec::new();
-        let end = Letter {
-            char: ' ',
-            start: text.len(),
-            end: text.len(),
-        };
+        let end = Letter { char: ' ', start: text.len(), end: text.len() };
         for letter in letters(text).chain(std::iter::once(end)) {
             if is_token(letter.char) {
                 token.push(letter);
@@ -187,11 +171,7 @@ impl ProfanityFilter {
         let mut rest = spaced.as_slice();
         while rest.len() > 2 {
             let spells = |length: &usize| {
-                let word: String = rest
-                    .iter()
-                    .take(*length)
-                    .map(|token| token.text.as_str())
-                    .collect();
+                let word: String = rest.iter().take(*length).map(|token| token.text.as_str()).collect();
                 self.is_listed(&word.chars().map(unleet).collect::<String>())
             };
             let length = (3..=rest.len().min(LONGEST_SPACED)).rev().find(spells);

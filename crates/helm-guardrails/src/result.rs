@@ -36,10 +36,7 @@ impl GuardrailResult {
     /// The highest score of a category, 0 when nothing of it was found.
     #[must_use]
     pub fn score(&self, category: Category) -> f64 {
-        let scores = self
-            .violations
-            .iter()
-            .filter(|violation| violation.category == category);
+        let scores = self.violations.iter().filter(|violation| violation.category == category);
         scores.map(|violation| violation.score.get()).fold(0.0, f64::max)
     }
 

@@ -69,12 +69,7 @@ impl StreamGuard {
         }
         // Only a safe place for a cut makes a scan worth its while.
         let hold = self.engine.hold_back();
-        let Some(limit) = self
-            .text
-            .len()
-            .checked_sub(hold)
-            .filter(|limit| *limit > self.cut)
-        else {
+        let Some(limit) = self.text.len().checked_sub(hold).filter(|limit| *limit > self.cut) else {
             return StreamStep::Emit(String::new());
         };
         let from = self.searched.max(self.cut);
@@ -94,10 +89,7 @@ impl StreamGuard {
     #[must_use]
     pub fn finish(mut self) -> (String, GuardrailResult) {
         if self.blocked || self.text.len() > self.engine.max_bytes() {
-            return (
-                String::new(),
-                GuardrailResult::too_long(self.stage, self.engine.version()),
-            );
+            return (String::new(), GuardrailResult::too_long(self.stage, self.engine.version()));
         }
         let found = self.bounded();
         let whole = self.whole_text();
@@ -113,26 +105,16 @@ impl StreamGuard {
     /// What the detectors of bounded reach find after the cut, in positions of the whole text.
     fn bounded(&self) -> Vec<Violation> {
         let tail = self.text.get(self.cut..).unwrap_or_default();
-        let mut found = self
-            .engine
-            .violations(self.stage, tail, |reach| reach != Reach::WholeText);
+        let mut found = self.engine.violations(self.stage, tail, |reach| reach != Reach::WholeText);
         for span in found.iter_mut().filter_map(|violation| violation.span.as_mut()) {
-            *span = Span {
-                start: span.start + self.cut,
-                end: span.end + self.cut,
-            };
+            *span = Span { start: span.start + self.cut, end: span.end + self.cut };
         }
-        found.sort_by_key(|violation| {
-            violation
-                .span
-                .map_or((usize::MAX, 0), |span| (span.start, span.end))
-        });
+        found.sort_by_key(|violation| violation.span.map_or((usize::MAX, 0), |span| (span.start, span.end)));
         found
     }
 
     fn whole_text(&self) -> Vec<Violation> {
-        self.engine
-            .violations(self.stage, &self.text, |reach| reach == Reach::WholeText)
+        self.engine.violations(self.stage, &self.text, |reach| reach == Reach::WholeText)
     }
 
     /// Moves the cut to the last safe place and lets through what lies before it.
@@ -143,19 +125,13 @@ impl StreamGuard {
                 return String::new();
             };
             let inside = found.iter().filter_map(|violation| violation.span);
-            match inside
-                .filter(|span| span.start < cut && cut < span.end)
-                .map(|span| span.start)
-                .min()
-            {
+            match inside.filter(|span| span.start < cut && cut < span.end).map(|span| span.start).min() {
                 Some(start) => limit = start,
                 None => break cut,
             }
         };
-        let before: Vec<_> = found
-            .into_iter()
-            .filter(|violation| violation.span.is_some_and(|s| s.end <= cut))
-            .collect();
+        let before: Vec<_> =
+            found.into_iter().filter(|violation| violation.span.is_some_and(|s| s.end <= cut)).collect();
         let released = self.release(&before, cut);
         self.violations.extend(before);
         released
@@ -168,10 +144,7 @@ impl StreamGuard {
             .iter()
             .cloned()
             .map(|mut violation| {
-                let moved = violation.span.map(|s| Span {
-                    start: s.start - self.cut,
-                    end: s.end - self.cut,
-                });
+                let moved = violation.span.map(|s| Span { start: s.start - self.cut, end: s.end - self.cut });
                 violation.span = moved;
                 violation
             })
@@ -189,9 +162,7 @@ impl StreamGuard {
 }
 
 fn is_blocking(violations: &[Violation]) -> bool {
-    violations
-        .iter()
-        .any(|violation| violation.action == GuardAction::Block)
+    violations.iter().any(|violation| violation.action == GuardAction::Block)
 }
 
 /// The last place at or before `limit` and after `from` that stands behind a letter that is no capital and

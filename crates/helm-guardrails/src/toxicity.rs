@@ -42,13 +42,10 @@ impl ToxicityFilter {
     /// The score of a text, from 0 to 1.
     #[must_use]
     pub fn score(&self, text: &str) -> f64 {
-        let folded: String = letters(text)
-            .map(|letter| if letter.char == '’' { '\'' } else { letter.char })
-            .collect();
+        let folded: String =
+            letters(text).map(|letter| if letter.char == '’' { '\'' } else { letter.char }).collect();
         let sentences = folded.split(['.', '!', '?', '\n', ';']);
-        sentences
-            .map(|sentence| self.sentence(sentence))
-            .fold(0.0, f64::max)
+        sentences.map(|sentence| self.sentence(sentence)).fold(0.0, f64::max)
     }
 
     fn sentence(&self, sentence: &str) -> f64 {
@@ -87,11 +84,7 @@ impl ToxicityFilter {
 /// A weight in the light of the words before: `you are an …` aims it, `not` blunts it.
 fn aimed(weight: f64, before: &[&str]) -> f64 {
     let has = |words: &[&str]| before.iter().any(|word| words.contains(word));
-    let blunted = if has(&["not", "never", "isn't", "aren't", "don't"]) {
-        0.4 * weight
-    } else {
-        weight
-    };
+    let blunted = if has(&["not", "never", "isn't", "aren't", "don't"]) { 0.4 * weight } else { weight };
     if has(&["you", "your", "you're", "ur", "u", "they're", "she's", "he's"]) {
         1.0 - (1.0 - blunted) * (1.0 - blunted)
     } else {
@@ -123,12 +116,7 @@ impl Detector for ToxicityFilter {
             _ => Severity::Low,
         };
         if let Ok(score) = UnitInterval::clamped(score) {
-            findings.push(Finding {
-                entity: "TOXICITY",
-                span: None,
-                severity,
-                score,
-            });
+            findings.push(Finding { entity: "TOXICITY", span: None, severity, score });
         }
     }
 }

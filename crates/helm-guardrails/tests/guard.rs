@@ -12,10 +12,7 @@ use helm_guardrails::{
 use proptest::prelude::*;
 
 fn redacted(text: &str) -> String {
-    GuardrailEngine::standard()
-        .check_input(text)
-        .text(text)
-        .to_owned()
+    GuardrailEngine::standard().check_input(text).text(text).to_owned()
 }
 
 #[test]
@@ -74,11 +71,7 @@ fn profanity_is_seen_through_disguises_and_scunthorpe_is_left_alone() {
         "Essex, Sussex",
         "grapefruit",
     ] {
-        assert!(
-            guard.check_output(text).violations.is_empty(),
-            "{text}: {:?}",
-            guard.check_output(text)
-        );
+        assert!(guard.check_output(text).violations.is_empty(), "{text}: {:?}", guard.check_output(text));
     }
 }
 
@@ -86,19 +79,11 @@ fn profanity_is_seen_through_disguises_and_scunthorpe_is_left_alone() {
 fn toxicity_is_graded_and_blocks_only_the_output() {
     let guard = GuardrailEngine::standard();
     assert!(guard.check_output("You should kill yourself.").is_blocked());
-    assert_eq!(
-        guard.check_input("You should kill yourself.").action,
-        GuardAction::Flag
-    );
+    assert_eq!(guard.check_input("You should kill yourself.").action, GuardAction::Flag);
     let mild = ToxicityFilter::new().score("This movie is stupid.");
     let aimed = ToxicityFilter::new().score("You are stupid.");
     assert!(0.0 < mild && mild < aimed, "{mild} {aimed}");
-    for text in [
-        "How do I kill a process in Linux?",
-        "I love this.",
-        "Please shut the door.",
-        "",
-    ] {
+    for text in ["How do I kill a process in Linux?", "I love this.", "Please shut the door.", ""] {
         assert!(ToxicityFilter::new().score(text) < 0.3, "{text}");
     }
 }
@@ -106,10 +91,7 @@ fn toxicity_is_graded_and_blocks_only_the_output() {
 #[test]
 fn results_never_hold_what_was_found() {
     let result = GuardrailEngine::standard().check_input("mail ana@example.com");
-    for shown in [
-        format!("{:?}", result.violations),
-        serde_json::to_string(&result).unwrap(),
-    ] {
+    for shown in [format!("{:?}", result.violations), serde_json::to_string(&result).unwrap()] {
         assert!(!shown.contains("ana@"), "{shown}");
     }
 }
@@ -131,19 +113,9 @@ fn configuration_is_checked() {
         serde_json::from_value::<GuardrailConfig>(value).map_err(|e| e.to_string())
     };
     let engine = |value| GuardrailEngine::from_config(&config(value).unwrap()).map_err(|e| e.to_string());
-    assert!(
-        config(serde_json::json!({"inputs": {}}))
-            .unwrap_err()
-            .contains("inputs")
-    );
-    assert!(
-        config(serde_json::json!({"input": {"pii": "delete"}}))
-            .unwrap_err()
-            .contains("delete")
-    );
-    let error = engine(serde_json::json!({"output": {"toxicity_threshold": 2.0}}))
-        .err()
-        .unwrap();
+    assert!(config(serde_json::json!({"inputs": {}})).unwrap_err().contains("inputs"));
+    assert!(config(serde_json::json!({"input": {"pii": "delete"}})).unwrap_err().contains("delete"));
+    let error = engine(serde_json::json!({"output": {"toxicity_threshold": 2.0}})).err().unwrap();
     assert!(error.contains("0 to 1"), "{error}");
     assert!(engine(serde_json::json!({"banned_words": ["two words"]})).is_err());
     let own = engine(
@@ -181,11 +153,7 @@ fn hostile_texts_end() {
     for text in texts {
         let text = text.repeat(200_000 / text.len());
         let result = guard.check_output(&text);
-        assert!(
-            !result.is_blocked(),
-            "{}",
-            text.chars().take(8).collect::<String>()
-        );
+        assert!(!result.is_blocked(), "{}", text.chars().take(8).collect::<String>());
     }
 }
 
@@ -195,10 +163,7 @@ fn stream(guard: &GuardrailEngine, text: &str, sizes: &[usize]) -> (String, bool
     let (mut sent, mut rest, mut step) = (String::new(), text, 0);
     while !rest.is_empty() {
         step += 1;
-        let size = rest
-            .char_indices()
-            .nth(sizes[step % sizes.len()])
-            .map_or(rest.len(), |(at, _)| at);
+        let size = rest.char_indices().nth(sizes[step % sizes.len()]).map_or(rest.len(), |(at, _)| at);
         let (piece, after) = rest.split_at(size);
         match guard.push(piece) {
             StreamStep::Emit(text) => sent.push_str(&text),

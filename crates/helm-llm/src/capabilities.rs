@@ -18,13 +18,7 @@ pub struct Capabilities {
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self {
-            streaming: true,
-            sampling: true,
-            effort: true,
-            max_output_tokens: None,
-            simulated: false,
-        }
+        Self { streaming: true, sampling: true, effort: true, max_output_tokens: None, simulated: false }
     }
 }
 
@@ -52,43 +46,23 @@ impl Capabilities {
         max_output_tokens: Option<TokenCount>,
     ) -> Result<(), Unsupported> {
         let refuse = |knob, value: String, accepted: &str| {
-            Err(Unsupported {
-                knob,
-                value,
-                accepted: accepted.to_owned(),
-            })
+            Err(Unsupported { knob, value, accepted: accepted.to_owned() })
         };
-        for (knob, value, high) in [
-            ("temperature", sampling.temperature, 2.0),
-            ("top_p", sampling.top_p, 1.0),
-        ] {
+        for (knob, value, high) in
+            [("temperature", sampling.temperature, 2.0), ("top_p", sampling.top_p, 1.0)]
+        {
             let Some(value) = value else { continue };
             if !self.sampling {
-                return refuse(
-                    knob,
-                    value.to_string(),
-                    "this model has no sampling knobs; leave it out",
-                );
+                return refuse(knob, value.to_string(), "this model has no sampling knobs; leave it out");
             }
             if !(0.0..=high).contains(&value) {
-                return refuse(
-                    knob,
-                    value.to_string(),
-                    &format!("write a number from 0 to {high}"),
-                );
+                return refuse(knob, value.to_string(), &format!("write a number from 0 to {high}"));
             }
         }
         if let (Some(effort), false) = (&sampling.effort, self.effort) {
-            return refuse(
-                "effort",
-                effort.clone(),
-                "this model has no effort knob; leave it out",
-            );
+            return refuse("effort", effort.clone(), "this model has no effort knob; leave it out");
         }
-        match (
-            max_output_tokens.map(TokenCount::get),
-            self.max_output_tokens.map(TokenCount::get),
-        ) {
+        match (max_output_tokens.map(TokenCount::get), self.max_output_tokens.map(TokenCount::get)) {
             (Some(0), _) => refuse("max_output_tokens", "0".to_owned(), "write at least 1"),
             (Some(asked), Some(most)) if asked > most => refuse(
                 "max_output_tokens",

@@ -55,9 +55,7 @@ impl HashingEmbedder {
     ///
     /// Never, unless this crate is broken.
     pub fn new() -> Result<Self, helm_core::Error> {
-        Ok(Self {
-            name: ModelName::new("hashing")?,
-        })
+        Ok(Self { name: ModelName::new("hashing")? })
     }
 }
 
@@ -87,18 +85,14 @@ fn vector(text: &str) -> Vec<f32> {
             *sum += sign * weight;
         }
     };
-    for word in text
-        .to_lowercase()
-        .split(|char: char| !char.is_alphanumeric())
-        .filter(|word| !word.is_empty())
+    for word in
+        text.to_lowercase().split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty())
     {
         // Longer words say more about the subject.
         let weight = (word.chars().count() as f32).sqrt();
         add(word, weight);
-        let padded: Vec<char> = std::iter::once('^')
-            .chain(word.chars())
-            .chain(std::iter::once('$'))
-            .collect();
+        let padded: Vec<char> =
+            std::iter::once('^').chain(word.chars()).chain(std::iter::once('$')).collect();
         for piece in padded.windows(3) {
             add(&piece.iter().collect::<String>(), 0.3);
         }

@@ -79,15 +79,7 @@ impl Error {
     /// An error of `kind`.
     #[must_use]
     pub fn new(kind: ErrorKind, model: ModelName) -> Self {
-        Self {
-            kind,
-            model,
-            detail: None,
-            status: None,
-            retry_after: None,
-            should_retry: None,
-            source: None,
-        }
+        Self { kind, model, detail: None, status: None, retry_after: None, should_retry: None, source: None }
     }
 
     /// Adds what the provider or the client said about it.

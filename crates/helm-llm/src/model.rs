@@ -81,11 +81,7 @@ impl ChatRequest {
     /// Continues these messages.
     #[must_use]
     pub fn new(messages: Vec<Message>) -> Self {
-        Self {
-            messages,
-            sampling: Sampling::default(),
-            max_output_tokens: None,
-        }
+        Self { messages, sampling: Sampling::default(), max_output_tokens: None }
     }
 
     /// Says how to sample.

@@ -17,18 +17,11 @@ impl Prices {
         let checked = |dollars: f64| {
             if dollars < 0.0 {
                 let (what, accepted) = ("a price", "a number of dollars of at least 0");
-                return Err(helm_core::Error::OutOfRange {
-                    what,
-                    accepted,
-                    value: dollars,
-                });
+                return Err(helm_core::Error::OutOfRange { what, accepted, value: dollars });
             }
             NanoUsd::from_dollars(dollars)
         };
-        Ok(Self {
-            input: checked(input)?,
-            output: checked(output)?,
-        })
+        Ok(Self { input: checked(input)?, output: checked(output)? })
     }
 
     /// What this many tokens cost; `None` when the sum does not fit.
@@ -36,9 +29,7 @@ impl Prices {
     pub fn of(&self, usage: Usage) -> Option<NanoUsd> {
         let part = |tokens: u64, price: NanoUsd| i128::from(tokens) * i128::from(price.nanos());
         let total = part(usage.input.get(), self.input) + part(usage.output.get(), self.output);
-        i64::try_from((total + 500_000) / 1_000_000)
-            .ok()
-            .map(NanoUsd::from_nanos)
+        i64::try_from((total + 500_000) / 1_000_000).ok().map(NanoUsd::from_nanos)
     }
 }
 
@@ -51,11 +42,7 @@ mod tests {
     #[test]
     fn tokens_are_priced_exactly() {
         let prices = Prices::per_million(0.25, 2.0).unwrap();
-        let usage = Usage {
-            input: TokenCount::new(1_000),
-            output: TokenCount::new(500),
-            estimated: false,
-        };
+        let usage = Usage { input: TokenCount::new(1_000), output: TokenCount::new(500), estimated: false };
         assert_eq!(prices.of(usage), Some(NanoUsd::from_nanos(250_000 + 1_000_000)));
         assert!(Prices::per_million(-1.0, 1.0).is_err());
     }

@@ -59,12 +59,7 @@ impl<M: ChatModel> Retry<M> {
     /// Wraps a model.
     pub fn new(model: M, policy: RetryPolicy) -> Self {
         let seed = u64::try_from(SystemClock.now().as_micros()).unwrap_or(0);
-        Self {
-            model,
-            policy,
-            budget: AtomicI64::new(RESERVE),
-            draws: AtomicU64::new(seed),
-        }
+        Self { model, policy, budget: AtomicI64::new(RESERVE), draws: AtomicU64::new(seed) }
     }
 
     /// Waits before attempt `made + 1`, or answers the error when there shall be none.
@@ -90,15 +85,9 @@ impl<M: ChatModel> Retry<M> {
             return None;
         }
         let hint = error.retry_after().unwrap_or(Duration::ZERO);
-        let most = self
-            .policy
-            .base
-            .saturating_mul(1 << (made - 1).min(16))
-            .min(self.policy.cap);
+        let most = self.policy.base.saturating_mul(1 << (made - 1).min(16)).min(self.policy.cap);
         let pause = most.mul_f64(self.draw()).max(hint);
-        let in_time = call
-            .deadline
-            .is_none_or(|deadline| Instant::now() + pause < deadline);
+        let in_time = call.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
         (hint <= self.policy.longest_hint && in_time && self.withdraw()).then_some(pause)
     }
 
@@ -113,16 +102,12 @@ impl<M: ChatModel> Retry<M> {
         let earned = (self.policy.budget * 1_000.0) as i64;
         let add = |left: i64| Some(left.saturating_add(earned).min(RESERVE));
         // The update always gives a value, so it cannot fail.
-        let _ = self
-            .budget
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let _ = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
     fn withdraw(&self) -> bool {
         let take = |left: i64| (left >= 1_000).then_some(left - 1_000);
-        self.budget
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-            .is_ok()
+        self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 }
 

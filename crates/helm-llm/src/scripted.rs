@@ -50,24 +50,14 @@ impl ScriptedModel {
     /// What it has been asked so far.
     #[must_use]
     pub fn requests(&self) -> Vec<ChatRequest> {
-        self.requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn next(&self, request: &ChatRequest, call: &Call) -> Scripted {
         call.count_attempt();
-        self.requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(request.clone());
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = if script.len() > 1 {
-            script.pop_front()
-        } else {
-            script.front().cloned()
-        };
+        let next = if script.len() > 1 { script.pop_front() } else { script.front().cloned() };
         next.unwrap_or_else(|| Scripted::Answer(String::new()))
     }
 
@@ -77,23 +67,10 @@ impl ScriptedModel {
 }
 
 fn finish(request: &ChatRequest, text: &str) -> Finish {
-    let asked: String = request
-        .messages
-        .iter()
-        .map(helm_core::Message::joined_text)
-        .collect();
+    let asked: String = request.messages.iter().map(helm_core::Message::joined_text).collect();
     let count = |text: &str| HeuristicTokenCounter.count(text);
-    let usage = Usage {
-        input: count(&asked),
-        output: count(text),
-        estimated: false,
-    };
-    Finish {
-        reason: FinishReason::Stop,
-        usage: Some(usage),
-        cost: None,
-        model: None,
-    }
+    let usage = Usage { input: count(&asked), output: count(text), estimated: false };
+    Finish { reason: FinishReason::Stop, usage: Some(usage), cost: None, model: None }
 }
 
 #[async_trait]
@@ -116,10 +93,7 @@ impl ChatModel for ScriptedModel {
             Scripted::Fail(kind) | Scripted::Cut(_, kind) => return Err(self.fails(kind)),
             Scripted::Hang(_) => std::future::pending().await,
         };
-        Ok(ChatResponse {
-            finish: finish(request, &text),
-            text,
-        })
+        Ok(ChatResponse { finish: finish(request, &text), text })
     }
 
     async fn stream(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {
@@ -129,19 +103,15 @@ impl ChatModel for ScriptedModel {
             Scripted::Fail(kind) => return Err(self.fails(kind)),
             Scripted::Cut(text, kind) => (text, Duration::ZERO, Some(Err(self.fails(kind)))),
             Scripted::Hang(text) => {
-                let words: Vec<_> = text
-                    .split_inclusive(' ')
-                    .map(|word| Ok(ChatEvent::Delta(word.to_owned())))
-                    .collect();
+                let words: Vec<_> =
+                    text.split_inclusive(' ').map(|word| Ok(ChatEvent::Delta(word.to_owned()))).collect();
                 return Ok(stream::iter(words).chain(stream::pending()).boxed());
             }
         };
         tokio::time::sleep(pause).await;
         let last = last.unwrap_or_else(|| Ok(ChatEvent::Finished(finish(request, &text))));
-        let words: Vec<_> = text
-            .split_inclusive(' ')
-            .map(|word| Ok(ChatEvent::Delta(word.to_owned())))
-            .collect();
+        let words: Vec<_> =
+            text.split_inclusive(' ').map(|word| Ok(ChatEvent::Delta(word.to_owned()))).collect();
         Ok(stream::iter(words).chain(stream::once(async { last })).boxed())
     }
 }

@@ -18,11 +18,7 @@ impl Secret {
 
     /// `text` with the key replaced by dots, for messages that might repeat it.
     pub(crate) fn scrub(&self, text: &str) -> String {
-        if self.0.len() < 4 {
-            text.to_owned()
-        } else {
-            text.replace(&self.0, "…")
-        }
+        if self.0.len() < 4 { text.to_owned() } else { text.replace(&self.0, "…") }
     }
 }
 

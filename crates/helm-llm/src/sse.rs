@@ -38,11 +38,8 @@ impl SseDecoder {
 
     fn end_line(&mut self) -> Option<String> {
         let line = std::mem::take(&mut self.line);
-        let line = if self.begun {
-            line.as_slice()
-        } else {
-            line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line)
-        };
+        let line =
+            if self.begun { line.as_slice() } else { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line) };
         self.begun = true;
         if line.is_empty() {
             let data = std::mem::take(&mut self.data);
@@ -78,10 +75,7 @@ mod tests {
 
     fn decode(pieces: &[&[u8]]) -> Vec<String> {
         let mut decoder = SseDecoder::default();
-        pieces
-            .iter()
-            .flat_map(|piece| decoder.push(piece).unwrap())
-            .collect()
+        pieces.iter().flat_map(|piece| decoder.push(piece).unwrap()).collect()
     }
 
     #[test]

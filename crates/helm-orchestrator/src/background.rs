@@ -35,19 +35,12 @@ pub(crate) fn refit_prior(inner: &Arc<Inner>, tenant: &TenantId, task: &TaskId) 
 
 async fn estimate_prior(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<()> {
     let bandits = inner.store.bandits();
-    let revision = bandits
-        .load(tenant, task, None)
-        .await?
-        .prior
-        .map_or(0, |prior| prior.revision);
+    let revision = bandits.load(tenant, task, None).await?.prior.map_or(0, |prior| prior.revision);
     let users = all_users(inner, tenant, task).await?;
     let estimate = inner.task(task)?.policy.fit_prior(&users)?;
     let body = serde_json::to_value(estimate)
         .map_err(|error| Error::config(format!("tasks.{task}.policy"), error.to_string()))?;
-    let prior = PriorDocument {
-        revision: revision + 1,
-        body,
-    };
+    let prior = PriorDocument { revision: revision + 1, body };
     // Another process may have been first; its estimate is as good.
     bandits.put_prior(tenant, task, &prior).await?;
     Ok(())
@@ -57,17 +50,11 @@ async fn all_users(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<Ve
     let mut users = Vec::new();
     let mut after: Option<UserId> = None;
     loop {
-        let page = inner
-            .store
-            .bandits()
-            .user_totals(tenant, task, after.as_ref(), USERS)
-            .await?;
+        let page = inner.store.bandits().user_totals(tenant, task, after.as_ref(), USERS).await?;
         let Some(last) = page.last() else { return Ok(users) };
         after = Some(last.user.clone());
-        users.extend(page.into_iter().map(|total| UserStats {
-            strategy: total.strategy,
-            stats: total.stats,
-        }));
+        users
+            .extend(page.into_iter().map(|total| UserStats { strategy: total.strategy, stats: total.stats }));
     }
 }
 
@@ -78,9 +65,7 @@ pub(crate) async fn run_jobs(inner: Arc<Inner>) {
         let full = match claimed {
             Ok(jobs) => {
                 let full = jobs.len() == CLAIM;
-                stream::iter(jobs)
-                    .for_each_concurrent(inner.workers, |job| run_job(&inner, job))
-                    .await;
+                stream::iter(jobs).for_each_concurrent(inner.workers, |job| run_job(&inner, job)).await;
                 full
             }
             Err(error) => {
@@ -123,19 +108,12 @@ async fn perform(inner: &Inner, job: &Job) -> Result<()> {
         DEFAULT_REWARD => {
             let body: DefaultReward = serde_json::from_value(job.body.clone())
                 .map_err(|error| Error::config("job default_reward", error.to_string()))?;
-            match inner
-                .store
-                .end_silence(&job.tenant, body.decision, Arc::clone(&inner.settler))
-                .await
-            {
+            match inner.store.end_silence(&job.tenant, body.decision, Arc::clone(&inner.settler)).await {
                 // A turn that ended before a decision has nothing to wait for.
                 Err(error) if error.kind() == helm_store::ErrorKind::NotFound => Ok(()),
                 ended => Ok(ended.map(drop)?),
             }
         }
-        other => Err(Error::config(
-            "jobs",
-            format!("there is no handler for jobs of kind {other:?}"),
-        )),
+        other => Err(Error::config("jobs", format!("there is no handler for jobs of kind {other:?}"))),
     }
 }

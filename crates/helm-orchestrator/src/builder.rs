@@ -130,19 +130,11 @@ impl HelmBuilder {
         key: helm_core::ExperimentKey,
         variants: Vec<(helm_experiment::Variant, Option<StrategyId>)>,
     ) -> Result<Self> {
-        let strategies = variants
-            .iter()
-            .map(|(variant, strategy)| (variant.name.clone(), strategy.clone()));
+        let strategies = variants.iter().map(|(variant, strategy)| (variant.name.clone(), strategy.clone()));
         let strategies = strategies.collect();
         let variants = variants.into_iter().map(|(variant, _)| variant).collect();
         let experiment = helm_experiment::Experiment::new(key, variants)?;
-        self.experiments.push((
-            task,
-            RunningExperiment {
-                experiment,
-                strategies,
-            },
-        ));
+        self.experiments.push((task, RunningExperiment { experiment, strategies }));
         Ok(self)
     }
 
@@ -191,9 +183,7 @@ impl HelmBuilder {
     /// Panics outside a tokio runtime.
     pub async fn build(mut self) -> Result<Helm> {
         let (models, tasks) = self.checked()?;
-        let rules = tasks
-            .values()
-            .map(|(task, reward)| (&task.id, reward.clone(), Arc::clone(&task.policy)));
+        let rules = tasks.values().map(|(task, reward)| (&task.id, reward.clone(), Arc::clone(&task.policy)));
         let settler = Arc::new(TaskSettler::new(rules));
         let tracker = TaskTracker::new();
         let embedder: Option<Arc<dyn EmbeddingModel>> = match self.embedder {
@@ -226,10 +216,7 @@ impl HelmBuilder {
     /// The checked models and tasks, taken out.
     fn checked(&mut self) -> Result<(Models, CheckedTasks)> {
         let models = named(std::mem::take(&mut self.models))?;
-        let (tasks, experiments) = (
-            std::mem::take(&mut self.tasks),
-            std::mem::take(&mut self.experiments),
-        );
+        let (tasks, experiments) = (std::mem::take(&mut self.tasks), std::mem::take(&mut self.experiments));
         let tasks = checked_tasks(tasks, &models, experiments)?;
         Ok((models, tasks))
     }
@@ -275,10 +262,7 @@ fn checked_tasks(
         }
     }
     if checked.is_empty() {
-        return Err(Error::config(
-            "tasks",
-            "there is no task; add at least one with a strategy",
-        ));
+        return Err(Error::config("tasks", "there is no task; add at least one with a strategy"));
     }
     for (task, experiment) in experiments {
         let place = format!("experiments.{}", experiment.key());
@@ -340,9 +324,9 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
 fn build_policy(choice: PolicyChoice, place: &str) -> Result<Arc<dyn Policy>> {
     match choice {
         PolicyChoice::Built(policy) => Ok(policy),
-        PolicyChoice::Config(config) => config
-            .build()
-            .map_err(|error| Error::config(format!("{place}.policy"), error.to_string())),
+        PolicyChoice::Config(config) => {
+            config.build().map_err(|error| Error::config(format!("{place}.policy"), error.to_string()))
+        }
     }
 }
 
@@ -371,15 +355,10 @@ fn checked_strategies(task: &Task, models: &Models, place: &str) -> Result<Promp
 fn check_model(strategy: &Strategy, models: &Models, place: &str) -> Result<()> {
     let Some(model) = models.get(&strategy.model) else {
         let known = comma_separated(models.keys());
-        let message = format!(
-            "there is no model {}; the configured models are: {known}",
-            strategy.model
-        );
+        let message = format!("there is no model {}; the configured models are: {known}", strategy.model);
         return Err(Error::config(place, message));
     };
-    let checked = model
-        .capabilities()
-        .check(&strategy.sampling, strategy.max_output_tokens);
+    let checked = model.capabilities().check(&strategy.sampling, strategy.max_output_tokens);
     checked.map_err(|error| Error::config(place, format!("model {}: {error}", strategy.model)))
 }
 
@@ -391,10 +370,7 @@ fn fallback(task: &Task, place: &str) -> Result<StrategyId> {
     };
     found.cloned().ok_or_else(|| {
         let known = comma_separated(task.strategies.iter().map(|strategy| strategy.id.name()));
-        Error::config(
-            format!("{place}.fallback"),
-            format!("name one of the task's strategies: {known}"),
-        )
+        Error::config(format!("{place}.fallback"), format!("name one of the task's strategies: {known}"))
     })
 }
 

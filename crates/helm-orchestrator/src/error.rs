@@ -118,10 +118,7 @@ pub enum ErrorKind {
 impl Error {
     /// A configuration error at `place`.
     pub(crate) fn config(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Config {
-            place: place.into(),
-            message: message.into(),
-        }
+        Self::Config { place: place.into(), message: message.into() }
     }
 
     /// What callers branch on.

@@ -26,28 +26,18 @@ impl Explanation {
 fn why(decision: &Decision) -> String {
     let mut text = match decision.mode {
         DecisionMode::Pinned => format!("the caller asked for {}", decision.strategy),
-        DecisionMode::Fallback => format!(
-            "nothing was eligible, so the fallback {} answered",
-            decision.strategy
-        ),
+        DecisionMode::Fallback => {
+            format!("nothing was eligible, so the fallback {} answered", decision.strategy)
+        }
         DecisionMode::Assigned => format!("an experiment fixed {}", decision.strategy),
         _ => drawn(decision),
     };
     if let Some(assignment) = &decision.assignment {
         // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            "; experiment {} variant {}",
-            assignment.experiment, assignment.variant
-        );
+        let _ = write!(text, "; experiment {} variant {}", assignment.experiment, assignment.variant);
     }
     for excluded in &decision.excluded {
-        let _ = write!(
-            text,
-            "; {} was not eligible: {}",
-            excluded.strategy,
-            excluded.reason.as_str()
-        );
+        let _ = write!(text, "; {} was not eligible: {}", excluded.strategy, excluded.reason.as_str());
     }
     text
 }

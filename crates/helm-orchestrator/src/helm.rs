@@ -28,19 +28,13 @@ impl Helm {
     }
 
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
-        Self {
-            inner,
-            tenant: TenantId::single(),
-        }
+        Self { inner, tenant: TenantId::single() }
     }
 
     /// The same installation as another tenant sees it.
     #[must_use]
     pub fn for_tenant(&self, tenant: TenantId) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-            tenant,
-        }
+        Self { inner: Arc::clone(&self.inner), tenant }
     }
 
     /// Answers one message and learns from it.
@@ -56,9 +50,7 @@ impl Helm {
     ///
     /// Dropping the future cancels the turn, which is then recorded as cancelled.
     pub async fn turn(&self, request: TurnRequest) -> Result<TurnResponse> {
-        turn::start(&self.inner, &self.tenant, request, Delivery::Whole)?
-            .into_response()
-            .await
+        turn::start(&self.inner, &self.tenant, request, Delivery::Whole)?.into_response().await
     }
 
     /// Answers one message piece by piece. Guards hold back what they have not cleared.
@@ -81,15 +73,9 @@ impl Helm {
     /// [`Error::UnknownDecision`] when there is no such decision; otherwise when it cannot be stored.
     pub async fn feedback(&self, feedback: Feedback) -> Result<FeedbackReceipt> {
         let (at, settler) = (self.inner.clock.now(), Arc::clone(&self.inner.settler));
-        let recorded = self
-            .inner
-            .store
-            .record_feedback(&self.tenant, &feedback, at, settler)
-            .await;
+        let recorded = self.inner.store.record_feedback(&self.tenant, &feedback, at, settler).await;
         let receipt = recorded.map_err(|error| match error.kind() {
-            helm_store::ErrorKind::NotFound => Error::UnknownDecision {
-                id: feedback.decision,
-            },
+            helm_store::ErrorKind::NotFound => Error::UnknownDecision { id: feedback.decision },
             _ => error.into(),
         })?;
         let applied = match receipt.applied {
@@ -157,12 +143,7 @@ impl Helm {
         user: &UserId,
         changes: &[PreferenceChange],
     ) -> Result<Preferences> {
-        Ok(self
-            .inner
-            .store
-            .preferences()
-            .apply(&self.tenant, user, changes, None)
-            .await?)
+        Ok(self.inner.store.preferences().apply(&self.tenant, user, changes, None).await?)
     }
 
     /// The last `limit` messages of a user's conversation, in the order they were said.
@@ -176,12 +157,7 @@ impl Helm {
         conversation: &ConversationId,
         limit: usize,
     ) -> Result<Vec<StoredMessage>> {
-        Ok(self
-            .inner
-            .store
-            .conversations()
-            .recent(&self.tenant, user, conversation, limit)
-            .await?)
+        Ok(self.inner.store.conversations().recent(&self.tenant, user, conversation, limit).await?)
     }
 
     /// Whether state can be read and written.
@@ -219,9 +195,7 @@ impl Helm {
     pub async fn shutdown(&self, deadline: Duration) -> bool {
         self.inner.stopping.cancel();
         self.inner.tracker.close();
-        let drained = tokio::time::timeout(deadline, self.inner.tracker.wait())
-            .await
-            .is_ok();
+        let drained = tokio::time::timeout(deadline, self.inner.tracker.wait()).await.is_ok();
         if !drained {
             self.inner.abort.cancel();
             self.inner.tracker.wait().await;

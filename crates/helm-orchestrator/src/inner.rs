@@ -71,10 +71,9 @@ impl RunningExperiment {
 
 impl Inner {
     pub(crate) fn task(&self, id: &TaskId) -> Result<&TaskRuntime> {
-        self.tasks.get(id).ok_or_else(|| Error::UnknownTask {
-            task: id.clone(),
-            known: comma_separated(self.tasks.keys()),
-        })
+        self.tasks
+            .get(id)
+            .ok_or_else(|| Error::UnknownTask { task: id.clone(), known: comma_separated(self.tasks.keys()) })
     }
 
     pub(crate) fn model(&self, strategy: &Strategy) -> Result<&Arc<dyn ChatModel>> {
@@ -103,10 +102,8 @@ impl TaskRuntime {
 
     /// The strategies that may be chosen, and those that may not with the reason.
     pub(crate) fn eligible(&self, vectors: bool) -> (Vec<StrategyId>, Vec<Exclusion>) {
-        let (eligible, excluded): (Vec<_>, Vec<_>) = self
-            .strategies
-            .iter()
-            .partition(|strategy| vectors || strategy.retrieval.memories == 0);
+        let (eligible, excluded): (Vec<_>, Vec<_>) =
+            self.strategies.iter().partition(|strategy| vectors || strategy.retrieval.memories == 0);
         let exclude = |strategy: &Strategy| Exclusion {
             strategy: strategy.id.clone(),
             reason: ExclusionReason::Capability,

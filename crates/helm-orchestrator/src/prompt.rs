@@ -34,25 +34,15 @@ impl Prompts {
     /// Compiles a template and renders it once for a user without preferences, so that a mistake in it is
     /// found now.
     pub(crate) fn add(&mut self, strategy: &str, template: &str) -> Result<()> {
-        let added = self
-            .environment
-            .add_template_owned(strategy.to_owned(), template.to_owned());
+        let added = self.environment.add_template_owned(strategy.to_owned(), template.to_owned());
         added.map_err(|source| self.failed(strategy, source))?;
         let user = UserId::new("somebody")?;
-        let view = PromptView {
-            user: &user,
-            task: &self.task,
-            preferences: &BTreeMap::new(),
-            memories: &[],
-        };
+        let view = PromptView { user: &user, task: &self.task, preferences: &BTreeMap::new(), memories: &[] };
         self.render(strategy, &view).map(drop)
     }
 
     pub(crate) fn render(&self, strategy: &str, view: &PromptView<'_>) -> Result<String> {
-        let template = self
-            .environment
-            .get_template(strategy)
-            .map_err(|e| self.failed(strategy, e))?;
+        let template = self.environment.get_template(strategy).map_err(|e| self.failed(strategy, e))?;
         let preferences = PreferencesObject(view.preferences.clone());
         let variables = Value::from_pairs([
             ("user_id", Value::from(view.user.as_str())),
@@ -60,17 +50,12 @@ impl Prompts {
             ("preferences", Value::from_object(preferences)),
             ("memories", Value::from(Serde(view.memories))),
         ]);
-        template
-            .render(variables)
-            .map_err(|source| self.failed(strategy, source))
+        template.render(variables).map_err(|source| self.failed(strategy, source))
     }
 
     fn failed(&self, strategy: &str, source: minijinja::Error) -> Error {
         let place = format!("tasks.{}.strategies.{strategy}.system", self.task);
-        Error::Template {
-            place,
-            source: Box::new(source),
-        }
+        Error::Template { place, source: Box::new(source) }
     }
 }
 
@@ -97,12 +82,7 @@ mod tests {
         let mut prompts = Prompts::new(task.clone());
         prompts.add("s", template)?;
         let user = UserId::new("ana")?;
-        let view = PromptView {
-            user: &user,
-            task: &task,
-            preferences,
-            memories: &["likes tea".to_owned()],
-        };
+        let view = PromptView { user: &user, task: &task, preferences, memories: &["likes tea".to_owned()] };
         prompts.render("s", &view)
     }
 
@@ -114,20 +94,14 @@ mod tests {
             &preferences,
         );
         assert_eq!(text.unwrap(), "support/ana: dry, likes tea");
-        assert_eq!(
-            render("<{{ preferences.tone }}>", &BTreeMap::new()).unwrap(),
-            "<>"
-        );
+        assert_eq!(render("<{{ preferences.tone }}>", &BTreeMap::new()).unwrap(), "<>");
     }
 
     #[test]
     fn unknown_variables_and_syntax_errors_name_their_place() {
         for bad in ["{{ preferences.tone", "{{ temperament }}", "{% if %}"] {
             let error = render(bad, &BTreeMap::new()).unwrap_err();
-            assert!(
-                error.to_string().starts_with("tasks.support.strategies.s.system"),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with("tasks.support.strategies.s.system"), "{error}");
         }
     }
 }

@@ -59,15 +59,10 @@ pub struct FeedbackSummary {
 pub(crate) async fn report(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<TaskReport> {
     let task = inner.task(task)?;
     let bandits = inner.store.bandits();
-    let (state, totals) = tokio::try_join!(
-        bandits.load(tenant, &task.id, None),
-        bandits.strategy_totals(tenant, &task.id)
-    )?;
+    let (state, totals) =
+        tokio::try_join!(bandits.load(tenant, &task.id, None), bandits.strategy_totals(tenant, &task.id))?;
     let snapshot = snapshot(state)?;
-    let totals: BTreeMap<_, _> = totals
-        .into_iter()
-        .map(|total| (total.strategy.clone(), total))
-        .collect();
+    let totals: BTreeMap<_, _> = totals.into_iter().map(|total| (total.strategy.clone(), total)).collect();
     let candidates = newcomer(inner, tenant, task, &snapshot)?;
     let configured = task.strategies.iter().map(|strategy| &strategy.id);
     let retired = totals.keys().filter(|id| task.strategy(id).is_none());
@@ -76,11 +71,7 @@ pub(crate) async fn report(inner: &Inner, tenant: &TenantId, task: &TaskId) -> R
         Ok(strategy_report(id, &stats, totals.get(id), &candidates))
     });
     let strategies = strategies.collect::<Result<_>>()?;
-    Ok(TaskReport {
-        task: task.id.clone(),
-        policy: task.policy.name().clone(),
-        strategies,
-    })
+    Ok(TaskReport { task: task.id.clone(), policy: task.policy.name().clone(), strategies })
 }
 
 /// What the policy would offer a user it has never met.
@@ -97,13 +88,7 @@ fn newcomer(
     let now = inner.clock.now();
     let context = Context::new(tenant.clone(), UserId::new("newcomer")?, task.id.clone(), now);
     let id = DecisionId::from_bytes([0; 16]);
-    let request = ChoiceRequest {
-        id,
-        context: &context,
-        eligible: &eligible,
-        snapshot,
-        now,
-    };
+    let request = ChoiceRequest { id, context: &context, eligible: &eligible, snapshot, now };
     Ok(task.policy.choose(&request)?.candidates)
 }
 
@@ -113,10 +98,8 @@ fn strategy_report(
     total: Option<&StrategyTotal>,
     candidates: &[Candidate],
 ) -> StrategyReport {
-    let feedback = total.map(|total| FeedbackSummary {
-        count: total.feedback_count,
-        sum: total.feedback_sum.to_f64(),
-    });
+    let feedback =
+        total.map(|total| FeedbackSummary { count: total.feedback_count, sum: total.feedback_sum.to_f64() });
     let candidate = candidates.iter().find(|candidate| candidate.strategy == *id);
     StrategyReport {
         strategy: id.clone(),
@@ -151,9 +134,7 @@ mod tests {
         let one = Stats::of_reward(UnitInterval::new(0.25).unwrap());
         assert_eq!(reward_summary(&one).mean, Some(0.25));
         assert_eq!(reward_summary(&one).stderr, None);
-        let two = one
-            .checked_add(&Stats::of_reward(UnitInterval::new(0.75).unwrap()))
-            .unwrap();
+        let two = one.checked_add(&Stats::of_reward(UnitInterval::new(0.75).unwrap())).unwrap();
         let summary = reward_summary(&two);
         assert_eq!(summary.mean, Some(0.5));
         assert!((summary.stderr.unwrap() - 0.25).abs() < 1e-9);

@@ -20,9 +20,7 @@ struct Rules {
 impl TaskSettler {
     pub(crate) fn new<'a>(tasks: impl Iterator<Item = (&'a TaskId, RewardSpec, Arc<dyn Policy>)>) -> Self {
         let rules = tasks.map(|(task, reward, policy)| (task.clone(), Rules { reward, policy }));
-        Self {
-            rules: rules.collect(),
-        }
+        Self { rules: rules.collect() }
     }
 }
 

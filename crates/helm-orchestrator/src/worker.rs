@@ -16,11 +16,7 @@ impl WorkerPool {
     pub(crate) fn new(tracker: TaskTracker, workers: usize, queue: usize) -> Self {
         let workers = workers.clamp(1, Semaphore::MAX_PERMITS);
         let places = queue.saturating_add(workers).min(Semaphore::MAX_PERMITS);
-        Self {
-            tracker,
-            workers: Arc::new(Semaphore::new(workers)),
-            places: Arc::new(Semaphore::new(places)),
-        }
+        Self { tracker, workers: Arc::new(Semaphore::new(workers)), places: Arc::new(Semaphore::new(places)) }
     }
 
     /// Queues `work`. Answers `false`, and counts a drop, when the queue is full.
@@ -51,11 +47,8 @@ mod tests {
     async fn work_is_bounded_and_drains() {
         let tracker = TaskTracker::new();
         let pool = WorkerPool::new(tracker.clone(), 2, 3);
-        let (running, most, done) = (
-            Arc::new(AtomicUsize::new(0)),
-            Arc::new(AtomicUsize::new(0)),
-            Arc::new(AtomicUsize::new(0)),
-        );
+        let (running, most, done) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let accepted = (0..10).filter(|_| {
             let (running, most, done) = (Arc::clone(&running), Arc::clone(&most), Arc::clone(&done));
             pool.submit(async move {

@@ -108,11 +108,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            floor: Floor::default(),
-            epoch_seconds: day(),
-            half_life_seconds: None,
-        }
+        Self { floor: Floor::default(), epoch_seconds: day(), half_life_seconds: None }
     }
 }
 
@@ -123,17 +119,12 @@ impl Options {
     ///
     /// [`Error::InvalidParameter`] when one is 0.
     pub fn checked(self) -> Result<Self> {
-        for (parameter, seconds) in [
-            ("epoch_seconds", Some(self.epoch_seconds)),
-            ("half_life_seconds", self.half_life_seconds),
-        ] {
+        for (parameter, seconds) in
+            [("epoch_seconds", Some(self.epoch_seconds)), ("half_life_seconds", self.half_life_seconds)]
+        {
             if seconds == Some(0) {
                 let value = "0".to_owned();
-                return Err(Error::InvalidParameter {
-                    parameter,
-                    accepted: "at least 1",
-                    value,
-                });
+                return Err(Error::InvalidParameter { parameter, accepted: "at least 1", value });
             }
         }
         Ok(self)
@@ -150,16 +141,8 @@ impl Options {
 
 impl Default for PolicyConfig {
     fn default() -> Self {
-        let Options {
-            floor,
-            epoch_seconds,
-            half_life_seconds,
-        } = Options::default();
-        Self::Auto {
-            floor,
-            epoch_seconds,
-            half_life_seconds,
-        }
+        let Options { floor, epoch_seconds, half_life_seconds } = Options::default();
+        Self::Auto { floor, epoch_seconds, half_life_seconds }
     }
 }
 
@@ -184,44 +167,24 @@ impl PolicyConfig {
     pub fn build(&self) -> Result<Arc<dyn Policy>> {
         let (learner, rule) = self.parts()?;
         let name = PolicyName::new(self.kind());
-        let name = name.map_err(|error| Error::InvalidConfig {
-            message: error.to_string(),
-        })?;
+        let name = name.map_err(|error| Error::InvalidConfig { message: error.to_string() })?;
         let canonical = serde_json::to_string(self);
-        let canonical = canonical.map_err(|error| Error::InvalidConfig {
-            message: error.to_string(),
-        })?;
-        Ok(Arc::new(LearnerPolicy::new(
-            name,
-            &canonical,
-            learner,
-            rule,
-            self.options().checked()?,
-        )))
+        let canonical = canonical.map_err(|error| Error::InvalidConfig { message: error.to_string() })?;
+        Ok(Arc::new(LearnerPolicy::new(name, &canonical, learner, rule, self.options().checked()?)))
     }
 
     fn parts(&self) -> Result<(Box<dyn Learner>, Box<dyn Rule>)> {
         let default = || Box::new(NormalInverseGamma::default());
         Ok(match self {
-            Self::Auto { .. } => (
-                learner(LearnerKind::NormalInverseGamma, true),
-                Box::new(Thompson::new(0.5)?),
-            ),
-            Self::Thompson {
-                learner: kind,
-                hierarchical,
-                width,
-                ..
-            } => (learner(*kind, *hierarchical), Box::new(Thompson::new(*width)?)),
-            Self::EpsilonGreedy {
-                epsilon,
-                learner: kind,
-                hierarchical,
-                ..
-            } => (
-                learner(*kind, *hierarchical),
-                Box::new(EpsilonGreedy::new(*epsilon)?),
-            ),
+            Self::Auto { .. } => {
+                (learner(LearnerKind::NormalInverseGamma, true), Box::new(Thompson::new(0.5)?))
+            }
+            Self::Thompson { learner: kind, hierarchical, width, .. } => {
+                (learner(*kind, *hierarchical), Box::new(Thompson::new(*width)?))
+            }
+            Self::EpsilonGreedy { epsilon, learner: kind, hierarchical, .. } => {
+                (learner(*kind, *hierarchical), Box::new(EpsilonGreedy::new(*epsilon)?))
+            }
             Self::Fixed { weights, .. } => (default(), Box::new(FixedWeights::new(weights.clone())?)),
             Self::Random {} => (default(), Box::new(RandomRule)),
         })
@@ -229,31 +192,12 @@ impl PolicyConfig {
 
     fn options(&self) -> Options {
         match *self {
-            Self::Auto {
-                floor,
-                epoch_seconds,
-                half_life_seconds,
+            Self::Auto { floor, epoch_seconds, half_life_seconds }
+            | Self::Thompson { floor, epoch_seconds, half_life_seconds, .. }
+            | Self::EpsilonGreedy { floor, epoch_seconds, half_life_seconds, .. } => {
+                Options { floor, epoch_seconds, half_life_seconds }
             }
-            | Self::Thompson {
-                floor,
-                epoch_seconds,
-                half_life_seconds,
-                ..
-            }
-            | Self::EpsilonGreedy {
-                floor,
-                epoch_seconds,
-                half_life_seconds,
-                ..
-            } => Options {
-                floor,
-                epoch_seconds,
-                half_life_seconds,
-            },
-            Self::Fixed { floor, .. } => Options {
-                floor,
-                ..Options::default()
-            },
+            Self::Fixed { floor, .. } => Options { floor, ..Options::default() },
             Self::Random {} => Options::default(),
         }
     }

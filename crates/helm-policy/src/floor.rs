@@ -24,11 +24,7 @@ impl Floor {
         if (0.0..=1.0).contains(&mass) {
             return Ok(Self::Constant(mass));
         }
-        Err(Error::InvalidParameter {
-            parameter: "floor",
-            accepted: "from 0 to 1",
-            value: mass.to_string(),
-        })
+        Err(Error::InvalidParameter { parameter: "floor", accepted: "from 0 to 1", value: mass.to_string() })
     }
 
     /// The mass after `rewards` rewards.
@@ -42,10 +38,7 @@ impl Floor {
 
     /// Normalises `weights` and mixes the floor in: p' = (1 − m) p + m / K.
     pub(crate) fn mix(&self, mut weights: Vec<f64>, rewards: u64) -> Result<Vec<f64>> {
-        if let Some(&value) = weights
-            .iter()
-            .find(|weight| !(weight.is_finite() && **weight >= 0.0))
-        {
+        if let Some(&value) = weights.iter().find(|weight| !(weight.is_finite() && **weight >= 0.0)) {
             return Err(Error::InvalidProbability { value });
         }
         let (mass, each) = (self.mass(rewards), self.mass(rewards) / weights.len() as f64);
@@ -57,9 +50,7 @@ impl Floor {
             }
             weights.iter_mut().for_each(|weight| *weight /= total);
         }
-        weights
-            .iter_mut()
-            .for_each(|weight| *weight = ((1.0 - mass) * *weight + each).min(1.0));
+        weights.iter_mut().for_each(|weight| *weight = ((1.0 - mass) * *weight + each).min(1.0));
         Ok(weights)
     }
 }

@@ -24,17 +24,8 @@ impl Evidence {
     ///
     /// [`Error::CorruptStats`] when they cannot have come from rewards in \[0, 1\].
     pub fn of(stats: &Stats, strategy: &StrategyId) -> Result<Self> {
-        let (count, sum, sum_sq) = (
-            stats.count as f64,
-            stats.reward.to_f64(),
-            stats.reward_sq.to_f64(),
-        );
-        let corrupt = |reason| {
-            Err(Error::CorruptStats {
-                strategy: strategy.clone(),
-                reason,
-            })
-        };
+        let (count, sum, sum_sq) = (stats.count as f64, stats.reward.to_f64(), stats.reward_sq.to_f64());
+        let corrupt = |reason| Err(Error::CorruptStats { strategy: strategy.clone(), reason });
         // Each quantised reward is off by at most 2^-33, and each square by a little more.
         let slack = 1e-9 * (count.abs() + 1.0);
         if stats.count < 0 {
@@ -46,29 +37,17 @@ impl Evidence {
         if sum_sq > sum + slack || sum_sq * count < sum * sum - slack * (count + 1.0) {
             return corrupt("the sum of squares does not fit the sum");
         }
-        Ok(Self {
-            count,
-            sum: sum.clamp(0.0, count),
-            sum_sq: sum_sq.max(0.0),
-        })
+        Ok(Self { count, sum: sum.clamp(0.0, count), sum_sq: sum_sq.max(0.0) })
     }
 
     /// The mean; one half without any.
     #[must_use]
     pub fn mean(&self) -> f64 {
-        if self.count > 0.0 {
-            self.sum / self.count
-        } else {
-            0.5
-        }
+        if self.count > 0.0 { self.sum / self.count } else { 0.5 }
     }
 
     pub(crate) fn weighted(self, weight: f64) -> Self {
-        Self {
-            count: weight * self.count,
-            sum: weight * self.sum,
-            sum_sq: weight * self.sum_sq,
-        }
+        Self { count: weight * self.count, sum: weight * self.sum, sum_sq: weight * self.sum_sq }
     }
 
     pub(crate) fn plus(self, other: Self) -> Self {
@@ -140,12 +119,7 @@ pub struct NormalInverseGamma {
 
 impl Default for NormalInverseGamma {
     fn default() -> Self {
-        Self {
-            m0: 0.5,
-            kappa0: 1.0,
-            alpha0: 1.0,
-            beta0: 0.05,
-        }
+        Self { m0: 0.5, kappa0: 1.0, alpha0: 1.0, beta0: 0.05 }
     }
 }
 
@@ -156,11 +130,8 @@ impl NormalInverseGamma {
         let kappa = self.kappa0 + n;
         let mean = (self.kappa0 * self.m0 + evidence.sum) / kappa;
         let alpha = self.alpha0 + 0.5 * n;
-        let scatter = if n > 0.0 {
-            (evidence.sum_sq - evidence.sum * evidence.sum / n).max(0.0)
-        } else {
-            0.0
-        };
+        let scatter =
+            if n > 0.0 { (evidence.sum_sq - evidence.sum * evidence.sum / n).max(0.0) } else { 0.0 };
         let surprise = self.kappa0 * n * (evidence.mean() - self.m0).powi(2) / (2.0 * kappa);
         (mean, kappa, alpha, self.beta0 + 0.5 * scatter + surprise)
     }
@@ -169,11 +140,7 @@ impl NormalInverseGamma {
 impl Learner for NormalInverseGamma {
     fn posterior(&self, task: &Evidence, _: &Evidence, _: Option<&StrategyPrior>) -> Posterior {
         let (mean, kappa, alpha, beta) = self.parameters(task);
-        Posterior::StudentT {
-            mean,
-            scale: (beta / (alpha * kappa)).sqrt(),
-            dof: 2.0 * alpha,
-        }
+        Posterior::StudentT { mean, scale: (beta / (alpha * kappa)).sqrt(), dof: 2.0 * alpha }
     }
 }
 
@@ -218,17 +185,10 @@ impl Learner for Hierarchical<NormalInverseGamma> {
         let before = between.max(noise / MOST_CONCENTRATION) + pooled / kappa;
         let precision = 1.0 / before + user.count / noise;
         let mean = (mean / before + user.sum / noise) / precision;
-        Posterior::StudentT {
-            mean,
-            scale: precision.sqrt().recip(),
-            dof: 2.0 * alpha + user.count,
-        }
+        Posterior::StudentT { mean, scale: precision.sqrt().recip(), dof: 2.0 * alpha + user.count }
     }
 }
 
 fn beta(evidence: &Evidence) -> Posterior {
-    Posterior::Beta {
-        a: 1.0 + evidence.sum,
-        b: 1.0 + (evidence.count - evidence.sum).max(0.0),
-    }
+    Posterior::Beta { a: 1.0 + evidence.sum, b: 1.0 + (evidence.count - evidence.sum).max(0.0) }
 }

@@ -141,27 +141,16 @@ impl LearnerPolicy {
         options: Options,
     ) -> Self {
         let hash = PolicyHash::of(&format!("{name}\n{canonical}\n{options:?}"));
-        Self {
-            name,
-            hash,
-            learner: Box::new(learner),
-            rule: Box::new(rule),
-            options,
-        }
+        Self { name, hash, learner: Box::new(learner), rule: Box::new(rule), options }
     }
 
     fn posteriors(&self, request: &ChoiceRequest<'_>) -> Result<Vec<Posterior>> {
-        let discount = Discount {
-            half_life: self.options.half_life(),
-            epoch: self.options.epoch(),
-            now: request.now,
-        };
+        let discount =
+            Discount { half_life: self.options.half_life(), epoch: self.options.epoch(), now: request.now };
         let posterior = |strategy: &StrategyId| {
             let task = request.snapshot.task_evidence(strategy, &discount)?;
             let user = request.snapshot.user_evidence(strategy, &discount)?;
-            Ok(self
-                .learner
-                .posterior(&task, &user, request.snapshot.prior(strategy)))
+            Ok(self.learner.posterior(&task, &user, request.snapshot.prior(strategy)))
         };
         request.eligible.iter().map(posterior).collect()
     }
@@ -186,22 +175,13 @@ impl Policy for LearnerPolicy {
         let posteriors = self.posteriors(request)?;
         let weights = self.rule.probabilities(request.eligible, &posteriors, rewards)?;
         if weights.len() != request.eligible.len() {
-            return Err(Error::WrongLength {
-                given: weights.len(),
-                expected: request.eligible.len(),
-            });
+            return Err(Error::WrongLength { given: weights.len(), expected: request.eligible.len() });
         }
         let probabilities = self.options.floor.mix(weights, rewards)?;
         let drawn = inverse_cdf(&probabilities, uniform(&self.hash, request.id));
         let candidates = candidates(request, &posteriors, &probabilities)?;
-        let drawn = drawn
-            .and_then(|index| candidates.get(index))
-            .ok_or(Error::NothingEligible)?;
-        Ok(Choice {
-            strategy: drawn.strategy.clone(),
-            propensity: drawn.probability,
-            candidates,
-        })
+        let drawn = drawn.and_then(|index| candidates.get(index)).ok_or(Error::NothingEligible)?;
+        Ok(Choice { strategy: drawn.strategy.clone(), propensity: drawn.probability, candidates })
     }
 
     fn contribution(&self, decision: &Decision, evidence: &Contribution) -> Result<Vec<StatsRow>> {
@@ -218,10 +198,7 @@ impl Policy for LearnerPolicy {
             epoch: decision.epoch,
             stats: stats.clone(),
         };
-        Ok(vec![
-            row(Scope::Task),
-            row(Scope::User(decision.context.user.clone())),
-        ])
+        Ok(vec![row(Scope::Task), row(Scope::User(decision.context.user.clone()))])
     }
 
     fn fit_prior(&self, users: &[UserStats]) -> Result<PriorEstimate> {
@@ -235,9 +212,7 @@ fn check_eligible(eligible: &[StrategyId]) -> Result<()> {
     }
     for (index, strategy) in eligible.iter().enumerate() {
         if eligible.iter().take(index).any(|earlier| earlier == strategy) {
-            return Err(Error::DuplicateStrategy {
-                strategy: strategy.clone(),
-            });
+            return Err(Error::DuplicateStrategy { strategy: strategy.clone() });
         }
     }
     Ok(())

@@ -83,20 +83,10 @@ impl Posterior {
         match *self {
             Self::Beta { a, b } => {
                 let precision = 1.0 / (width * width);
-                Self::Beta {
-                    a: a * precision,
-                    b: b * precision,
-                }
+                Self::Beta { a: a * precision, b: b * precision }
             }
-            Self::StudentT { mean, scale, dof } => Self::StudentT {
-                mean,
-                scale: scale * width,
-                dof,
-            },
-            Self::Normal { mean, deviation } => Self::Normal {
-                mean,
-                deviation: deviation * width,
-            },
+            Self::StudentT { mean, scale, dof } => Self::StudentT { mean, scale: scale * width, dof },
+            Self::Normal { mean, deviation } => Self::Normal { mean, deviation: deviation * width },
         }
     }
 

@@ -57,16 +57,9 @@ impl PriorEstimate {
                 groups.entry(&user.strategy).or_default().push(evidence);
             }
         }
-        let enough = groups
-            .into_iter()
-            .filter(|(_, users)| users.len() >= FEWEST_USERS);
-        let strategies = enough
-            .map(|(strategy, users)| (strategy.clone(), moments(&users)))
-            .collect();
-        Ok(Self {
-            format_version: 1,
-            strategies,
-        })
+        let enough = groups.into_iter().filter(|(_, users)| users.len() >= FEWEST_USERS);
+        let strategies = enough.map(|(strategy, users)| (strategy.clone(), moments(&users))).collect();
+        Ok(Self { format_version: 1, strategies })
     }
 }
 
@@ -76,15 +69,8 @@ fn moments(users: &[Evidence]) -> StrategyPrior {
     let total = sum(|user| user.count);
     let common = sum(|user| user.sum) / total;
     let within = sum(|user| (user.sum_sq - user.sum * user.sum / user.count).max(0.0)) / (total - k);
-    let between = users
-        .iter()
-        .map(|user| user.count * (user.mean() - common).powi(2))
-        .sum::<f64>();
+    let between = users.iter().map(|user| user.count * (user.mean() - common).powi(2)).sum::<f64>();
     let spread = total - sum(|user| user.count * user.count) / total;
     let between = ((between - (k - 1.0) * within) / spread).max(0.0);
-    StrategyPrior {
-        between,
-        within,
-        users: users.len() as u64,
-    }
+    StrategyPrior { between, within, users: users.len() as u64 }
 }

@@ -62,10 +62,7 @@ struct Values {
 
 impl Values {
     fn new(count: usize) -> Self {
-        Self {
-            cdf: vec![0.0; count],
-            after: vec![1.0; count],
-        }
+        Self { cdf: vec![0.0; count], after: vec![1.0; count] }
     }
 
     /// Adds weight · f_i(z) · Π_{j≠i} F_j(z) to each strategy. The product without one factor is that of the

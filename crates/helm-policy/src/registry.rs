@@ -28,11 +28,7 @@ impl Registry {
     pub fn standard() -> Self {
         let kinds = ["auto", "thompson", "epsilon_greedy", "fixed", "random"];
         let constructor: Constructor = Arc::new(builtin);
-        Self {
-            constructors: kinds
-                .map(|kind| (kind.to_owned(), Arc::clone(&constructor)))
-                .into(),
-        }
+        Self { constructors: kinds.map(|kind| (kind.to_owned(), Arc::clone(&constructor))).into() }
     }
 
     /// Adds a policy of your own under `kind`.
@@ -65,12 +61,9 @@ impl Registry {
     /// [`Error::InvalidConfig`] when it is no such object or a parameter is unknown, [`Error::UnknownKind`]
     /// when nothing is registered under its kind, and whatever the constructor refuses.
     pub fn build(&self, config: &Value) -> Result<Arc<dyn Policy>> {
-        let kind = config
-            .get("kind")
-            .and_then(Value::as_str)
-            .ok_or_else(|| Error::InvalidConfig {
-                message: "a policy is a table with `kind`, for example { kind = \"auto\" }".to_owned(),
-            })?;
+        let kind = config.get("kind").and_then(Value::as_str).ok_or_else(|| Error::InvalidConfig {
+            message: "a policy is a table with `kind`, for example { kind = \"auto\" }".to_owned(),
+        })?;
         let constructor = self.constructors.get(kind).ok_or_else(|| Error::UnknownKind {
             kind: kind.to_owned(),
             known: self.kinds().collect::<Vec<_>>().join(", "),
@@ -80,9 +73,7 @@ impl Registry {
 }
 
 fn builtin(config: &Value) -> Result<Arc<dyn Policy>> {
-    let config: PolicyConfig =
-        serde_json::from_value(config.clone()).map_err(|error| Error::InvalidConfig {
-            message: error.to_string(),
-        })?;
+    let config: PolicyConfig = serde_json::from_value(config.clone())
+        .map_err(|error| Error::InvalidConfig { message: error.to_string() })?;
     config.build()
 }

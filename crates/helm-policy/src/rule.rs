@@ -73,10 +73,7 @@ impl Thompson {
 
 impl Rule for Thompson {
     fn probabilities(&self, _: &[StrategyId], posteriors: &[Posterior], _: u64) -> Result<Vec<f64>> {
-        let scaled: Vec<_> = posteriors
-            .iter()
-            .map(|posterior| posterior.scaled(self.width))
-            .collect();
+        let scaled: Vec<_> = posteriors.iter().map(|posterior| posterior.scaled(self.width)).collect();
         Ok(probability_of_best(&scaled))
     }
 }
@@ -113,14 +110,7 @@ impl Rule for EpsilonGreedy {
         let is_best = |mean: f64| mean >= best;
         let ties = means.iter().filter(|mean| is_best(**mean)).count() as f64;
         let explore = self.epsilon / means.len() as f64;
-        let share = |mean: &f64| {
-            explore
-                + if is_best(*mean) {
-                    (1.0 - self.epsilon) / ties
-                } else {
-                    0.0
-                }
-        };
+        let share = |mean: &f64| explore + if is_best(*mean) { (1.0 - self.epsilon) / ties } else { 0.0 };
         Ok(means.iter().map(share).collect())
     }
 }
@@ -148,9 +138,7 @@ impl FixedWeights {
     ///
     /// [`Error::InvalidParameter`] when a weight is not a finite number of at least 0, or none is above 0.
     pub fn new(weights: BTreeMap<StrategyName, f64>) -> Result<Self> {
-        let usable = weights
-            .values()
-            .all(|weight| weight.is_finite() && *weight >= 0.0);
+        let usable = weights.values().all(|weight| weight.is_finite() && *weight >= 0.0);
         if usable && weights.values().any(|weight| *weight > 0.0) {
             return Ok(Self { weights });
         }

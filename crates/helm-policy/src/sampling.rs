@@ -7,11 +7,7 @@ pub(crate) fn uniform(policy: &PolicyHash, decision: DecisionId) -> f64 {
     let mut hasher = Sha256::new();
     hasher.update(policy.as_str().as_bytes());
     hasher.update(decision.as_bytes());
-    let word = hasher
-        .finalize()
-        .iter()
-        .take(8)
-        .fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));
+    let word = hasher.finalize().iter().take(8).fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));
     (word >> 11) as f64 / (1_u64 << 53) as f64
 }
 

@@ -25,10 +25,7 @@ impl Snapshot {
     /// [`Error::MixedUsers`] when the rows belong to more than one user; [`Error::Stats`] when they cannot be
     /// added.
     pub fn from_rows(rows: impl IntoIterator<Item = StatsRow>, prior: Option<PriorEstimate>) -> Result<Self> {
-        let mut snapshot = Self {
-            prior,
-            ..Self::default()
-        };
+        let mut snapshot = Self { prior, ..Self::default() };
         let mut users: BTreeSet<UserId> = BTreeSet::new();
         for row in rows {
             let buckets = match row.scope {
@@ -38,18 +35,10 @@ impl Snapshot {
                 }
                 _ => &mut snapshot.task,
             };
-            let stats = buckets
-                .entry(row.strategy)
-                .or_default()
-                .entry(row.epoch)
-                .or_default();
+            let stats = buckets.entry(row.strategy).or_default().entry(row.epoch).or_default();
             *stats = stats.checked_add(&row.stats)?;
         }
-        if users.len() > 1 {
-            Err(Error::MixedUsers)
-        } else {
-            Ok(snapshot)
-        }
+        if users.len() > 1 { Err(Error::MixedUsers) } else { Ok(snapshot) }
     }
 
     /// Everything the task knows of a strategy, over all epochs.
@@ -80,9 +69,7 @@ impl Snapshot {
     #[must_use]
     pub fn rewards(&self) -> u64 {
         let counts = self.task.values().flat_map(BTreeMap::values);
-        counts.fold(0_u64, |sum, stats| {
-            sum.saturating_add(u64::try_from(stats.count).unwrap_or(0))
-        })
+        counts.fold(0_u64, |sum, stats| sum.saturating_add(u64::try_from(stats.count).unwrap_or(0)))
     }
 
     pub(crate) fn task_evidence(&self, strategy: &StrategyId, discount: &Discount) -> Result<Evidence> {
@@ -116,11 +103,7 @@ impl Discount {
 
 fn total(buckets: &Buckets, strategy: &StrategyId) -> Result<Stats> {
     let epochs = buckets.get(strategy).into_iter().flat_map(BTreeMap::values);
-    epochs
-        .map(Ok)
-        .try_fold(Stats::default(), |sum, stats: Result<&Stats>| {
-            Ok(sum.checked_add(stats?)?)
-        })
+    epochs.map(Ok).try_fold(Stats::default(), |sum, stats: Result<&Stats>| Ok(sum.checked_add(stats?)?))
 }
 
 fn evidence(buckets: &Buckets, strategy: &StrategyId, discount: &Discount) -> Result<Evidence> {

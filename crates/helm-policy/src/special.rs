@@ -142,10 +142,7 @@ mod tests {
     fn student_t_meets_its_closed_forms() {
         // One degree of freedom is the Cauchy distribution, two have an algebraic form.
         for t in [-50.0_f64, -3.0, -0.1, 0.0, 0.4, 1.0, 7.0] {
-            assert!(
-                (student_t_cdf(t, 1.0) - (0.5 + t.atan() / PI)).abs() < 1e-13,
-                "{t}"
-            );
+            assert!((student_t_cdf(t, 1.0) - (0.5 + t.atan() / PI)).abs() < 1e-13, "{t}");
             let two = 0.5 + t / (2.0 * (2.0 + t * t).sqrt());
             assert!((student_t_cdf(t, 2.0) - two).abs() < 1e-13, "{t}");
         }

@@ -15,18 +15,11 @@ fn golden(file: &str) -> Vec<Value> {
 }
 
 fn numbers(case: &Value, key: &str) -> Vec<f64> {
-    case[key]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|value| value.as_f64().unwrap())
-        .collect()
+    case[key].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
 }
 
 fn strategies(count: usize) -> Vec<StrategyId> {
-    (0..count)
-        .map(|index| format!("s{index}@1").parse().unwrap())
-        .collect()
+    (0..count).map(|index| format!("s{index}@1").parse().unwrap()).collect()
 }
 
 #[test]
@@ -41,22 +34,15 @@ fn golden_propensities() {
             }
             _ => {
                 let pairs = numbers(&case, "mean").into_iter().zip(numbers(&case, "sd"));
-                pairs
-                    .map(|(mean, deviation)| Posterior::Normal { mean, deviation })
-                    .collect()
+                pairs.map(|(mean, deviation)| Posterior::Normal { mean, deviation }).collect()
             }
         };
         let expected = numbers(&case, "p");
         let rule = Thompson::new(1.0).unwrap();
-        let found = rule
-            .probabilities(&strategies(expected.len()), &posteriors, 0)
-            .unwrap();
+        let found = rule.probabilities(&strategies(expected.len()), &posteriors, 0).unwrap();
         let total: f64 = found.iter().sum();
         for (found, expected) in found.iter().map(|found| found / total).zip(&expected) {
-            assert!(
-                (found - expected).abs() < 1e-9,
-                "{found} is not {expected} in {case}"
-            );
+            assert!((found - expected).abs() < 1e-9, "{found} is not {expected} in {case}");
         }
     }
 }
@@ -66,21 +52,12 @@ fn golden_normal_inverse_gamma() {
     for case in golden("normal_inverse_gamma.json") {
         let (mab, nig) = (&case["mab"], &case["nig"]);
         let (counts, sums, squares) = (numbers(mab, "n"), numbers(mab, "S"), numbers(mab, "Q"));
-        let (means, scales, alphas) = (
-            numbers(nig, "mu"),
-            numbers(nig, "student_t_scale"),
-            numbers(nig, "alpha"),
-        );
+        let (means, scales, alphas) =
+            (numbers(nig, "mu"), numbers(nig, "student_t_scale"), numbers(nig, "alpha"));
         for index in 0..counts.len() {
-            let evidence = Evidence {
-                count: counts[index],
-                sum: sums[index],
-                sum_sq: squares[index],
-            };
+            let evidence = Evidence { count: counts[index], sum: sums[index], sum_sq: squares[index] };
             let posterior = NormalInverseGamma::default().posterior(&evidence, &Evidence::default(), None);
-            let Posterior::StudentT { mean, scale, dof } = posterior else {
-                panic!("{posterior:?}")
-            };
+            let Posterior::StudentT { mean, scale, dof } = posterior else { panic!("{posterior:?}") };
             assert!((mean - means[index]).abs() < 1e-9);
             assert!((scale - scales[index]).abs() < 1e-9);
             assert!((dof - 2.0 * alphas[index]).abs() < 1e-9);

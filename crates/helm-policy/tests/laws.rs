@@ -25,32 +25,20 @@ const KINDS: [&str; 6] = [
 
 fn policies() -> Vec<Arc<dyn Policy>> {
     let registry = Registry::standard();
-    KINDS
-        .iter()
-        .map(|kind| registry.build(&serde_json::from_str(kind).unwrap()).unwrap())
-        .collect()
+    KINDS.iter().map(|kind| registry.build(&serde_json::from_str(kind).unwrap()).unwrap()).collect()
 }
 
 fn policy(kind: &str) -> Arc<dyn Policy> {
-    Registry::standard()
-        .build(&serde_json::from_str(kind).unwrap())
-        .unwrap()
+    Registry::standard().build(&serde_json::from_str(kind).unwrap()).unwrap()
 }
 
 fn context() -> Context {
     let (user, task) = (UserId::new("ana").unwrap(), TaskId::new("t").unwrap());
-    Context::new(
-        TenantId::single(),
-        user,
-        task,
-        Timestamp::from_micros(5_000_000_000),
-    )
+    Context::new(TenantId::single(), user, task, Timestamp::from_micros(5_000_000_000))
 }
 
 fn ids(count: usize) -> Vec<StrategyId> {
-    (0..count)
-        .map(|index| format!("s{index}@1").parse().unwrap())
-        .collect()
+    (0..count).map(|index| format!("s{index}@1").parse().unwrap()).collect()
 }
 
 fn id(number: u64) -> DecisionId {
@@ -60,19 +48,12 @@ fn id(number: u64) -> DecisionId {
 }
 
 fn sum(rewards: &[f64]) -> Stats {
-    let rewards = rewards
-        .iter()
-        .map(|reward| Stats::of_reward(UnitInterval::new(*reward).unwrap()));
+    let rewards = rewards.iter().map(|reward| Stats::of_reward(UnitInterval::new(*reward).unwrap()));
     rewards.fold(Stats::default(), |sum, stats| sum.checked_add(&stats).unwrap())
 }
 
 fn row(scope: Scope, strategy: &StrategyId, rewards: &[f64]) -> StatsRow {
-    StatsRow {
-        scope,
-        strategy: strategy.clone(),
-        epoch: Epoch::starting_at(0),
-        stats: sum(rewards),
-    }
+    StatsRow { scope, strategy: strategy.clone(), epoch: Epoch::starting_at(0), stats: sum(rewards) }
 }
 
 fn choose(
@@ -82,27 +63,15 @@ fn choose(
     number: u64,
 ) -> helm_policy::Choice {
     let context = context();
-    let request = ChoiceRequest {
-        id: id(number),
-        context: &context,
-        eligible,
-        snapshot,
-        now: context.at,
-    };
+    let request = ChoiceRequest { id: id(number), context: &context, eligible, snapshot, now: context.at };
     policy.choose(&request).unwrap()
 }
 
 fn snapshot_of(rewards: &[Vec<f64>], own: &[Vec<f64>]) -> Snapshot {
     let user = Scope::User(context().user);
     let strategies = ids(rewards.len());
-    let task = strategies
-        .iter()
-        .zip(rewards)
-        .map(|(strategy, rewards)| row(Scope::Task, strategy, rewards));
-    let own = strategies
-        .iter()
-        .zip(own)
-        .map(|(strategy, rewards)| row(user.clone(), strategy, rewards));
+    let task = strategies.iter().zip(rewards).map(|(strategy, rewards)| row(Scope::Task, strategy, rewards));
+    let own = strategies.iter().zip(own).map(|(strategy, rewards)| row(user.clone(), strategy, rewards));
     Snapshot::from_rows(task.chain(own).collect::<Vec<_>>(), None).unwrap()
 }
 
@@ -159,9 +128,7 @@ fn draws_follow_the_logged_law() {
         let mut counts: BTreeMap<StrategyId, f64> = BTreeMap::new();
         let law = choose(&policy, &eligible, &snapshot, 0).candidates;
         for number in 0..draws {
-            *counts
-                .entry(choose(&policy, &eligible, &snapshot, number).strategy)
-                .or_default() += 1.0;
+            *counts.entry(choose(&policy, &eligible, &snapshot, number).strategy).or_default() += 1.0;
         }
         let chi_squared: f64 = law
             .iter()
@@ -181,21 +148,12 @@ fn a_user_who_differs_gets_their_own_strategy() {
     let crowd: Vec<f64> = (0..200).map(|i| if i % 5 == 0 { 0.3 } else { 0.9 }).collect();
     let other: Vec<f64> = (0..200).map(|i| if i % 5 == 0 { 0.6 } else { 0.5 }).collect();
     let own = [vec![0.1; 12], vec![0.95; 12]];
-    let with_own = [
-        [crowd.clone(), own[0].clone()].concat(),
-        [other.clone(), own[1].clone()].concat(),
-    ];
+    let with_own = [[crowd.clone(), own[0].clone()].concat(), [other.clone(), own[1].clone()].concat()];
     let policy = policy(r#"{"kind":"auto"}"#);
     let newcomer = choose(&policy, &ids(2), &snapshot_of(&[crowd, other], &[]), 0);
-    assert!(
-        newcomer.candidates[0].probability.get() > 0.9,
-        "the crowd decides for a newcomer"
-    );
+    assert!(newcomer.candidates[0].probability.get() > 0.9, "the crowd decides for a newcomer");
     let known = choose(&policy, &ids(2), &snapshot_of(&with_own, &own), 0);
-    assert!(
-        known.candidates[1].probability.get() > 0.9,
-        "the user's own ratings decide for the user"
-    );
+    assert!(known.candidates[1].probability.get() > 0.9, "the user's own ratings decide for the user");
 }
 
 #[test]
@@ -203,26 +161,15 @@ fn the_hierarchy_collapses_when_users_agree_and_opens_when_they_do_not() {
     let strategy = &ids(1)[0];
     let user = |mean: f64| UserStats {
         strategy: strategy.clone(),
-        stats: sum(&(0..40)
-            .map(|i| mean + if i % 2 == 0 { 0.1 } else { -0.1 })
-            .collect::<Vec<_>>()),
+        stats: sum(&(0..40).map(|i| mean + if i % 2 == 0 { 0.1 } else { -0.1 }).collect::<Vec<_>>()),
     };
     let policy = policy(r#"{"kind":"auto"}"#);
     let agreeing: Vec<_> = (0..20).map(|_| user(0.5)).collect();
-    let differing: Vec<_> = (0..20)
-        .map(|i| user(if i % 2 == 0 { 0.2 } else { 0.8 }))
-        .collect();
+    let differing: Vec<_> = (0..20).map(|i| user(if i % 2 == 0 { 0.2 } else { 0.8 })).collect();
     let between = |users: &[UserStats]| policy.fit_prior(users).unwrap().strategies[strategy].between;
     assert_eq!(between(&agreeing), 0.0);
-    assert!(
-        (between(&differing) - 0.09).abs() < 0.01,
-        "{}",
-        between(&differing)
-    );
-    assert!(
-        policy.fit_prior(&agreeing[..3]).unwrap().strategies.is_empty(),
-        "three users say nothing"
-    );
+    assert!((between(&differing) - 0.09).abs() < 0.01, "{}", between(&differing));
+    assert!(policy.fit_prior(&agreeing[..3]).unwrap().strategies.is_empty(), "three users say nothing");
 }
 
 fn decision(strategy: &StrategyId) -> Decision {
@@ -261,18 +208,10 @@ fn a_correction_changes_the_sum_and_not_the_count() {
         assert_eq!(difference.count, 0);
         assert!((difference.reward.to_f64() - 0.7).abs() < 1e-9);
     }
-    let failed = Contribution {
-        failed: true,
-        ..Contribution::default()
-    };
+    let failed = Contribution { failed: true, ..Contribution::default() };
     let failed = policy.contribution(&decision, &failed).unwrap();
     assert_eq!((failed[0].stats.count, failed[0].stats.failures), (0, 1));
-    assert!(
-        policy
-            .contribution(&decision, &Contribution::default())
-            .unwrap()
-            .is_empty()
-    );
+    assert!(policy.contribution(&decision, &Contribution::default()).unwrap().is_empty());
 }
 
 #[test]
@@ -283,25 +222,12 @@ fn old_rewards_fade_with_the_half_life() {
         ..row(Scope::Task, strategy, rewards)
     };
     let old_hero = at(-86_400 * 100, &strategies[0], &[0.9; 50]);
-    let rest = [
-        at(0, &strategies[0], &[0.2; 10]),
-        at(0, &strategies[1], &[0.5; 10]),
-    ];
+    let rest = [at(0, &strategies[0], &[0.2; 10]), at(0, &strategies[1], &[0.5; 10])];
     let snapshot = Snapshot::from_rows([old_hero].into_iter().chain(rest), None).unwrap();
     let forgetful = policy(r#"{"kind":"thompson","half_life_seconds":86400}"#);
     let loyal = policy(r#"{"kind":"thompson"}"#);
-    assert!(
-        choose(&forgetful, &strategies, &snapshot, 0).candidates[1]
-            .probability
-            .get()
-            > 0.9
-    );
-    assert!(
-        choose(&loyal, &strategies, &snapshot, 0).candidates[0]
-            .probability
-            .get()
-            > 0.9
-    );
+    assert!(choose(&forgetful, &strategies, &snapshot, 0).candidates[1].probability.get() > 0.9);
+    assert!(choose(&loyal, &strategies, &snapshot, 0).candidates[0].probability.get() > 0.9);
 }
 
 #[test]
@@ -309,33 +235,16 @@ fn bad_requests_are_typed_errors() {
     let policy = policy(r#"{"kind":"auto"}"#);
     let (context, snapshot) = (context(), Snapshot::default());
     let ask = |eligible: &[StrategyId], snapshot: &Snapshot| {
-        policy.choose(&ChoiceRequest {
-            id: id(0),
-            context: &context,
-            eligible,
-            snapshot,
-            now: context.at,
-        })
+        policy.choose(&ChoiceRequest { id: id(0), context: &context, eligible, snapshot, now: context.at })
     };
     let strategies = ids(2);
     assert_eq!(ask(&[], &snapshot), Err(Error::NothingEligible));
     let twice = [strategies[0].clone(), strategies[0].clone()];
-    assert!(matches!(
-        ask(&twice, &snapshot),
-        Err(Error::DuplicateStrategy { .. })
-    ));
-    let negative = StatsRow {
-        stats: Stats {
-            count: -1,
-            ..Stats::default()
-        },
-        ..row(Scope::Task, &strategies[0], &[])
-    };
+    assert!(matches!(ask(&twice, &snapshot), Err(Error::DuplicateStrategy { .. })));
+    let negative =
+        StatsRow { stats: Stats { count: -1, ..Stats::default() }, ..row(Scope::Task, &strategies[0], &[]) };
     let corrupt = Snapshot::from_rows([negative], None).unwrap();
-    assert!(matches!(
-        ask(&strategies, &corrupt),
-        Err(Error::CorruptStats { .. })
-    ));
+    assert!(matches!(ask(&strategies, &corrupt), Err(Error::CorruptStats { .. })));
     let rows = ["ana", "bo"].map(|name| row(Scope::User(UserId::new(name).unwrap()), &strategies[0], &[0.5]));
     assert_eq!(Snapshot::from_rows(rows, None), Err(Error::MixedUsers));
 }
@@ -353,11 +262,7 @@ fn bad_configurations_say_what_to_do() {
         (json!({"kind": "fixed", "weights": {"a": 0.0}}), "weights"),
         (json!({"kind": "auto", "epoch_seconds": 0}), "epoch_seconds"),
     ] {
-        let error = registry
-            .build(&config)
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default();
+        let error = registry.build(&config).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(expected), "{config}: {error}");
     }
 }
@@ -368,10 +273,7 @@ struct MostCurious;
 impl Rule for MostCurious {
     fn probabilities(&self, _: &[StrategyId], posteriors: &[Posterior], _: u64) -> Result<Vec<f64>> {
         let widest = posteriors.iter().map(Posterior::deviation).fold(0.0, f64::max);
-        Ok(posteriors
-            .iter()
-            .map(|p| if p.deviation() >= widest { 1.0 } else { 0.0 })
-            .collect())
+        Ok(posteriors.iter().map(|p| if p.deviation() >= widest { 1.0 } else { 0.0 }).collect())
     }
 }
 
@@ -381,27 +283,13 @@ fn a_rule_of_ones_own_registers_by_name() {
     let build = |_: &serde_json::Value| -> Result<Arc<dyn Policy>> {
         let name = "most_curious".parse().unwrap();
         let learner = helm_policy::NormalInverseGamma::default();
-        Ok(Arc::new(LearnerPolicy::new(
-            name,
-            "",
-            learner,
-            MostCurious,
-            Options::default(),
-        )))
+        Ok(Arc::new(LearnerPolicy::new(name, "", learner, MostCurious, Options::default())))
     };
     registry.register("most_curious", build).unwrap();
-    assert!(matches!(
-        registry.register("auto", build),
-        Err(Error::DuplicateKind { .. })
-    ));
+    assert!(matches!(registry.register("auto", build), Err(Error::DuplicateKind { .. })));
     let policy = registry.build(&json!({"kind": "most_curious"})).unwrap();
     let snapshot = snapshot_of(&[vec![0.5; 50], vec![0.5]], &[]);
-    assert!(
-        choose(&policy, &ids(2), &snapshot, 0).candidates[1]
-            .probability
-            .get()
-            > 0.9
-    );
+    assert!(choose(&policy, &ids(2), &snapshot, 0).candidates[1].probability.get() > 0.9);
 }
 
 #[test]

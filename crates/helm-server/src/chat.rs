@@ -29,11 +29,7 @@ pub(crate) async fn chat(State(helm): State<Helm>, Body(body): Body<ChatBody>) -
 /// `decision`, then `delta` for each piece, then `done` or `error`.
 fn events(turn: TurnStream, message: String) -> impl Stream<Item = Result<Event, Infallible>> {
     let named = move |event: Result<TurnEvent, helm_orchestrator::Error>| match event {
-        Ok(TurnEvent::Decided {
-            decision_id,
-            strategy,
-            propensity,
-        }) => {
+        Ok(TurnEvent::Decided { decision_id, strategy, propensity }) => {
             let decision = serde_json::json!({ "decision_id": decision_id, "strategy": strategy, "propensity": propensity });
             Some(named("decision", &decision))
         }

@@ -24,9 +24,5 @@ pub(crate) async fn feedback(
     let decision_id = feedback.decision;
     let receipt = helm.feedback(feedback).await?;
     let reward = receipt.reward.map(|reward| reward.value.get());
-    Ok(Json(FeedbackAnswer {
-        decision_id,
-        applied: receipt.applied,
-        reward,
-    }))
+    Ok(Json(FeedbackAnswer { decision_id, applied: receipt.applied, reward }))
 }

@@ -83,10 +83,7 @@ impl ViolationJson {
 
 fn scores(entries: &[ScoreEntry]) -> BTreeMap<String, Option<f64>> {
     let value = |entry: &ScoreEntry| entry.outcome.score().map(|score| score.value.get());
-    entries
-        .iter()
-        .map(|entry| (entry.evaluator.to_string(), value(entry)))
-        .collect()
+    entries.iter().map(|entry| (entry.evaluator.to_string(), value(entry))).collect()
 }
 
 /// A turn, given the message as the user wrote it.
@@ -102,11 +99,7 @@ pub fn turn_json(turn: &TurnResponse, message: &str) -> TurnJson {
         answer: turn.answer.clone(),
         reward: turn.reward.as_ref().map(|reward| reward.value.get()),
         scores: scores(&turn.scores),
-        violations: turn
-            .violations
-            .iter()
-            .map(|violation| ViolationJson::new(violation, message))
-            .collect(),
+        violations: turn.violations.iter().map(|violation| ViolationJson::new(violation, message)).collect(),
         usage: turn.usage.into(),
         cost_usd: turn.cost.map(helm_core::NanoUsd::dollars),
         model: turn.model.clone(),
@@ -166,10 +159,7 @@ pub fn decision_json(explanation: &Explanation) -> DecisionJson {
         user_id: turn.user.clone(),
         strategy: decision.map(|decision| decision.strategy.clone()),
         propensity: decision.map(|decision| decision.propensity),
-        probabilities: candidates
-            .iter()
-            .map(|c| (c.strategy.to_string(), c.probability.get()))
-            .collect(),
+        probabilities: candidates.iter().map(|c| (c.strategy.to_string(), c.probability.get())).collect(),
         status: turn.outcome.as_ref().map(|outcome| outcome.status),
         reward: turn.reward.as_ref().map(|reward| reward.value.get()),
         scores: scores(entries),
@@ -225,10 +215,7 @@ pub fn report_json(report: &TaskReport) -> ReportJson {
             mean: strategy.reward.mean,
             stderr: strategy.reward.stderr,
         },
-        feedback: FeedbackTotalJson {
-            count: strategy.feedback.count,
-            sum: strategy.feedback.sum,
-        },
+        feedback: FeedbackTotalJson { count: strategy.feedback.count, sum: strategy.feedback.sum },
         probability: strategy.probability,
     });
     ReportJson {

@@ -6,9 +6,8 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 pub struct MetricsError(#[from] BuildError);
 
 /// Seconds, from 50 microseconds to a minute.
-const SECONDS: [f64; 15] = [
-    50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 100e-3, 0.5, 1.0, 5.0, 20.0, 60.0,
-];
+const SECONDS: [f64; 15] =
+    [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 100e-3, 0.5, 1.0, 5.0, 20.0, 60.0];
 /// Writes that share a commit.
 const BATCH: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 512.0];
 

@@ -39,10 +39,7 @@ impl Problem {
             TurnStatus::Cancelled | TurnStatus::StorageError => StatusCode::SERVICE_UNAVAILABLE,
             _ => return None,
         };
-        let detail = response
-            .error
-            .clone()
-            .unwrap_or_else(|| response.status.as_str().to_owned());
+        let detail = response.error.clone().unwrap_or_else(|| response.status.as_str().to_owned());
         Some(Self {
             decision_id: Some(response.decision_id),
             turn_status: Some(response.status),
@@ -93,9 +90,7 @@ impl IntoResponse for Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }

@@ -30,11 +30,7 @@ pub struct ServerOptions {
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self {
-            max_body_bytes: 2 << 20,
-            drain: Duration::from_secs(20),
-            metrics: None,
-        }
+        Self { max_body_bytes: 2 << 20, drain: Duration::from_secs(20), metrics: None }
     }
 }
 
@@ -86,10 +82,7 @@ pub fn router(helm: Helm, options: ServerOptions) -> Router {
 }
 
 async fn unknown_path(uri: Uri) -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        format!("there is nothing at {}", uri.path()),
-    )
+    Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {

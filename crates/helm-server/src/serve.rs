@@ -43,9 +43,7 @@ pub async fn serve(
             helm.stop_accepting();
         }
     };
-    let serving = axum::serve(listener, app)
-        .with_graceful_shutdown(stopping)
-        .into_future();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(stopping).into_future();
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => served?,

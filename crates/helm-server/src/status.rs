@@ -9,10 +9,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Kept simple: one word, and what it runs on.
 pub(crate) async fn health(State(helm): State<Helm>) -> (StatusCode, Json<Value>) {
     match helm.health().await {
-        Ok(health) => (
-            StatusCode::OK,
-            Json(json!({ "status": "ok", "version": VERSION, "store": health })),
-        ),
+        Ok(health) => (StatusCode::OK, Json(json!({ "status": "ok", "version": VERSION, "store": health }))),
         Err(error) => {
             let body =
                 json!({ "status": "failing", "version": VERSION, "store": { "error": error.report() } });
@@ -38,12 +35,5 @@ pub(crate) async fn readyz(State(helm): State<Helm>) -> (StatusCode, Json<Value>
             "turns": if accepting { "ok" } else { "draining" },
         },
     });
-    (
-        if ready {
-            StatusCode::OK
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
-        },
-        Json(body),
-    )
+    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
 }

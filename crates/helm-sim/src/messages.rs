@@ -62,12 +62,7 @@ const OTHER: [&str; 3] = [
     "How would you begin with {topic}?",
 ];
 const SLOTS: [(&str, &[&str]); 3] = [
-    (
-        "{thing}",
-        &[
-            "router", "laptop", "printer", "phone", "camera", "tablet", "headset", "monitor",
-        ],
-    ),
+    ("{thing}", &["router", "laptop", "printer", "phone", "camera", "tablet", "headset", "monitor"]),
     (
         "{topic}",
         &[
@@ -81,19 +76,7 @@ const SLOTS: [(&str, &[&str]); 3] = [
             "magnetism",
         ],
     ),
-    (
-        "{text}",
-        &[
-            "letter",
-            "essay",
-            "story",
-            "speech",
-            "report",
-            "poem",
-            "summary",
-            "application",
-        ],
-    ),
+    ("{text}", &["letter", "essay", "story", "speech", "report", "poem", "summary", "application"]),
 ];
 
 impl Messages {
@@ -123,7 +106,5 @@ impl Messages {
 
 fn pick<'a>(from: &[&'a str], draw: u64) -> &'a str {
     let index = draw % from.len().max(1) as u64;
-    from.get(usize::try_from(index).unwrap_or(0))
-        .copied()
-        .unwrap_or_default()
+    from.get(usize::try_from(index).unwrap_or(0)).copied().unwrap_or_default()
 }

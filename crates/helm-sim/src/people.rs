@@ -19,12 +19,7 @@ pub struct PopulationConfig {
 
 impl Default for PopulationConfig {
     fn default() -> Self {
-        Self {
-            users: 40,
-            seed: 1,
-            noise: 0.6,
-            individuality: 0.25,
-        }
+        Self { users: 40, seed: 1, noise: 0.6, individuality: 0.25 }
     }
 }
 
@@ -61,24 +56,14 @@ impl Population {
         for (what, value) in [("noise", config.noise), ("individuality", config.individuality)] {
             if !(value.is_finite() && value >= 0.0) {
                 let accepted = "a finite number of at least 0";
-                return Err(helm_core::Error::OutOfRange {
-                    what,
-                    accepted,
-                    value,
-                });
+                return Err(helm_core::Error::OutOfRange { what, accepted, value });
             }
         }
         let user = |index| {
             let id = UserId::new(format!("user-{index:03}"))?;
-            Ok(SimulatedUser {
-                id,
-                config,
-                seed: config.seed ^ text(&format!("user-{index}")),
-            })
+            Ok(SimulatedUser { id, config, seed: config.seed ^ text(&format!("user-{index}")) })
         };
-        Ok(Self {
-            users: (0..config.users).map(user).collect::<Result<_>>()?,
-        })
+        Ok(Self { users: (0..config.users).map(user).collect::<Result<_>>()? })
     }
 
     /// The users.
@@ -138,14 +123,10 @@ impl SimulatedUser {
         let features = StyleFeatures::of(answer).as_array();
         let task = text(task.as_str());
         let tastes = self.kind(task).1;
-        let terms = features
-            .iter()
-            .zip(tastes)
-            .enumerate()
-            .map(|(index, (feature, taste))| {
-                let own = self.config.individuality * normal(self.seed, &[task, 1_000 + index as u64]);
-                feature * (taste + own)
-            });
+        let terms = features.iter().zip(tastes).enumerate().map(|(index, (feature, taste))| {
+            let own = self.config.individuality * normal(self.seed, &[task, 1_000 + index as u64]);
+            feature * (taste + own)
+        });
         BASE + terms.sum::<f64>()
     }
 

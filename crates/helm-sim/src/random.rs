@@ -10,9 +10,7 @@ fn mix(word: u64) -> u64 {
 
 /// 64 bits for this place.
 pub(crate) fn bits(seed: u64, place: &[u64]) -> u64 {
-    place
-        .iter()
-        .fold(mix(seed), |state, part| mix(state ^ mix(*part)))
+    place.iter().fold(mix(seed), |state, part| mix(state ^ mix(*part)))
 }
 
 /// A number in \[0, 1) for this place.

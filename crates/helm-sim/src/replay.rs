@@ -60,27 +60,17 @@ pub fn replay(
         let failed = |source| Error::Policy { step, source };
         let id = id(seed, step);
         let choice = state.choose(policy, id).map_err(failed)?;
-        let unknown = || Error::UnknownStrategy {
-            strategy: choice.strategy.clone(),
-        };
-        let arm = state
-            .eligible
-            .iter()
-            .position(|strategy| *strategy == choice.strategy)
-            .ok_or_else(unknown)?;
+        let unknown = || Error::UnknownStrategy { strategy: choice.strategy.clone() };
+        let arm =
+            state.eligible.iter().position(|strategy| *strategy == choice.strategy).ok_or_else(unknown)?;
         let reward = environment.reward(seed, step, arm).ok_or_else(unknown)?;
         let mean = environment.arms().get(arm).map_or(0.0, |(_, arm)| arm.mean());
         regret += environment.best() - mean;
         paid += reward.get();
         played.regret.push(regret);
-        let evidence = Contribution {
-            reward: Some(reward),
-            ..Contribution::default()
-        };
+        let evidence = Contribution { reward: Some(reward), ..Contribution::default() };
         let decision = state.decision(policy, id, choice);
-        state
-            .learn(policy.contribution(&decision, &evidence).map_err(failed)?)
-            .map_err(failed)?;
+        state.learn(policy.contribution(&decision, &evidence).map_err(failed)?).map_err(failed)?;
     }
     played.mean_reward = paid / steps.max(1) as f64;
     Ok(played)
@@ -101,43 +91,21 @@ struct State {
 impl State {
     fn new(environment: &Environment) -> Result<Self, Error> {
         let at = Timestamp::from_micros(0);
-        let context = Context::new(
-            TenantId::single(),
-            UserId::new("player")?,
-            TaskId::new("replay")?,
-            at,
-        );
-        let eligible = environment
-            .arms()
-            .iter()
-            .map(|(strategy, _)| strategy.clone())
-            .collect();
-        Ok(Self {
-            context,
-            eligible,
-            rows: BTreeMap::new(),
-        })
+        let context = Context::new(TenantId::single(), UserId::new("player")?, TaskId::new("replay")?, at);
+        let eligible = environment.arms().iter().map(|(strategy, _)| strategy.clone()).collect();
+        Ok(Self { context, eligible, rows: BTreeMap::new() })
     }
 
     fn choose(&self, policy: &dyn Policy, id: DecisionId) -> helm_policy::Result<Choice> {
-        let rows = self
-            .rows
-            .iter()
-            .map(|((scope, strategy, epoch), stats)| StatsRow {
-                scope: scope.clone(),
-                strategy: strategy.clone(),
-                epoch: *epoch,
-                stats: stats.clone(),
-            });
+        let rows = self.rows.iter().map(|((scope, strategy, epoch), stats)| StatsRow {
+            scope: scope.clone(),
+            strategy: strategy.clone(),
+            epoch: *epoch,
+            stats: stats.clone(),
+        });
         let snapshot = Snapshot::from_rows(rows, None)?;
         let (context, eligible) = (&self.context, self.eligible.as_slice());
-        policy.choose(&ChoiceRequest {
-            id,
-            context,
-            eligible,
-            snapshot: &snapshot,
-            now: context.at,
-        })
+        policy.choose(&ChoiceRequest { id, context, eligible, snapshot: &snapshot, now: context.at })
     }
 
     fn decision(&self, policy: &dyn Policy, id: DecisionId, choice: Choice) -> Decision {

@@ -15,16 +15,8 @@ pub struct StyleFeatures {
     pub question: f64,
 }
 
-const WARM: [&str; 8] = [
-    "glad",
-    "great",
-    "you can do",
-    "happy to",
-    "right track",
-    "wonderful",
-    "well done",
-    "love",
-];
+const WARM: [&str; 8] =
+    ["glad", "great", "you can do", "happy to", "right track", "wonderful", "well done", "love"];
 const FORMAL: [&str; 8] = [
     "regarding",
     "furthermore",
@@ -48,31 +40,16 @@ impl StyleFeatures {
         let listed = lines.iter().filter(|line| is_listed(line)).count() as f64;
         Self {
             brevity: ((80.0 - words) / 65.0).clamp(0.0, 1.0),
-            structure: if lines.len() < 2 {
-                0.0
-            } else {
-                listed / lines.len() as f64
-            },
+            structure: if lines.len() < 2 { 0.0 } else { listed / lines.len() as f64 },
             warmth: (count(&WARM) / 2.0).min(1.0),
             formality: (count(&FORMAL) / 2.0).min(1.0),
             example: count(&EXAMPLE).min(1.0),
-            question: if answer.trim_end().ends_with('?') {
-                1.0
-            } else {
-                0.0
-            },
+            question: if answer.trim_end().ends_with('?') { 1.0 } else { 0.0 },
         }
     }
 
     pub(crate) fn as_array(&self) -> [f64; 6] {
-        [
-            self.brevity,
-            self.structure,
-            self.warmth,
-            self.formality,
-            self.example,
-            self.question,
-        ]
+        [self.brevity, self.structure, self.warmth, self.formality, self.example, self.question]
     }
 }
 

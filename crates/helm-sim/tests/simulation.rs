@@ -30,10 +30,7 @@ fn users_differ_in_what_they_like() {
     let favourites: Vec<_> = population.users().iter().map(favourite).collect();
     for answer in 0..3 {
         let share = favourites.iter().filter(|f| **f == answer).count() as f64 / 200.0;
-        assert!(
-            (0.02..0.8).contains(&share),
-            "answer {answer} is the favourite of {share}"
-        );
+        assert!((0.02..0.8).contains(&share), "answer {answer} is the favourite of {share}");
     }
 }
 
@@ -41,10 +38,7 @@ fn users_differ_in_what_they_like() {
 fn ratings_follow_the_opinion_and_repeat() {
     let (population, task) = (population(), task("tutor"));
     for user in &population.users()[..20] {
-        let mean = (0..400)
-            .map(|turn| f64::from(user.rate(&task, STEPS, turn)))
-            .sum::<f64>()
-            / 400.0;
+        let mean = (0..400).map(|turn| f64::from(user.rate(&task, STEPS, turn))).sum::<f64>() / 400.0;
         assert!((mean - user.expected_rating(&task, STEPS)).abs() < 0.45, "{mean}");
         assert_eq!(user.rate(&task, STEPS, 7), user.rate(&task, STEPS, 7));
     }
@@ -55,35 +49,20 @@ fn ratings_follow_the_opinion_and_repeat() {
 
 #[test]
 fn styles_are_read_from_the_text() {
-    let (brief, steps, warm) = (
-        StyleFeatures::of(BRIEF),
-        StyleFeatures::of(STEPS),
-        StyleFeatures::of(WARM),
-    );
+    let (brief, steps, warm) = (StyleFeatures::of(BRIEF), StyleFeatures::of(STEPS), StyleFeatures::of(WARM));
     assert!(brief.brevity > 0.9 && warm.brevity < 0.5);
     assert!(steps.structure > 0.7 && brief.structure == 0.0);
     assert!(warm.warmth == 1.0 && steps.warmth == 0.0);
-    assert_eq!(
-        StyleFeatures::of(""),
-        StyleFeatures {
-            brevity: 1.0,
-            ..StyleFeatures::default()
-        }
-    );
+    assert_eq!(StyleFeatures::of(""), StyleFeatures { brevity: 1.0, ..StyleFeatures::default() });
 }
 
 #[test]
 fn messages_vary_and_repeat() {
     let messages = Messages::new(3);
-    let all: BTreeSet<_> = (0..500)
-        .map(|turn| messages.message(&task("support"), 1, turn))
-        .collect();
+    let all: BTreeSet<_> = (0..500).map(|turn| messages.message(&task("support"), 1, turn)).collect();
     assert!(all.len() > 60, "{} different messages", all.len());
     assert!(all.iter().all(|message| !message.contains('{')));
-    assert_eq!(
-        messages.message(&task("writing"), 1, 9),
-        messages.message(&task("writing"), 1, 9)
-    );
+    assert_eq!(messages.message(&task("writing"), 1, 9), messages.message(&task("writing"), 1, 9));
 }
 
 fn environment(means: &[f64], arm: fn(UnitInterval) -> Arm) -> Environment {
@@ -95,21 +74,13 @@ fn environment(means: &[f64], arm: fn(UnitInterval) -> Arm) -> Environment {
 }
 
 fn regret(policy: &dyn Policy, environment: &Environment) -> f64 {
-    let runs = (1..=5).map(|seed| {
-        *replay(policy, environment, 1_000, seed)
-            .unwrap()
-            .regret
-            .last()
-            .unwrap()
-    });
+    let runs = (1..=5).map(|seed| *replay(policy, environment, 1_000, seed).unwrap().regret.last().unwrap());
     runs.sum::<f64>() / 5.0
 }
 
 #[test]
 fn learning_beats_playing_at_random() {
-    let random = Registry::standard()
-        .build(&serde_json::json!({"kind": "random"}))
-        .unwrap();
+    let random = Registry::standard().build(&serde_json::json!({"kind": "random"})).unwrap();
     let auto = PolicyConfig::default().build().unwrap();
     for environment in [
         environment(&[0.3, 0.5, 0.7], Arm::Bernoulli),
@@ -124,8 +95,5 @@ fn learning_beats_playing_at_random() {
 fn a_replay_repeats_bit_for_bit() {
     let auto = PolicyConfig::default().build().unwrap();
     let environment = environment(&[0.3, 0.5], Arm::Bernoulli);
-    assert_eq!(
-        replay(&auto, &environment, 100, 1).unwrap(),
-        replay(&auto, &environment, 100, 1).unwrap()
-    );
+    assert_eq!(replay(&auto, &environment, 100, 1).unwrap(), replay(&auto, &environment, 100, 1).unwrap());
 }

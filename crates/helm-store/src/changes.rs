@@ -41,12 +41,7 @@ fn checked(backend: &'static str, name: &str) -> Result<String> {
         return Ok(name.to_owned());
     }
     let message = "a preference's name has 1 to 128 bytes and no control characters";
-    Err(Error::new(
-        ErrorKind::Invalid,
-        backend,
-        "apply_preferences",
-        message,
-    ))
+    Err(Error::new(ErrorKind::Invalid, backend, "apply_preferences", message))
 }
 
 /// Refuses what cannot be compared by its angle, or not with a collection of length `expected`.
@@ -61,9 +56,7 @@ pub(crate) fn check_embedding(backend: &'static str, vector: &[f32], expected: O
     match expected {
         Some(expected) if expected != vector.len() => {
             let found = vector.len();
-            refuse(format!(
-                "the collection's embeddings have {expected} components, this one has {found}"
-            ))
+            refuse(format!("the collection's embeddings have {expected} components, this one has {found}"))
         }
         _ => Ok(()),
     }
@@ -71,16 +64,10 @@ pub(crate) fn check_embedding(backend: &'static str, vector: &[f32], expected: O
 
 /// The `k` memories most similar to `query`, best first, ties by id.
 pub(crate) fn nearest(memories: Vec<Memory>, query: &[f32], k: usize) -> Vec<Hit> {
-    let hits = memories.into_iter().map(|memory| Hit {
-        similarity: cosine(&memory.embedding, query),
-        memory,
-    });
+    let hits =
+        memories.into_iter().map(|memory| Hit { similarity: cosine(&memory.embedding, query), memory });
     let mut hits: Vec<_> = hits.collect();
-    hits.sort_by(|a, b| {
-        b.similarity
-            .total_cmp(&a.similarity)
-            .then_with(|| a.memory.id.cmp(&b.memory.id))
-    });
+    hits.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then_with(|| a.memory.id.cmp(&b.memory.id)));
     hits.truncate(k);
     hits
 }

@@ -49,13 +49,7 @@ impl Error {
         operation: &'static str,
         message: impl Into<String>,
     ) -> Self {
-        Self {
-            kind,
-            backend,
-            operation,
-            message: message.into(),
-            source: None,
-        }
+        Self { kind, backend, operation, message: message.into(), source: None }
     }
 
     /// Adds what caused it.
@@ -80,10 +74,7 @@ impl Error {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self.kind,
-            ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Overloaded
-        )
+        matches!(self.kind, ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Overloaded)
     }
 }
 

@@ -19,15 +19,11 @@ pub(crate) fn difference(
     let mut changes: BTreeMap<Place, Stats> = BTreeMap::new();
     for row in new {
         let entry = changes.entry(place(row)).or_default();
-        *entry = entry
-            .checked_add(&row.stats)
-            .map_err(|error| refused(backend, error))?;
+        *entry = entry.checked_add(&row.stats).map_err(|error| refused(backend, error))?;
     }
     for row in old {
         let entry = changes.entry(place(row)).or_default();
-        *entry = entry
-            .checked_sub(&row.stats)
-            .map_err(|error| refused(backend, error))?;
+        *entry = entry.checked_sub(&row.stats).map_err(|error| refused(backend, error))?;
     }
     changes.retain(|_, stats| !stats.is_zero());
     Ok(changes)
@@ -35,9 +31,7 @@ pub(crate) fn difference(
 
 /// `state` with `change` added.
 pub(crate) fn fold(backend: &'static str, state: &Stats, change: &Stats) -> Result<Stats> {
-    let sum = state
-        .checked_add(change)
-        .map_err(|error| refused(backend, error))?;
+    let sum = state.checked_add(change).map_err(|error| refused(backend, error))?;
     if sum.count < 0 || sum.failures < 0 {
         let message = "a count of learning state would fall below 0; audit the state against its log";
         return Err(Error::new(ErrorKind::Corrupt, backend, "settle", message));
@@ -50,22 +44,11 @@ pub(crate) fn place(row: &StatsRow) -> Place {
 }
 
 pub(crate) fn row((scope, strategy, epoch): Place, stats: Stats) -> StatsRow {
-    StatsRow {
-        scope,
-        strategy,
-        epoch,
-        stats,
-    }
+    StatsRow { scope, strategy, epoch, stats }
 }
 
 fn refused(backend: &'static str, error: helm_core::StatsError) -> Error {
-    Error::new(
-        ErrorKind::Invalid,
-        backend,
-        "settle",
-        "the contribution cannot be added",
-    )
-    .with_source(error)
+    Error::new(ErrorKind::Invalid, backend, "settle", "the contribution cannot be added").with_source(error)
 }
 
 /// Notes every place where the state is not what the log adds up to.
@@ -80,14 +63,8 @@ pub(crate) fn compare(
     }
     for (place, sum) in expected {
         let stored = found.get(&place).cloned().unwrap_or_default();
-        if !stored
-            .checked_sub(&sum)
-            .is_ok_and(|difference| difference.is_zero())
-        {
-            audit.mismatches.push(Mismatch {
-                expected: row(place, sum),
-                found: stored,
-            });
+        if !stored.checked_sub(&sum).is_ok_and(|difference| difference.is_zero()) {
+            audit.mismatches.push(Mismatch { expected: row(place, sum), found: stored });
         }
     }
 }

@@ -16,6 +16,13 @@
 
 mod bandit;
 mod changes;
+#[cfg(feature = "conformance")]
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a law that does not hold ends the test that runs it"
+)]
+pub mod conformance;
 mod conversation;
 mod error;
 mod fold;

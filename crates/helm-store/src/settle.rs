@@ -53,12 +53,7 @@ impl<'a> Case<'a> {
         feedback: &'a [(SourceName, UnitInterval)],
         silence_ended: bool,
     ) -> Self {
-        Self {
-            decision,
-            outcome,
-            feedback,
-            silence_ended,
-        }
+        Self { decision, outcome, feedback, silence_ended }
     }
 }
 

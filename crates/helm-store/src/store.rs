@@ -120,11 +120,7 @@ impl Capabilities {
     /// The capabilities of `backend`.
     #[must_use]
     pub fn new(backend: &'static str, durable: bool, shared: bool) -> Self {
-        Self {
-            backend,
-            durable,
-            shared,
-        }
+        Self { backend, durable, shared }
     }
 }
 

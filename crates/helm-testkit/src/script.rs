@@ -37,10 +37,7 @@ impl Reply {
         match self {
             Self::Answer(text) if streamed => {
                 let last = [finished(), usage(), "data: [DONE]\n\n".to_owned()];
-                events(
-                    chunks(&text, usize::MAX).into_iter().chain(last).collect(),
-                    Tail::Close,
-                )
+                events(chunks(&text, usize::MAX).into_iter().chain(last).collect(), Tail::Close)
             }
             Self::Answer(text) => body(StatusCode::OK, whole(&text).to_string()),
             Self::Status(status, headers, text) => {
@@ -58,10 +55,7 @@ impl Reply {
             Self::ErrorEvent(text, words) => {
                 let error = json!({ "error": { "message": "the engine fell over", "type": "server_error" } });
                 let error = format!("data: {error}\n\n");
-                events(
-                    chunks(&text, words).into_iter().chain([error]).collect(),
-                    Tail::Close,
-                )
+                events(chunks(&text, words).into_iter().chain([error]).collect(), Tail::Close)
             }
             Self::Stall(text, words) => events(chunks(&text, words), Tail::Stall),
             Self::Silent => {
@@ -81,10 +75,7 @@ enum Tail {
 fn body(status: StatusCode, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     response
 }
 
@@ -92,10 +83,9 @@ fn events(events: Vec<String>, tail: Tail) -> Response<Body> {
     let events = stream::iter(events).map(Ok::<_, std::io::Error>);
     let stalls = stream::pending().take(usize::from(tail == Tail::Stall));
     let mut response = Response::new(Body::from_stream(events.chain(stalls)));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("text/event-stream"),
-    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/event-stream"));
     response
 }
 
@@ -108,11 +98,8 @@ fn whole(text: &str) -> Value {
 }
 
 fn chunk(delta: &Value, finish: &Value, usage: &Value, choices: bool) -> String {
-    let choices = if choices {
-        json!([{ "index": 0, "delta": delta, "finish_reason": finish }])
-    } else {
-        json!([])
-    };
+    let choices =
+        if choices { json!([{ "index": 0, "delta": delta, "finish_reason": finish }]) } else { json!([]) };
     let chunk = json!({
         "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 0, "model": "scripted-1",
         "choices": choices, "usage": usage,
@@ -125,10 +112,7 @@ fn chunks(text: &str, most: usize) -> Vec<String> {
     let first = chunk(&json!({ "role": "assistant", "content": "" }), &null, &null, true);
     let words = text.split_inclusive(' ').take(most);
     let words = words.map(|word| chunk(&json!({ "content": word }), &null, &null, true));
-    [first, ": keep-alive\n\n".to_owned()]
-        .into_iter()
-        .chain(words)
-        .collect()
+    [first, ": keep-alive\n\n".to_owned()].into_iter().chain(words).collect()
 }
 
 fn finished() -> String {

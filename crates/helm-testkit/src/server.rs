@@ -49,20 +49,14 @@ impl ModelServer {
             script: Mutex::new(script.into_iter().collect()),
             received: Mutex::new(Vec::new()),
         });
-        let app = Router::new()
-            .route("/v1/chat/completions", post(answer))
-            .with_state(Arc::clone(&shared));
+        let app = Router::new().route("/v1/chat/completions", post(answer)).with_state(Arc::clone(&shared));
         let serve = axum::serve(listener, app).into_future();
         #[expect(
             clippy::disallowed_methods,
             reason = "the handle is kept, and ends the task when it is dropped"
         )]
         let serving = tokio::spawn(async move { drop(serve.await) });
-        Ok(Self {
-            address,
-            shared,
-            serving,
-        })
+        Ok(Self { address, shared, serving })
     }
 
     /// What clients use as the base URL.
@@ -74,11 +68,7 @@ impl ModelServer {
     /// What has been asked so far.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
-        self.shared
-            .received
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -93,26 +83,12 @@ async fn answer(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response<Body> {
-    let authorization = headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let streamed = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
-    shared
-        .received
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(Received { authorization, body });
+    shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(Received { authorization, body });
     let reply = {
         let mut script = shared.script.lock().unwrap_or_else(PoisonError::into_inner);
-        if script.len() > 1 {
-            script.pop_front()
-        } else {
-            script.front().cloned()
-        }
+        if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
     };
-    reply
-        .unwrap_or_else(|| Reply::Answer("Hello.".to_owned()))
-        .respond(streamed)
-        .await
+    reply.unwrap_or_else(|| Reply::Answer("Hello.".to_owned())).respond(streamed).await
 }

@@ -39,11 +39,7 @@ pub(super) async fn run(
     let helm = open::helm(global).await?;
     let task = match task {
         Some(task) => TaskId::new(task)?,
-        None => helm
-            .tasks()
-            .into_iter()
-            .next()
-            .ok_or_else(|| Failure::wrong("there is no task"))?,
+        None => helm.tasks().into_iter().next().ok_or_else(|| Failure::wrong("there is no task"))?,
     };
     // Says early, and with the tasks there are, when there is no such task.
     helm.report(&task).await?;
@@ -51,18 +47,8 @@ pub(super) async fn run(
         Some(id) => ConversationId::new(id)?,
         None => ConversationId::new(DecisionId::generate(SystemClock.now()).to_string())?,
     };
-    let mut chat = Chat {
-        helm,
-        task,
-        user: UserId::new(user)?,
-        conversation,
-        last: None,
-    };
-    let ended = if std::io::stdin().is_terminal() {
-        chat.converse().await
-    } else {
-        chat.read_all().await
-    };
+    let mut chat = Chat { helm, task, user: UserId::new(user)?, conversation, last: None };
+    let ended = if std::io::stdin().is_terminal() { chat.converse().await } else { chat.read_all().await };
     open::close(&chat.helm).await;
     ended
 }
@@ -148,15 +134,12 @@ impl Chat {
                 output::line(&serde_json::to_string_pretty(&preferences.values)?)
             }
             "set" => self.set(rest).await,
-            other => Err(Failure::wrong(format!(
-                "there is no /{other}; /help lists the commands"
-            ))),
+            other => Err(Failure::wrong(format!("there is no /{other}; /help lists the commands"))),
         }
     }
 
     fn last(&self) -> Result<DecisionId> {
-        self.last
-            .ok_or_else(|| Failure::wrong("nothing has been answered yet"))
+        self.last.ok_or_else(|| Failure::wrong("nothing has been answered yet"))
     }
 
     async fn rate(&self, rating: &str) -> Result<()> {
@@ -164,41 +147,23 @@ impl Chat {
             .trim()
             .parse()
             .map_err(|_| Failure::wrong("write a number from 1 to 5, for example /rate 4"))?;
-        let receipt = self
-            .helm
-            .feedback(Feedback::rating(self.last()?, rating)?)
-            .await?;
+        let receipt = self.helm.feedback(Feedback::rating(self.last()?, rating)?).await?;
         let reward = receipt.reward.map(|reward| reward.value.get());
-        output::line(&format!(
-            "thank you; the reward is now {}",
-            output::number(reward)
-        ))
+        output::line(&format!("thank you; the reward is now {}", output::number(reward)))
     }
 
     async fn history(&self) -> Result<()> {
-        let messages = self
-            .helm
-            .conversation(&self.user, &self.conversation, 100)
-            .await?;
+        let messages = self.helm.conversation(&self.user, &self.conversation, 100).await?;
         messages.iter().try_for_each(|stored| {
-            output::line(&format!(
-                "{:<9} {}",
-                stored.message.role.as_str(),
-                stored.message.joined_text()
-            ))
+            output::line(&format!("{:<9} {}", stored.message.role.as_str(), stored.message.joined_text()))
         })
     }
 
     async fn set(&self, rest: &str) -> Result<()> {
-        let (name, value) = rest
-            .trim()
-            .split_once(' ')
-            .ok_or_else(|| Failure::wrong("write /set NAME VALUE"))?;
+        let (name, value) =
+            rest.trim().split_once(' ').ok_or_else(|| Failure::wrong("write /set NAME VALUE"))?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-        let change = PreferenceChange::Set {
-            name: name.to_owned(),
-            value,
-        };
+        let change = PreferenceChange::Set { name: name.to_owned(), value };
         let preferences = self.helm.change_preferences(&self.user, &[change]).await?;
         output::line(&serde_json::to_string(&preferences.values)?)
     }
@@ -233,10 +198,7 @@ impl Chat {
 /// The line under an answer.
 fn shown(turn: &TurnResponse) -> Result<()> {
     output::line("")?;
-    let strategy = turn
-        .strategy
-        .as_ref()
-        .map_or_else(|| "no strategy".to_owned(), ToString::to_string);
+    let strategy = turn.strategy.as_ref().map_or_else(|| "no strategy".to_owned(), ToString::to_string);
     let reward = turn.reward.as_ref().map(|reward| reward.value.get());
     output::line(&format!(
         "[{strategy}, chosen with {}; {}; reward {}; decision {}]",

@@ -18,33 +18,22 @@ pub(super) async fn show(global: &Global, id: &str) -> Result<()> {
     let turn = &explanation.turn;
     let decision = turn.decision.as_ref();
     let row = |name: &str, value: String| [name.to_owned(), value];
-    let status = turn
-        .outcome
-        .as_ref()
-        .map_or("running", |outcome| outcome.status.as_str());
+    let status = turn.outcome.as_ref().map_or("running", |outcome| outcome.status.as_str());
     let reward = turn.reward.as_ref().map(|reward| reward.value.get());
     let rows = [
         row("decision", id.to_string()),
         row("task", turn.task.to_string()),
         row("user", turn.user.to_string()),
-        row(
-            "strategy",
-            decision.map_or_else(|| "-".to_owned(), |d| d.strategy.to_string()),
-        ),
-        row(
-            "propensity",
-            output::percent(decision.map(|d| d.propensity.get())),
-        ),
+        row("strategy", decision.map_or_else(|| "-".to_owned(), |d| d.strategy.to_string())),
+        row("propensity", output::percent(decision.map(|d| d.propensity.get()))),
         row("status", status.to_owned()),
         row("reward", output::number(reward)),
         row("at", turn.at.to_string()),
     ];
-    let judged = turn.feedback.iter().map(|f| {
-        row(
-            &format!("feedback {}", f.source),
-            output::number(Some(f.value.get())),
-        )
-    });
+    let judged = turn
+        .feedback
+        .iter()
+        .map(|f| row(&format!("feedback {}", f.source), output::number(Some(f.value.get()))));
     output::line(&output::table(["", ""], rows.into_iter().chain(judged)))?;
     output::line(&explanation.why.replace("; ", "\n  "))
 }

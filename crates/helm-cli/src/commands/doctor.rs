@@ -24,11 +24,7 @@ struct Check {
 }
 
 fn check(name: &str, verdict: Verdict, detail: impl Into<String>) -> Check {
-    Check {
-        check: name.to_owned(),
-        verdict,
-        detail: detail.into(),
-    }
+    Check { check: name.to_owned(), verdict, detail: detail.into() }
 }
 
 /// Looks at everything it can without changing anything.
@@ -36,12 +32,8 @@ pub(super) async fn run(global: &Global, live: bool) -> Result<ExitCode> {
     let config = open::config(global)?;
     open::log(&config, "warn")?;
     let mut checks = vec![check("configuration", Verdict::Ok, "it can be read")];
-    checks.extend(
-        config
-            .warnings()
-            .into_iter()
-            .map(|warning| check("configuration", Verdict::Warn, warning)),
-    );
+    checks
+        .extend(config.warnings().into_iter().map(|warning| check("configuration", Verdict::Warn, warning)));
     checks.push(features(&config));
     match installation(&config).await {
         Ok(helm) => {
@@ -58,11 +50,7 @@ pub(super) async fn run(global: &Global, live: bool) -> Result<ExitCode> {
     }
     let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
     report(global, &checks)?;
-    Ok(if failed {
-        ExitCode::from(SAID_NO)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if failed { ExitCode::from(SAID_NO) } else { ExitCode::SUCCESS })
 }
 
 async fn installation(config: &HelmConfig) -> helm_orchestrator::Result<Helm> {
@@ -72,20 +60,12 @@ async fn installation(config: &HelmConfig) -> helm_orchestrator::Result<Helm> {
 fn features(config: &HelmConfig) -> Check {
     let state = |on: bool| if on { "on" } else { "off" };
     let (vectors, tests) = (config.features.vector_search, config.features.ab_testing);
-    check(
-        "features",
-        Verdict::Ok,
-        format!("vector search {}, A/B testing {}", state(vectors), state(tests)),
-    )
+    check("features", Verdict::Ok, format!("vector search {}, A/B testing {}", state(vectors), state(tests)))
 }
 
 async fn store(helm: &Helm) -> Check {
     match helm.health().await {
-        Ok(health) => check(
-            "store",
-            Verdict::Ok,
-            format!("{}, schema {}", health.detail, health.schema),
-        ),
+        Ok(health) => check("store", Verdict::Ok, format!("{}, schema {}", health.detail, health.schema)),
         Err(error) => check("store", Verdict::Fail, error.report()),
     }
 }
@@ -93,16 +73,12 @@ async fn store(helm: &Helm) -> Check {
 async fn learning(helm: &Helm, task: &helm_core::TaskId) -> Check {
     let name = format!("learning of {task}");
     match helm.audit(task).await {
-        Ok(audit) if audit.mismatches.is_empty() => check(
-            &name,
-            Verdict::Ok,
-            format!("{} decisions add up to the state", audit.decisions),
-        ),
-        Ok(audit) => check(
-            &name,
-            Verdict::Fail,
-            format!("{} rows differ from the log", audit.mismatches.len()),
-        ),
+        Ok(audit) if audit.mismatches.is_empty() => {
+            check(&name, Verdict::Ok, format!("{} decisions add up to the state", audit.decisions))
+        }
+        Ok(audit) => {
+            check(&name, Verdict::Fail, format!("{} rows differ from the log", audit.mismatches.len()))
+        }
         Err(error) => check(&name, Verdict::Fail, error.report()),
     }
 }
@@ -112,13 +88,8 @@ async fn answer(helm: &Helm) -> Check {
     let asked = async {
         let task = helm.tasks().into_iter().next();
         let Some(task) = task else { return Ok(None) };
-        let strategy = helm
-            .report(&task)
-            .await?
-            .strategies
-            .into_iter()
-            .next()
-            .map(|s| s.strategy.name().clone());
+        let strategy =
+            helm.report(&task).await?.strategies.into_iter().next().map(|s| s.strategy.name().clone());
         let mut request = TurnRequest::new("helmctl-doctor", &task, "Say hello.")?;
         if let Some(strategy) = strategy {
             request = request.with_strategy(strategy);
@@ -127,16 +98,8 @@ async fn answer(helm: &Helm) -> Check {
     };
     match asked.await {
         Ok(Some(turn)) if turn.status.is_answered() => {
-            let by = if turn.simulated {
-                "the built-in demonstration model"
-            } else {
-                "the model"
-            };
-            check(
-                "model",
-                Verdict::Ok,
-                format!("{by} answered in {} ms", turn.latency.as_millis()),
-            )
+            let by = if turn.simulated { "the built-in demonstration model" } else { "the model" };
+            check("model", Verdict::Ok, format!("{by} answered in {} ms", turn.latency.as_millis()))
         }
         Ok(Some(turn)) => check("model", Verdict::Fail, turn.error.unwrap_or_default()),
         Ok(None) => check("model", Verdict::Warn, "there is no task to ask for"),
@@ -147,9 +110,7 @@ async fn answer(helm: &Helm) -> Check {
 fn report(global: &Global, checks: &[Check]) -> Result<()> {
     match global.output {
         Format::Json => output::json(Format::Json, &checks),
-        Format::Jsonl => checks
-            .iter()
-            .try_for_each(|check| output::json(Format::Jsonl, check)),
+        Format::Jsonl => checks.iter().try_for_each(|check| output::json(Format::Jsonl, check)),
         Format::Table => checks.iter().try_for_each(|check| {
             let verdict = match check.verdict {
                 Verdict::Ok => "ok  ",

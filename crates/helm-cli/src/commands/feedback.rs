@@ -23,10 +23,7 @@ pub(super) async fn run(global: &Global, arguments: &FeedbackArguments) -> Resul
         Applied::Corrected => "it replaces the earlier one",
         _ => "it is new",
     };
-    output::line(&format!(
-        "recorded: {done}; the reward is now {}",
-        output::number(reward)
-    ))
+    output::line(&format!("recorded: {done}; the reward is now {}", output::number(reward)))
 }
 
 fn feedback(arguments: &FeedbackArguments) -> Result<Feedback> {

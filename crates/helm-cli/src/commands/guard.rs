@@ -18,11 +18,7 @@ struct Line {
 /// One line out for each line in, in order.
 pub(super) fn check(direction: Direction, scores: bool) -> Result<()> {
     let guard = GuardrailEngine::standard();
-    let stage = if direction == Direction::Input {
-        Stage::Input
-    } else {
-        Stage::Output
-    };
+    let stage = if direction == Direction::Input { Stage::Input } else { Stage::Output };
     for (number, line) in std::io::stdin().lock().lines().enumerate() {
         let line = line?;
         if line.trim().is_empty() {

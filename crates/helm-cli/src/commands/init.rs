@@ -24,8 +24,6 @@ pub(super) fn run(path: &Path, force: bool) -> Result<()> {
     })?;
     file.write_all(TEMPLATE.as_bytes())
         .map_err(|error| Failure::wrong(format!("cannot write {shown}: {error}")))?;
-    output::note(&format!(
-        "Wrote {shown}. Next: helmctl config check, helmctl chat"
-    ));
+    output::note(&format!("Wrote {shown}. Next: helmctl config check, helmctl chat"));
     Ok(())
 }

@@ -18,8 +18,5 @@ pub(super) async fn run(global: &Global) -> Result<()> {
     if global.output != Format::Table {
         return output::json(global.output, &health);
     }
-    output::line(&format!(
-        "{}: the schema is at version {}",
-        health.detail, health.schema
-    ))
+    output::line(&format!("{}: the schema is at version {}", health.detail, health.schema))
 }

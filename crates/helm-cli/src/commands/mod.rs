@@ -24,11 +24,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { global, command } = arguments;
     match command {
         Command::Init { path, force } => init::run(&path, force)?,
-        Command::Chat {
-            task,
-            user,
-            conversation,
-        } => return chat::run(&global, task, &user, conversation).await,
+        Command::Chat { task, user, conversation } => {
+            return chat::run(&global, task, &user, conversation).await;
+        }
         Command::Scenario(ScenarioCommand::Run { file, limit }) => {
             scenario::run(&global, &file, limit).await?;
         }

@@ -57,11 +57,7 @@ fn read(file: &Path) -> Result<Vec<Scene>> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::wrong(format!("cannot read {shown}: {error}")))?;
     let (mut scenes, mut mistakes) = (Vec::new(), Vec::new());
-    for (index, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-    {
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match scene(line) {
             Ok(scene) => scenes.push(scene),
             Err(why) => mistakes.push(format!("{shown}, line {}: {why}", index + 1)),
@@ -73,10 +69,7 @@ fn read(file: &Path) -> Result<Vec<Scene>> {
         if more > 0 {
             mistakes.push(format!("and {more} more"));
         }
-        return Err(Failure::wrong(format!(
-            "nothing was played\n  {}",
-            mistakes.join("\n  ")
-        )));
+        return Err(Failure::wrong(format!("nothing was played\n  {}", mistakes.join("\n  "))));
     }
     if scenes.is_empty() {
         return Err(Failure::wrong(format!("{shown} holds no messages")));
@@ -89,14 +82,10 @@ fn scene(line: &str) -> std::result::Result<Scene, String> {
     if scene.message.trim().is_empty() {
         return Err("the message is empty".to_owned());
     }
-    match scene
-        .ratings
-        .iter()
-        .find(|(_, rating)| !(1.0..=5.0).contains(*rating))
-    {
-        Some((strategy, rating)) => Err(format!(
-            "the rating of {strategy} must be from 1 to 5, got {rating}"
-        )),
+    match scene.ratings.iter().find(|(_, rating)| !(1.0..=5.0).contains(*rating)) {
+        Some((strategy, rating)) => {
+            Err(format!("the rating of {strategy} must be from 1 to 5, got {rating}"))
+        }
         None => Ok(scene),
     }
 }
@@ -115,11 +104,7 @@ async fn play(helm: &Helm, scenes: &[Scene]) -> Result<Outcome> {
         let request = TurnRequest::new(&scene.user, &scene.task, &*scene.message)?;
         let turn = helm.turn(request.with_conversation(conversation)).await?;
         let reward = rate(helm, scene, &turn, &mut outcome).await?;
-        outcome
-            .rewards
-            .entry(scene.task.clone())
-            .or_default()
-            .extend(reward);
+        outcome.rewards.entry(scene.task.clone()).or_default().extend(reward);
         *outcome.statuses.entry(turn.status.as_str()).or_default() += 1;
         for violation in &turn.violations {
             *outcome.violations.entry(violation.category).or_default() += 1;
@@ -133,16 +118,11 @@ async fn play(helm: &Helm, scenes: &[Scene]) -> Result<Outcome> {
 
 /// Gives the scene's rating of the strategy that answered; the reward after it.
 async fn rate(helm: &Helm, scene: &Scene, turn: &TurnResponse, outcome: &mut Outcome) -> Result<Option<f64>> {
-    let rating = turn
-        .strategy
-        .as_ref()
-        .and_then(|strategy| scene.ratings.get(strategy.name()));
+    let rating = turn.strategy.as_ref().and_then(|strategy| scene.ratings.get(strategy.name()));
     let reward = match rating {
         Some(rating) => {
             outcome.rated += 1;
-            helm.feedback(Feedback::rating(turn.decision_id, *rating)?)
-                .await?
-                .reward
+            helm.feedback(Feedback::rating(turn.decision_id, *rating)?).await?.reward
         }
         None => turn.reward.clone(),
     };
@@ -156,11 +136,8 @@ async fn show(global: &Global, helm: &Helm, file: &Path, outcome: &Outcome) -> R
     }
     let turns: u64 = outcome.statuses.values().sum();
     if global.output != Format::Table {
-        let learning: BTreeMap<_, _> = outcome
-            .rewards
-            .iter()
-            .map(|(task, rewards)| (task, learning(rewards)))
-            .collect();
+        let learning: BTreeMap<_, _> =
+            outcome.rewards.iter().map(|(task, rewards)| (task, learning(rewards))).collect();
         let learning: BTreeMap<_, _> = learning
             .into_iter()
             .map(|(task, (first, last))| (task, json!({ "first_third": first, "last_third": last })))
@@ -174,17 +151,9 @@ async fn show(global: &Global, helm: &Helm, file: &Path, outcome: &Outcome) -> R
         return output::json(global.output, &value);
     }
     let list = |counts: Vec<String>| {
-        if counts.is_empty() {
-            "none".to_owned()
-        } else {
-            counts.join(", ")
-        }
+        if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
     };
-    output::line(&format!(
-        "{turns} turns, {} rated; {}",
-        outcome.rated,
-        list(counts(&outcome.statuses))
-    ))?;
+    output::line(&format!("{turns} turns, {} rated; {}", outcome.rated, list(counts(&outcome.statuses))))?;
     if outcome.simulated {
         output::line("answers are simulated: the built-in demonstration model gave them")?;
     }
@@ -202,10 +171,7 @@ async fn show(global: &Global, helm: &Helm, file: &Path, outcome: &Outcome) -> R
 }
 
 fn counts(counts: &BTreeMap<&'static str, u64>) -> Vec<String> {
-    counts
-        .iter()
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect()
+    counts.iter().map(|(name, count)| format!("{name} {count}")).collect()
 }
 
 /// Mean rewards of the first and of the last third.

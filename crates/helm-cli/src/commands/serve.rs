@@ -37,10 +37,7 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
     for warning in config.warnings() {
         output::note(&format!("note: {warning}"));
     }
-    output::note(&format!(
-        "listening on http://{}",
-        listener.local_addr().unwrap_or(address)
-    ));
+    output::note(&format!("listening on http://{}", listener.local_addr().unwrap_or(address)));
     let options = ServerOptions::default()
         .with_max_body_bytes(config.server.max_body_bytes)
         .with_drain(Duration::from_secs(config.server.drain_seconds))

@@ -48,18 +48,8 @@ pub(super) fn table(report: &TaskReport) -> String {
             output::percent(strategy.probability),
         ]
     });
-    let header = [
-        "strategy",
-        "pulls",
-        "rewards",
-        "mean reward (95 %)",
-        "ratings",
-        "mean rating",
-        "probability now",
-    ];
+    let header =
+        ["strategy", "pulls", "rewards", "mean reward (95 %)", "ratings", "mean rating", "probability now"];
     let table = output::table(header, rows);
-    format!(
-        "task {}, policy {}; probabilities are those of a new user\n{table}",
-        report.task, report.policy
-    )
+    format!("task {}, policy {}; probabilities are those of a new user\n{table}", report.task, report.policy)
 }

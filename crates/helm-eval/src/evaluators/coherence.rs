@@ -39,11 +39,7 @@ impl Heuristic for Coherence {
         let repeated = repeated_trigrams(&answer);
         let sentences = repeated_sentences(exchange.response);
         let echo = echo(&words(exchange.user), &answer);
-        let loose = if exchange.finished && ends_well(exchange.response) {
-            0.0
-        } else {
-            1.0
-        };
+        let loose = if exchange.finished && ends_well(exchange.response) { 0.0 } else { 1.0 };
         let value =
             (1.0 - 0.9 * repeated) * (1.0 - 0.6 * sentences) * (1.0 - 0.5 * echo) * (1.0 - 0.25 * loose);
         let confidence = if answer.len() < 5 { 0.3 } else { 0.6 };
@@ -62,11 +58,7 @@ fn repeated_trigrams(words: &[String]) -> f64 {
     let mut seen = BTreeSet::new();
     let runs = words.len().saturating_sub(2);
     let repeated = words.windows(3).filter(|run| !seen.insert(*run)).count();
-    if runs == 0 {
-        0.0
-    } else {
-        repeated as f64 / runs as f64
-    }
+    if runs == 0 { 0.0 } else { repeated as f64 / runs as f64 }
 }
 
 /// The share of sentences that stood there before.
@@ -74,11 +66,7 @@ fn repeated_sentences(text: &str) -> f64 {
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     sentences(text).for_each(|sentence| *counts.entry(sentence).or_default() += 1);
     let total: u32 = counts.values().sum();
-    if total == 0 {
-        0.0
-    } else {
-        f64::from(total - counts.len() as u32) / f64::from(total)
-    }
+    if total == 0 { 0.0 } else { f64::from(total - counts.len() as u32) / f64::from(total) }
 }
 
 /// The share of the answer that is the question's own runs of four words.
@@ -86,11 +74,7 @@ fn echo(question: &[String], answer: &[String]) -> f64 {
     let asked: BTreeSet<_> = question.windows(4).collect();
     let runs = answer.len().saturating_sub(3);
     let echoed = answer.windows(4).filter(|run| asked.contains(run)).count();
-    if runs == 0 {
-        0.0
-    } else {
-        echoed as f64 / runs as f64
-    }
+    if runs == 0 { 0.0 } else { echoed as f64 / runs as f64 }
 }
 
 /// Whether the last character can end a text: anything but a letter, digit, comma or opening mark.

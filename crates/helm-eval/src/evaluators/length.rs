@@ -35,16 +35,10 @@ impl Heuristic for Length {
     fn measure(&self, exchange: &Exchange<'_>) -> ScoreOutcome {
         let found = count_words(exchange.response) as f64;
         let (zero_below, low, high, zero_above, confidence) = band(exchange.user);
-        let value = if found == 0.0 {
-            0.0
-        } else {
-            trapezoid(found, zero_below, low, high, zero_above)
-        };
+        let value = if found == 0.0 { 0.0 } else { trapezoid(found, zero_below, low, high, zero_above) };
         // An answer that was cut off has not the length its author meant.
         let value = if exchange.finished { value } else { 0.5 * value };
-        scored(value, confidence, || {
-            format!("{found} words where {low} to {high} were expected")
-        })
+        scored(value, confidence, || format!("{found} words where {low} to {high} were expected"))
     }
 }
 
@@ -54,33 +48,14 @@ fn band(request: &str) -> Band {
     if let Some(count) = asked_words(&words) {
         return (0.4 * count, 0.8 * count, 1.15 * count, 2.0 * count, 0.9);
     }
-    if has(&[
-        "brief",
-        "briefly",
-        "short",
-        "shortly",
-        "concise",
-        "concisely",
-        "quick",
-        "quickly",
-        "sentence",
-    ]) {
+    if has(&["brief", "briefly", "short", "shortly", "concise", "concisely", "quick", "quickly", "sentence"])
+    {
         return (0.0, 3.0, 50.0, 160.0, 0.8);
     }
-    if has(&[
-        "detail",
-        "detailed",
-        "details",
-        "essay",
-        "thorough",
-        "thoroughly",
-        "comprehensive",
-    ]) {
+    if has(&["detail", "detailed", "details", "essay", "thorough", "thoroughly", "comprehensive"]) {
         return (20.0, 120.0, 700.0, 2_000.0, 0.7);
     }
-    if has(&[
-        "explain", "describe", "compare", "why", "how", "steps", "list", "code",
-    ]) {
+    if has(&["explain", "describe", "compare", "why", "how", "steps", "list", "code"]) {
         return (3.0, 25.0, 300.0, 1_200.0, 0.5);
     }
     (0.0, 8.0, 220.0, 1_000.0, 0.4)
@@ -89,10 +64,7 @@ fn band(request: &str) -> Band {
 /// The number in `in 50 words` and the like.
 fn asked_words(words: &[String]) -> Option<f64> {
     let pairs = words.iter().zip(words.iter().skip(1));
-    let counts = pairs
-        .filter(|(_, unit)| unit.as_str() == "words")
-        .filter_map(|(number, _)| number.parse().ok());
-    counts
-        .map(|count: f64| count)
-        .find(|count| (1.0..=100_000.0).contains(count))
+    let counts =
+        pairs.filter(|(_, unit)| unit.as_str() == "words").filter_map(|(number, _)| number.parse().ok());
+    counts.map(|count: f64| count).find(|count| (1.0..=100_000.0).contains(count))
 }

@@ -44,10 +44,7 @@ impl Heuristic for Relevance {
         // Few content words leave much to chance.
         let confidence = 0.4 + 0.5 * (wanted.len() as f64 / (wanted.len() as f64 + 3.0));
         scored(1.0 / (1.0 + (-logit).exp()), confidence, || {
-            format!(
-                "{:.0} % of the question's content words are in the answer",
-                100.0 * recall
-            )
+            format!("{:.0} % of the question's content words are in the answer", 100.0 * recall)
         })
     }
 }

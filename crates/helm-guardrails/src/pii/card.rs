@@ -4,22 +4,14 @@
 pub(super) const PATTERN: &str = r"[2-6]\d{3}(?:[ -]?\d){8,15}";
 
 pub(super) fn is_valid(candidate: &str) -> bool {
-    let digits: Vec<u8> = candidate
-        .bytes()
-        .filter(u8::is_ascii_digit)
-        .map(|digit| digit - b'0')
-        .collect();
+    let digits: Vec<u8> = candidate.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
     has_issuer(&digits) && luhn(&digits)
 }
 
 /// Whether the first digits and the length are those of a scheme that issues cards.
 fn has_issuer(digits: &[u8]) -> bool {
-    let prefix = |length: usize| {
-        digits
-            .iter()
-            .take(length)
-            .fold(0_u32, |sum, digit| sum * 10 + u32::from(*digit))
-    };
+    let prefix =
+        |length: usize| digits.iter().take(length).fold(0_u32, |sum, digit| sum * 10 + u32::from(*digit));
     matches!(
         (digits.len(), prefix(2), prefix(4)),
         (13 | 16 | 19, 40..=49, _)
@@ -37,13 +29,9 @@ fn has_issuer(digits: &[u8]) -> bool {
 /// The check digit of ISO/IEC 7812-1, annex B.
 fn luhn(digits: &[u8]) -> bool {
     let doubled = |digit: u8| if digit > 4 { 2 * digit - 9 } else { 2 * digit };
-    let sum = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .fold(0_u32, |sum, (place, digit)| {
-            sum + u32::from(if place % 2 == 1 { doubled(*digit) } else { *digit })
-        });
+    let sum = digits.iter().rev().enumerate().fold(0_u32, |sum, (place, digit)| {
+        sum + u32::from(if place % 2 == 1 { doubled(*digit) } else { *digit })
+    });
     sum.is_multiple_of(10)
 }
 

@@ -50,13 +50,8 @@ pub(super) fn is_valid(candidate: &str) -> bool {
 /// The number with its first four characters moved to the end and letters read as 10 to 35, modulo 97.
 fn remainder(compact: &str) -> u32 {
     let (head, rest) = compact.split_at(compact.len().min(4));
-    let values = rest
-        .chars()
-        .chain(head.chars())
-        .filter_map(|char| char.to_digit(36));
-    values.fold(0, |sum, value| {
-        (sum * if value < 10 { 10 } else { 100 } + value) % 97
-    })
+    let values = rest.chars().chain(head.chars()).filter_map(|char| char.to_digit(36));
+    values.fold(0, |sum, value| (sum * if value < 10 { 10 } else { 100 } + value) % 97)
 }
 
 #[cfg(test)]

@@ -55,13 +55,7 @@ static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
 fn kind(entity: &'static str, severity: Severity, pattern: &str, accepts: fn(&str) -> bool) -> Option<Kind> {
     let needs = if entity == "EMAIL" { is_at } else { is_digit };
     let pattern = Regex::new(pattern).ok()?;
-    Some(Kind {
-        entity,
-        severity,
-        pattern,
-        needs,
-        accepts,
-    })
+    Some(Kind { entity, severity, pattern, needs, accepts })
 }
 
 fn is_at(byte: u8) -> bool {
@@ -119,9 +113,7 @@ fn shortened(candidate: &str) -> impl Iterator<Item = usize> + '_ {
 }
 
 fn is_free(taken: &[Range<usize>], range: &Range<usize>) -> bool {
-    !taken
-        .iter()
-        .any(|other| other.start < range.end && range.start < other.end)
+    !taken.iter().any(|other| other.start < range.end && range.start < other.end)
 }
 
 /// Whether a candidate is not a piece of something longer.

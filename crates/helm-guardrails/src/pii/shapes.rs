@@ -8,9 +8,7 @@ pub(super) fn is_email(candidate: &str) -> bool {
         return false;
     };
     let top = domain.rsplit('.').next().unwrap_or_default();
-    let labels_fit = domain
-        .split('.')
-        .all(|label| !label.starts_with('-') && !label.ends_with('-'));
+    let labels_fit = domain.split('.').all(|label| !label.starts_with('-') && !label.ends_with('-'));
     local.len() <= 64
         && domain.len() <= 255
         && !local.ends_with('.')
@@ -26,12 +24,7 @@ pub(super) const US_SSN: &str = r"\d{3}-\d{2}-\d{4}";
 /// Administration, POMS RM 10201.035).
 pub(super) fn is_us_ssn(candidate: &str) -> bool {
     let mut parts = candidate.split('-');
-    let mut part = || {
-        parts
-            .next()
-            .and_then(|part| part.parse::<u32>().ok())
-            .unwrap_or(0)
-    };
+    let mut part = || parts.next().and_then(|part| part.parse::<u32>().ok()).unwrap_or(0);
     let (area, group, serial) = (part(), part(), part());
     area != 0 && area != 666 && area < 900 && group != 0 && serial != 0
 }
@@ -40,11 +33,7 @@ pub(super) const IPV4: &str = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}";
 
 /// Four octets without leading zeros that name a host: not the unspecified address or a netmask.
 pub(super) fn is_ipv4(candidate: &str) -> bool {
-    let octet = |part: &str| {
-        part.parse::<u8>()
-            .ok()
-            .filter(|_| part == "0" || !part.starts_with('0'))
-    };
+    let octet = |part: &str| part.parse::<u8>().ok().filter(|_| part == "0" || !part.starts_with('0'));
     let octets: Option<Vec<u8>> = candidate.split('.').map(octet).collect();
     octets.is_some_and(|octets| !matches!(octets.first(), None | Some(0 | 255)))
 }

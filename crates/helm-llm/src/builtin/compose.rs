@@ -30,25 +30,16 @@ pub(super) fn compose(style: &Style, question: &str) -> String {
         ));
     }
     if style.warm {
-        parts.push(format!(
-            "You can do this, and I am glad to help you with {} at any time.",
-            subject.first
-        ));
+        parts.push(format!("You can do this, and I am glad to help you with {} at any time.", subject.first));
     }
     if style.question {
-        parts.push(format!(
-            "What do you think would change if {} were different?",
-            subject.second
-        ));
+        parts.push(format!("What do you think would change if {} were different?", subject.second));
     }
     parts.join(if style.steps { "\n" } else { " " })
 }
 
 fn brief(subject: &Subject) -> String {
-    format!(
-        "For {}, check {} first. Then confirm {}.",
-        subject.all, subject.first, subject.second
-    )
+    format!("For {}, check {} first. Then confirm {}.", subject.all, subject.first, subject.second)
 }
 
 fn plain(subject: &Subject) -> String {
@@ -98,15 +89,7 @@ impl Subject {
         }
         let first = content.first().copied().unwrap_or("your question");
         let second = content.get(1).copied().unwrap_or(first);
-        let all = if content.is_empty() {
-            first.to_owned()
-        } else {
-            content.join(" ")
-        };
-        Self {
-            all,
-            first: first.to_owned(),
-            second: second.to_owned(),
-        }
+        let all = if content.is_empty() { first.to_owned() } else { content.join(" ") };
+        Self { all, first: first.to_owned(), second: second.to_owned() }
     }
 }

@@ -29,12 +29,8 @@ impl BuiltinModel {
     /// The model under this name.
     #[must_use]
     pub fn new(name: ModelName) -> Self {
-        let capabilities = Capabilities {
-            simulated: true,
-            sampling: false,
-            effort: false,
-            ..Capabilities::default()
-        };
+        let capabilities =
+            Capabilities { simulated: true, sampling: false, effort: false, ..Capabilities::default() };
         Self { name, capabilities }
     }
 
@@ -46,23 +42,10 @@ impl BuiltinModel {
         let text = compose::compose(&Style::of(&last(Role::System)), &last(Role::User));
         let (text, reason) = bounded(text, request.max_output_tokens);
         let count = |text: &str| HeuristicTokenCounter.count(text);
-        let input = request
-            .messages
-            .iter()
-            .map(|message| count(&message.joined_text()))
-            .sum();
-        let usage = Usage {
-            input,
-            output: count(&text),
-            estimated: true,
-        };
+        let input = request.messages.iter().map(|message| count(&message.joined_text())).sum();
+        let usage = Usage { input, output: count(&text), estimated: true };
         let model = ModelName::new("helm-builtin-1").ok();
-        let finish = Finish {
-            reason,
-            usage: Some(usage),
-            cost: Some(NanoUsd::ZERO),
-            model,
-        };
+        let finish = Finish { reason, usage: Some(usage), cost: Some(NanoUsd::ZERO), model };
         (text, finish)
     }
 }
@@ -96,10 +79,8 @@ impl ChatModel for BuiltinModel {
 
     async fn stream(&self, request: &ChatRequest, _: &Call) -> Result<ChatStream> {
         let (text, finish) = self.answer(request);
-        let words: Vec<_> = text
-            .split_inclusive(' ')
-            .map(|word| Ok(ChatEvent::Delta(word.to_owned())))
-            .collect();
+        let words: Vec<_> =
+            text.split_inclusive(' ').map(|word| Ok(ChatEvent::Delta(word.to_owned()))).collect();
         let end = stream::once(async { Ok(ChatEvent::Finished(finish)) });
         Ok(stream::iter(words).chain(end).boxed())
     }
@@ -112,10 +93,7 @@ mod tests {
     use super::*;
 
     fn ask(system: &str, user: &str) -> String {
-        let messages = vec![
-            Message::text(Role::System, system),
-            Message::text(Role::User, user),
-        ];
+        let messages = vec![Message::text(Role::System, system), Message::text(Role::User, user)];
         let model = BuiltinModel::new(ModelName::new("main").unwrap());
         model.answer(&ChatRequest::new(messages)).0
     }
@@ -134,10 +112,7 @@ mod tests {
         assert!(deep.contains("For example"));
         assert!(asking.trim_end().ends_with('?'));
         for answer in [&brief, &steps, &warm, &deep, &asking] {
-            assert!(
-                answer.contains("password") && answer.contains("router"),
-                "{answer}"
-            );
+            assert!(answer.contains("password") && answer.contains("router"), "{answer}");
         }
         assert_eq!(brief, ask("Answer in at most two sentences.", question));
     }

@@ -45,70 +45,44 @@ impl OpenAiChat {
         let url = Url::parse(&address)
             .map_err(|error| setup(format!("base_url {:?}: {error}", config.base_url)))?;
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-            return Err(setup(format!(
-                "base_url {:?} must begin with http:// or https://",
-                config.base_url
-            )));
+            return Err(setup(format!("base_url {:?} must begin with http:// or https://", config.base_url)));
         }
         let client = reqwest::Client::builder()
             .connect_timeout(config.timeouts.connect)
             .user_agent(concat!("helm/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| setup(String::new()).with_source(error))?;
-        Ok(Self {
-            shared: Arc::new(Shared { config, url, client }),
-        })
+        Ok(Self { shared: Arc::new(Shared { config, url, client }) })
     }
 
     /// Sends one request; the answer's head, when it is a success.
     async fn send(&self, request: &ChatRequest, call: &Call, streamed: bool) -> Result<reqwest::Response> {
         let Shared { config, url, client } = &*self.shared;
-        let checked = config
-            .capabilities
-            .check(&request.sampling, request.max_output_tokens);
+        let checked = config.capabilities.check(&request.sampling, request.max_output_tokens);
         checked.map_err(|error| self.fails(ErrorKind::BadRequest).with_detail(error.to_string()))?;
         call.count_attempt();
-        let mut post = client
-            .post(url.clone())
-            .json(&wire::body(config, request, streamed));
+        let mut post = client.post(url.clone()).json(&wire::body(config, request, streamed));
         if let Some(key) = &config.api_key {
             post = post.bearer_auth(key.expose());
         }
-        let response = post
-            .send()
-            .await
-            .map_err(|error| failure::transport(&config.name, error))?;
+        let response = post.send().await.map_err(|error| failure::transport(&config.name, error))?;
         if response.status().is_success() {
             return Ok(response);
         }
         let (status, headers) = (response.status(), response.headers().clone());
         // A body that cannot be read has nothing to add to the status.
         let body = response.text().await.unwrap_or_default();
-        Err(failure::refused(
-            &config.name,
-            status,
-            &headers,
-            &body,
-            config.api_key.as_ref(),
-        ))
+        Err(failure::refused(&config.name, status, &headers, &body, config.api_key.as_ref()))
     }
 
     async fn whole(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {
         let response = self.send(request, call, false).await?;
-        let bytes = response
-            .bytes()
-            .await
-            .map_err(|error| failure::transport(self.name(), error))?;
+        let bytes = response.bytes().await.map_err(|error| failure::transport(self.name(), error))?;
         let answer: Answer = serde_json::from_slice(&bytes)
             .map_err(|error| self.fails(ErrorKind::Decode).with_source(error))?;
         self.shared.check(&answer)?;
-        let reason = answer
-            .finish_reason()
-            .ok_or_else(|| self.fails(ErrorKind::Truncated))?;
-        Ok(ChatResponse {
-            text: answer.text(),
-            finish: self.shared.finish(reason, &answer),
-        })
+        let reason = answer.finish_reason().ok_or_else(|| self.fails(ErrorKind::Truncated))?;
+        Ok(ChatResponse { text: answer.text(), finish: self.shared.finish(reason, &answer) })
     }
 
     fn fails(&self, kind: ErrorKind) -> Error {
@@ -137,28 +111,15 @@ fn earlier(limit: Instant, kind: TimeoutKind, deadline: Option<Instant>) -> (Ins
 impl Shared {
     fn check(&self, answer: &Answer) -> Result<()> {
         match &answer.error {
-            Some(error) => Err(failure::in_stream(
-                &self.config.name,
-                error,
-                self.config.api_key.as_ref(),
-            )),
+            Some(error) => Err(failure::in_stream(&self.config.name, error, self.config.api_key.as_ref())),
             None => Ok(()),
         }
     }
 
     fn finish(&self, reason: FinishReason, answer: &Answer) -> Finish {
         let usage = answer.usage();
-        let cost = self
-            .config
-            .prices
-            .zip(usage)
-            .and_then(|(prices, usage)| prices.of(usage));
-        Finish {
-            reason,
-            usage,
-            cost,
-            model: answer.model_name(),
-        }
+        let cost = self.config.prices.zip(usage).and_then(|(prices, usage)| prices.of(usage));
+        Finish { reason, usage, cost, model: answer.model_name() }
     }
 }
 
@@ -249,11 +210,7 @@ impl Reader {
     }
 
     async fn receive(&mut self) -> Result<Option<Bytes>> {
-        let kind = if self.phase == Phase::Content {
-            TimeoutKind::Idle
-        } else {
-            TimeoutKind::FirstToken
-        };
+        let kind = if self.phase == Phase::Content { TimeoutKind::Idle } else { TimeoutKind::FirstToken };
         let (limit, kind) = earlier(self.wait_until, kind, self.call.deadline);
         let name = &self.shared.config.name;
         tokio::select! {

@@ -60,10 +60,7 @@ pub(super) fn transport(model: &ModelName, error: reqwest::Error) -> Error {
 }
 
 fn code(error: &Value) -> Option<String> {
-    let code = error
-        .get("code")
-        .filter(|code| code.is_string())
-        .or_else(|| error.get("type"));
+    let code = error.get("code").filter(|code| code.is_string()).or_else(|| error.get("type"));
     code.and_then(Value::as_str).map(str::to_owned)
 }
 
@@ -109,10 +106,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Some(seconds) = seconds(value) {
         return Duration::try_from_secs_f64(seconds).ok();
     }
-    let date = httpdate::parse_http_date(value)
-        .ok()?
-        .duration_since(std::time::UNIX_EPOCH)
-        .ok()?;
+    let date = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     let now = u64::try_from(SystemClock.now().as_micros()).ok()?;
     Some(date.saturating_sub(Duration::from_micros(now)))
 }
@@ -131,10 +125,7 @@ mod tests {
     fn the_three_forms_of_retry_after_are_read() {
         assert_eq!(after("retry-after", "2"), Some(Duration::from_secs(2)));
         assert_eq!(after("retry-after-ms", "150"), Some(Duration::from_millis(150)));
-        assert_eq!(
-            after("retry-after", "Mon, 01 Jan 2001 00:00:00 GMT"),
-            Some(Duration::ZERO)
-        );
+        assert_eq!(after("retry-after", "Mon, 01 Jan 2001 00:00:00 GMT"), Some(Duration::ZERO));
         assert!(
             after("retry-after", "Fri, 01 Jan 2100 00:00:00 GMT")
                 .is_some_and(|wait| wait.as_secs() > 1_000_000)
@@ -149,13 +140,7 @@ mod tests {
         let model = ModelName::new("main").unwrap();
         let fail = |status: u16, body: &str| {
             let status = StatusCode::from_u16(status).unwrap();
-            refused(
-                &model,
-                status,
-                &HeaderMap::new(),
-                body,
-                Some(&Secret::new("sk-secret")),
-            )
+            refused(&model, status, &HeaderMap::new(), body, Some(&Secret::new("sk-secret")))
         };
         let quota = r#"{"error":{"message":"no money","code":"insufficient_quota"}}"#;
         assert_eq!(fail(429, quota).kind(), ErrorKind::Billing);

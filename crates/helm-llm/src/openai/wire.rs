@@ -41,10 +41,8 @@ fn is_false(value: &bool) -> bool {
 
 pub(super) fn body<'a>(config: &'a OpenAiChatConfig, request: &'a ChatRequest, stream: bool) -> Body<'a> {
     let limit = request.max_output_tokens.map(TokenCount::get);
-    let message = |message: &Message| WireMessage {
-        role: message.role.as_str(),
-        content: message.joined_text(),
-    };
+    let message =
+        |message: &Message| WireMessage { role: message.role.as_str(), content: message.joined_text() };
     Body {
         model: &config.model,
         messages: request.messages.iter().map(message).collect(),
@@ -101,21 +99,14 @@ struct WireUsage {
 impl Answer {
     /// The text of the first choice; a refusal is text too.
     pub(super) fn text(&self) -> String {
-        let content = self
-            .choices
-            .first()
-            .and_then(|choice| choice.message.as_ref().or(choice.delta.as_ref()));
+        let content =
+            self.choices.first().and_then(|choice| choice.message.as_ref().or(choice.delta.as_ref()));
         let text = content.and_then(|content| content.content.as_deref().or(content.refusal.as_deref()));
         text.unwrap_or_default().to_owned()
     }
 
     pub(super) fn finish_reason(&self) -> Option<FinishReason> {
-        let reason = self
-            .choices
-            .first()?
-            .finish_reason
-            .as_deref()
-            .filter(|reason| !reason.is_empty())?;
+        let reason = self.choices.first()?.finish_reason.as_deref().filter(|reason| !reason.is_empty())?;
         Some(match reason {
             "stop" => FinishReason::Stop,
             "length" => FinishReason::Length,

@@ -43,16 +43,9 @@ fn switch(name: &str, value: &str) -> Result<bool> {
 fn apply_openai(config: &mut HelmConfig, variable: impl Fn(&str) -> Option<String>) -> Result<()> {
     let main = ModelName::new("main")?;
     if variable("OPENAI_API_KEY").is_some() {
-        config
-            .models
-            .entry(main.clone())
-            .or_insert_with(ModelSection::openai);
+        config.models.entry(main.clone()).or_insert_with(ModelSection::openai);
     }
-    let Some(section) = config
-        .models
-        .get_mut(&main)
-        .filter(|m| m.family == ModelFamily::OpenaiChat)
-    else {
+    let Some(section) = config.models.get_mut(&main).filter(|m| m.family == ModelFamily::OpenaiChat) else {
         return Ok(());
     };
     if let Some(url) = variable("OPENAI_BASE_URL") {
@@ -84,12 +77,8 @@ mod tests {
 
     fn load(pairs: &[(&str, &str)]) -> Result<HelmConfig> {
         let mut config = HelmConfig::standard()?;
-        let find = |name: &str| {
-            pairs
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
+        let find =
+            |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         apply(&mut config, &find)?;
         Ok(config)
     }

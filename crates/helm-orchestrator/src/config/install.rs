@@ -71,19 +71,14 @@ impl HelmConfig {
     /// Fails when the URL is not one of SQLite.
     pub fn sqlite_path(&self) -> Result<std::path::PathBuf> {
         let url = &self.store.url;
-        let path = url
-            .strip_prefix("sqlite://")
-            .or_else(|| url.strip_prefix("sqlite:"));
+        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
         match path {
             Some(path) if !path.is_empty() => Ok(path.into()),
             _ if url.starts_with("postgres") => Err(Error::config(
                 "store.url",
                 "this version keeps state in SQLite only; write sqlite://PATH (DATABASE_URL overrides the file)",
             )),
-            _ => Err(Error::config(
-                "store.url",
-                format!("write sqlite://PATH, not {url:?}"),
-            )),
+            _ => Err(Error::config("store.url", format!("write sqlite://PATH, not {url:?}"))),
         }
     }
 
@@ -199,17 +194,12 @@ fn strategy_of(id: StrategyId, section: &StrategySection, folder: &Path, place: 
     };
     let mut strategy = Strategy::new(id, model).with_system(system(section, folder, place)?);
     strategy.parent.clone_from(&section.parent);
-    strategy.sampling = Sampling {
-        temperature: section.temperature,
-        top_p: section.top_p,
-        effort: section.effort.clone(),
-    };
+    strategy.sampling =
+        Sampling { temperature: section.temperature, top_p: section.top_p, effort: section.effort.clone() };
     strategy.max_output_tokens = section.max_output_tokens.map(TokenCount::new);
     strategy.retrieval = section.retrieve.clone().unwrap_or_default();
     if let Some(seconds) = section.deadline_seconds {
-        let deadline = Duration::try_from_secs_f64(seconds)
-            .ok()
-            .filter(|deadline| !deadline.is_zero());
+        let deadline = Duration::try_from_secs_f64(seconds).ok().filter(|deadline| !deadline.is_zero());
         strategy.limits.deadline = deadline
             .ok_or_else(|| Error::config(place, "deadline_seconds must be a number of seconds above 0"))?;
     }
@@ -218,10 +208,7 @@ fn strategy_of(id: StrategyId, section: &StrategySection, folder: &Path, place: 
 
 fn system(section: &StrategySection, folder: &Path, place: &str) -> Result<String> {
     match (&section.system, &section.system_file) {
-        (Some(_), Some(_)) => Err(Error::config(
-            place,
-            "give either system or system_file, not both",
-        )),
+        (Some(_), Some(_)) => Err(Error::config(place, "give either system or system_file, not both")),
         (Some(text), None) => Ok(text.clone()),
         (None, Some(file)) => read(&folder.join(file)),
         (None, None) => Ok(String::new()),
@@ -229,10 +216,8 @@ fn system(section: &StrategySection, folder: &Path, place: &str) -> Result<Strin
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|source| Error::ConfigFile {
-        path: path.display().to_string(),
-        source,
-    })
+    std::fs::read_to_string(path)
+        .map_err(|source| Error::ConfigFile { path: path.display().to_string(), source })
 }
 
 fn model(
@@ -255,10 +240,7 @@ fn openai_chat(
 ) -> Result<Arc<dyn ChatModel>> {
     let place = format!("models.{name}");
     let wanted = section.model.clone().ok_or_else(|| {
-        Error::config(
-            &place,
-            "say which model: model = \"…\", or OPENAI_MODEL in the environment for main",
-        )
+        Error::config(&place, "say which model: model = \"…\", or OPENAI_MODEL in the environment for main")
     })?;
     let key = key(section, folder, variable, &place)?;
     let url = section.base_url.as_deref().unwrap_or(OPENAI_URL);
@@ -267,10 +249,7 @@ fn openai_chat(
         (Some(input), Some(output)) => config = config.with_prices(Prices::per_million(input, output)?),
         (None, None) => {}
         _ => {
-            return Err(Error::config(
-                place,
-                "give both input_price and output_price, or neither",
-            ));
+            return Err(Error::config(place, "give both input_price and output_price, or neither"));
         }
     }
     let client = OpenAiChat::new(config).map_err(|error| Error::config(place, error.to_string()))?;
@@ -289,10 +268,7 @@ fn key(
         (None, given) => {
             let name = given.as_deref().unwrap_or("OPENAI_API_KEY");
             variable(name).ok_or_else(|| {
-                Error::config(
-                    place,
-                    format!("the environment variable {name} with its key is not set"),
-                )
+                Error::config(place, format!("the environment variable {name} with its key is not set"))
             })?
         }
     };

@@ -64,10 +64,8 @@ impl HelmConfig {
     }
 
     fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::ConfigFile {
-            path: path.display().to_string(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::ConfigFile { path: path.display().to_string(), source })?;
         Self::from_toml(&text, path)
     }
 }

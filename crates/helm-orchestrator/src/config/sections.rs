@@ -57,11 +57,7 @@ pub struct ServerSection {
 
 impl Default for ServerSection {
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            max_body_bytes: 2 << 20,
-            drain_seconds: 20,
-        }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), max_body_bytes: 2 << 20, drain_seconds: 20 }
     }
 }
 
@@ -78,10 +74,7 @@ pub struct StoreSection {
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self {
-            url: "sqlite://helm.db".to_owned(),
-            redis_url: None,
-        }
+        Self { url: "sqlite://helm.db".to_owned(), redis_url: None }
     }
 }
 
@@ -120,10 +113,7 @@ pub struct FeatureSection {
 
 impl Default for FeatureSection {
     fn default() -> Self {
-        Self {
-            vector_search: true,
-            ab_testing: true,
-        }
+        Self { vector_search: true, ab_testing: true }
     }
 }
 
@@ -140,10 +130,7 @@ pub struct BackgroundSection {
 
 impl Default for BackgroundSection {
     fn default() -> Self {
-        Self {
-            workers: 4,
-            queue: 1_024,
-        }
+        Self { workers: 4, queue: 1_024 }
     }
 }
 

@@ -56,9 +56,7 @@ impl Turn {
         outcome.served =
             (!progress.raw.is_empty() || status.is_answered()).then(|| decision.strategy.clone());
         self.fill_usage(task, &decision, &progress, &message, &mut outcome);
-        outcome.scores = self
-            .evaluate(task, &recalled, &progress, &message, &outcome)
-            .await;
+        outcome.scores = self.evaluate(task, &recalled, &progress, &message, &outcome).await;
         let answer = (status.is_answered() || !progress.passed.is_empty()).then_some(progress.passed);
         let mut record = self.record(message, answer, outcome);
         self.add_consequences(task, &recalled, &mut record);
@@ -91,10 +89,7 @@ impl Turn {
         });
         outcome.cost = progress.cost;
         outcome.model = finish.and_then(|finish| finish.model.clone());
-        if let Some(model) = task
-            .strategy(&decision.strategy)
-            .and_then(|s| self.inner.model(s).ok())
-        {
+        if let Some(model) = task.strategy(&decision.strategy).and_then(|s| self.inner.model(s).ok()) {
             outcome.simulated = model.capabilities().simulated;
         }
     }
@@ -112,10 +107,7 @@ impl Turn {
         if !(outcome.status.is_answered() || outcome.status == TurnStatus::Blocked) {
             return Vec::new();
         }
-        let found = progress
-            .output
-            .as_ref()
-            .map(|output| output.violations.as_slice());
+        let found = progress.output.as_ref().map(|output| output.violations.as_slice());
         let mut exchange = Exchange::new(message, &progress.raw)
             .with_history(&recalled.history)
             .with_finished(outcome.status != TurnStatus::Length);
@@ -144,15 +136,10 @@ impl Turn {
     }
 
     fn preference_changes(&self) -> Vec<PreferenceChange> {
-        let set = |name: &str, value: &str| PreferenceChange::Set {
-            name: name.to_owned(),
-            value: value.into(),
-        };
+        let set =
+            |name: &str, value: &str| PreferenceChange::Set { name: name.to_owned(), value: value.into() };
         vec![
-            PreferenceChange::Increment {
-                name: "interaction_count".to_owned(),
-                by: 1,
-            },
+            PreferenceChange::Increment { name: "interaction_count".to_owned(), by: 1 },
             set("last_task", self.request.task.as_str()),
             set("last_active_at", &self.began.to_string()),
         ]
@@ -161,10 +148,8 @@ impl Turn {
     /// What becomes visible with the turn: messages, a memory, and the end of the wait for feedback.
     fn add_consequences(&self, task: &TaskRuntime, recalled: &Recalled, record: &mut TurnRecord) {
         if let (true, Some(answer)) = (record.outcome.status.is_answered(), &record.output) {
-            record.messages = vec![
-                Message::text(Role::User, &*record.input),
-                Message::text(Role::Assistant, &**answer),
-            ];
+            record.messages =
+                vec![Message::text(Role::User, &*record.input), Message::text(Role::Assistant, &**answer)];
             if let (true, Some(embedding)) = (task.remember, &recalled.embedding) {
                 record.memories.push(self.memory(&record.input, embedding));
             }
@@ -182,10 +167,7 @@ impl Turn {
 
     fn memory(&self, text: &str, embedding: &[f32]) -> Memory {
         Memory {
-            id: MemoryId {
-                turn: self.id,
-                index: 0,
-            },
+            id: MemoryId { turn: self.id, index: 0 },
             collection: COLLECTION.to_owned(),
             text: text.to_owned(),
             embedding: embedding.to_vec(),
@@ -242,20 +224,15 @@ impl Turn {
 /// The terminal status of an ending and its explanation for people.
 fn describe(ending: &Ending) -> (TurnStatus, Option<String>) {
     match ending {
-        Ending::Answered(TurnStatus::Blocked) => (
-            TurnStatus::Blocked,
-            Some("the provider's content filter withheld the answer".to_owned()),
-        ),
+        Ending::Answered(TurnStatus::Blocked) => {
+            (TurnStatus::Blocked, Some("the provider's content filter withheld the answer".to_owned()))
+        }
         Ending::Answered(status) => (*status, None),
-        Ending::Blocked => (
-            TurnStatus::Blocked,
-            Some("the answer was refused by the output guardrails".to_owned()),
-        ),
+        Ending::Blocked => {
+            (TurnStatus::Blocked, Some("the answer was refused by the output guardrails".to_owned()))
+        }
         Ending::TimedOut => (TurnStatus::Timeout, Some("the turn's deadline passed".to_owned())),
-        Ending::Cancelled => (
-            TurnStatus::Cancelled,
-            Some("the caller went away or cancelled".to_owned()),
-        ),
+        Ending::Cancelled => (TurnStatus::Cancelled, Some("the caller went away or cancelled".to_owned())),
         Ending::Failed(error) => (failed_status(error), Some(error.to_string())),
         Ending::Broken(what) => (TurnStatus::UpstreamError, Some((*what).to_owned())),
         Ending::Unlogged(_) | Ending::Unprompted(_) => (TurnStatus::StorageError, None),
@@ -271,10 +248,6 @@ fn failed_status(error: &helm_llm::Error) -> TurnStatus {
 }
 
 fn violations(input: GuardrailResult, progress: &Progress) -> Vec<Violation> {
-    let output = progress
-        .output
-        .as_ref()
-        .map(|output| output.violations.clone())
-        .unwrap_or_default();
+    let output = progress.output.as_ref().map(|output| output.violations.clone()).unwrap_or_default();
     input.violations.into_iter().chain(output).collect()
 }

@@ -16,13 +16,7 @@ struct Chosen {
 
 impl Chosen {
     fn certain(strategy: StrategyId, mode: DecisionMode, assignment: Option<Assignment>) -> Self {
-        Self {
-            strategy,
-            propensity: Probability::ONE,
-            candidates: Vec::new(),
-            mode,
-            assignment,
-        }
+        Self { strategy, propensity: Probability::ONE, candidates: Vec::new(), mode, assignment }
     }
 }
 
@@ -40,22 +34,14 @@ impl Turn {
             return Ok(Chosen::certain(strategy, DecisionMode::Pinned, None));
         }
         if eligible.is_empty() {
-            return Ok(Chosen::certain(
-                task.fallback.clone(),
-                DecisionMode::Fallback,
-                None,
-            ));
+            return Ok(Chosen::certain(task.fallback.clone(), DecisionMode::Fallback, None));
         }
         let assigned = self.assigned(task);
         if let Some((assignment, Some(strategy))) = &assigned
             && eligible.contains(strategy)
         {
             let assignment = Some(assignment.clone());
-            return Ok(Chosen::certain(
-                strategy.clone(),
-                DecisionMode::Assigned,
-                assignment,
-            ));
+            return Ok(Chosen::certain(strategy.clone(), DecisionMode::Assigned, assignment));
         }
         // A variant without a strategy leaves the choice to the policy. A variant whose strategy is not
         // eligible now cannot be shown, so the turn is no exposure.
@@ -79,9 +65,7 @@ impl Turn {
 
     fn assigned(&self, task: &TaskRuntime) -> Option<(Assignment, Option<StrategyId>)> {
         let running = task.experiment.as_ref()?;
-        let assignment = running
-            .experiment
-            .assign(&format!("{}/{}", self.tenant, self.request.user));
+        let assignment = running.experiment.assign(&format!("{}/{}", self.tenant, self.request.user));
         let strategy = running.strategies.get(&assignment.variant).cloned().flatten();
         Some((assignment, strategy))
     }

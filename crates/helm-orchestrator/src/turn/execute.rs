@@ -81,15 +81,10 @@ impl Turn {
     ) -> Execution {
         let mut progress = Progress::default();
         let Some(strategy) = task.strategy(&decision.strategy) else {
-            return Execution {
-                ending: Ending::Broken("the policy chose an unknown strategy"),
-                progress,
-            };
+            return Execution { ending: Ending::Broken("the policy chose an unknown strategy"), progress };
         };
         let deadline = self.started + strategy.limits.deadline;
-        let call = Call::new(self.tenant.clone())
-            .with_deadline(deadline)
-            .with_cancel(self.cancel.clone());
+        let call = Call::new(self.tenant.clone()).with_deadline(deadline).with_cancel(self.cancel.clone());
         let prompt = self.chat_request(task, strategy, recalled, message);
         let work = self.carry_out(task, decision, strategy, prompt, &call, &mut progress, events);
         let ending = tokio::select! {
@@ -106,10 +101,7 @@ impl Turn {
         Execution { ending, progress }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of a turn, each borrowed from another owner"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "the parts of a turn, each borrowed from another owner")]
     async fn carry_out(
         &self,
         task: &TaskRuntime,
@@ -133,9 +125,7 @@ impl Turn {
             send(events, decided).await?;
             return self.forward(task, stream, progress, events).await;
         }
-        let response = self
-            .while_logging(decision, model.generate(&request, call), progress)
-            .await?;
+        let response = self.while_logging(decision, model.generate(&request, call), progress).await?;
         progress.first_token = Some(self.started.elapsed());
         progress.raw = response.text;
         progress.finished(response.finish);
@@ -227,10 +217,7 @@ impl Turn {
         message: &str,
     ) -> Result<ChatRequest> {
         let wanted = usize::try_from(strategy.retrieval.memories).unwrap_or(usize::MAX);
-        let memories = recalled
-            .memories
-            .get(..wanted.min(recalled.memories.len()))
-            .unwrap_or_default();
+        let memories = recalled.memories.get(..wanted.min(recalled.memories.len())).unwrap_or_default();
         let view = PromptView {
             user: &self.request.user,
             task: &task.id,
@@ -270,10 +257,7 @@ async fn send(events: &Events, event: TurnEvent) -> Result<(), Ending> {
 }
 
 fn status_of(progress: &Progress) -> Result<TurnStatus, Ending> {
-    let finish = progress
-        .finish
-        .as_ref()
-        .ok_or(Ending::Broken("the model's stream ended without an end"))?;
+    let finish = progress.finish.as_ref().ok_or(Ending::Broken("the model's stream ended without an end"))?;
     Ok(match finish.reason {
         FinishReason::Length => TurnStatus::Length,
         FinishReason::ContentFilter => TurnStatus::Blocked,

@@ -25,33 +25,12 @@ impl Turn {
     /// Reads learning state, preferences, history and memories, all at the same time.
     pub(super) async fn recall(&self, task: &TaskRuntime, message: &str) -> Result<Recalled> {
         let (store, user) = (&self.inner.store, &self.request.user);
-        let state = async {
-            store
-                .bandits()
-                .load(&self.tenant, &task.id, Some(user))
-                .await
-                .map_err(Error::from)
-        };
-        let preferences = async {
-            store
-                .preferences()
-                .get(&self.tenant, user)
-                .await
-                .map_err(Error::from)
-        };
-        let (state, preferences, history, (embedding, memories)) = tokio::try_join!(
-            state,
-            preferences,
-            self.history(task),
-            self.memories(task, message)
-        )?;
-        Ok(Recalled {
-            snapshot: snapshot(state)?,
-            preferences,
-            history,
-            memories,
-            embedding,
-        })
+        let state =
+            async { store.bandits().load(&self.tenant, &task.id, Some(user)).await.map_err(Error::from) };
+        let preferences = async { store.preferences().get(&self.tenant, user).await.map_err(Error::from) };
+        let (state, preferences, history, (embedding, memories)) =
+            tokio::try_join!(state, preferences, self.history(task), self.memories(task, message))?;
+        Ok(Recalled { snapshot: snapshot(state)?, preferences, history, memories, embedding })
     }
 
     async fn history(&self, task: &TaskRuntime) -> Result<Vec<Message>> {
@@ -59,25 +38,14 @@ impl Turn {
             return Ok(Vec::new());
         };
         let conversations = self.inner.store.conversations();
-        let stored = conversations
-            .recent(&self.tenant, &self.request.user, conversation, MOST_MESSAGES)
-            .await?;
+        let stored =
+            conversations.recent(&self.tenant, &self.request.user, conversation, MOST_MESSAGES).await?;
         Ok(within_budget(stored, task.history, &*self.inner.tokens))
     }
 
     async fn memories(&self, task: &TaskRuntime, message: &str) -> Result<(Option<Vec<f32>>, Vec<String>)> {
-        let wanted = task
-            .strategies
-            .iter()
-            .map(|strategy| strategy.retrieval.memories)
-            .max()
-            .unwrap_or(0);
-        let Some(embedder) = self
-            .inner
-            .embedder
-            .as_ref()
-            .filter(|_| wanted > 0 || task.remember)
-        else {
+        let wanted = task.strategies.iter().map(|strategy| strategy.retrieval.memories).max().unwrap_or(0);
+        let Some(embedder) = self.inner.embedder.as_ref().filter(|_| wanted > 0 || task.remember) else {
             return Ok((None, Vec::new()));
         };
         let embedding = embedder.embed(&[message.to_owned()]).await?.into_iter().next();
@@ -92,18 +60,9 @@ impl Turn {
         };
         let hits = match query.k {
             0 => Vec::new(),
-            _ => {
-                self.inner
-                    .store
-                    .vectors()
-                    .search(&self.tenant, &self.request.user, &query)
-                    .await?
-            }
+            _ => self.inner.store.vectors().search(&self.tenant, &self.request.user, &query).await?,
         };
-        Ok((
-            Some(embedding),
-            hits.into_iter().map(|hit| hit.memory.text).collect(),
-        ))
+        Ok((Some(embedding), hits.into_iter().map(|hit| hit.memory.text).collect()))
     }
 }
 

@@ -74,9 +74,7 @@ fn check(inner: &Inner, request: &TurnRequest) -> Result<()> {
     }
     let length = request.message.len();
     if request.message.trim().is_empty() {
-        return Err(Error::InvalidMessage(
-            "is empty; send what the user wrote".to_owned(),
-        ));
+        return Err(Error::InvalidMessage("is empty; send what the user wrote".to_owned()));
     }
     if length > inner.max_message_bytes {
         let limit = inner.max_message_bytes;
@@ -99,8 +97,7 @@ impl Turn {
         let recalled = self.recall(task, &message).await?;
         let decision = self.decide(task, &recalled)?;
         let execution = self.execute(task, &decision, &recalled, &message, events).await;
-        self.conclude(task, decision, execution, input, message, recalled)
-            .await
+        self.conclude(task, decision, execution, input, message, recalled).await
     }
 
     pub(super) fn task(&self) -> Result<&TaskRuntime> {
@@ -109,12 +106,8 @@ impl Turn {
 
     pub(super) fn context(&self) -> Context {
         let request = &self.request;
-        let mut context = Context::new(
-            self.tenant.clone(),
-            request.user.clone(),
-            request.task.clone(),
-            self.began,
-        );
+        let mut context =
+            Context::new(self.tenant.clone(), request.user.clone(), request.task.clone(), self.began);
         context.conversation.clone_from(&request.conversation);
         context.features = request.features.clone();
         context

@@ -21,10 +21,7 @@ pub struct TurnStream {
 
 impl TurnStream {
     pub(crate) fn new(events: mpsc::Receiver<Result<TurnEvent>>, cancel: DropGuard) -> Self {
-        Self {
-            events,
-            _cancel: cancel,
-        }
+        Self { events, _cancel: cancel }
     }
 
     /// The next event; `None` after the last one.

@@ -84,12 +84,7 @@ impl QueuedJob {
 impl Tenant {
     pub(super) fn decision(&self, id: DecisionId, operation: &'static str) -> Result<&Decision> {
         self.decisions.get(&id).ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                BACKEND,
-                operation,
-                format!("there is no decision {id}"),
-            )
+            Error::new(ErrorKind::NotFound, BACKEND, operation, format!("there is no decision {id}"))
         })
     }
 
@@ -104,46 +99,22 @@ impl Tenant {
     ) -> Result<Plan> {
         let decision = self.decision(id, "settle")?;
         let task = decision.context.task.clone();
-        let feedback: Vec<_> = judgements
-            .iter()
-            .map(|(source, said)| (source.clone(), said.value))
-            .collect();
+        let feedback: Vec<_> = judgements.iter().map(|(source, said)| (source.clone(), said.value)).collect();
         let case = Case::new(decision, outcome, &feedback, silence_ended);
         let settlement = settle.settle(&case).map_err(|error| {
-            Error::new(
-                ErrorKind::Invalid,
-                BACKEND,
-                "settle",
-                "the decision cannot be settled",
-            )
-            .with_source(error)
+            Error::new(ErrorKind::Invalid, BACKEND, "settle", "the decision cannot be settled")
+                .with_source(error)
         })?;
-        let before = self
-            .settled
-            .get(&id)
-            .map(|settled| settled.contribution.as_slice())
-            .unwrap_or_default();
+        let before = self.settled.get(&id).map(|settled| settled.contribution.as_slice()).unwrap_or_default();
         let stats = self.stats.get(&task);
         let changes = difference(BACKEND, before, &settlement.contribution)?;
         let sums = changes.into_iter().map(|(place, change)| {
-            let state = stats
-                .and_then(|stats| stats.get(&place))
-                .cloned()
-                .unwrap_or_default();
+            let state = stats.and_then(|stats| stats.get(&place)).cloned().unwrap_or_default();
             Ok((place, fold(BACKEND, &state, &change)?))
         });
         let sums = sums.collect::<Result<_>>()?;
         let Settlement { reward, contribution } = settlement;
-        Ok(Plan {
-            id,
-            task,
-            sums,
-            settled: Settled {
-                reward,
-                contribution,
-                silence_ended,
-            },
-        })
+        Ok(Plan { id, task, sums, settled: Settled { reward, contribution, silence_ended } })
     }
 
     /// Carries a plan out; answers the reward.
@@ -171,11 +142,7 @@ impl Tenant {
         for (index, memory) in memories.iter().enumerate() {
             let mut others = memories.iter().take(index).chain(kept());
             let other = others.find(|other| other.collection == memory.collection);
-            check_embedding(
-                BACKEND,
-                &memory.embedding,
-                other.map(|other| other.embedding.len()),
-            )?;
+            check_embedding(BACKEND, &memory.embedding, other.map(|other| other.embedding.len()))?;
         }
         Ok(())
     }
@@ -189,10 +156,7 @@ impl Tenant {
         let Some(conversation) = &turn.conversation else {
             return;
         };
-        let messages = self
-            .messages
-            .entry((turn.user.clone(), conversation.clone()))
-            .or_default();
+        let messages = self.messages.entry((turn.user.clone(), conversation.clone())).or_default();
         messages.extend(turn.messages.iter().map(|message| StoredMessage {
             turn: turn.id,
             message: message.clone(),

@@ -107,22 +107,13 @@ impl Store for MemoryStore {
             let tenant = state.tenant_mut(&turn.tenant);
             let id = turn.id;
             if tenant.turns.contains_key(&id) {
-                return Ok(TurnReceipt {
-                    applied: Applied::Duplicate,
-                    reward: tenant.reward(id),
-                });
+                return Ok(TurnReceipt { applied: Applied::Duplicate, reward: tenant.reward(id) });
             }
             let preferences = tenant.preferences.get(&turn.user).cloned().unwrap_or_default();
             let preferences = apply_preferences(BACKEND, &preferences, &turn.preferences)?;
             tenant.check_memories(&turn.user, &turn.memories)?;
             let plan = tenant.decisions.contains_key(&id).then(|| {
-                tenant.plan(
-                    id,
-                    Some(&turn.outcome),
-                    &tenant.judged(id),
-                    tenant.silence_ended(id),
-                    &*settle,
-                )
+                tenant.plan(id, Some(&turn.outcome), &tenant.judged(id), tenant.silence_ended(id), &*settle)
             });
             let plan = plan.transpose()?;
             if !turn.preferences.is_empty() {
@@ -133,10 +124,7 @@ impl Store for MemoryStore {
             let reward = plan.and_then(|plan| tenant.apply(plan));
             state.enqueue(&turn.tenant, &turn.jobs);
             state.tenant_mut(&turn.tenant).turns.insert(id, turn);
-            Ok(TurnReceipt {
-                applied: Applied::Fresh,
-                reward,
-            })
+            Ok(TurnReceipt { applied: Applied::Fresh, reward })
         })
     }
 
@@ -169,11 +157,7 @@ impl Store for MemoryStore {
     }
 
     async fn health(&self) -> Result<Health> {
-        Ok(Health {
-            backend: BACKEND,
-            detail: "state ends with the process".to_owned(),
-            schema: 0,
-        })
+        Ok(Health { backend: BACKEND, detail: "state ends with the process".to_owned(), schema: 0 })
     }
 
     async fn close(&self) {}
@@ -191,12 +175,7 @@ fn record(
     let earlier = feedback.key.as_ref().and_then(|key| tenant.keys.get(key));
     if earlier.is_some_and(|earlier| *earlier != said) {
         let message = "the idempotency key was used with other content; use a new one";
-        return Err(Error::new(
-            ErrorKind::Conflict,
-            BACKEND,
-            "record_feedback",
-            message,
-        ));
+        return Err(Error::new(ErrorKind::Conflict, BACKEND, "record_feedback", message));
     }
     let mut judgements = tenant.judged(id);
     let applied = match judgements.get(&feedback.source) {
@@ -207,13 +186,7 @@ fn record(
     };
     let mut reward = tenant.reward(id);
     if applied != Applied::Duplicate {
-        judgements.insert(
-            feedback.source.clone(),
-            Judgement {
-                value: feedback.value,
-                at,
-            },
-        );
+        judgements.insert(feedback.source.clone(), Judgement { value: feedback.value, at });
         let outcome = tenant.turns.get(&id).map(|turn| &turn.outcome);
         let plan = tenant.plan(id, outcome, &judgements, tenant.silence_ended(id), settle)?;
         reward = tenant.apply(plan);
@@ -222,9 +195,5 @@ fn record(
     if let Some(key) = &feedback.key {
         tenant.keys.insert(key.clone(), said);
     }
-    Ok(FeedbackReceipt {
-        applied,
-        task,
-        reward,
-    })
+    Ok(FeedbackReceipt { applied, task, reward })
 }

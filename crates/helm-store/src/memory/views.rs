@@ -32,13 +32,8 @@ impl BanditStore for MemoryStore {
             };
             let rows = tenant.stats.get(task).into_iter().flatten();
             let rows = rows.filter(|(place, _)| wanted(&place.0));
-            let rows = rows
-                .map(|(place, stats)| row(place.clone(), stats.clone()))
-                .collect();
-            BanditState {
-                rows,
-                prior: tenant.priors.get(task).cloned(),
-            }
+            let rows = rows.map(|(place, stats)| row(place.clone(), stats.clone())).collect();
+            BanditState { rows, prior: tenant.priors.get(task).cloned() }
         }))
     }
 
@@ -57,11 +52,7 @@ impl BanditStore for MemoryStore {
                 if after.is_some_and(|after| user <= after) {
                     continue;
                 }
-                let total = totals
-                    .entry(user.clone())
-                    .or_default()
-                    .entry(strategy.clone())
-                    .or_default();
+                let total = totals.entry(user.clone()).or_default().entry(strategy.clone()).or_default();
                 *total = fold(BACKEND, total, stats)?;
             }
             let page = totals.into_iter().take(users).flat_map(|(user, totals)| {
@@ -94,14 +85,12 @@ impl BanditStore for MemoryStore {
                 return Ok(Vec::new());
             };
             for (id, decision) in tenant.decisions.iter().filter(|(_, d)| d.context.task == *task) {
-                let total = totals
-                    .entry(decision.strategy.clone())
-                    .or_insert_with(|| StrategyTotal {
-                        strategy: decision.strategy.clone(),
-                        decisions: 0,
-                        feedback_count: 0,
-                        feedback_sum: Fixed::ZERO,
-                    });
+                let total = totals.entry(decision.strategy.clone()).or_insert_with(|| StrategyTotal {
+                    strategy: decision.strategy.clone(),
+                    decisions: 0,
+                    feedback_count: 0,
+                    feedback_sum: Fixed::ZERO,
+                });
                 total.decisions += 1;
                 for judgement in tenant.judgements.get(id).into_iter().flat_map(BTreeMap::values) {
                     total.feedback_count += 1;
@@ -150,10 +139,7 @@ impl InteractionLog for MemoryStore {
     ) -> Result<Page<TurnView>> {
         Ok(self.read(|state| {
             let Some(tenant) = state.tenant(tenant) else {
-                return Page {
-                    items: vec![],
-                    next: None,
-                };
+                return Page { items: vec![], next: None };
             };
             let matches = |view: &TurnView| {
                 query.task.as_ref().is_none_or(|task| view.task == *task)
@@ -166,10 +152,7 @@ impl InteractionLog for MemoryStore {
             items.sort_by_key(|view| std::cmp::Reverse((view.at, view.id)));
             let more = items.len() > limit;
             items.truncate(limit);
-            let next = items.last().filter(|_| more).map(|last| Cursor {
-                at: last.at,
-                id: last.id,
-            });
+            let next = items.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id });
             Page { items, next }
         }))
     }
@@ -186,14 +169,8 @@ fn view(tenant: &Tenant, id: DecisionId) -> Option<TurnView> {
     });
     Some(TurnView {
         id,
-        user: turn
-            .map(|turn| &turn.user)
-            .or(context.map(|context| &context.user))?
-            .clone(),
-        task: turn
-            .map(|turn| &turn.task)
-            .or(context.map(|context| &context.task))?
-            .clone(),
+        user: turn.map(|turn| &turn.user).or(context.map(|context| &context.user))?.clone(),
+        task: turn.map(|turn| &turn.task).or(context.map(|context| &context.task))?.clone(),
         conversation: match turn {
             Some(turn) => turn.conversation.clone(),
             None => context.and_then(|context| context.conversation.clone()),
@@ -204,9 +181,7 @@ fn view(tenant: &Tenant, id: DecisionId) -> Option<TurnView> {
         outcome: turn.map(|turn| turn.outcome.clone()),
         reward: tenant.settled.get(&id).and_then(|settled| settled.reward.clone()),
         feedback: feedback.collect(),
-        at: turn
-            .map(|turn| turn.began)
-            .or(decision.map(|decision| decision.at))?,
+        at: turn.map(|turn| turn.began).or(decision.map(|decision| decision.at))?,
     })
 }
 
@@ -225,22 +200,10 @@ impl PreferenceStore for MemoryStore {
         expect: Option<u64>,
     ) -> Result<Preferences> {
         self.write(|state| {
-            let stored = state
-                .tenant_mut(tenant)
-                .preferences
-                .entry(user.clone())
-                .or_default();
+            let stored = state.tenant_mut(tenant).preferences.entry(user.clone()).or_default();
             if expect.is_some_and(|expected| expected != stored.revision) {
-                let message = format!(
-                    "the preferences are at revision {}; read them again",
-                    stored.revision
-                );
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    BACKEND,
-                    "apply_preferences",
-                    message,
-                ));
+                let message = format!("the preferences are at revision {}; read them again", stored.revision);
+                return Err(Error::new(ErrorKind::Conflict, BACKEND, "apply_preferences", message));
             }
             *stored = apply_preferences(BACKEND, stored, changes)?;
             Ok(stored.clone())
@@ -261,11 +224,7 @@ impl ConversationStore for MemoryStore {
         Ok(self.read(|state| {
             let messages = state.tenant(tenant).and_then(|tenant| tenant.messages.get(&key));
             let messages = messages.map(Vec::as_slice).unwrap_or_default();
-            messages
-                .iter()
-                .skip(messages.len().saturating_sub(limit))
-                .cloned()
-                .collect()
+            messages.iter().skip(messages.len().saturating_sub(limit)).cloned().collect()
         }))
     }
 }
@@ -285,16 +244,9 @@ impl VectorStore for MemoryStore {
         let memories: Vec<Memory> = self.read(|state| {
             let memories = state.tenant(tenant).and_then(|tenant| tenant.memories.get(user));
             let memories = memories.into_iter().flat_map(BTreeMap::values);
-            memories
-                .filter(|memory| memory.collection == query.collection)
-                .cloned()
-                .collect()
+            memories.filter(|memory| memory.collection == query.collection).cloned().collect()
         });
-        check_embedding(
-            BACKEND,
-            &query.embedding,
-            memories.first().map(|memory| memory.embedding.len()),
-        )?;
+        check_embedding(BACKEND, &query.embedding, memories.first().map(|memory| memory.embedding.len()))?;
         Ok(nearest(memories, &query.embedding, query.k))
     }
 
@@ -315,11 +267,8 @@ impl JobQueue for MemoryStore {
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Job>> {
         self.write(|state| {
             let jobs = &mut state.jobs;
-            let mut due: Vec<JobId> = jobs
-                .iter()
-                .filter(|(_, job)| job.is_due(now))
-                .map(|(id, _)| *id)
-                .collect();
+            let mut due: Vec<JobId> =
+                jobs.iter().filter(|(_, job)| job.is_due(now)).map(|(id, _)| *id).collect();
             due.sort_by_key(|id| jobs.get(id).map(|job| (job.new.run_at, *id)));
             let mut claimed = Vec::new();
             for id in due.into_iter().take(limit) {
@@ -367,11 +316,7 @@ impl JobQueue for MemoryStore {
     async fn counts(&self) -> Result<JobState> {
         Ok(self.read(|state| {
             let count = |wanted: fn(bool, bool) -> bool| {
-                state
-                    .jobs
-                    .values()
-                    .filter(|job| wanted(job.dead, job.lease_until.is_some()))
-                    .count() as u64
+                state.jobs.values().filter(|job| wanted(job.dead, job.lease_until.is_some())).count() as u64
             };
             JobState {
                 waiting: count(|dead, leased| !dead && !leased),

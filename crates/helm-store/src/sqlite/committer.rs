@@ -79,21 +79,14 @@ impl Committer {
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        let write = Write {
-            operation,
-            work: Some(Box::new(work)),
-            done: None,
-            reply,
-        };
-        self.queue
-            .try_send(Box::new(write))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => {
-                    let message = "too many writes are waiting; try again later";
-                    Error::new(ErrorKind::Overloaded, BACKEND, operation, message)
-                }
-                mpsc::error::TrySendError::Closed(_) => closed(operation),
-            })?;
+        let write = Write { operation, work: Some(Box::new(work)), done: None, reply };
+        self.queue.try_send(Box::new(write)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                let message = "too many writes are waiting; try again later";
+                Error::new(ErrorKind::Overloaded, BACKEND, operation, message)
+            }
+            mpsc::error::TrySendError::Closed(_) => closed(operation),
+        })?;
         answer.await.unwrap_or_else(|_| Err(closed(operation)))
     }
 }

@@ -27,12 +27,8 @@ fn connection(options: &SqliteOptions) -> SqliteConnectOptions {
 /// The one connection that writes.
 pub(super) async fn writer(options: &SqliteOptions) -> Result<SqliteConnection> {
     check_path(options)?;
-    let wanted = connection(options)
-        .create_if_missing(options.create)
-        .journal_mode(SqliteJournalMode::Wal);
-    SqliteConnection::connect_with(&wanted)
-        .await
-        .map_err(|error| opening(&options.path, error))
+    let wanted = connection(options).create_if_missing(options.create).journal_mode(SqliteJournalMode::Wal);
+    SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
 }
 
 /// Connections that only read.
@@ -50,21 +46,11 @@ pub(super) async fn readers(options: &SqliteOptions) -> Result<SqlitePool> {
 /// Says what SQLite would only hint at.
 fn check_path(options: &SqliteOptions) -> Result<()> {
     let path = options.path.display();
-    let refuse = |message: String| {
-        Err(Error::new(
-            ErrorKind::Unavailable,
-            super::BACKEND,
-            "open",
-            message,
-        ))
-    };
+    let refuse = |message: String| Err(Error::new(ErrorKind::Unavailable, super::BACKEND, "open", message));
     if options.path.is_dir() {
         return refuse(format!("{path} is a folder; name a file in it"));
     }
-    let folder = options
-        .path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = options.path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return refuse(format!(
             "the folder {} does not exist; create it or choose another path",

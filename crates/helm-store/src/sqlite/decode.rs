@@ -41,8 +41,7 @@ where
     T: std::str::FromStr<Err = helm_core::Error>,
 {
     let text: &str = get(row, column, operation)?;
-    text.parse()
-        .map_err(|error: helm_core::Error| unreadable(operation, column, error))
+    text.parse().map_err(|error: helm_core::Error| unreadable(operation, column, error))
 }
 
 /// Reads a column that holds a decision's or turn's id.
@@ -87,37 +86,19 @@ pub(super) fn stats(row: &SqliteRow, operation: &'static str) -> Result<Stats> {
 
 /// 16 bytes a component, little-endian; `None` for none.
 pub(super) fn pack(components: &[i128]) -> Option<Vec<u8>> {
-    let bytes = || {
-        components
-            .iter()
-            .flat_map(|component| component.to_le_bytes())
-            .collect()
-    };
+    let bytes = || components.iter().flat_map(|component| component.to_le_bytes()).collect();
     (!components.is_empty()).then(bytes)
 }
 
 fn unpack(bytes: &[u8]) -> Vec<i128> {
-    bytes
-        .as_chunks::<16>()
-        .0
-        .iter()
-        .map(|chunk| i128::from_le_bytes(*chunk))
-        .collect()
+    bytes.as_chunks::<16>().0.iter().map(|chunk| i128::from_le_bytes(*chunk)).collect()
 }
 
 /// 4 bytes a component, little-endian.
 pub(super) fn pack_floats(components: &[f32]) -> Vec<u8> {
-    components
-        .iter()
-        .flat_map(|component| component.to_le_bytes())
-        .collect()
+    components.iter().flat_map(|component| component.to_le_bytes()).collect()
 }
 
 pub(super) fn unpack_floats(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|chunk| f32::from_le_bytes(*chunk))
-        .collect()
+    bytes.as_chunks::<4>().0.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect()
 }

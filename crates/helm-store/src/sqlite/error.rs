@@ -21,24 +21,13 @@ pub(super) fn unreadable(
     what: &'static str,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
-        BACKEND,
-        operation,
-        format!("a stored {what} cannot be read"),
-    )
-    .with_source(error)
+    Error::new(ErrorKind::Corrupt, BACKEND, operation, format!("a stored {what} cannot be read"))
+        .with_source(error)
 }
 
 /// Something that cannot be written as JSON.
 pub(super) fn unwritable(operation: &'static str, error: serde_json::Error) -> Error {
-    Error::new(
-        ErrorKind::Invalid,
-        BACKEND,
-        operation,
-        "a value cannot be written as JSON",
-    )
-    .with_source(error)
+    Error::new(ErrorKind::Invalid, BACKEND, operation, "a value cannot be written as JSON").with_source(error)
 }
 
 pub(super) fn closed(operation: &'static str) -> Error {
@@ -48,10 +37,7 @@ pub(super) fn closed(operation: &'static str) -> Error {
 fn classify(error: &sqlx::Error) -> (ErrorKind, &'static str) {
     match error {
         sqlx::Error::Database(database) => {
-            let code = database
-                .code()
-                .and_then(|code| code.parse::<i32>().ok())
-                .unwrap_or(0);
+            let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
             by_code(code)
         }
         sqlx::Error::PoolTimedOut => (ErrorKind::Timeout, "no connection became free in time; try again"),
@@ -69,10 +55,7 @@ fn classify(error: &sqlx::Error) -> (ErrorKind, &'static str) {
 /// SQLite's result codes; the low byte of an extended code is its primary one.
 fn by_code(code: i32) -> (ErrorKind, &'static str) {
     match code & 0xff {
-        5 | 6 => (
-            ErrorKind::Unavailable,
-            "another process holds the database; try again",
-        ),
+        5 | 6 => (ErrorKind::Unavailable, "another process holds the database; try again"),
         8 => (
             ErrorKind::Unavailable,
             "the file or its folder is read-only; make it writable or choose another",
@@ -83,14 +66,8 @@ fn by_code(code: i32) -> (ErrorKind, &'static str) {
             ErrorKind::Unavailable,
             "the file cannot be opened; does its folder exist, and may it be written to?",
         ),
-        11 => (
-            ErrorKind::Corrupt,
-            "the database is damaged; restore it from a backup",
-        ),
-        26 => (
-            ErrorKind::Corrupt,
-            "the file is not a SQLite database; choose another path",
-        ),
+        11 => (ErrorKind::Corrupt, "the database is damaged; restore it from a backup"),
+        26 => (ErrorKind::Corrupt, "the file is not a SQLite database; choose another path"),
         19 | 20 => (ErrorKind::Invalid, "the value does not fit the schema"),
         _ => (ErrorKind::Internal, "the database refused the statement"),
     }

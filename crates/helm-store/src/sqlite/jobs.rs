@@ -77,16 +77,8 @@ pub(super) async fn complete(connection: &mut SqliteConnection, job: &Job) -> Re
     let deleted = sqlx::query(
         "DELETE FROM helm_job WHERE id = ? AND tenant = ? AND lease = ? AND lease_until IS NOT NULL AND dead = 0",
     );
-    let deleted = deleted
-        .bind(job.id.0)
-        .bind(job.tenant.as_str())
-        .bind(lease(job))
-        .execute(connection)
-        .await;
-    Ok(deleted
-        .map_err(|error| driver("complete", error))?
-        .rows_affected()
-        == 1)
+    let deleted = deleted.bind(job.id.0).bind(job.tenant.as_str()).bind(lease(job)).execute(connection).await;
+    Ok(deleted.map_err(|error| driver("complete", error))?.rows_affected() == 1)
 }
 
 pub(super) async fn fail(

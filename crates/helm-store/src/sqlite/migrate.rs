@@ -17,11 +17,8 @@ struct Migration {
 }
 
 /// Every migration ever released, in order; none is ever changed.
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "first",
-    sql: include_str!("../../migrations/sqlite/0001_first.sql"),
-}];
+const MIGRATIONS: [Migration; 1] =
+    [Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") }];
 
 const CREATE_LOG: &str = "CREATE TABLE IF NOT EXISTS helm_migration (
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT";
@@ -30,18 +27,9 @@ const CREATE_LOG: &str = "CREATE TABLE IF NOT EXISTS helm_migration (
 /// connections here, so an operating system lock on a file beside the database does.
 pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<MigrationReport> {
     let _lock = lock(path).await?;
-    connection
-        .execute(CREATE_LOG)
-        .await
-        .map_err(|error| opening(path, error))?;
-    let mut report = MigrationReport {
-        version: check(connection).await?,
-        applied: Vec::new(),
-    };
-    for migration in MIGRATIONS
-        .iter()
-        .filter(|migration| migration.version > report.version)
-    {
+    connection.execute(CREATE_LOG).await.map_err(|error| opening(path, error))?;
+    let mut report = MigrationReport { version: check(connection).await?, applied: Vec::new() };
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version > report.version) {
         apply(connection, migration).await?;
         report.applied.push(migration.version);
     }
@@ -64,18 +52,12 @@ pub(super) async fn require_current(connection: &mut SqliteConnection) -> Result
 /// The version that is applied, after comparing what was applied with what this build knows.
 pub(super) async fn check(connection: &mut SqliteConnection) -> Result<u32> {
     let exists = sqlx::query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'helm_migration'");
-    let exists = exists
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(|error| driver("migrate", error))?;
+    let exists = exists.fetch_optional(&mut *connection).await.map_err(|error| driver("migrate", error))?;
     if exists.is_none() {
         return Ok(0);
     }
     let rows = sqlx::query("SELECT version, checksum FROM helm_migration ORDER BY version");
-    let rows = rows
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(|error| driver("migrate", error))?;
+    let rows = rows.fetch_all(&mut *connection).await.map_err(|error| driver("migrate", error))?;
     let mut last = 0;
     for row in rows {
         let version: u32 = row.try_get(0).map_err(|error| driver("migrate", error))?;
@@ -115,10 +97,7 @@ async fn apply(connection: &mut SqliteConnection, migration: &Migration) -> Resu
 }
 
 fn checksum(migration: &Migration) -> String {
-    Sha256::digest(migration.sql.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(migration.sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Waits for the lock; it is released when the file is dropped, also by the end of the process.
@@ -134,11 +113,7 @@ async fn lock(path: &Path) -> Result<File> {
         }
     };
     let locked = tokio::task::spawn_blocking(move || {
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?;
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
         file.lock()?;
         Ok(file)
     });

@@ -28,9 +28,7 @@ use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 impl BanditStore for SqliteStore {
     async fn load(&self, tenant: &TenantId, task: &TaskId, user: Option<&UserId>) -> Result<BanditState> {
         const OPERATION: &str = "load";
-        let scope = user
-            .map_or(Scope::Task, |user| Scope::User(user.clone()))
-            .to_string();
+        let scope = user.map_or(Scope::Task, |user| Scope::User(user.clone())).to_string();
         let rows = sqlx::query(
             "SELECT scope, strategy, epoch, count, reward, reward_sq, cost, failures, loss, packed FROM helm_stats
              WHERE tenant = ? AND task = ? AND scope IN ('task', ?) ORDER BY scope, strategy, epoch",
@@ -41,10 +39,7 @@ impl BanditStore for SqliteStore {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| driver(OPERATION, error))?;
-        let rows = rows
-            .iter()
-            .map(|row| stats_row(row, OPERATION))
-            .collect::<Result<Vec<_>>>()?;
+        let rows = rows.iter().map(|row| stats_row(row, OPERATION)).collect::<Result<Vec<_>>>()?;
         let prior = sqlx::query("SELECT revision, body FROM helm_prior WHERE tenant = ? AND task = ?")
             .bind(tenant.as_str())
             .bind(task.as_str())
@@ -53,15 +48,9 @@ impl BanditStore for SqliteStore {
             .map_err(|error| driver(OPERATION, error))?;
         let prior = prior.map(|row| {
             let revision: i64 = get(&row, "revision", OPERATION)?;
-            Ok(PriorDocument {
-                revision: revision.unsigned_abs(),
-                body: json(&row, "body", OPERATION)?,
-            })
+            Ok(PriorDocument { revision: revision.unsigned_abs(), body: json(&row, "body", OPERATION)? })
         });
-        Ok(BanditState {
-            rows,
-            prior: prior.transpose()?,
-        })
+        Ok(BanditState { rows, prior: prior.transpose()? })
     }
 
     async fn user_totals(
@@ -73,10 +62,7 @@ impl BanditStore for SqliteStore {
     ) -> Result<Vec<UserTotal>> {
         const OPERATION: &str = "user_totals";
         // Everything that begins with `user:` lies between these two.
-        let after = after.map_or_else(
-            || "user:".to_owned(),
-            |user| Scope::User(user.clone()).to_string(),
-        );
+        let after = after.map_or_else(|| "user:".to_owned(), |user| Scope::User(user.clone()).to_string());
         let rows = sqlx::query(
             "SELECT scope, strategy, epoch, count, reward, reward_sq, cost, failures, loss, packed FROM helm_stats
              WHERE tenant = ?1 AND task = ?2 AND scope IN (
@@ -93,26 +79,14 @@ impl BanditStore for SqliteStore {
         .map_err(|error| driver(OPERATION, error))?;
         let mut totals: BTreeMap<(UserId, StrategyId), Stats> = BTreeMap::new();
         for row in &rows {
-            let StatsRow {
-                scope: Scope::User(user),
-                strategy,
-                stats,
-                ..
-            } = stats_row(row, OPERATION)?
+            let StatsRow { scope: Scope::User(user), strategy, stats, .. } = stats_row(row, OPERATION)?
             else {
                 continue;
             };
             let total = totals.entry((user, strategy)).or_default();
             *total = fold(BACKEND, total, &stats)?;
         }
-        Ok(totals
-            .into_iter()
-            .map(|((user, strategy), stats)| UserTotal {
-                user,
-                strategy,
-                stats,
-            })
-            .collect())
+        Ok(totals.into_iter().map(|((user, strategy), stats)| UserTotal { user, strategy, stats }).collect())
     }
 
     async fn put_prior(&self, tenant: &TenantId, task: &TaskId, prior: &PriorDocument) -> Result<bool> {
@@ -131,10 +105,8 @@ impl BanditStore for SqliteStore {
         .map_err(|error| driver(OPERATION, error))?;
         let mut totals: BTreeMap<StrategyId, StrategyTotal> = BTreeMap::new();
         for row in &counted {
-            let (strategy, decisions): (StrategyId, i64) = (
-                parsed(row, "strategy", OPERATION)?,
-                get(row, "decisions", OPERATION)?,
-            );
+            let (strategy, decisions): (StrategyId, i64) =
+                (parsed(row, "strategy", OPERATION)?, get(row, "decisions", OPERATION)?);
             let total = StrategyTotal {
                 strategy: strategy.clone(),
                 decisions: decisions.unsigned_abs(),
@@ -148,10 +120,7 @@ impl BanditStore for SqliteStore {
                 continue;
             };
             total.feedback_count += 1;
-            let sum = total
-                .feedback_sum
-                .to_bits()
-                .saturating_add(Stats::of_reward(value).reward.to_bits());
+            let sum = total.feedback_sum.to_bits().saturating_add(Stats::of_reward(value).reward.to_bits());
             total.feedback_sum = Fixed::from_bits(sum);
         }
         Ok(totals.into_values().collect())
@@ -186,9 +155,7 @@ impl BanditStore for SqliteStore {
                 *sum = fold(BACKEND, sum, &row.stats)?;
             }
         }
-        let found = stored
-            .iter()
-            .map(|row| Ok((place(&stats_row(row, OPERATION)?), stats(row, OPERATION)?)));
+        let found = stored.iter().map(|row| Ok((place(&stats_row(row, OPERATION)?), stats(row, OPERATION)?)));
         compare(&mut audit, expected, &found.collect::<Result<_>>()?);
         Ok(audit)
     }
@@ -208,12 +175,8 @@ impl SqliteStore {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| driver(OPERATION, error))?;
-        let read = rows.iter().map(|row| {
-            Ok((
-                parsed(row, "strategy", OPERATION)?,
-                unit(row, "value", OPERATION)?,
-            ))
-        });
+        let read =
+            rows.iter().map(|row| Ok((parsed(row, "strategy", OPERATION)?, unit(row, "value", OPERATION)?)));
         read.collect()
     }
 
@@ -307,10 +270,7 @@ impl InteractionLog for SqliteStore {
             items.push(view);
         }
         let more = rows.len() > limit;
-        let next = items.last().filter(|_| more).map(|last| Cursor {
-            at: last.at,
-            id: last.id,
-        });
+        let next = items.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id });
         Ok(Page { items, next })
     }
 }
@@ -359,15 +319,9 @@ fn running_or_finished(row: &SqliteRow, id: DecisionId, operation: &'static str)
 impl PreferenceStore for SqliteStore {
     async fn get(&self, tenant: &TenantId, user: &UserId) -> Result<Preferences> {
         let row = sqlx::query("SELECT revision, body FROM helm_preference WHERE tenant = ? AND user_id = ?");
-        let row = row
-            .bind(tenant.as_str())
-            .bind(user.as_str())
-            .fetch_optional(&self.pool)
-            .await;
+        let row = row.bind(tenant.as_str()).bind(user.as_str()).fetch_optional(&self.pool).await;
         let row = row.map_err(|error| driver("get_preferences", error))?;
-        row.map_or(Ok(Preferences::default()), |row| {
-            preferences(&row, "get_preferences")
-        })
+        row.map_or(Ok(Preferences::default()), |row| preferences(&row, "get_preferences"))
     }
 
     async fn apply(
@@ -431,15 +385,8 @@ impl VectorStore for SqliteStore {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| driver(OPERATION, error))?;
-        let memories = rows
-            .iter()
-            .map(|row| memory(row, OPERATION))
-            .collect::<Result<Vec<_>>>()?;
-        check_embedding(
-            BACKEND,
-            &query.embedding,
-            memories.first().map(|memory| memory.embedding.len()),
-        )?;
+        let memories = rows.iter().map(|row| memory(row, OPERATION)).collect::<Result<Vec<_>>>()?;
+        check_embedding(BACKEND, &query.embedding, memories.first().map(|memory| memory.embedding.len()))?;
         Ok(nearest(memories, &query.embedding, query.k))
     }
 
@@ -480,18 +427,11 @@ impl JobQueue for SqliteStore {
             "SELECT COALESCE(SUM(dead = 0 AND lease_until IS NULL), 0), COALESCE(SUM(dead = 0 AND lease_until IS NOT NULL), 0),
                     COALESCE(SUM(dead), 0) FROM helm_job",
         );
-        let row = row
-            .fetch_one(&self.pool)
-            .await
-            .map_err(|error| driver(OPERATION, error))?;
+        let row = row.fetch_one(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
         let count = |column: usize| {
             let value: i64 = row.try_get(column).map_err(|error| driver(OPERATION, error))?;
             Ok(value.unsigned_abs())
         };
-        Ok(JobState {
-            waiting: count(0)?,
-            leased: count(1)?,
-            dead: count(2)?,
-        })
+        Ok(JobState { waiting: count(0)?, leased: count(1)?, dead: count(2)? })
     }
 }

@@ -36,13 +36,8 @@ pub(super) async fn settle(
     let feedback = feedback(connection, tenant, decision.id).await?;
     let settlement = settle.settle(&Case::new(decision, outcome.as_ref(), &feedback, silence_ended));
     let settlement = settlement.map_err(|error| {
-        Error::new(
-            ErrorKind::Invalid,
-            BACKEND,
-            OPERATION,
-            "the decision cannot be settled",
-        )
-        .with_source(error)
+        Error::new(ErrorKind::Invalid, BACKEND, OPERATION, "the decision cannot be settled")
+            .with_source(error)
     })?;
     for (place, change) in difference(BACKEND, &before.contribution, &settlement.contribution)? {
         add(connection, tenant, task, &place, &change).await?;
@@ -92,11 +87,7 @@ async fn feedback(
         "SELECT source, value, MAX(revision) FROM helm_evidence WHERE tenant = ? AND decision = ?
          GROUP BY source ORDER BY source",
     );
-    let rows = rows
-        .bind(tenant.as_str())
-        .bind(id.as_bytes().as_slice())
-        .fetch_all(connection)
-        .await;
+    let rows = rows.bind(tenant.as_str()).bind(id.as_bytes().as_slice()).fetch_all(connection).await;
     let rows = rows.map_err(|error| driver(OPERATION, error))?;
     let read = rows.iter().map(|row| {
         let value = UnitInterval::new(get(row, "value", OPERATION)?);

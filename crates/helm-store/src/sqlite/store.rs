@@ -72,12 +72,7 @@ impl SqliteStore {
         let pool = connect::readers(&options).await?;
         let tracker = TaskTracker::new();
         let committer = Committer::start(writer, options.queue, &tracker);
-        Ok(Self {
-            pool,
-            committer: RwLock::new(Some(committer)),
-            tracker,
-            options,
-        })
+        Ok(Self { pool, committer: RwLock::new(Some(committer)), tracker, options })
     }
 
     async fn write<T: Send + 'static>(
@@ -265,19 +260,12 @@ impl Store for SqliteStore {
         let failed = |error| driver(OPERATION, error);
         let mut connection = self.pool.acquire().await.map_err(failed)?;
         let schema = migrate::check(&mut connection).await?;
-        let row = sqlx::query("SELECT sqlite_version()")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(failed)?;
+        let row = sqlx::query("SELECT sqlite_version()").fetch_one(&mut *connection).await.map_err(failed)?;
         let version: String = row.try_get(0).map_err(failed)?;
         // An empty transaction through the committer shows that the file can be written to.
         self.write(OPERATION, |_| Box::pin(async { Ok(()) })).await?;
         let detail = format!("{}, SQLite {version}", self.options.path.display());
-        Ok(Health {
-            backend: BACKEND,
-            detail,
-            schema,
-        })
+        Ok(Health { backend: BACKEND, detail, schema })
     }
 
     async fn close(&self) {

@@ -76,12 +76,7 @@ async fn known_decision(
 ) -> Result<Decision> {
     let stored = stored_decision(connection, tenant, id, operation).await?;
     stored.ok_or_else(|| {
-        Error::new(
-            ErrorKind::NotFound,
-            BACKEND,
-            operation,
-            format!("there is no decision {id}"),
-        )
+        Error::new(ErrorKind::NotFound, BACKEND, operation, format!("there is no decision {id}"))
     })
 }
 
@@ -93,10 +88,7 @@ pub(super) async fn commit_turn(
     const OPERATION: &str = "commit_turn";
     if !insert_turn(connection, turn, OPERATION).await? {
         let reward = reward(connection, &turn.tenant, turn.id).await?;
-        return Ok(TurnReceipt {
-            applied: Applied::Duplicate,
-            reward,
-        });
+        return Ok(TurnReceipt { applied: Applied::Duplicate, reward });
     }
     if !turn.preferences.is_empty() {
         change_preferences(connection, &turn.tenant, &turn.user, &turn.preferences, None).await?;
@@ -109,10 +101,7 @@ pub(super) async fn commit_turn(
         Some(decision) => settle(connection, &decision, false, settler).await?,
         None => None,
     };
-    Ok(TurnReceipt {
-        applied: Applied::Fresh,
-        reward,
-    })
+    Ok(TurnReceipt { applied: Applied::Fresh, reward })
 }
 
 async fn insert_turn(
@@ -189,11 +178,7 @@ pub(super) async fn record_feedback(
     let task: TaskId = decision.context.task.clone();
     if used_before(connection, tenant, feedback, OPERATION).await? {
         let reward = reward(connection, tenant, feedback.decision).await?;
-        return Ok(FeedbackReceipt {
-            applied: Applied::Duplicate,
-            task,
-            reward,
-        });
+        return Ok(FeedbackReceipt { applied: Applied::Duplicate, task, reward });
     }
     let current = current(connection, tenant, feedback, OPERATION).await?;
     let (applied, revision) = match current {
@@ -211,11 +196,7 @@ pub(super) async fn record_feedback(
         Applied::Duplicate => reward(connection, tenant, feedback.decision).await?,
         _ => settle(connection, &decision, false, settler).await?,
     };
-    Ok(FeedbackReceipt {
-        applied,
-        task,
-        reward,
-    })
+    Ok(FeedbackReceipt { applied, task, reward })
 }
 
 /// Whether this very feedback was recorded under its key; other content under the key is a conflict.
@@ -229,11 +210,7 @@ async fn used_before(
         return Ok(false);
     };
     let row = sqlx::query("SELECT decision, source, value FROM helm_evidence WHERE tenant = ? AND key = ?");
-    let row = row
-        .bind(tenant.as_str())
-        .bind(key.as_str())
-        .fetch_optional(connection)
-        .await;
+    let row = row.bind(tenant.as_str()).bind(key.as_str()).fetch_optional(connection).await;
     let Some(row) = row.map_err(|error| driver(operation, error))? else {
         return Ok(false);
     };
@@ -264,8 +241,7 @@ async fn current(
     .fetch_optional(connection)
     .await
     .map_err(|error| driver(operation, error))?;
-    row.map(|row| Ok((get(&row, "value", operation)?, get(&row, "revision", operation)?)))
-        .transpose()
+    row.map(|row| Ok((get(&row, "value", operation)?, get(&row, "revision", operation)?))).transpose()
 }
 
 async fn insert_evidence(
@@ -312,18 +288,11 @@ pub(super) async fn change_preferences(
 ) -> Result<Preferences> {
     const OPERATION: &str = "apply_preferences";
     let row = sqlx::query("SELECT revision, body FROM helm_preference WHERE tenant = ? AND user_id = ?");
-    let row = row
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .fetch_optional(&mut *connection)
-        .await;
+    let row = row.bind(tenant.as_str()).bind(user.as_str()).fetch_optional(&mut *connection).await;
     let row = row.map_err(|error| driver(OPERATION, error))?;
     let before = row.map_or(Ok(Preferences::default()), |row| preferences(&row, OPERATION))?;
     if expect.is_some_and(|expected| expected != before.revision) {
-        let message = format!(
-            "the preferences are at revision {}; read them again",
-            before.revision
-        );
+        let message = format!("the preferences are at revision {}; read them again", before.revision);
         return Err(Error::new(ErrorKind::Conflict, BACKEND, OPERATION, message));
     }
     let after = apply_preferences(BACKEND, &before, changes)?;
@@ -344,10 +313,7 @@ pub(super) async fn change_preferences(
 /// A row of helm_preference.
 pub(super) fn preferences(row: &sqlx::sqlite::SqliteRow, operation: &'static str) -> Result<Preferences> {
     let revision: i64 = get(row, "revision", operation)?;
-    Ok(Preferences {
-        revision: revision.unsigned_abs(),
-        values: json(row, "body", operation)?,
-    })
+    Ok(Preferences { revision: revision.unsigned_abs(), values: json(row, "body", operation)? })
 }
 
 pub(super) async fn put_prior(
@@ -416,17 +382,10 @@ async fn dimension(
     let row = sqlx::query(
         "SELECT length(embedding) / 4 FROM helm_memory WHERE tenant = ? AND user_id = ? AND collection = ? LIMIT 1",
     );
-    let row = row
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .bind(collection)
-        .fetch_optional(connection)
-        .await;
+    let row = row.bind(tenant.as_str()).bind(user.as_str()).bind(collection).fetch_optional(connection).await;
     let row = row.map_err(|error| driver("upsert_memories", error))?;
-    let length: Option<i64> = row
-        .map(|row| row.try_get(0))
-        .transpose()
-        .map_err(|error| driver("upsert_memories", error))?;
+    let length: Option<i64> =
+        row.map(|row| row.try_get(0)).transpose().map_err(|error| driver("upsert_memories", error))?;
     Ok(length.and_then(|length| usize::try_from(length).ok()))
 }
 
@@ -457,10 +416,7 @@ pub(super) async fn delete_memories(
 pub(super) fn memory(row: &sqlx::sqlite::SqliteRow, operation: &'static str) -> Result<Memory> {
     let embedding: &[u8] = get(row, "embedding", operation)?;
     Ok(Memory {
-        id: MemoryId {
-            turn: decision_id(row, "turn", operation)?,
-            index: get(row, "number", operation)?,
-        },
+        id: MemoryId { turn: decision_id(row, "turn", operation)?, index: get(row, "number", operation)? },
         collection: get(row, "collection", operation)?,
         text: get(row, "text", operation)?,
         embedding: super::decode::unpack_floats(embedding),

@@ -1,0 +1,252 @@
+//! Every backend keeps every law, under many threads, `kill -9` and racing migrations.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use helm_core::{Stats, Timestamp, UnitInterval};
+use helm_store::conformance::{MeanSettle, decision, decision_id, feedback, run_all, tenant};
+use helm_store::memory::MemoryStore;
+use helm_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
+use helm_store::{ErrorKind, Store};
+
+async fn sqlite(path: impl Into<PathBuf>) -> Arc<dyn Store> {
+    Arc::new(SqliteStore::open(SqliteOptions::new(path)).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_keeps_the_laws() {
+    run_all(async || Arc::new(MemoryStore::new()) as Arc<dyn Store>).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_keeps_the_laws() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut number = 0;
+    run_all(|| {
+        number += 1;
+        sqlite(folder.path().join(format!("{number}.db")))
+    })
+    .await;
+}
+
+/// A backend that is added to the crate must be added to this file.
+#[test]
+fn no_backend_is_missing_here() {
+    let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();
+    let public = source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let backends: Vec<_> = public.filter(|module| *module != "conformance").collect();
+    assert_eq!(backends, ["memory", "sqlite"]);
+}
+
+const SENDERS: u64 = 8;
+const REWARDS: u64 = 5_000;
+/// Judged again and again, so that most judgements are corrections or duplicates of earlier ones.
+const DECISIONS_EACH: u64 = 250;
+
+/// Judgement number `step` of a sender.
+fn judgement(sender: u64, step: u64) -> (u64, f64) {
+    let number = sender * DECISIONS_EACH + step % DECISIONS_EACH;
+    // Every third round repeats the round before it.
+    let round = step / DECISIONS_EACH;
+    let round = round - u64::from(round % 3 == 2);
+    (number, ((number * 7 + round * 13) % 101) as f64 / 100.0)
+}
+
+/// Eight threads with 5,000 judgements each leave exactly the state of a sequential replay.
+async fn many_threads(store: Arc<dyn Store>) {
+    let log = (0..SENDERS * DECISIONS_EACH).map(|number| {
+        let store = &store;
+        async move { store.log_decision(&decision(number)).await.unwrap() }
+    });
+    futures::stream::iter(log).buffer_unordered(64).collect::<Vec<_>>().await;
+    let threads: Vec<_> = (0..SENDERS)
+        .map(|sender| {
+            let (store, runtime) = (Arc::clone(&store), tokio::runtime::Handle::current());
+            std::thread::spawn(move || {
+                runtime.block_on(async {
+                    // A round is sent at once, and the next one after it.
+                    for round in 0..REWARDS / DECISIONS_EACH {
+                        let steps = round * DECISIONS_EACH..(round + 1) * DECISIONS_EACH;
+                        let sent = steps.map(|step| {
+                            let ((number, value), store) = (judgement(sender, step), &store);
+                            async move {
+                                let (said, at) = (feedback(number, "user", value), Timestamp::from_micros(1));
+                                store
+                                    .record_feedback(&tenant("t"), &said, at, Arc::new(MeanSettle))
+                                    .await
+                                    .unwrap()
+                            }
+                        });
+                        futures::stream::iter(sent).buffer_unordered(64).collect::<Vec<_>>().await;
+                    }
+                });
+            })
+        })
+        .collect();
+    tokio::task::spawn_blocking(|| threads.into_iter().for_each(|thread| thread.join().unwrap()))
+        .await
+        .unwrap();
+
+    let mut expected: BTreeMap<_, Stats> = BTreeMap::new();
+    for sender in 0..SENDERS {
+        for step in REWARDS - DECISIONS_EACH..REWARDS {
+            let (number, value) = judgement(sender, step);
+            let sum = expected.entry(decision(number).strategy).or_default();
+            *sum = sum.checked_add(&Stats::of_reward(UnitInterval::new(value).unwrap())).unwrap();
+        }
+    }
+    let task = decision(0).context.task;
+    let state = store.bandits().load(&tenant("t"), &task, None).await.unwrap();
+    let found: BTreeMap<_, _> = state.rows.into_iter().map(|row| (row.strategy, row.stats)).collect();
+    assert_eq!(found, expected, "bit for bit");
+    let audit = store.bandits().audit(&tenant("t"), &task).await.unwrap();
+    assert_eq!((audit.decisions, audit.mismatches.len()), (SENDERS * DECISIONS_EACH, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_threads_leave_the_state_of_a_replay_in_memory() {
+    many_threads(Arc::new(MemoryStore::new())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_threads_leave_the_state_of_a_replay_in_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    many_threads(sqlite(folder.path().join("helm.db")).await).await;
+}
+
+const WRITER: &str = "HELM_TEST_WRITER";
+
+/// Not a test of its own: what the test below runs in another process, and kills.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_for_another_test() {
+    let Ok(path) = std::env::var(WRITER) else { return };
+    let store = sqlite(path).await;
+    let begin = u64::from(std::process::id()) << 32;
+    let writes = (begin..).map(|number| {
+        let store = &store;
+        async move {
+            store.log_decision(&decision(number)).await.unwrap();
+            let said = feedback(number, "user", 0.5);
+            store
+                .record_feedback(&tenant("t"), &said, Timestamp::from_micros(1), Arc::new(MeanSettle))
+                .await
+                .unwrap();
+            number
+        }
+    });
+    let mut writes = futures::stream::iter(writes).buffer_unordered(32);
+    while let Some(number) = writes.next().await {
+        // To the parent: this one was acknowledged.
+        use std::io::Write;
+        writeln!(std::io::stderr(), "acknowledged {number}").unwrap();
+    }
+}
+
+/// Lets a writer acknowledge some rewards and kills it; what was acknowledged.
+fn kill_a_writer(path: &Path) -> Vec<u64> {
+    let mut writer = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_writer_for_another_test", "--nocapture"])
+        .env(WRITER, path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut acknowledged = Vec::new();
+    for line in BufReader::new(writer.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        acknowledged.extend(line.strip_prefix("acknowledged ").and_then(|number| number.parse::<u64>().ok()));
+        if acknowledged.len() == 400 {
+            // SIGKILL on Unix. What is already in the pipe is read on.
+            writer.kill().unwrap();
+        }
+    }
+    writer.wait().unwrap();
+    acknowledged
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killing_a_writer_loses_nothing_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.db");
+    let mut acknowledged = Vec::new();
+    for _ in 0..3 {
+        let path = path.clone();
+        acknowledged.extend(tokio::task::spawn_blocking(move || kill_a_writer(&path)).await.unwrap());
+    }
+    assert!(acknowledged.len() >= 1_200);
+    let store = sqlite(&path).await;
+    for number in &acknowledged {
+        let view = store.log().turn(&tenant("t"), decision_id(*number)).await.unwrap();
+        let view = view.unwrap_or_else(|| panic!("decision {number} was acknowledged and is missing"));
+        assert_eq!(view.reward.map(|reward| reward.value.get()), Some(0.5));
+    }
+    let task = decision(0).context.task;
+    let audit = store.bandits().audit(&tenant("t"), &task).await.unwrap();
+    assert!(audit.mismatches.is_empty() && audit.decisions >= acknowledged.len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn eight_openers_migrate_one_new_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.db");
+    let stores = futures::future::join_all((0..8).map(|_| sqlite(path.clone()))).await;
+    for store in stores {
+        assert_eq!(store.health().await.unwrap().schema, 1);
+        assert!(store.migrate().await.unwrap().applied.is_empty());
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("note.txt");
+    std::fs::write(&file, "this is not a database, and long enough to be told from one".repeat(20)).unwrap();
+    let open = async |options: SqliteOptions| SqliteStore::open(options).await.err().unwrap();
+    let error = open(SqliteOptions::new(&file)).await;
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("note.txt"), "{error}");
+    let error = open(SqliteOptions::new(folder.path().join("no/such/folder.db"))).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let error = open(SqliteOptions::new(folder.path())).await;
+    assert!(error.to_string().contains("is a folder"), "{error}");
+    let error = open(SqliteOptions::new(folder.path().join("missing.db")).must_exist()).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let outdated = SqliteOptions::new(folder.path().join("new.db")).without_migration();
+    let error = open(outdated).await;
+    assert_eq!(error.kind(), ErrorKind::SchemaMismatch);
+    assert!(error.to_string().contains("helmctl migrate"), "{error}");
+}
+
+#[tokio::test]
+async fn a_closed_store_refuses_and_a_full_queue_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let options =
+        SqliteOptions::new(folder.path().join("helm.db")).with_synchronous(Synchronous::Normal).with_queue(1);
+    let store = SqliteStore::open(options).await.unwrap();
+    let writes = (0..50).map(|number| {
+        let store = &store;
+        async move { store.log_decision(&decision(number)).await }
+    });
+    let written = futures::future::join_all(writes).await;
+    let refused = written.into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    assert!(refused.iter().all(|error| error.kind() == ErrorKind::Overloaded && error.is_retryable()));
+    assert!(!refused.is_empty());
+    store.close().await;
+    let error = store.log_decision(&decision(99)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn stores_are_shareable() {
+    fn shareable<T: Send + Sync + 'static>() {}
+    shareable::<Arc<dyn Store>>();
+    shareable::<MemoryStore>();
+    shareable::<SqliteStore>();
+}
