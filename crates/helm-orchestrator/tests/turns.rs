@@ -1,0 +1,352 @@
+//! Turns from end to end: every way they end, what is learnt, and what is there again after a restart.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use helm_core::{
+    ConversationId, DecisionMode, Feedback, Limits, Strategy, StrategyName, TaskId, TokenCount, TurnStatus,
+    UserId,
+};
+use helm_orchestrator::experiment::Variant;
+use helm_orchestrator::llm::{ErrorKind as ModelErrorKind, Scripted, ScriptedModel, TimeoutKind};
+use helm_orchestrator::store::{Applied, LogQuery, PreferenceChange};
+use helm_orchestrator::{Error, Helm, HelmConfig, Task, TurnEvent, TurnRequest};
+
+fn task() -> Task {
+    Task::new("support")
+        .unwrap()
+        .strategy("concise", "Answer in at most two sentences.")
+        .unwrap()
+        .strategy("stepwise", "Answer step by step, as a numbered list.")
+        .unwrap()
+}
+
+fn ask(message: &str) -> TurnRequest {
+    TurnRequest::new("ana", "support", message).unwrap()
+}
+
+async fn scripted(script: impl IntoIterator<Item = Scripted>) -> (Helm, Arc<ScriptedModel>) {
+    let model = Arc::new(ScriptedModel::new("main".parse().unwrap(), script));
+    let helm = Helm::builder().task(task()).model(model.clone()).build().await.unwrap();
+    (helm, model)
+}
+
+async fn only_turn(helm: &Helm) -> helm_orchestrator::store::TurnView {
+    let store = helm.store();
+    let page =
+        store.log().scan(&helm_core::TenantId::single(), &LogQuery::default(), None, 10).await.unwrap();
+    assert_eq!(page.items.len(), 1, "one record for one turn");
+    page.items.into_iter().next().unwrap()
+}
+
+#[tokio::test]
+async fn a_conversation_learns_and_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.db");
+    let (user, support) = (UserId::new("ana").unwrap(), TaskId::new("support").unwrap());
+    let conversation = ConversationId::new("c1").unwrap();
+    let open = async || Helm::builder().sqlite(&path).task(task()).build().await.unwrap();
+
+    let helm = open().await;
+    for number in 0..30 {
+        let request =
+            ask(&format!("How do I reset password {number}?")).with_conversation(conversation.clone());
+        let turn = helm.turn(request).await.unwrap();
+        assert_eq!(turn.status, TurnStatus::Completed);
+        assert!(turn.simulated && turn.reward.is_some());
+        let liked = turn.strategy.unwrap().name().as_str() == "stepwise";
+        let rating = if liked { 5.0 } else { 1.0 };
+        let receipt = helm.feedback(Feedback::rating(turn.decision_id, rating).unwrap()).await.unwrap();
+        assert_eq!(receipt.applied, Applied::Fresh);
+    }
+    let tone = PreferenceChange::Set { name: "tone".to_owned(), value: "dry".into() };
+    helm.change_preferences(&user, &[tone]).await.unwrap();
+    assert!(helm.shutdown(Duration::from_secs(5)).await);
+    assert!(matches!(helm.turn(ask("late")).await, Err(Error::ShuttingDown)));
+
+    let helm = open().await;
+    let preferences = helm.preferences(&user).await.unwrap().values;
+    assert_eq!((&preferences["interaction_count"], &preferences["tone"]), (&30.into(), &"dry".into()));
+    let history = helm.conversation(&user, &conversation, 100).await.unwrap();
+    assert_eq!(history.len(), 60);
+    let report = helm.report(&support).await.unwrap();
+    assert_eq!(report.strategies.iter().map(|strategy| strategy.pulls).sum::<u64>(), 30);
+    assert_eq!(report.strategies.iter().map(|strategy| strategy.feedback.count).sum::<u64>(), 30);
+    assert!(report.strategies[1].probability.unwrap() > 0.9, "{report:?}");
+    assert!(helm.audit(&support).await.unwrap().mismatches.is_empty());
+    // The user's own choice: what they liked is drawn again.
+    let turn = helm.turn(ask("And now?")).await.unwrap();
+    assert_eq!(turn.strategy.unwrap().name().as_str(), "stepwise");
+    let why = helm.explain(turn.decision_id).await.unwrap().why;
+    assert!(why.contains("drew stepwise@1 with probability"), "{why}");
+}
+
+#[tokio::test]
+async fn history_and_preferences_reach_the_model() {
+    let (helm, model) = {
+        let model =
+            Arc::new(ScriptedModel::new("main".parse().unwrap(), [Scripted::Answer("Fine.".to_owned())]));
+        let task = Task::new("support").unwrap().strategy("s", "Tone: {{ preferences.tone }}.").unwrap();
+        (Helm::builder().task(task).model(model.clone()).build().await.unwrap(), model)
+    };
+    let tone = PreferenceChange::Set { name: "tone".to_owned(), value: "dry".into() };
+    helm.change_preferences(&UserId::new("ana").unwrap(), &[tone]).await.unwrap();
+    let conversation = ConversationId::new("c").unwrap();
+    for message in ["first, mail ana@example.com", "second"] {
+        helm.turn(ask(message).with_conversation(conversation.clone())).await.unwrap();
+    }
+    let texts: Vec<String> =
+        model.requests()[1].messages.iter().map(helm_core::Message::joined_text).collect();
+    assert_eq!(texts, ["Tone: dry.", "first, mail [EMAIL]", "Fine.", "second"]);
+}
+
+#[tokio::test]
+async fn memories_are_recalled_unless_vector_search_is_off() {
+    let mut strategy = Strategy::new("s@1".parse().unwrap(), "main".parse().unwrap());
+    strategy.retrieval = helm_core::Retrieval { memories: 1 };
+    let task = Task::new("support").unwrap().with_strategy(strategy).remembering();
+    for vectors in [true, false] {
+        let model =
+            Arc::new(ScriptedModel::new("main".parse().unwrap(), [Scripted::Answer("Fine.".to_owned())]));
+        let builder = Helm::builder().task(task.clone()).model(model.clone());
+        let builder = if vectors { builder } else { builder.without_vector_search() };
+        let helm = builder.build().await.unwrap();
+        for message in ["I drink green tea", "The weather is bad", "What kind of tea do I drink?"] {
+            helm.turn(ask(message)).await.unwrap();
+        }
+        let asked: String =
+            model.requests()[2].messages.iter().map(helm_core::Message::joined_text).collect();
+        assert_eq!(asked.contains("I drink green tea"), vectors, "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn every_failure_is_recorded_and_teaches_nothing() {
+    for (scripted_call, status) in [
+        (Scripted::Fail(ModelErrorKind::Server), TurnStatus::UpstreamError),
+        (Scripted::Fail(ModelErrorKind::Auth), TurnStatus::UpstreamError),
+        (Scripted::Fail(ModelErrorKind::Timeout(TimeoutKind::Idle)), TurnStatus::Timeout),
+    ] {
+        let (helm, _) = scripted([scripted_call]).await;
+        let turn = helm.turn(ask("Hello there")).await.unwrap();
+        assert_eq!((turn.status, turn.answer, turn.reward), (status, None, None));
+        assert!(turn.error.is_some());
+        let report = helm.report(&TaskId::new("support").unwrap()).await.unwrap();
+        assert!(report.strategies.iter().all(|strategy| strategy.reward.count == 0));
+        let view = only_turn(&helm).await;
+        assert_eq!(
+            (view.decision.is_some(), view.outcome.map(|outcome| outcome.status)),
+            (true, Some(status))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_a_turn() {
+    let strategy = Strategy::new("s@1".parse().unwrap(), "main".parse().unwrap())
+        .with_limits(Limits::default().with_deadline(Duration::from_secs(2)));
+    let model =
+        Arc::new(ScriptedModel::new("main".parse().unwrap(), [Scripted::Hang("Let me see".to_owned())]));
+    let task = Task::new("support").unwrap().with_strategy(strategy);
+    let helm = Helm::builder().task(task).model(model).build().await.unwrap();
+    let turn = helm.turn(ask("Hello there")).await.unwrap();
+    assert_eq!(turn.status, TurnStatus::Timeout);
+    assert_eq!(turn.latency.as_secs(), 2);
+}
+
+#[tokio::test]
+async fn hanging_up_is_recorded_as_cancelled() {
+    let long = "word ".repeat(300);
+    let (helm, _) = scripted([Scripted::Hang(long)]).await;
+    let mut stream = helm.turn_stream(ask("Hello there")).unwrap();
+    let mut decided = None;
+    while let Some(event) = stream.next_event().await {
+        match event.unwrap() {
+            TurnEvent::Decided { decision_id, .. } => decided = Some(decision_id),
+            TurnEvent::Delta(text) => {
+                assert!(!text.is_empty());
+                break;
+            }
+            _ => {}
+        }
+    }
+    drop(stream);
+    helm.shutdown(Duration::from_secs(5)).await;
+    let view = only_turn(&helm).await;
+    assert_eq!(Some(view.id), decided);
+    assert_eq!(view.outcome.unwrap().status, TurnStatus::Cancelled);
+    assert!(view.reward.is_none());
+}
+
+#[tokio::test]
+async fn guards_block_input_without_a_decision_and_output_with_one() {
+    let config = r#"
+        [guardrails.strict]
+        input = { toxicity = "block" }
+        [tasks.support]
+        guardrails = "strict"
+        [tasks.support.strategies.s]
+    "#;
+    let config = HelmConfig::from_toml(config, std::path::Path::new("test.toml")).unwrap();
+    let model = Arc::new(ScriptedModel::new(
+        "main".parse().unwrap(),
+        [Scripted::Answer("You should kill yourself.".to_owned())],
+    ));
+    let folder = tempfile::tempdir().unwrap();
+    let builder = config.builder(&|_| None).unwrap().sqlite(folder.path().join("helm.db"));
+    let helm = builder.model(model.clone()).build().await.unwrap();
+    let turn = helm.turn(ask("You are stupid, you idiot.")).await.unwrap();
+    assert_eq!((turn.status, turn.strategy, turn.answer), (TurnStatus::Blocked, None, None));
+    assert!(model.requests().is_empty(), "the model was not asked");
+    let view = helm.explain(turn.decision_id).await.unwrap().turn;
+    assert_eq!((view.decision, view.input.as_deref()), (None, Some("")), "a refused text is not kept");
+    let error = helm.feedback(Feedback::rating(turn.decision_id, 5.0).unwrap()).await.unwrap_err();
+    assert!(matches!(error, Error::UnknownDecision { .. }));
+
+    let turn = helm.turn(ask("Hello there")).await.unwrap();
+    assert_eq!((turn.status, turn.answer), (TurnStatus::Blocked, None));
+    assert_eq!(turn.reward.unwrap().value.get(), 0.0, "an unsafe answer earns nothing");
+}
+
+#[tokio::test]
+async fn a_limit_ends_an_answer_and_streams_match_whole_answers() {
+    let strategy = Strategy::new("s@1".parse().unwrap(), "main".parse().unwrap())
+        .with_max_output_tokens(TokenCount::new(4));
+    let helm =
+        Helm::builder().task(Task::new("support").unwrap().with_strategy(strategy)).build().await.unwrap();
+    let turn = helm.turn(ask("Tell me about bees")).await.unwrap();
+    assert_eq!((turn.status, turn.answer.as_ref().unwrap().len()), (TurnStatus::Length, 16));
+
+    let text =
+        "Write to ana@example.com today. It is a long answer with many words that go on and on. ".repeat(12);
+    let (helm, _) = scripted([Scripted::Answer(text)]).await;
+    let whole = helm.turn(ask("Hello there")).await.unwrap().answer.unwrap();
+    let mut stream = helm.turn_stream(ask("Hello there")).unwrap();
+    let mut streamed = String::new();
+    while let Some(event) = stream.next_event().await {
+        if let TurnEvent::Delta(text) = event.unwrap() {
+            streamed.push_str(&text);
+        }
+    }
+    assert_eq!(streamed, whole);
+    assert!(whole.contains("[EMAIL]") && !whole.contains('@'));
+}
+
+#[tokio::test]
+async fn pinned_turns_and_experiments_are_marked() {
+    let helm = Helm::builder().task(task()).build().await.unwrap();
+    let pinned = helm.turn(ask("Hello").with_strategy(StrategyName::new("stepwise").unwrap())).await.unwrap();
+    let decision = helm.explain(pinned.decision_id).await.unwrap().turn.decision.unwrap();
+    assert_eq!((decision.mode, decision.propensity.get()), (DecisionMode::Pinned, 1.0));
+    let report = helm.report(&TaskId::new("support").unwrap()).await.unwrap();
+    assert_eq!(
+        (report.strategies[1].pulls, report.strategies[1].reward.count),
+        (1, 0),
+        "a pinned turn teaches nothing"
+    );
+
+    let variants = ["concise@1", "stepwise@1"].map(|strategy| {
+        let name = strategy.replace('@', "-").parse().unwrap();
+        (Variant::new(name, 1.0), Some(strategy.parse().unwrap()))
+    });
+    let builder = Helm::builder().task(task());
+    let builder =
+        builder.experiment("support".parse().unwrap(), "e".parse().unwrap(), variants.into()).unwrap();
+    let helm = builder.build().await.unwrap();
+    for _ in 0..3 {
+        let turn = helm.turn(ask("Hello")).await.unwrap();
+        let decision = helm.explain(turn.decision_id).await.unwrap().turn.decision.unwrap();
+        let assignment = decision.assignment.unwrap();
+        assert_eq!(decision.mode, DecisionMode::Assigned);
+        assert_eq!(
+            assignment.variant.as_str(),
+            decision.strategy.to_string().replace('@', "-"),
+            "users keep their side"
+        );
+    }
+}
+
+#[tokio::test]
+async fn silence_gets_the_default_reward_from_a_durable_job() {
+    let config = r#"
+        [rewards.people]
+        terms = []
+        human_weight = 1.0
+        default = { value = 0.4, after_seconds = 0 }
+        [tasks.support]
+        reward = "people"
+        [tasks.support.strategies.s]
+    "#;
+    let config = HelmConfig::from_toml(config, std::path::Path::new("test.toml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.db");
+    let helm = config.builder(&|_| None).unwrap().sqlite(&path).build().await.unwrap();
+    let turn = helm.turn(ask("Hello there")).await.unwrap();
+    assert!(turn.reward.is_none(), "nobody has judged");
+    let reward = async || helm.explain(turn.decision_id).await.unwrap().turn.reward;
+    for _ in 0..50 {
+        if reward().await.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(reward().await.unwrap().value.get(), 0.4);
+    let receipt = helm.feedback(Feedback::rating(turn.decision_id, 5.0).unwrap()).await.unwrap();
+    assert_eq!(receipt.reward.unwrap().value.get(), 1.0);
+}
+
+#[tokio::test]
+async fn wrong_requests_are_refused_and_change_nothing() {
+    let helm = Helm::builder().task(task()).max_message_bytes(100).build().await.unwrap();
+    let refused = async |request| helm.turn(request).await.unwrap_err().report();
+    assert!(refused(ask("  \n")).await.contains("is empty"));
+    assert!(refused(ask(&"x".repeat(101))).await.contains("101 bytes"));
+    assert!(
+        refused(TurnRequest::new("ana", "sales", "hi").unwrap())
+            .await
+            .contains("the configured tasks are: support")
+    );
+    let unknown = ask("hi").with_strategy(StrategyName::new("loud").unwrap());
+    assert!(refused(unknown).await.contains("it has: concise, stepwise"));
+    assert!(TurnRequest::new("", "support", "hi").is_err());
+    let page = helm
+        .store()
+        .log()
+        .scan(&helm_core::TenantId::single(), &LogQuery::default(), None, 10)
+        .await
+        .unwrap();
+    assert!(page.items.is_empty());
+}
+
+#[tokio::test]
+async fn wrong_configurations_say_where_and_what() {
+    for (text, expected) in [
+        ("[tasks.t]\npolicy = 3\n[tasks.t.strategies.s]", "tasks.t.policy"),
+        ("[tasks.t]", "the task has no strategy"),
+        ("[tasks.t]\nfallback = \"x\"\n[tasks.t.strategies.s]", "tasks.t.fallback"),
+        ("[tasks.t]\nreward = \"x\"\n[tasks.t.strategies.s]", "no [rewards.x]"),
+        ("[tasks.t.strategies.s]\nmodel = \"x\"", "no model x"),
+        ("[tasks.t.strategies.s]\nsystem = \"{{ oops }}\"", "tasks.t.strategies.s.system"),
+        ("[tasks.t.strategies.s]\ntemperature = 0.5", "temperature"),
+        ("[tasks.t.strategies.s]\nversion = 0", "counted from 1"),
+        ("[models.main]\nfamily = \"openai-chat\"\nmodel = \"m\"\n[tasks.t.strategies.s]", "OPENAI_API_KEY"),
+        ("[store]\nurl = \"mysql://x\"\n[tasks.t.strategies.s]", "store.url"),
+        ("[experiments.e]\ntask = \"t\"\nvariants = { a = {} }\n[tasks.t.strategies.s]", "at least two"),
+        (
+            "[rewards.r]\nterms = [{ evaluator = \"wit\", weight = 1.0 }]\n[tasks.t]\nreward = \"r\"\n[tasks.t.strategies.s]",
+            "wit",
+        ),
+    ] {
+        let checked = HelmConfig::from_toml(text, std::path::Path::new("test.toml"))
+            .and_then(|config| config.builder(&|_| None))
+            .and_then(helm_orchestrator::HelmBuilder::check);
+        let report = checked.map_or_else(|error| error.report(), |()| "accepted".to_owned());
+        assert!(report.contains(expected), "{text}: {report}");
+    }
+    let error = HelmConfig::from_toml("[store]\nurls = \"x\"", std::path::Path::new("test.toml"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("test.toml") && error.contains("line 2") && error.contains("urls"), "{error}");
+}
