@@ -1,5 +1,7 @@
 //! Assignment: stable, in proportion, independent between experiments.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 
 use helm_experiment::{Error, Experiment, Variant};

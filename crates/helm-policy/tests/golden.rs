@@ -1,6 +1,8 @@
 //! Numbers computed independently, see `tests/golden/bandits/README.md`. `HELM_GOLDEN_BANDITS` names another
 //! folder of the same layout.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::PathBuf;
 
 use helm_core::StrategyId;

@@ -1,5 +1,7 @@
 //! What must hold of every policy.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

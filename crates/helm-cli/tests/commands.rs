@@ -1,0 +1,266 @@
+//! The built program, with right and wrong input.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use helm_testkit::{ModelServer, Reply};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program in this folder, with nothing of the shell's environment but what is given.
+fn helmctl(folder: &Path, environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_helmctl"))
+        .current_dir(folder)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that refuses its arguments reads nothing.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    child.wait_with_output().unwrap()
+}
+
+fn run(folder: &TempDir, arguments: &[&str]) -> Output {
+    helmctl(folder.path(), &[], arguments, "")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Fails with exit code 2 and one message that holds all of these.
+fn refused(output: &Output, expected: &[&str]) {
+    assert_eq!(output.status.code(), Some(2), "{} {}", out(output), err(output));
+    for expected in expected {
+        assert!(err(output).contains(expected), "{expected}: {}", err(output));
+    }
+    assert!(err(output).contains("helmctl: ") && !err(output).contains("panicked"));
+    assert!(out(output).is_empty(), "{}", out(output));
+}
+
+fn decision_id(text: &str) -> String {
+    text.split("decision ").nth(1).unwrap().chars().take(36).collect()
+}
+
+#[test]
+fn init_writes_a_configuration_that_is_fine_and_never_overwrites_it() {
+    let folder = folder();
+    assert!(run(&folder, &["init"]).status.success());
+    let checked = run(&folder, &["config", "check"]);
+    assert!(checked.status.success(), "{}", err(&checked));
+    refused(&run(&folder, &["init"]), &["helm.toml is there already", "--force"]);
+    assert!(run(&folder, &["init", "--force"]).status.success());
+    assert!(out(&run(&folder, &["config", "show"])).contains("stepwise"));
+}
+
+#[test]
+fn a_conversation_is_held_rated_explained_and_found_again() {
+    let folder = folder();
+    let lines = "How do I reset my router?\n/rate 4\n/why\n/strategies\n/set tone dry\n/prefs\n/history\n/nonsense\n/rate 9\n/quit\nnot read\n";
+    let chat = helmctl(folder.path(), &[], &["chat", "--task", "support", "--user", "ana"], lines);
+    assert!(chat.status.success());
+    let text = out(&chat);
+    for expected in [
+        "router",
+        "(simulated answer",
+        "thank you; the reward",
+        "drew",
+        "probability now",
+        "\"tone\": \"dry\"",
+        "user      How",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    for expected in ["there is no /nonsense", "from 1 to 5"] {
+        assert!(err(&chat).contains(expected), "{expected}: {}", err(&chat));
+    }
+    let id = decision_id(&text);
+    let shown = run(&folder, &["decisions", "show", &id, "--output", "json"]);
+    let shown: Value = serde_json::from_str(&out(&shown)).unwrap();
+    assert_eq!(
+        (&shown["decision_id"], &shown["feedback"][0]["value"]),
+        (&Value::from(id.as_str()), &Value::from(0.75))
+    );
+    for (rating, applied) in [("4", "duplicate"), ("5", "corrected")] {
+        let given = run(&folder, &["feedback", &id, "--rating", rating, "--output", "json"]);
+        let given: Value = serde_json::from_str(&out(&given)).unwrap();
+        assert_eq!(given["applied"], Value::from(applied));
+    }
+    let report = run(&folder, &["tasks", "report", "support", "--output", "jsonl"]);
+    let report: Value = serde_json::from_str(&out(&report)).unwrap();
+    let sum: f64 =
+        report["strategies"].as_array().unwrap().iter().map(|s| s["feedback"]["sum"].as_f64().unwrap()).sum();
+    assert_eq!(sum, 1.0);
+    assert!(out(&run(&folder, &["tasks", "list"])).starts_with("support\ntutor\nwriting"));
+}
+
+#[test]
+fn scenarios_are_played_whole_or_not_at_all() {
+    let folder = folder();
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/scenarios/support.jsonl");
+    let played = run(&folder, &["scenario", "run", scenario, "--output", "json"]);
+    assert!(played.status.success(), "{}", err(&played));
+    let played: Value = serde_json::from_str(&out(&played)).unwrap();
+    assert!(played["turns"].as_u64().unwrap() > 50 && played["rated"].as_u64().unwrap() > 20);
+    assert_eq!(played["simulated"], Value::from(true));
+    assert!(played["learning"]["support"]["last_third"].is_number());
+    let bad = folder.path().join("bad.jsonl");
+    std::fs::write(&bad, "{\"user\":\"a\",\"task\":\"support\",\"message\":\"hi\"}\n{\"user\":\"a\"}\n{\"user\":\"a\",\"task\":\"support\",\"message\":\"hi\",\"ratings\":{\"concise\":9}}\n").unwrap();
+    refused(
+        &run(&folder, &["scenario", "run", "bad.jsonl"]),
+        &["nothing was played", "line 2", "line 3", "from 1 to 5"],
+    );
+    refused(&run(&folder, &["scenario", "run", "missing.jsonl"]), &["missing.jsonl"]);
+}
+
+#[test]
+fn wrong_input_is_refused_in_one_clear_message() {
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("unknown.toml", "[store]\nurls = \"x\"\n");
+    write("broken.toml", "[store\n");
+    write("no.db", &"this is text and not a database at all ".repeat(30));
+    let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
+    refused(
+        &run(&folder, &["--config", "unknown.toml", "config", "check"]),
+        &["unknown.toml", "line 2", "urls"],
+    );
+    refused(&run(&folder, &["--config", "broken.toml", "config", "check"]), &["broken.toml", "line 1"]);
+    refused(&run(&folder, &["--config", "missing.toml", "config", "check"]), &["cannot read missing.toml"]);
+    refused(&run(&folder, &["tasks", "report", "sales"]), &["no task sales", "support, tutor, writing"]);
+    refused(&run(&folder, &["chat", "--task", "sales"]), &["no task sales"]);
+    refused(&run(&folder, &["decisions", "show", unknown]), &[unknown]);
+    refused(&run(&folder, &["decisions", "show", "x"]), &["UUID"]);
+    refused(&run(&folder, &["feedback", unknown, "--rating", "5"]), &[unknown]);
+    refused(&run(&folder, &["feedback", unknown, "--rating", "7"]), &["from 1 to 5", "7"]);
+    refused(
+        &run(&folder, &["--database", "sqlite://no.db", "tasks", "list"]),
+        &["no.db", "not a SQLite database"],
+    );
+    refused(
+        &run(&folder, &["--database", "sqlite:///proc/nowhere/helm.db", "tasks", "list"]),
+        &["does not exist"],
+    );
+    refused(&run(&folder, &["--database", "postgres://localhost/x", "tasks", "list"]), &["SQLite only"]);
+    refused(&run(&folder, &["serve", "--listen", "0.0.0.0:0"]), &["reached from outside"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    refused(&run(&folder, &["serve", "--listen", &address]), &["something else listens there"]);
+    let empty = helmctl(folder.path(), &[("LOG_LEVEL", "=")], &["tasks", "list"], "");
+    refused(&empty, &["LOG_LEVEL"]);
+    assert_eq!(run(&folder, &["feedback", unknown]).status.code(), Some(2), "a judgement is needed");
+    let long = format!("{}\n", "x".repeat(10 << 20));
+    let chat = helmctl(folder.path(), &[], &["chat"], &long);
+    assert!(
+        chat.status.success() && err(&chat).contains("bytes, more than"),
+        "{}",
+        err(&chat).chars().take(300).collect::<String>()
+    );
+}
+
+#[test]
+fn the_doctor_looks_at_everything() {
+    let folder = folder();
+    let healthy = run(&folder, &["doctor", "--live", "--output", "json"]);
+    assert!(healthy.status.success(), "{}", err(&healthy));
+    let checks: Value = serde_json::from_str(&out(&healthy)).unwrap();
+    assert!(
+        checks.as_array().unwrap().iter().any(|check| check["check"] == "model" && check["verdict"] == "ok")
+    );
+    std::fs::write(folder.path().join("no.db"), "this is text and not a database at all ".repeat(30))
+        .unwrap();
+    let ill = run(&folder, &["--database", "sqlite://no.db", "doctor"]);
+    assert_eq!(ill.status.code(), Some(1), "a check said no");
+    assert!(out(&ill).contains("FAIL"), "{}", out(&ill));
+    assert!(out(&run(&folder, &["migrate"])).contains("version 1"));
+    let redis = helmctl(folder.path(), &[("REDIS_URL", "redis://127.0.0.1")], &["doctor"], "");
+    assert!(out(&redis).contains("REDIS_URL"), "{}", out(&redis));
+    let off = helmctl(
+        folder.path(),
+        &[("ENABLE_VECTOR_SEARCH", "false"), ("ENABLE_AB_TESTING", "0")],
+        &["doctor"],
+        "",
+    );
+    assert!(out(&off).contains("vector search off, A/B testing off"), "{}", out(&off));
+}
+
+#[test]
+fn guards_check_lines_in_order() {
+    let folder = folder();
+    let lines = "{\"id\":1,\"text\":\"é mail ana@example.com\"}\n{\"id\":\"b\",\"text\":\"fine\"}\n";
+    let checked = helmctl(folder.path(), &[], &["guard", "check", "--direction", "input", "--scores"], lines);
+    let lines: Vec<Value> = out(&checked).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["action"], &lines[0]["text"]), (&"redact".into(), &"é mail [EMAIL]".into()));
+    assert_eq!(
+        (&lines[0]["violations"][0]["start"], &lines[0]["violations"][0]["end"]),
+        (&7.into(), &22.into())
+    );
+    assert_eq!(
+        (&lines[1]["id"], &lines[1]["action"], &lines[1]["scores"]["toxic"]),
+        (&"b".into(), &"allow".into(), &0.0.into())
+    );
+    let wrong = helmctl(folder.path(), &[], &["guard", "check", "--direction", "output"], "{\"id\":1}\n");
+    refused(&wrong, &["line 1", "text"]);
+}
+
+/// A conversation of one message with the endpoint of this server.
+async fn asked(server: &ModelServer) -> Output {
+    let (folder, url) = (folder(), server.base_url());
+    tokio::task::spawn_blocking(move || {
+        let environment = [
+            ("OPENAI_API_KEY", "sk-very-secret"),
+            ("OPENAI_BASE_URL", url.as_str()),
+            ("OPENAI_MODEL", "gpt-test"),
+        ];
+        helmctl(folder.path(), &environment, &["chat"], "Is it plugged in?\n")
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_key_in_the_environment_makes_its_endpoint_answer() {
+    let server = ModelServer::start([Reply::Answer("Yes, it is plugged in.".to_owned())]).await.unwrap();
+    let chat = asked(&server).await;
+    assert!(
+        out(&chat).contains("Yes, it is plugged in.") && !out(&chat).contains("simulated"),
+        "{}",
+        out(&chat)
+    );
+    let received = server.received();
+    assert_eq!(received[0].authorization.as_deref(), Some("Bearer sk-very-secret"));
+    assert_eq!((&received[0].body["model"], &received[0].body["stream"]), (&"gpt-test".into(), &true.into()));
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_is_told_without_the_key() {
+    for (reply, expected) in [
+        (
+            Reply::status(401, "invalid_api_key", "Incorrect API key provided: sk-very-secret"),
+            "refused the key",
+        ),
+        (Reply::status(429, "insufficient_quota", "pay"), "quota"),
+        (Reply::Cut("Yes, it is".to_owned(), 2), "stopped before its end"),
+        (Reply::ErrorEvent("Yes, it is".to_owned(), 1), "the engine fell over"),
+    ] {
+        let server = ModelServer::start([reply]).await.unwrap();
+        let chat = asked(&server).await;
+        assert!(err(&chat).contains(expected), "{expected}: {} {}", out(&chat), err(&chat));
+        assert!(!format!("{}{}", out(&chat), err(&chat)).contains("very-secret"));
+    }
+}

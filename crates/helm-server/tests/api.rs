@@ -1,0 +1,284 @@
+//! The API through its router and over real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use helm_orchestrator::llm::{ErrorKind, Scripted, ScriptedModel};
+use helm_orchestrator::{Helm, Task};
+use helm_server::{ServerOptions, install_metrics, router, serve};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+fn task() -> Task {
+    let task = Task::new("support").unwrap().strategy("concise", "Answer in at most two sentences.").unwrap();
+    task.strategy("stepwise", "Answer step by step, as a numbered list.").unwrap()
+}
+
+async fn api() -> Router {
+    router(Helm::builder().task(task()).build().await.unwrap(), ServerOptions::default())
+}
+
+async fn scripted(script: impl IntoIterator<Item = Scripted>) -> Helm {
+    let model = Arc::new(ScriptedModel::new("main".parse().unwrap(), script));
+    Helm::builder().task(task()).model(model).build().await.unwrap()
+}
+
+async fn send(api: &Router, request: Request<Body>) -> (StatusCode, String, String) {
+    let response = api.clone().oneshot(request).await.unwrap();
+    assert!(response.headers().contains_key("x-request-id"));
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap().to_owned());
+    let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();
+    (status, kind.unwrap_or_default(), String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn post(api: &Router, path: &str, body: impl ToString) -> (StatusCode, Value) {
+    let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+    let (status, kind, text) = send(api, request.body(Body::from(body.to_string())).unwrap()).await;
+    let expected = if status.is_success() { "application/json" } else { "application/problem+json" };
+    assert_eq!(kind, expected, "{text}");
+    (status, serde_json::from_str(&text).unwrap())
+}
+
+async fn get(api: &Router, path: &str) -> (StatusCode, Value) {
+    let (status, _, text) = send(api, Request::get(path).body(Body::empty()).unwrap()).await;
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+fn chat(message: &str) -> Value {
+    json!({ "user_id": "ana", "task": "support", "message": message })
+}
+
+#[tokio::test]
+async fn a_message_is_answered_judged_and_explained() {
+    let api = api().await;
+    let (status, turn) = post(&api, "/chat", chat("How do I reset my router? I am ana@example.com")).await;
+    assert_eq!(
+        (status, &turn["status"], &turn["simulated"]),
+        (StatusCode::OK, &json!("completed"), &json!(true))
+    );
+    assert_eq!(turn["violations"][0]["start"], json!(31));
+    assert!(
+        turn["reward"].is_number()
+            && turn["scores"]["relevance"].is_number()
+            && turn["propensity"] == json!(0.5)
+    );
+    let id = turn["decision_id"].as_str().unwrap();
+
+    let rate = |rating: f64| json!({ "decision_id": id, "source": "user", "rating": rating });
+    for (rating, applied) in [(4.0, "fresh"), (4.0, "duplicate"), (5.0, "corrected")] {
+        let (status, answer) = post(&api, "/feedback", rate(rating)).await;
+        assert_eq!((status, &answer["applied"]), (StatusCode::OK, &json!(applied)));
+    }
+    let (status, decision) = get(&api, &format!("/helm/v1/decisions/{id}")).await;
+    assert_eq!((status, &decision["feedback"][0]["value"]), (StatusCode::OK, &json!(1.0)));
+    assert!(decision["why"].as_str().unwrap().contains("drew"));
+    let total: f64 =
+        decision["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
+    assert!((total - 1.0).abs() < 1e-9);
+    let (_, report) = get(&api, "/helm/v1/tasks/support/report").await;
+    let counts: f64 = report["strategies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["feedback"]["count"].as_f64().unwrap())
+        .sum();
+    assert_eq!(counts, 1.0);
+}
+
+#[tokio::test]
+async fn wrong_requests_are_problems() {
+    let api = api().await;
+    let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let big = "x".repeat(3 << 20);
+    for (path, body, status, detail) in [
+        ("/chat", "{".to_owned(), 400, "EOF"),
+        ("/chat", json!({}).to_string(), 422, "user_id"),
+        (
+            "/chat",
+            json!({ "user_id": "a", "task": "support", "message": "hi", "mood": 1 }).to_string(),
+            422,
+            "mood",
+        ),
+        ("/chat", chat("  ").to_string(), 422, "is empty"),
+        ("/chat", chat(&big).to_string(), 413, ""),
+        ("/chat", json!({ "user_id": "a", "task": "sales", "message": "hi" }).to_string(), 404, "support"),
+        ("/chat", json!({ "user_id": "", "task": "support", "message": "hi" }).to_string(), 422, "user"),
+        ("/feedback", json!({ "decision_id": unknown, "rating": 5 }).to_string(), 404, unknown),
+        ("/feedback", json!({ "decision_id": "x", "rating": 5 }).to_string(), 422, "UUID"),
+        ("/feedback", json!({ "decision_id": unknown, "rating": 6 }).to_string(), 422, "1 to 5"),
+        ("/feedback", json!({ "decision_id": unknown }).to_string(), 422, "exactly one"),
+        (
+            "/feedback",
+            json!({ "decision_id": unknown, "rating": 5, "value": 1 }).to_string(),
+            422,
+            "exactly one",
+        ),
+        ("/nowhere", "{}".to_owned(), 404, "/nowhere"),
+        ("/health", "{}".to_owned(), 405, "POST"),
+    ] {
+        let (found, problem) = post(&api, path, body).await;
+        assert_eq!(found.as_u16(), status, "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
+        assert_eq!(problem["status"], json!(status));
+    }
+    let plain = Request::post("/chat").body(Body::from(chat("hi").to_string())).unwrap();
+    assert_eq!(send(&api, plain).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(get(&api, "/helm/v1/decisions/x").await.0, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn provider_failures_are_bad_gateways_and_recorded() {
+    let helm = scripted([Scripted::Fail(ErrorKind::Auth)]).await;
+    let api = router(helm, ServerOptions::default());
+    let (status, problem) = post(&api, "/chat", chat("hi there")).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert!(problem["detail"].as_str().unwrap().contains("refused the key"), "{problem}");
+    let id = problem["decision_id"].as_str().unwrap();
+    let (_, decision) = get(&api, &format!("/helm/v1/decisions/{id}")).await;
+    assert_eq!((&decision["status"], &decision["reward"]), (&json!("upstream_error"), &Value::Null));
+}
+
+#[tokio::test]
+async fn health_readiness_and_metrics_are_there() {
+    let helm = Helm::builder().task(task()).build().await.unwrap();
+    let metrics = install_metrics().unwrap();
+    assert!(install_metrics().is_err(), "only once in a process");
+    let api = router(helm.clone(), ServerOptions::default().with_metrics(metrics));
+    post(&api, "/chat", chat("hi there")).await;
+    for path in ["/health", "/livez", "/readyz"] {
+        let (status, body) = get(&api, path).await;
+        assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("ok")), "{path}");
+    }
+    let (_, text) = get(&api, "/metrics").await;
+    let text = text.as_str().unwrap();
+    assert!(text.contains("helm_turns_total{task=\"support\",status=\"completed\"} 1"), "{text}");
+    assert!(
+        text.contains("helm_operation_duration_seconds_bucket{operation=\"turn\",le=\"0.00005\"}"),
+        "{text}"
+    );
+    assert!(!text.contains("ana"), "no user in a label");
+    helm.stop_accepting();
+    assert_eq!(get(&api, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(post(&api, "/chat", chat("hi there")).await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// Serves on a free port; the address and what stops it.
+async fn serving(helm: Helm) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let options = ServerOptions::default().with_drain(Duration::from_secs(5));
+    let served = serve(listener, helm, options, stop.clone());
+    #[expect(clippy::disallowed_methods, reason = "the handle is awaited")]
+    let served = tokio::spawn(async move { served.await.unwrap() });
+    (address, stop, served)
+}
+
+async fn open(address: std::net::SocketAddr, body: &Value) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let body = body.to_string();
+    let head = format!(
+        "POST /chat HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body.as_bytes()).await.unwrap();
+    stream
+}
+
+fn streamed() -> Value {
+    json!({ "user_id": "ana", "task": "support", "message": "Tell me about bees", "stream": true })
+}
+
+#[tokio::test]
+async fn a_stream_has_its_events_in_order() {
+    let text = "Bees live in hives and make honey. ".repeat(30);
+    let (address, stop, served) = serving(scripted([Scripted::Answer(text)]).await).await;
+    let mut answer = String::new();
+    open(address, &streamed()).await.read_to_string(&mut answer).await.unwrap();
+    let events: Vec<_> = answer.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    assert_eq!((events.first(), events.last()), (Some(&"decision"), Some(&"done")), "{answer}");
+    assert!(events.iter().filter(|event| **event == "delta").count() > 5);
+    assert!(answer.contains("text/event-stream"));
+    stop.cancel();
+    assert!(served.await.unwrap());
+}
+
+#[tokio::test]
+async fn hanging_up_is_recorded_as_cancelled() {
+    let helm = scripted([Scripted::Hang("word ".repeat(300))]).await;
+    let (address, stop, served) = serving(helm.clone()).await;
+    let mut stream = open(address, &streamed()).await;
+    let mut seen = String::new();
+    while !seen.contains("event: delta") {
+        let mut piece = [0; 512];
+        let read = stream.read(&mut piece).await.unwrap();
+        seen.push_str(&String::from_utf8_lossy(piece.get(..read).unwrap()));
+    }
+    drop(stream);
+    let id = seen.split("decision_id\":\"").nth(1).unwrap().get(..36).unwrap().parse().unwrap();
+    let mut status = None;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        status = helm.explain(id).await.unwrap().turn.outcome.map(|outcome| outcome.status.as_str());
+        if status.is_some() {
+            break;
+        }
+    }
+    assert_eq!(status, Some("cancelled"));
+    stop.cancel();
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn stopping_lets_a_running_turn_end() {
+    let helm = scripted([Scripted::Slow(Duration::from_millis(300), "Here it is.".to_owned())]).await;
+    let (address, stop, served) = serving(helm).await;
+    let mut stream = open(address, &chat("Tell me about bees")).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stop.cancel();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Here it is."), "{answer}");
+    assert!(served.await.unwrap(), "nothing was cut off");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_clients_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let helm = Helm::builder().sqlite(folder.path().join("helm.db")).task(task()).build().await.unwrap();
+    let api = router(helm, ServerOptions::default());
+    let clients = (0..8).map(|client| {
+        let api = api.clone();
+        async move {
+            let mut acknowledged = 0;
+            for number in 0..25 {
+                let body = json!({ "user_id": format!("u{client}"), "task": "support", "message": format!("question {number}") });
+                let (_, turn) = post(&api, "/chat", body).await;
+                let rate = json!({ "decision_id": turn["decision_id"], "rating": 1 + (client + number) % 5 });
+                let (status, answer) = post(&api, "/feedback", &rate).await;
+                assert_eq!((status, &answer["applied"]), (StatusCode::OK, &json!("fresh")));
+                acknowledged += 1;
+                // A client that is not sure sends again.
+                assert_eq!(post(&api, "/feedback", &rate).await.1["applied"], json!("duplicate"));
+            }
+            acknowledged
+        }
+    });
+    let acknowledged: u64 = futures::future::join_all(clients).await.into_iter().sum();
+    let (_, report) = get(&api, "/helm/v1/tasks/support/report").await;
+    let total = |of: fn(&Value) -> &Value| -> u64 {
+        report["strategies"].as_array().unwrap().iter().map(|strategy| of(strategy).as_u64().unwrap()).sum()
+    };
+    assert_eq!(total(|strategy| &strategy["feedback"]["count"]), acknowledged);
+    assert_eq!(total(|strategy| &strategy["reward"]["count"]), acknowledged);
+    assert_eq!(total(|strategy| &strategy["pulls"]), 200);
+}
