@@ -2,6 +2,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
+use helm_core::TaskId;
 use helm_orchestrator::config::LogFormat;
 use helm_orchestrator::{Helm, HelmConfig};
 use tracing_subscriber::EnvFilter;
@@ -45,6 +46,26 @@ pub(crate) async fn helm(global: &Global) -> Result<Helm> {
     let config = config(global)?;
     log(&config, "warn")?;
     Ok(config.builder(&variable)?.build().await?)
+}
+
+/// An installation that has been used before; nothing is created to find nothing in.
+pub(crate) async fn existing(global: &Global) -> Result<Helm> {
+    let path = config(global)?.sqlite_path()?;
+    if !path.exists() {
+        let path = path.display();
+        return Err(Failure::wrong(format!("there is no database at {path}; name it with --database sqlite://PATH")));
+    }
+    helm(global).await
+}
+
+/// Refuses a task that is not configured, before anything is opened.
+pub(crate) fn known_task(global: &Global, task: &TaskId) -> Result<()> {
+    let tasks = config(global)?.tasks;
+    if tasks.contains_key(task) {
+        return Ok(());
+    }
+    let known = tasks.keys().map(TaskId::as_str).collect::<Vec<_>>().join(", ");
+    Err(Failure::wrong(format!("there is no task {task}; the configured tasks are: {known}")))
 }
 
 /// Ends an installation.

@@ -144,6 +144,9 @@ fn wrong_input_is_refused_in_one_clear_message() {
     refused(&run(&folder, &["--config", "missing.toml", "config", "check"]), &["cannot read missing.toml"]);
     refused(&run(&folder, &["tasks", "report", "sales"]), &["no task sales", "support, tutor, writing"]);
     refused(&run(&folder, &["chat", "--task", "sales"]), &["no task sales"]);
+    refused(&run(&folder, &["decisions", "show", unknown]), &["no database at helm.db"]);
+    assert!(!folder.path().join("helm.db").exists(), "nothing was created");
+    assert!(run(&folder, &["tasks", "report", "support"]).status.success());
     refused(&run(&folder, &["decisions", "show", unknown]), &[unknown]);
     refused(&run(&folder, &["decisions", "show", "x"]), &["UUID"]);
     refused(&run(&folder, &["feedback", unknown, "--rating", "5"]), &[unknown]);
@@ -153,15 +156,15 @@ fn wrong_input_is_refused_in_one_clear_message() {
         &["no.db", "not a SQLite database"],
     );
     refused(
-        &run(&folder, &["--database", "sqlite:///proc/nowhere/helm.db", "tasks", "list"]),
+        &run(&folder, &["--database", "sqlite:///proc/nowhere/helm.db", "tasks", "report", "support"]),
         &["does not exist"],
     );
-    refused(&run(&folder, &["--database", "postgres://localhost/x", "tasks", "list"]), &["SQLite only"]);
+    refused(&run(&folder, &["--database", "postgres://localhost/x", "tasks", "report", "support"]), &["SQLite only"]);
     refused(&run(&folder, &["serve", "--listen", "0.0.0.0:0"]), &["reached from outside"]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     refused(&run(&folder, &["serve", "--listen", &address]), &["something else listens there"]);
-    let empty = helmctl(folder.path(), &[("LOG_LEVEL", "=")], &["tasks", "list"], "");
+    let empty = helmctl(folder.path(), &[("LOG_LEVEL", "=")], &["tasks", "report", "support"], "");
     refused(&empty, &["LOG_LEVEL"]);
     assert_eq!(run(&folder, &["feedback", unknown]).status.code(), Some(2), "a judgement is needed");
     let long = format!("{}\n", "x".repeat(10 << 20));

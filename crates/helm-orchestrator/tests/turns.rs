@@ -74,13 +74,14 @@ async fn a_conversation_learns_and_survives_a_restart() {
     let report = helm.report(&support).await.unwrap();
     assert_eq!(report.strategies.iter().map(|strategy| strategy.pulls).sum::<u64>(), 30);
     assert_eq!(report.strategies.iter().map(|strategy| strategy.feedback.count).sum::<u64>(), 30);
-    assert!(report.strategies[1].probability.unwrap() > 0.9, "{report:?}");
+    assert!(report.strategies[1].probability.unwrap() > 0.8, "{report:?}");
     assert!(helm.audit(&support).await.unwrap().mismatches.is_empty());
-    // The user's own choice: what they liked is drawn again.
+    // The user's own choice: what they liked is almost certain to be drawn again.
     let turn = helm.turn(ask("And now?")).await.unwrap();
-    assert_eq!(turn.strategy.unwrap().name().as_str(), "stepwise");
-    let why = helm.explain(turn.decision_id).await.unwrap().why;
-    assert!(why.contains("drew stepwise@1 with probability"), "{why}");
+    let explanation = helm.explain(turn.decision_id).await.unwrap();
+    let candidates = explanation.turn.decision.unwrap().candidates;
+    assert!(candidates[1].probability.get() > 0.9, "{candidates:?}");
+    assert!(explanation.why.contains("stepwise@1: "), "{}", explanation.why);
 }
 
 #[tokio::test]

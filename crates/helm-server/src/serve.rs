@@ -3,6 +3,7 @@ use std::future::IntoFuture;
 use axum::serve::ListenerExt;
 use helm_orchestrator::Helm;
 use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::router::{ServerOptions, router};
@@ -46,8 +47,15 @@ pub async fn serve(
     let serving = axum::serve(listener, app).with_graceful_shutdown(stopping).into_future();
     tokio::pin!(serving);
     tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
         served = &mut serving => served?,
-        () = async { stop.cancelled().await; tokio::time::sleep(drain).await } => {}
     }
-    Ok(helm.shutdown(drain).await)
+    // One deadline for everything: connections that do not end in time are dropped, which cancels their turns.
+    let deadline = Instant::now() + drain;
+    match timeout_at(deadline, &mut serving).await {
+        Ok(served) => served?,
+        Err(_) => tracing::warn!("connections were still open at the end of the drain"),
+    }
+    Ok(helm.shutdown(deadline.saturating_duration_since(Instant::now())).await)
 }

@@ -36,18 +36,21 @@ pub(super) async fn run(
     user: &str,
     conversation: Option<String>,
 ) -> Result<ExitCode> {
-    let helm = open::helm(global).await?;
     let task = match task {
         Some(task) => TaskId::new(task)?,
-        None => helm.tasks().into_iter().next().ok_or_else(|| Failure::wrong("there is no task"))?,
+        None => {
+            let first = open::config(global)?.tasks.into_keys().next();
+            first.ok_or_else(|| Failure::wrong("no task is configured; helmctl init writes some"))?
+        }
     };
-    // Says early, and with the tasks there are, when there is no such task.
-    helm.report(&task).await?;
+    open::known_task(global, &task)?;
+    let user = UserId::new(user)?;
     let conversation = match conversation {
         Some(id) => ConversationId::new(id)?,
         None => ConversationId::new(DecisionId::generate(SystemClock.now()).to_string())?,
     };
-    let mut chat = Chat { helm, task, user: UserId::new(user)?, conversation, last: None };
+    let helm = open::helm(global).await?;
+    let mut chat = Chat { helm, task, user, conversation, last: None };
     let ended = if std::io::stdin().is_terminal() { chat.converse().await } else { chat.read_all().await };
     open::close(&chat.helm).await;
     ended

@@ -33,7 +33,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Serve { listen } => return serve::run(&global, listen).await,
         Command::Decisions(DecisionsCommand::Show { id }) => decisions::show(&global, &id).await?,
         Command::Feedback(feedback) => feedback::run(&global, &feedback).await?,
-        Command::Tasks(TasksCommand::List) => tasks::list(&global).await?,
+        Command::Tasks(TasksCommand::List) => tasks::list(&global)?,
         Command::Tasks(TasksCommand::Report { task }) => tasks::report(&global, &task).await?,
         Command::Doctor { live } => return doctor::run(&global, live).await,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,

@@ -7,10 +7,8 @@ use crate::error::Result;
 use crate::open;
 use crate::output::{self, Format};
 
-pub(super) async fn list(global: &Global) -> Result<()> {
-    let helm = open::helm(global).await?;
-    let tasks = helm.tasks();
-    open::close(&helm).await;
+pub(super) fn list(global: &Global) -> Result<()> {
+    let tasks: Vec<TaskId> = open::config(global)?.tasks.into_keys().collect();
     if global.output != Format::Table {
         return output::json(global.output, &tasks);
     }
@@ -19,6 +17,7 @@ pub(super) async fn list(global: &Global) -> Result<()> {
 
 pub(super) async fn report(global: &Global, task: &str) -> Result<()> {
     let task = TaskId::new(task)?;
+    open::known_task(global, &task)?;
     let helm = open::helm(global).await?;
     let report = helm.report(&task).await;
     open::close(&helm).await;
