@@ -53,7 +53,9 @@ pub(crate) async fn existing(global: &Global) -> Result<Helm> {
     let path = config(global)?.sqlite_path()?;
     if !path.exists() {
         let path = path.display();
-        return Err(Failure::wrong(format!("there is no database at {path}; name it with --database sqlite://PATH")));
+        return Err(Failure::wrong(format!(
+            "there is no database at {path}; name it with --database sqlite://PATH"
+        )));
     }
     helm(global).await
 }

@@ -159,7 +159,10 @@ fn wrong_input_is_refused_in_one_clear_message() {
         &run(&folder, &["--database", "sqlite:///proc/nowhere/helm.db", "tasks", "report", "support"]),
         &["does not exist"],
     );
-    refused(&run(&folder, &["--database", "postgres://localhost/x", "tasks", "report", "support"]), &["SQLite only"]);
+    refused(
+        &run(&folder, &["--database", "postgres://localhost/x", "tasks", "report", "support"]),
+        &["SQLite only"],
+    );
     refused(&run(&folder, &["serve", "--listen", "0.0.0.0:0"]), &["reached from outside"]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
