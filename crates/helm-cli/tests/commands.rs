@@ -152,7 +152,7 @@ fn wrong_input_is_refused_in_one_clear_message() {
     refused(&run(&folder, &["feedback", unknown, "--rating", "5"]), &[unknown]);
     refused(&run(&folder, &["feedback", unknown, "--rating", "7"]), &["from 1 to 5", "7"]);
     refused(
-        &run(&folder, &["--database", "sqlite://no.db", "tasks", "list"]),
+        &run(&folder, &["--database", "sqlite://no.db", "tasks", "report", "support"]),
         &["no.db", "not a SQLite database"],
     );
     refused(
