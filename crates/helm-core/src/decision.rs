@@ -26,7 +26,7 @@ pub struct Decision {
     pub policy_hash: PolicyHash,
     /// The time bucket that the decision's reward is added to, whenever it arrives.
     pub epoch: Epoch,
-    /// The eligible strategies with their probabilities, which sum to 1.
+    /// The eligible strategies with their probabilities, which sum to 1; empty when nothing was drawn.
     pub candidates: Vec<Candidate>,
     /// The strategies that were not eligible, and why.
     pub excluded: Vec<Exclusion>,

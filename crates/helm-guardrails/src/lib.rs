@@ -18,6 +18,14 @@
 //! | [`ProfanityFilter`] | swear words, also leet, masked, spaced, stretched and with invisible or foreign letters | a lexicon over folded text |
 //! | [`ToxicityFilter`] | insults and threats at somebody | weighted phrases, a sentence at a time |
 //!
+//! # What it can do, measured
+//!
+//! On synthetic messages of 46 kinds of personal data, the six kinds here: recall 1.00 for cards, IBAN, e-mail,
+//! SSN and IPv4, 0.87 for phone numbers. On 1,719 swear words under fifteen disguises from a list of several
+//! hundred, most of them sexual terms that this lexicon does not hold: precision 0.98, recall 0.26. Toxicity:
+//! area under the ROC curve 0.85 on the tweets of Davidson et al. 2017, where most of the benign half swears,
+//! and 0.94 on ParaDetox (Logacheva et al. 2022).
+//!
 //! # What it cannot do
 //!
 //! Patterns know no names, places, irony or implicit hate, and a lexicon knows no context: a quotation of an

@@ -1,0 +1,80 @@
+//! The examples do what they say, and the quickstart survives `kill -9`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// The folder of the built examples. `cargo test` has built them already; other runners may not have.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let arguments = ["build", "--quiet", "--locked", "--package", "helm", "--examples"];
+        let cargo =
+            Command::new(env!("CARGO")).current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).status();
+        assert!(cargo.unwrap().success());
+        let own = std::env::current_exe().unwrap();
+        own.parent().and_then(Path::parent).unwrap().join("examples")
+    })
+}
+
+/// An example in this folder, with a key in its environment that nothing may use.
+fn example(name: &str, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(built().join(name));
+    command.current_dir(folder).env("OPENAI_API_KEY", "sk-unused").args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(name: &str, folder: &Path, arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = example(name, folder, arguments).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    assert!(status.success(), "{name}: {stdout}{stderr}");
+    stdout
+}
+
+/// The number behind `label`, in percent.
+fn percent(text: &str, label: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(label)).expect("the label is there");
+    line.trim().trim_end_matches('%').trim().parse().unwrap()
+}
+
+#[test]
+fn the_quickstart_learns_and_goes_on_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut killed = example("quickstart", folder.path(), &["--turns", "100000"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let database = folder.path().join("quickstart.db-wal");
+    while std::fs::metadata(&database).map_or(0, |wal| wal.len()) < 500_000 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let text = run("quickstart", folder.path(), &["--turns", "4000"]);
+    assert!(text.starts_with("Found "), "{text}");
+    assert!(text.contains("All answers are simulated") && text.contains("One decision explained"), "{text}");
+    assert!(percent(&text, "Improvement over uniform play:") > 20.0, "{text}");
+    assert!(percent(&text, "Share of the possible gain:") > 60.0, "{text}");
+}
+
+#[test]
+fn without_learning_the_quickstart_gains_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = run("quickstart", folder.path(), &["--turns", "1000", "--no-learning"]);
+    assert!(percent(&text, "Improvement over uniform play:").abs() < 12.0, "{text}");
+}
+
+#[test]
+fn the_other_examples_run() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run("custom_evaluator", folder.path(), &[]).contains("knowledge_base   not scored"));
+    assert!(run("custom_strategy_config", folder.path(), &[]).contains("unknown field `max_tokens`"));
+    let feedback = run("delayed_feedback", folder.path(), &[]);
+    assert!(
+        feedback.contains("Duplicate") && feedback.contains("1 decision, 1 reward, 2 judgements"),
+        "{feedback}"
+    );
+    assert!(run("embed_in_axum", folder.path(), &["--once"]).contains("\"simulated\": true"));
+}
