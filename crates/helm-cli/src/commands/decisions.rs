@@ -21,7 +21,6 @@ pub(super) async fn show(global: &Global, id: &str) -> Result<()> {
     let status = turn.outcome.as_ref().map_or("running", |outcome| outcome.status.as_str());
     let reward = turn.reward.as_ref().map(|reward| reward.value.get());
     let rows = [
-        row("decision", id.to_string()),
         row("task", turn.task.to_string()),
         row("user", turn.user.to_string()),
         row("strategy", decision.map_or_else(|| "-".to_owned(), |d| d.strategy.to_string())),
@@ -34,6 +33,6 @@ pub(super) async fn show(global: &Global, id: &str) -> Result<()> {
         .feedback
         .iter()
         .map(|f| row(&format!("feedback {}", f.source), output::number(Some(f.value.get()))));
-    output::line(&output::table(["", ""], rows.into_iter().chain(judged)))?;
+    output::line(&output::table(["decision", &id.to_string()], rows.into_iter().chain(judged)))?;
     output::line(&explanation.why.replace("; ", "\n  "))
 }
