@@ -7,6 +7,7 @@ use sqlx::sqlite::{
 };
 
 use super::error::opening;
+use super::migrate::MigrationLock;
 use super::options::{SqliteOptions, Synchronous};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,9 +25,8 @@ fn connection(options: &SqliteOptions) -> SqliteConnectOptions {
         })
 }
 
-/// The one connection that writes.
-pub(super) async fn writer(options: &SqliteOptions) -> Result<SqliteConnection> {
-    check_path(options)?;
+/// The one connection that writes. Call [`check_path`] and take the migration lock first.
+pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Result<SqliteConnection> {
     let wanted = connection(options).create_if_missing(options.create).journal_mode(SqliteJournalMode::Wal);
     SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
 }
@@ -44,7 +44,7 @@ pub(super) async fn readers(options: &SqliteOptions) -> Result<SqlitePool> {
 }
 
 /// Says what SQLite would only hint at.
-fn check_path(options: &SqliteOptions) -> Result<()> {
+pub(super) fn check_path(options: &SqliteOptions) -> Result<()> {
     let path = options.path.display();
     let refuse = |message: String| Err(Error::new(ErrorKind::Unavailable, super::BACKEND, "open", message));
     if options.path.is_dir() {

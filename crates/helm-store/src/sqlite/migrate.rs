@@ -23,10 +23,20 @@ const MIGRATIONS: [Migration; 1] =
 const CREATE_LOG: &str = "CREATE TABLE IF NOT EXISTS helm_migration (
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT";
 
-/// Brings the schema up to this build's version. SQLite takes no lock that covers several statements of several
-/// connections here, so an operating system lock on a file beside the database does.
-pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<MigrationReport> {
-    let _lock = lock(path).await?;
+/// Held while a file is created or its schema changed; given back when dropped, also by the end of the process.
+///
+/// SQLite has no lock that covers a new file's switch to WAL (where its busy timeout does not apply) or several
+/// statements of several connections, so an operating system lock on a file beside the database does.
+pub(super) struct MigrationLock {
+    _file: File,
+}
+
+/// Brings the schema up to this build's version.
+pub(super) async fn migrate(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    _lock: &MigrationLock,
+) -> Result<MigrationReport> {
     connection.execute(CREATE_LOG).await.map_err(|error| opening(path, error))?;
     let mut report = MigrationReport { version: check(connection).await?, applied: Vec::new() };
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > report.version) {
@@ -100,22 +110,22 @@ fn checksum(migration: &Migration) -> String {
     Sha256::digest(migration.sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Waits for the lock; it is released when the file is dropped, also by the end of the process.
-async fn lock(path: &Path) -> Result<File> {
+/// Waits for the lock on the database at `path`.
+pub(super) async fn lock(path: &Path) -> Result<MigrationLock> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let path = PathBuf::from(name);
     let failed = {
         let path = path.display().to_string();
         move |error: std::io::Error| {
-            let message = format!("cannot lock {path} for migrating; may its folder be written to?");
-            Error::new(ErrorKind::Unavailable, BACKEND, "migrate", message).with_source(error)
+            let message = format!("cannot lock {path}; make its folder writable or choose another");
+            Error::new(ErrorKind::Unavailable, BACKEND, "open", message).with_source(error)
         }
     };
     let locked = tokio::task::spawn_blocking(move || {
         let file = File::options().create(true).truncate(false).write(true).open(path)?;
         file.lock()?;
-        Ok(file)
+        Ok(MigrationLock { _file: file })
     });
     match locked.await {
         Ok(locked) => locked.map_err(failed),

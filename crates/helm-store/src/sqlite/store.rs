@@ -63,12 +63,15 @@ impl SqliteStore {
     ///
     /// Panics outside a tokio runtime.
     pub async fn open(options: SqliteOptions) -> Result<Self> {
-        let mut writer = connect::writer(&options).await?;
+        connect::check_path(&options)?;
+        let lock = migrate::lock(&options.path).await?;
+        let mut writer = connect::writer(&options, &lock).await?;
         if options.migrate {
-            migrate::migrate(&mut writer, &options.path).await?;
+            migrate::migrate(&mut writer, &options.path, &lock).await?;
         } else {
             migrate::require_current(&mut writer).await?;
         }
+        drop(lock);
         let pool = connect::readers(&options).await?;
         let tracker = TaskTracker::new();
         let committer = Committer::start(writer, options.queue, &tracker);
@@ -251,8 +254,9 @@ impl Store for SqliteStore {
     }
 
     async fn migrate(&self) -> Result<MigrationReport> {
-        let mut connection = connect::writer(&self.options).await?;
-        migrate::migrate(&mut connection, &self.options.path).await
+        let lock = migrate::lock(&self.options.path).await?;
+        let mut connection = connect::writer(&self.options, &lock).await?;
+        migrate::migrate(&mut connection, &self.options.path, &lock).await
     }
 
     async fn health(&self) -> Result<Health> {
