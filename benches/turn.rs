@@ -10,7 +10,7 @@ use std::io::Write;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use helm_core::{
-    Context, DecisionId, Epoch, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId, Timestamp,
+    Context, DecisionId, Epoch, Layout, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId, Timestamp,
     UnitInterval, UserId,
 };
 use helm_orchestrator::{Helm, HelmBuilder, Task, TurnRequest};
@@ -28,6 +28,7 @@ fn snapshot(eligible: &[StrategyId]) -> Any<Snapshot> {
                 scope: Scope::Task,
                 strategy: strategy.clone(),
                 epoch: Epoch::starting_at(0),
+                layout: Layout::NONE,
                 stats,
             };
             rows.push(row);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::{ConversationId, TaskId, TenantId, Timestamp, UserId};
+use crate::{ConversationId, SegmentName, TaskId, TenantId, Timestamp, UserId};
 
 /// What the policy knows before it decides.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub struct Context {
     pub tenant: TenantId,
     /// Who is talking.
     pub user: UserId,
+    /// The group of users they belong to, if the application names one.
+    pub segment: Option<SegmentName>,
     /// What kind of work.
     pub task: TaskId,
     /// The conversation the turn belongs to, if any.
@@ -23,10 +25,10 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context without conversation and features.
+    /// A context without segment, conversation and features.
     #[must_use]
     pub fn new(tenant: TenantId, user: UserId, task: TaskId, at: Timestamp) -> Self {
-        Self { tenant, user, task, conversation: None, features: Features::none(), at }
+        Self { tenant, user, segment: None, task, conversation: None, features: Features::none(), at }
     }
 }
 

@@ -130,6 +130,10 @@ text_id!(
     UserId, "user", Alphabet::Text
 );
 text_id!(
+    /// A group of users that learn from each other before they learn from everybody, for example `enterprise`.
+    SegmentName, "segment", Alphabet::Name
+);
+text_id!(
     /// What kind of work it is, for example `support`. A task owns its strategies.
     TaskId, "task", Alphabet::Name
 );

@@ -47,14 +47,15 @@ pub use feedback::Feedback;
 pub use guard::{Category, GuardAction, Severity, Span, Stage, Violation};
 pub use ids::{
     ConversationId, DecisionId, EvaluatorName, ExperimentKey, IdempotencyKey, ModelName, PolicyHash,
-    PolicyName, RewardName, SourceName, StrategyId, StrategyName, TaskId, TenantId, UserId, VariantName,
+    PolicyName, RewardName, SegmentName, SourceName, StrategyId, StrategyName, TaskId, TenantId, UserId,
+    VariantName,
 };
 pub use message::{Message, Part, Role};
 pub use money::NanoUsd;
 pub use outcome::{Outcome, TurnStatus, Usage};
 pub use reward::{Reward, RewardComponent, RewardSpecId, RewardStage};
 pub use score::{NotScored, Score, ScoreEntry, ScoreOutcome};
-pub use stats::{Epoch, Fixed, Scope, Stats, StatsError, StatsRow};
+pub use stats::{Epoch, Fixed, Layout, Scope, Stats, StatsError, StatsRow};
 pub use strategy::{Limits, Retrieval, Sampling, Strategy};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use tokens::{HeuristicTokenCounter, TokenCount, TokenCounter};

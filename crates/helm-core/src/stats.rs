@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result as CoreResult, excerpt};
-use crate::{NanoUsd, StrategyId, Timestamp, UnitInterval, UserId};
+use crate::{NanoUsd, SegmentName, StrategyId, Timestamp, UnitInterval, UserId};
 
 /// A number in units of 2^-32, held in 64 bits: range ±2^31, resolution 2.3e-10.
 ///
@@ -101,11 +101,15 @@ pub struct Stats {
     pub reward_sq: Fixed,
     /// Sum of costs whose price is known.
     pub cost: NanoUsd,
+    /// Sum of tokens, of prompts and answers together.
+    pub tokens: i64,
+    /// Sum of latencies, in microseconds.
+    pub latency_us: i64,
     /// How many turns failed for reasons that say nothing about quality.
     pub failures: i64,
     /// Sum of importance-weighted losses, for adversarial rules.
     pub loss: Fixed,
-    /// Components of a linear learner in the layout that learner documents; empty otherwise.
+    /// Components of a linear learner; [`StatsRow::layout`] says what they mean. Empty otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packed: Vec<i128>,
 }
@@ -153,9 +157,9 @@ impl Stats {
     /// Whether adding this changes nothing.
     #[must_use]
     pub fn is_zero(&self) -> bool {
-        let Self { count, reward, reward_sq, cost, failures, loss, packed } = self;
-        [*count, reward.0, reward_sq.0, cost.nanos(), *failures, loss.0].iter().all(|part| *part == 0)
-            && packed.iter().all(|part| *part == 0)
+        let Self { count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed } = self;
+        let narrow = [*count, reward.0, reward_sq.0, cost.nanos(), *tokens, *latency_us, *failures, loss.0];
+        narrow.iter().all(|part| *part == 0) && packed.iter().all(|part| *part == 0)
     }
 
     fn zip(
@@ -170,6 +174,8 @@ impl Stats {
             reward: Fixed(part("reward", self.reward.0, other.reward.0)?),
             reward_sq: Fixed(part("reward_sq", self.reward_sq.0, other.reward_sq.0)?),
             cost: NanoUsd::from_nanos(part("cost", self.cost.nanos(), other.cost.nanos())?),
+            tokens: part("tokens", self.tokens, other.tokens)?,
+            latency_us: part("latency_us", self.latency_us, other.latency_us)?,
             failures: part("failures", self.failures, other.failures)?,
             loss: Fixed(part("loss", self.loss.0, other.loss.0)?),
             packed: zip_packed(&self.packed, &other.packed, wide)?,
@@ -223,12 +229,37 @@ impl Epoch {
     }
 }
 
-/// Whose experience a row of statistics holds. Written `task` or `user:ID`.
+/// What the packed components of a row mean: a number that a linear learner derives from its layout and feature
+/// schema. Packed components of different layouts are never added; rows without any have layout 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Layout(i64);
+
+impl Layout {
+    /// No packed components.
+    pub const NONE: Self = Self(0);
+
+    /// The layout with this number.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// Its number, which is what stores keep.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+}
+
+/// Whose experience a row of statistics holds. Written `task`, `segment:NAME` or `user:ID`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Scope {
     /// Everybody's, within one tenant and task.
     Task,
+    /// That of a group of users, named by the application.
+    Segment(SegmentName),
     /// One user's.
     User(UserId),
 }
@@ -237,6 +268,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Task => f.write_str("task"),
+            Self::Segment(segment) => write!(f, "segment:{segment}"),
             Self::User(user) => write!(f, "user:{user}"),
         }
     }
@@ -248,9 +280,11 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> CoreResult<Self> {
         match text.split_once(':') {
             None if text == "task" => Ok(Self::Task),
+            Some(("segment", segment)) => SegmentName::new(segment).map(Self::Segment),
             Some(("user", user)) => UserId::new(user).map(Self::User),
             _ => {
-                Err(Error::InvalidId { kind: "scope", value: excerpt(text), reason: "write task or user:ID" })
+                let reason = "write task, segment:NAME or user:ID";
+                Err(Error::InvalidId { kind: "scope", value: excerpt(text), reason })
             }
         }
     }
@@ -277,6 +311,8 @@ pub struct StatsRow {
     pub strategy: StrategyId,
     /// From which time bucket.
     pub epoch: Epoch,
+    /// What the packed components mean.
+    pub layout: Layout,
     /// The statistics, or their signed change.
     pub stats: Stats,
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helm_core::{
-    Candidate, Context, Decision, DecisionId, NanoUsd, PolicyHash, PolicyName, Probability, Scope, Stats,
-    StatsRow, StrategyId, Timestamp, UnitInterval,
+    Candidate, Context, Decision, DecisionId, Layout, NanoUsd, PolicyHash, PolicyName, Probability, Scope,
+    Stats, StatsRow, StrategyId, Timestamp, UnitInterval,
 };
 
 use crate::config::Options;
@@ -196,6 +196,7 @@ impl Policy for LearnerPolicy {
             scope,
             strategy: decision.strategy.clone(),
             epoch: decision.epoch,
+            layout: Layout::NONE,
             stats: stats.clone(),
         };
         Ok(vec![row(Scope::Task), row(Scope::User(decision.context.user.clone()))])

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helm_core::{
-    Context, Decision, DecisionId, DecisionMode, Epoch, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId,
-    Timestamp, UnitInterval, UserId,
+    Context, Decision, DecisionId, DecisionMode, Epoch, Layout, Scope, Stats, StatsRow, StrategyId, TaskId,
+    TenantId, Timestamp, UnitInterval, UserId,
 };
 use helm_policy::{
     ChoiceRequest, Contribution, Error, Learner, LearnerPolicy, Options, Policy, PolicyConfig, Posterior,
@@ -55,7 +55,13 @@ fn sum(rewards: &[f64]) -> Stats {
 }
 
 fn row(scope: Scope, strategy: &StrategyId, rewards: &[f64]) -> StatsRow {
-    StatsRow { scope, strategy: strategy.clone(), epoch: Epoch::starting_at(0), stats: sum(rewards) }
+    StatsRow {
+        scope,
+        strategy: strategy.clone(),
+        epoch: Epoch::starting_at(0),
+        layout: Layout::NONE,
+        stats: sum(rewards),
+    }
 }
 
 fn choose(

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use helm_core::{
-    Context, Decision, DecisionId, DecisionMode, Epoch, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId,
-    Timestamp, UserId,
+    Context, Decision, DecisionId, DecisionMode, Epoch, Layout, Scope, Stats, StatsRow, StrategyId, TaskId,
+    TenantId, Timestamp, UserId,
 };
 use helm_policy::{Choice, ChoiceRequest, Contribution, Policy, Snapshot};
 
@@ -101,6 +101,7 @@ impl State {
             scope: scope.clone(),
             strategy: strategy.clone(),
             epoch: *epoch,
+            layout: Layout::NONE,
             stats: stats.clone(),
         });
         let snapshot = Snapshot::from_rows(rows, None)?;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use helm_core::{Epoch, Scope, Stats, StatsRow, StrategyId};
+use helm_core::{Epoch, Layout, Scope, Stats, StatsRow, StrategyId};
 
 use crate::bandit::{Audit, Mismatch};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A row's place within a tenant and task.
-pub(crate) type Place = (Scope, StrategyId, Epoch);
+pub(crate) type Place = (Scope, StrategyId, Epoch, Layout);
 
 /// `new` minus `old`, by place; places where nothing changes are left out.
 pub(crate) fn difference(
@@ -40,11 +40,11 @@ pub(crate) fn fold(backend: &'static str, state: &Stats, change: &Stats) -> Resu
 }
 
 pub(crate) fn place(row: &StatsRow) -> Place {
-    (row.scope.clone(), row.strategy.clone(), row.epoch)
+    (row.scope.clone(), row.strategy.clone(), row.epoch, row.layout)
 }
 
-pub(crate) fn row((scope, strategy, epoch): Place, stats: Stats) -> StatsRow {
-    StatsRow { scope, strategy, epoch, stats }
+pub(crate) fn row((scope, strategy, epoch, layout): Place, stats: Stats) -> StatsRow {
+    StatsRow { scope, strategy, epoch, layout, stats }
 }
 
 fn refused(backend: &'static str, error: helm_core::StatsError) -> Error {

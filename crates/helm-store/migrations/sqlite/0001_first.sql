@@ -72,17 +72,20 @@ CREATE INDEX helm_reward_by_task ON helm_reward (tenant, task);
 CREATE TABLE helm_stats (
     tenant    TEXT    NOT NULL,
     task      TEXT    NOT NULL,
-    scope     TEXT    NOT NULL, -- task, or user:ID
+    scope     TEXT    NOT NULL, -- task, segment:NAME or user:ID
     strategy  TEXT    NOT NULL,
     epoch     INTEGER NOT NULL, -- the first second of the time bucket
+    layout    INTEGER NOT NULL, -- what packed means; 0 for none
     count     INTEGER NOT NULL, -- decisions with a reward
     reward    INTEGER NOT NULL, -- sum of rewards, fixed-point
     reward_sq INTEGER NOT NULL, -- sum of squared rewards, fixed-point
     cost      INTEGER NOT NULL, -- billionths of a dollar
+    tokens    INTEGER NOT NULL, -- of prompts and answers
+    latency_us INTEGER NOT NULL,
     failures  INTEGER NOT NULL, -- turns that failed for reasons other than quality
     loss      INTEGER NOT NULL, -- importance-weighted loss, fixed-point
     packed    BLOB,             -- components of a linear learner, 16 bytes each, little-endian
-    PRIMARY KEY (tenant, task, scope, strategy, epoch)
+    PRIMARY KEY (tenant, task, scope, strategy, epoch, layout)
 ) STRICT, WITHOUT ROWID;
 
 -- What is estimated from the statistics of all users.

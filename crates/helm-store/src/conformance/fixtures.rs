@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use helm_core::{
-    Context, Decision, DecisionId, DecisionMode, Epoch, Feedback, Outcome, PolicyHash, Probability, Reward,
-    RewardSpecId, RewardStage, Scope, SourceName, Stats, StatsRow, TenantId, Timestamp, TurnStatus,
+    Context, Decision, DecisionId, DecisionMode, Epoch, Feedback, Layout, Outcome, PolicyHash, Probability,
+    Reward, RewardSpecId, RewardStage, Scope, SourceName, Stats, StatsRow, TenantId, Timestamp, TurnStatus,
     UnitInterval,
 };
 
@@ -27,6 +27,7 @@ impl Settle for MeanSettle {
             scope,
             strategy: case.decision.strategy.clone(),
             epoch: case.decision.epoch,
+            layout: Layout::NONE,
             stats: Stats::of_reward(value),
         };
         let contribution = vec![row(Scope::Task), row(Scope::User(case.decision.context.user.clone()))];

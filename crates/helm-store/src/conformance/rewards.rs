@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use helm_core::{Scope, Stats, StatsRow, UnitInterval};
+use helm_core::{Layout, Scope, Stats, StatsRow, UnitInterval};
 
 use super::fixtures::{at, decision, decision_id, feedback, mean, tenant, turn};
 use crate::{Applied, BanditState, Case, ErrorKind, Settle, SettleError, Settlement, Store};
@@ -112,6 +112,7 @@ pub(super) async fn an_overflow_is_refused_and_changes_nothing(store: Arc<dyn St
                 scope: Scope::Task,
                 strategy: decision.strategy.clone(),
                 epoch: decision.epoch,
+                layout: Layout::NONE,
                 stats,
             };
             Ok(Settlement { reward: None, contribution: vec![row] })

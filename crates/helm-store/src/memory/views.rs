@@ -47,7 +47,7 @@ impl BanditStore for MemoryStore {
         self.read(|state| {
             let stats = state.tenant(tenant).and_then(|tenant| tenant.stats.get(task));
             let mut totals: BTreeMap<UserId, BTreeMap<StrategyId, Stats>> = BTreeMap::new();
-            for ((scope, strategy, _), stats) in stats.into_iter().flatten() {
+            for ((scope, strategy, ..), stats) in stats.into_iter().flatten() {
                 let Scope::User(user) = scope else { continue };
                 if after.is_some_and(|after| user <= after) {
                     continue;

@@ -1,4 +1,4 @@
-use helm_core::{DecisionId, Epoch, Fixed, NanoUsd, Stats, StatsRow};
+use helm_core::{DecisionId, Epoch, Fixed, Layout, NanoUsd, Stats, StatsRow};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
@@ -66,6 +66,7 @@ pub(super) fn stats_row(row: &SqliteRow, operation: &'static str) -> Result<Stat
         scope: parsed(row, "scope", operation)?,
         strategy: parsed(row, "strategy", operation)?,
         epoch: Epoch::starting_at(get(row, "epoch", operation)?),
+        layout: Layout::from_number(get(row, "layout", operation)?),
         stats: stats(row, operation)?,
     })
 }
@@ -78,6 +79,8 @@ pub(super) fn stats(row: &SqliteRow, operation: &'static str) -> Result<Stats> {
         reward: Fixed::from_bits(get(row, "reward", operation)?),
         reward_sq: Fixed::from_bits(get(row, "reward_sq", operation)?),
         cost: NanoUsd::from_nanos(get(row, "cost", operation)?),
+        tokens: get(row, "tokens", operation)?,
+        latency_us: get(row, "latency_us", operation)?,
         failures: get(row, "failures", operation)?,
         loss: Fixed::from_bits(get(row, "loss", operation)?),
         packed: unpack(packed.unwrap_or_default()),

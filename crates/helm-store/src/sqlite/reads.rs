@@ -30,8 +30,8 @@ impl BanditStore for SqliteStore {
         const OPERATION: &str = "load";
         let scope = user.map_or(Scope::Task, |user| Scope::User(user.clone())).to_string();
         let rows = sqlx::query(
-            "SELECT scope, strategy, epoch, count, reward, reward_sq, cost, failures, loss, packed FROM helm_stats
-             WHERE tenant = ? AND task = ? AND scope IN ('task', ?) ORDER BY scope, strategy, epoch",
+            "SELECT scope, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed FROM helm_stats
+             WHERE tenant = ? AND task = ? AND scope IN ('task', ?) ORDER BY scope, strategy, epoch, layout",
         )
         .bind(tenant.as_str())
         .bind(task.as_str())
@@ -64,7 +64,7 @@ impl BanditStore for SqliteStore {
         // Everything that begins with `user:` lies between these two.
         let after = after.map_or_else(|| "user:".to_owned(), |user| Scope::User(user.clone()).to_string());
         let rows = sqlx::query(
-            "SELECT scope, strategy, epoch, count, reward, reward_sq, cost, failures, loss, packed FROM helm_stats
+            "SELECT scope, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed FROM helm_stats
              WHERE tenant = ?1 AND task = ?2 AND scope IN (
                  SELECT DISTINCT scope FROM helm_stats
                  WHERE tenant = ?1 AND task = ?2 AND scope > ?3 AND scope < 'user;' ORDER BY scope LIMIT ?4)
@@ -138,7 +138,7 @@ impl BanditStore for SqliteStore {
             .await
             .map_err(failed)?;
         let stored = sqlx::query(
-            "SELECT scope, strategy, epoch, count, reward, reward_sq, cost, failures, loss, packed FROM helm_stats
+            "SELECT scope, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed FROM helm_stats
              WHERE tenant = ? AND task = ?",
         )
         .bind(tenant.as_str())

@@ -105,16 +105,18 @@ async fn add(
     place: &Place,
     change: &Stats,
 ) -> Result<()> {
-    let (scope, strategy, epoch) = (place.0.to_string(), place.1.to_string(), place.2.start());
+    let (scope, strategy) = (place.0.to_string(), place.1.to_string());
+    let (epoch, layout) = (place.2.start(), place.3.number());
     let stored = sqlx::query(
-        "SELECT count, reward, reward_sq, cost, failures, loss, packed FROM helm_stats
-         WHERE tenant = ? AND task = ? AND scope = ? AND strategy = ? AND epoch = ?",
+        "SELECT count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed FROM helm_stats
+         WHERE tenant = ? AND task = ? AND scope = ? AND strategy = ? AND epoch = ? AND layout = ?",
     )
     .bind(tenant.as_str())
     .bind(task.as_str())
     .bind(&scope)
     .bind(&strategy)
     .bind(epoch)
+    .bind(layout)
     .fetch_optional(&mut *connection)
     .await
     .map_err(|error| driver(OPERATION, error))?;
@@ -122,21 +124,25 @@ async fn add(
     let sum = fold(BACKEND, &state, change)?;
     sqlx::query(
         "INSERT INTO helm_stats
-             (tenant, task, scope, strategy, epoch, count, reward, reward_sq, cost, failures, loss, packed)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             (tenant, task, scope, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us,
+              failures, loss, packed)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET count = excluded.count, reward = excluded.reward,
-             reward_sq = excluded.reward_sq, cost = excluded.cost, failures = excluded.failures,
-             loss = excluded.loss, packed = excluded.packed",
+             reward_sq = excluded.reward_sq, cost = excluded.cost, tokens = excluded.tokens,
+             latency_us = excluded.latency_us, failures = excluded.failures, loss = excluded.loss, packed = excluded.packed",
     )
     .bind(tenant.as_str())
     .bind(task.as_str())
     .bind(scope)
     .bind(strategy)
     .bind(epoch)
+    .bind(layout)
     .bind(sum.count)
     .bind(sum.reward.to_bits())
     .bind(sum.reward_sq.to_bits())
     .bind(sum.cost.nanos())
+    .bind(sum.tokens)
+    .bind(sum.latency_us)
     .bind(sum.failures)
     .bind(sum.loss.to_bits())
     .bind(pack(&sum.packed))
