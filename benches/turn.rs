@@ -14,7 +14,7 @@ use helm_core::{
     UnitInterval, UserId,
 };
 use helm_orchestrator::{Helm, HelmBuilder, Task, TurnRequest};
-use helm_policy::{ChoiceRequest, PolicyConfig, Snapshot};
+use helm_policy::{Arm, ChoiceRequest, PolicyConfig, Snapshot};
 use tokio::runtime::Runtime;
 
 type Any<T> = Result<T, Box<dyn std::error::Error>>;
@@ -42,12 +42,12 @@ fn choose(criterion: &mut Criterion) -> Any<()> {
     let at = Timestamp::from_micros(0);
     let context = Context::new(TenantId::single(), UserId::new("ana")?, TaskId::new("t")?, at);
     for count in [2, 4, 10] {
-        let eligible =
+        let eligible: Vec<StrategyId> =
             (0..count).map(|index| format!("s{index}@1").parse()).collect::<Result<Vec<_>, _>>()?;
         let snapshot = snapshot(&eligible)?;
         let id = DecisionId::from_bytes([1; 16]);
-        let request =
-            ChoiceRequest { id, context: &context, eligible: &eligible, snapshot: &snapshot, now: at };
+        let arms: Vec<Arm> = eligible.iter().cloned().map(Arm::new).collect();
+        let request = ChoiceRequest::new(id, &context, &arms, &snapshot);
         criterion.bench_function(&format!("choose/auto/{count}"), |b| {
             b.iter(|| policy.choose(black_box(&request)))
         });

@@ -16,7 +16,7 @@ url = "sqlite://custom_strategy_config.db"
 family = "builtin"
 
 [tasks.travel]
-policy = { kind = "thompson", learner = "normal_inverse_gamma", hierarchical = true }
+policy = { kind = "thompson", learner = "normal_inverse_gamma", pool = "users" }
 fallback = "plain"
 
 [tasks.travel.strategies.plain]

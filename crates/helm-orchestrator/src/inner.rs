@@ -12,7 +12,7 @@ use helm_eval::EvaluationEngine;
 use helm_experiment::Experiment;
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{ChatModel, EmbeddingModel};
-use helm_policy::Policy;
+use helm_policy::{Arm, Policy};
 use helm_store::{Settle, Store};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -110,6 +110,11 @@ impl TaskRuntime {
         };
         let eligible = eligible.into_iter().map(|strategy| strategy.id.clone()).collect();
         (eligible, excluded.into_iter().map(exclude).collect())
+    }
+
+    /// These strategies as a policy sees them.
+    pub(crate) fn arms(&self, ids: &[StrategyId]) -> Vec<Arm> {
+        self.strategies.iter().filter(|strategy| ids.contains(&strategy.id)).map(Arm::from).collect()
     }
 
     /// Counts one more settled decision and says whether the prior is due to be estimated again.

@@ -88,8 +88,8 @@ fn newcomer(
     let now = inner.clock.now();
     let context = Context::new(tenant.clone(), UserId::new("newcomer")?, task.id.clone(), now);
     let id = DecisionId::from_bytes([0; 16]);
-    let request = ChoiceRequest { id, context: &context, eligible: &eligible, snapshot, now };
-    Ok(task.policy.choose(&request)?.candidates)
+    let arms = task.arms(&eligible);
+    Ok(task.policy.choose(&ChoiceRequest::new(id, &context, &arms, snapshot))?.candidates)
 }
 
 fn strategy_report(

@@ -68,6 +68,8 @@ fn evidence_for_policy(outcome: Option<&Outcome>, reward: Option<&Reward>) -> Co
     Contribution {
         reward: reward.map(|reward| reward.value),
         cost: outcome.and_then(|outcome| outcome.cost),
+        tokens: outcome.map(|outcome| outcome.usage.total()),
+        latency: outcome.map(|outcome| outcome.latency),
         failed: outcome.is_some_and(|outcome| outcome.status.is_failure()),
     }
 }

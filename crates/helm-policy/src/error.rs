@@ -26,9 +26,61 @@ pub enum Error {
         /// What is wrong with them.
         reason: &'static str,
     },
-    /// A snapshot was made from the rows of two users.
-    #[error("a snapshot holds the rows of one user; these belong to two")]
+    /// A snapshot was made from the rows of two users or segments.
+    #[error("a snapshot holds the rows of one user and one segment; these belong to two")]
     MixedUsers,
+    /// A snapshot of one user was used for another.
+    #[error("the snapshot holds the rows of another user or segment than the context's")]
+    ForeignSnapshot,
+    /// A row's scope is none that this build knows.
+    #[error("the scope {scope:?} is unknown to this build; upgrade helm")]
+    UnknownScope {
+        /// As written.
+        scope: String,
+    },
+    /// A learner's belief is not one.
+    #[error("the learner believes {posterior}; its parameters must be finite and its widths above 0")]
+    InvalidPosterior {
+        /// What it gave.
+        posterior: String,
+    },
+    /// The probabilities of being best could not be integrated.
+    #[error(
+        "the probabilities of being best sum to {sum}, not to 1: the beliefs are too far apart in width to integrate"
+    )]
+    Integration {
+        /// What they sum to.
+        sum: f64,
+    },
+    /// A feature is too large.
+    #[error("the feature {value} is beyond ±{largest}; scale features to about 1")]
+    InvalidFeature {
+        /// Which value.
+        value: f64,
+        /// The largest that is accepted.
+        largest: f64,
+    },
+    /// A shared linear model knows no features of a strategy.
+    #[error("the shared model has no features for strategy {strategy}; add them to `ridge.strategies`")]
+    NoFeatures {
+        /// Which strategy.
+        strategy: StrategyId,
+    },
+    /// Packed sums have another length than their layout says.
+    #[error(
+        "the packed statistics have {found} components where their layout has {expected}; audit the learning state"
+    )]
+    WrongPackedLength {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// A linear system has no solution.
+    #[error(
+        "the features' matrix is not positive definite; audit the learning state, or raise `ridge.penalty`"
+    )]
+    Singular,
     /// Statistics could not be added.
     #[error(transparent)]
     Stats(#[from] StatsError),

@@ -6,13 +6,24 @@
 //! sampling). Only statistics are stored; all else is computed when it is needed, so a corrected learner needs
 //! no migration.
 //!
-//! | `kind` | rule | learner | source |
-//! |---|---|---|---|
-//! | `auto` | Thompson, posterior width 0.5 | hierarchical normal-inverse-gamma | see the rows below |
-//! | `thompson` | Thompson sampling, exact probabilities | `beta` or `normal_inverse_gamma` | Thompson 1933; Chapelle & Li 2011; Honda & Takemura 2014 |
-//! | `epsilon_greedy` | the best mean, or with ε any | as above | Auer, Cesa-Bianchi & Fischer 2002 |
-//! | `fixed` | given weights | none | - |
-//! | `random` | uniform | none | - |
+//! | `kind` | law | source |
+//! |---|---|---|
+//! | `auto` | chooses among the rows below by what it sees, see [`Auto`] | |
+//! | `thompson` | the probability of holding the largest mean | Thompson 1933; Chapelle & Li 2011; Honda & Takemura 2014 |
+//! | `top_two_thompson` | the leader or the challenger | Russo 2016 |
+//! | `epsilon_greedy` | the best mean, or with ε, constant or falling, any | Auer, Cesa-Bianchi & Fischer 2002 |
+//! | `softmax` | ∝ exp(mean / τ) | Sutton & Barto 2018 |
+//! | `ucb1`, `ucb1_tuned` | the largest upper bound | Auer, Cesa-Bianchi & Fischer 2002 |
+//! | `kl_ucb` | the same, by Bernoulli divergence | Garivier & Cappé 2011 |
+//! | `exp3_ix` | exponential weights against an adversary | Kocák et al. 2014; Neu 2015 |
+//! | `square_cb` | inverse gap weighting | Foster & Rakhlin 2020 |
+//! | `lin_ucb`, `lin_ts` | ridge regression on features | Li et al. 2010; Agrawal & Goyal 2013 |
+//! | `rand_ucb` | ridge regression and a randomised bound | Vaswani et al. 2020 |
+//! | `fixed`, `random` | given weights, or equal ones | |
+//!
+//! Beliefs are Beta counts, normal-inverse-gamma, or ridge; they borrow from other strategies ([`Pooled`]) or from
+//! other users and their segment ([`Hierarchical`]). Time is kept in buckets: a half-life, a window, or a speed
+//! that the rewards choose ([`Forgetting`]) are weights on buckets at read time.
 //!
 //! Every policy gives a whole probability vector with a floor: a total exploration mass spread evenly over the
 //! eligible strategies, by default `min(0.02, 0.2 / sqrt(t))` after `t` rewards of the task.
@@ -21,46 +32,59 @@
 //!
 //! ```
 //! use helm_core::{Context, DecisionId, StrategyId, TaskId, TenantId, Timestamp, UserId};
-//! use helm_policy::{ChoiceRequest, PolicyConfig, Snapshot};
+//! use helm_policy::{Arm, ChoiceRequest, PolicyConfig, Snapshot};
 //!
 //! let policy = PolicyConfig::default().build()?;
 //! let at = Timestamp::from_micros(1_000_000);
 //! let context = Context::new(TenantId::single(), UserId::new("ana")?, TaskId::new("support")?, at);
-//! let eligible: Vec<StrategyId> = vec!["concise@1".parse()?, "thorough@1".parse()?];
-//! let choice = policy.choose(&ChoiceRequest {
-//!     id: DecisionId::from_bytes([7; 16]),
-//!     context: &context,
-//!     eligible: &eligible,
-//!     snapshot: &Snapshot::default(),
-//!     now: at,
-//! })?;
+//! let eligible: Vec<Arm> = ["concise@1".parse::<StrategyId>()?.into(), "thorough@1".parse::<StrategyId>()?.into()].into();
+//! let (id, nothing) = (DecisionId::from_bytes([7; 16]), Snapshot::default());
+//! let choice = policy.choose(&ChoiceRequest::new(id, &context, &eligible, &nothing))?;
 //! assert!((choice.propensity.get() - 0.5).abs() < 1e-9, "nothing is known yet");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! It is not for: keeping state, reading clocks, or deciding what a reward is.
 
+mod arm;
+mod auto;
+mod best;
 mod config;
+mod drift;
 mod error;
+mod evidence;
 mod floor;
+mod forget;
 mod learner;
+mod linear;
+mod memo;
+mod options;
 mod policy;
 mod posterior;
 mod prior;
-mod quadrature;
 mod registry;
 mod rule;
 mod sampling;
 mod snapshot;
 mod special;
 
-pub use config::{LearnerKind, Options, PolicyConfig};
+pub use arm::Arm;
+pub use auto::Auto;
+pub use config::{Kind, LearnerKind, PolicyConfig, Pool};
 pub use error::{Error, Result};
+pub use evidence::Evidence;
 pub use floor::Floor;
-pub use learner::{BetaCounts, Evidence, Hierarchical, Learner, NormalInverseGamma};
+pub use forget::{EpochWeights, Forgetting};
+pub use learner::{
+    ArmEvidence, BetaCounts, Hierarchical, Learner, Noise, NormalInverseGamma, Pooled, Ridge, RidgeOptions,
+};
+pub use options::Options;
 pub use policy::{Choice, ChoiceRequest, Contribution, LearnerPolicy, Policy};
 pub use posterior::Posterior;
 pub use prior::{PriorEstimate, StrategyPrior, UserStats};
 pub use registry::{Constructor, Registry};
-pub use rule::{EpsilonGreedy, FixedWeights, RandomRule, Rule, Thompson};
+pub use rule::{
+    Belief, EpsilonGreedy, Exp3Ix, FixedWeights, InverseGap, KlUcb, Optimism, RandomRule, RandomizedUcb,
+    Rule, Softmax, Thompson, TopTwoThompson, Ucb1, Ucb1Tuned,
+};
 pub use snapshot::Snapshot;

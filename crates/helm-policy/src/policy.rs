@@ -2,18 +2,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helm_core::{
-    Candidate, Context, Decision, DecisionId, Layout, NanoUsd, PolicyHash, PolicyName, Probability, Scope,
-    Stats, StatsRow, StrategyId, Timestamp, UnitInterval,
+    Candidate, Context, Decision, DecisionId, Epoch, Layout, NanoUsd, PolicyHash, PolicyName, Probability,
+    Scope, Stats, StatsRow, StrategyId, Timestamp, TokenCount, UnitInterval,
 };
 
-use crate::config::Options;
+use crate::arm::Arm;
+use crate::drift::Drift;
 use crate::error::{Error, Result};
-use crate::learner::Learner;
-use crate::posterior::Posterior;
+use crate::evidence::Evidence;
+use crate::floor::mix;
+use crate::forget::{EpochWeights, Forgetting};
+use crate::learner::{ArmEvidence, Learner};
+use crate::options::Options;
 use crate::prior::{PriorEstimate, UserStats};
-use crate::rule::Rule;
+use crate::rule::{Belief, Rule};
 use crate::sampling::{inverse_cdf, uniform};
-use crate::snapshot::{Discount, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// Chooses strategies and says what a reward teaches. Pure: equal inputs give equal answers.
 pub trait Policy: Send + Sync {
@@ -23,32 +27,44 @@ pub trait Policy: Send + Sync {
     /// Its configuration, hashed.
     fn hash(&self) -> &PolicyHash;
 
-    /// The length of the time buckets that rewards are added to. Default: one day.
+    /// The length of the time buckets that rewards are added to. Default: one hour.
     fn epoch_length(&self) -> Duration {
-        Duration::from_secs(86_400)
+        Duration::from_secs(3_600)
+    }
+
+    /// The first epoch that it reads on its own; older ones may be added into one before it sees them. `None`:
+    /// it reads every epoch on its own. Default: all closed epochs may be added.
+    fn history(&self, now: Timestamp) -> Option<Epoch> {
+        Some(Epoch::containing(now, self.epoch_length()))
     }
 
     /// The probabilities of all eligible strategies, and one drawn from them.
     ///
     /// # Errors
     ///
-    /// [`Error::NothingEligible`], [`Error::DuplicateStrategy`], or [`Error::CorruptStats`].
+    /// [`Error::NothingEligible`], [`Error::DuplicateStrategy`], [`Error::ForeignSnapshot`],
+    /// [`Error::CorruptStats`], or whatever the learner and the rule refuse.
     fn choose(&self, request: &ChoiceRequest<'_>) -> Result<Choice>;
 
     /// Everything one decision adds to learning state under this evidence: the whole, so that whoever keeps
     /// the state can add the difference when the evidence changes. Empty when there is nothing to learn.
+    /// Default: its reward, cost and failure, to the rows of the task, the segment and the user.
     ///
     /// # Errors
     ///
     /// Whatever keeps the evidence from being counted.
-    fn contribution(&self, decision: &Decision, evidence: &Contribution) -> Result<Vec<StatsRow>>;
+    fn contribution(&self, decision: &Decision, evidence: &Contribution) -> Result<Vec<StatsRow>> {
+        Ok(rows(decision, &evidence.stats()?))
+    }
 
-    /// Estimates again what is not additive, from the totals of all users.
+    /// Estimates again what is not additive, from the totals of all users. Default: how much users differ.
     ///
     /// # Errors
     ///
     /// [`Error::CorruptStats`] when totals cannot have come from rewards.
-    fn fit_prior(&self, users: &[UserStats]) -> Result<PriorEstimate>;
+    fn fit_prior(&self, users: &[UserStats]) -> Result<PriorEstimate> {
+        PriorEstimate::fit(users)
+    }
 }
 
 macro_rules! forward_policy {
@@ -64,6 +80,10 @@ macro_rules! forward_policy {
 
             fn epoch_length(&self) -> Duration {
                 (**self).epoch_length()
+            }
+
+            fn history(&self, now: Timestamp) -> Option<Epoch> {
+                (**self).history(now)
             }
 
             fn choose(&self, request: &ChoiceRequest<'_>) -> Result<Choice> {
@@ -86,17 +106,34 @@ forward_policy!(Box);
 
 /// What a policy chooses from.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct ChoiceRequest<'a> {
     /// The decision's id; the draw derives from it.
     pub id: DecisionId,
     /// Who asks for what, when.
     pub context: &'a Context,
     /// The strategies that may be chosen, each once.
-    pub eligible: &'a [StrategyId],
-    /// Learning state of the context's task and user.
+    pub eligible: &'a [Arm],
+    /// Learning state of the context's task, segment and user.
     pub snapshot: &'a Snapshot,
-    /// The present, for discounting.
-    pub now: Timestamp,
+    /// The least exploration, whatever the policy's own floor: a total probability mass. Default: 0. A task under
+    /// inference asks for at least 0.05.
+    pub least_floor: f64,
+}
+
+impl<'a> ChoiceRequest<'a> {
+    /// A request at the context's moment, with the policy's own floor.
+    #[must_use]
+    pub fn new(id: DecisionId, context: &'a Context, eligible: &'a [Arm], snapshot: &'a Snapshot) -> Self {
+        Self { id, context, eligible, snapshot, least_floor: 0.0 }
+    }
+
+    /// Asks for at least this exploration.
+    #[must_use]
+    pub fn with_least_floor(mut self, mass: f64) -> Self {
+        self.least_floor = mass;
+        self
+    }
 }
 
 /// A choice and the law it was drawn from.
@@ -117,8 +154,45 @@ pub struct Contribution {
     pub reward: Option<UnitInterval>,
     /// Its cost, when it is known.
     pub cost: Option<NanoUsd>,
+    /// The tokens of prompt and answer, when they are known.
+    pub tokens: Option<TokenCount>,
+    /// How long it took, when that is known.
+    pub latency: Option<Duration>,
     /// Whether it failed for reasons that say nothing about quality.
     pub failed: bool,
+}
+
+impl Contribution {
+    fn stats(&self) -> Result<Stats> {
+        let overflow = |field| Error::Stats(helm_core::StatsError::Overflow { field });
+        let mut stats = self.reward.map_or_else(Stats::default, Stats::of_reward);
+        stats.failures = i64::from(self.failed);
+        stats.cost = self.cost.unwrap_or_default();
+        let tokens = self.tokens.map_or(0, TokenCount::get);
+        stats.tokens = i64::try_from(tokens).map_err(|_| overflow("tokens"))?;
+        let latency = self.latency.unwrap_or_default().as_micros();
+        stats.latency_us = i64::try_from(latency).map_err(|_| overflow("latency_us"))?;
+        Ok(stats)
+    }
+}
+
+/// The same statistics for the task, the segment and the user; nothing for none.
+fn rows(decision: &Decision, stats: &Stats) -> Vec<StatsRow> {
+    if stats.is_zero() {
+        return Vec::new();
+    }
+    let context = &decision.context;
+    let segment = context.segment.iter().cloned().map(Scope::Segment);
+    let scopes = std::iter::once(Scope::Task).chain(segment);
+    let scopes = scopes.chain(std::iter::once(Scope::User(context.user.clone())));
+    let row = |scope| StatsRow {
+        scope,
+        strategy: decision.strategy.clone(),
+        epoch: decision.epoch,
+        layout: Layout::NONE,
+        stats: stats.clone(),
+    };
+    scopes.map(row).collect()
 }
 
 /// A policy made of a learner and a rule.
@@ -128,32 +202,78 @@ pub struct LearnerPolicy {
     learner: Box<dyn Learner>,
     rule: Box<dyn Rule>,
     options: Options,
+    drift: Drift,
 }
 
+/// Raised when equal configurations begin to mean other laws.
+const LAW_VERSION: u32 = 1;
+
 impl LearnerPolicy {
-    /// Joins a learner and a rule. `canonical` describes their parameters: equal texts must mean equal laws,
-    /// since decisions are drawn by its hash and logged with it.
+    /// Joins a learner and a rule. `canonical` describes their parameters and the options: equal texts must mean
+    /// equal laws, since decisions are drawn by its hash and logged with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] when an option is out of range.
     pub fn new(
         name: PolicyName,
         canonical: &str,
         learner: impl Learner + 'static,
         rule: impl Rule + 'static,
         options: Options,
-    ) -> Self {
-        let hash = PolicyHash::of(&format!("{name}\n{canonical}\n{options:?}"));
-        Self { name, hash, learner: Box::new(learner), rule: Box::new(rule), options }
+    ) -> Result<Self> {
+        let hash = PolicyHash::of(&format!("{LAW_VERSION}\n{name}\n{canonical}"));
+        let (learner, rule) = (Box::new(learner), Box::new(rule));
+        Ok(Self { name, hash, learner, rule, options: options.checked()?, drift: Drift::default() })
     }
 
-    fn posteriors(&self, request: &ChoiceRequest<'_>) -> Result<Vec<Posterior>> {
-        let discount =
-            Discount { half_life: self.options.half_life(), epoch: self.options.epoch(), now: request.now };
-        let posterior = |strategy: &StrategyId| {
-            let task = request.snapshot.task_evidence(strategy, &discount)?;
-            let user = request.snapshot.user_evidence(strategy, &discount)?;
-            Ok(self.learner.posterior(&task, &user, request.snapshot.prior(strategy)))
-        };
-        request.eligible.iter().map(posterior).collect()
+    fn weights(&self, request: &ChoiceRequest<'_>) -> Result<EpochWeights> {
+        let (epoch, now) = (self.options.epoch(), request.context.at);
+        Ok(match self.options.forgetting() {
+            Forgetting::Never => EpochWeights::full(),
+            Forgetting::HalfLifeSeconds(seconds) => EpochWeights::half_life(seconds as f64, epoch, now),
+            Forgetting::WindowSeconds(seconds) => EpochWeights::window(seconds as f64, epoch, now),
+            Forgetting::Adaptive => self.drift.weights(request.snapshot, epoch, now)?,
+        })
     }
+
+    fn evidence<'a>(
+        &self,
+        request: &ChoiceRequest<'a>,
+        weights: &EpochWeights,
+    ) -> Result<Vec<ArmEvidence<'a>>> {
+        let layout = self.learner.layout(request.context);
+        let eligible: &'a [Arm] = request.eligible;
+        eligible.iter().map(|arm| arm_evidence(request.snapshot, arm, weights, layout)).collect()
+    }
+}
+
+/// At most this many of a parent's rewards stand in for a strategy's own.
+const INHERITED: f64 = 20.0;
+
+fn arm_evidence<'a>(
+    snapshot: &Snapshot,
+    arm: &'a Arm,
+    weights: &EpochWeights,
+    layout: Layout,
+) -> Result<ArmEvidence<'a>> {
+    let mut evidence = ArmEvidence::new(arm, Evidence::default());
+    if let Some(rows) = snapshot.arm(&arm.id) {
+        evidence.task = rows.task.evidence(&arm.id, weights)?;
+        evidence.segment = rows.segment.evidence(&arm.id, weights)?;
+        evidence.user = rows.user.evidence(&arm.id, weights)?;
+        if layout != Layout::NONE {
+            evidence.packed = rows.task.packed(layout, weights);
+        }
+    }
+    evidence.prior = snapshot.prior(&arm.id).copied();
+    let parent = arm.parent.as_ref().and_then(|parent| Some((parent, snapshot.arm(parent)?)));
+    if let Some((parent, rows)) = parent {
+        let inherited = rows.task.evidence(parent, weights)?;
+        let share = (INHERITED / inherited.count.max(INHERITED)).min(1.0);
+        evidence.task = evidence.task.plus(inherited.weighted(share));
+    }
+    Ok(evidence)
 }
 
 impl Policy for LearnerPolicy {
@@ -169,72 +289,107 @@ impl Policy for LearnerPolicy {
         self.options.epoch()
     }
 
+    fn history(&self, now: Timestamp) -> Option<Epoch> {
+        let epoch = self.options.epoch();
+        let back = |seconds: u64| {
+            let micros = i64::try_from(Duration::from_secs(seconds).as_micros()).unwrap_or(i64::MAX);
+            Epoch::containing(Timestamp::from_micros(now.as_micros().saturating_sub(micros)), epoch)
+        };
+        Some(match self.options.forgetting() {
+            Forgetting::Never => back(0),
+            // After forty half-lives a reward weighs less than its own quantum.
+            Forgetting::HalfLifeSeconds(seconds) => back(seconds.saturating_mul(40)),
+            Forgetting::WindowSeconds(seconds) => back(seconds.saturating_add(2 * epoch.as_secs())),
+            Forgetting::Adaptive => back(epoch.as_secs().saturating_mul(256)),
+        })
+    }
+
     fn choose(&self, request: &ChoiceRequest<'_>) -> Result<Choice> {
-        check_eligible(request.eligible)?;
-        let rewards = request.snapshot.rewards();
-        let posteriors = self.posteriors(request)?;
-        let weights = self.rule.probabilities(request.eligible, &posteriors, rewards)?;
-        if weights.len() != request.eligible.len() {
-            return Err(Error::WrongLength { given: weights.len(), expected: request.eligible.len() });
+        check(request)?;
+        let rewards = request.snapshot.rewards()?;
+        let weights = self.weights(request)?;
+        let evidence = self.evidence(request, &weights)?;
+        let posteriors = self.learner.posteriors(&evidence, request.context)?;
+        if posteriors.len() != evidence.len() {
+            return Err(Error::WrongLength { given: posteriors.len(), expected: evidence.len() });
         }
-        let probabilities = self.options.floor.mix(weights, rewards)?;
+        let beliefs = beliefs(request, &evidence, &posteriors)?;
+        let mut probabilities = vec![0.0; beliefs.len()];
+        self.rule.probabilities(&beliefs, rewards, &mut probabilities)?;
+        mix(self.options.floor.mass(rewards).max(request.least_floor), &mut probabilities)?;
         let drawn = inverse_cdf(&probabilities, uniform(&self.hash, request.id));
-        let candidates = candidates(request, &posteriors, &probabilities)?;
+        let candidates = candidates(request, &beliefs, &probabilities)?;
         let drawn = drawn.and_then(|index| candidates.get(index)).ok_or(Error::NothingEligible)?;
         Ok(Choice { strategy: drawn.strategy.clone(), propensity: drawn.probability, candidates })
     }
 
     fn contribution(&self, decision: &Decision, evidence: &Contribution) -> Result<Vec<StatsRow>> {
-        let mut stats = match (evidence.reward, evidence.failed) {
-            (Some(reward), _) => Stats::of_reward(reward),
-            (None, true) => Stats::of_failure(),
-            (None, false) => return Ok(Vec::new()),
+        let mut rows = rows(decision, &evidence.stats()?);
+        let Some(reward) = evidence.reward.map(UnitInterval::get) else {
+            return Ok(rows);
         };
-        stats.failures = i64::from(evidence.failed);
-        stats.cost = evidence.cost.unwrap_or_default();
-        let row = |scope| StatsRow {
-            scope,
-            strategy: decision.strategy.clone(),
-            epoch: decision.epoch,
-            layout: Layout::NONE,
-            stats: stats.clone(),
-        };
-        Ok(vec![row(Scope::Task), row(Scope::User(decision.context.user.clone()))])
-    }
-
-    fn fit_prior(&self, users: &[UserStats]) -> Result<PriorEstimate> {
-        PriorEstimate::fit(users)
+        if let Some(task) = rows.first_mut() {
+            task.stats.loss = helm_core::Fixed::quantize(self.rule.loss(decision, reward))?;
+            task.layout = self.learner.layout(&decision.context);
+            task.stats.packed = self.learner.packed(decision, reward)?;
+        }
+        Ok(rows)
     }
 }
 
-fn check_eligible(eligible: &[StrategyId]) -> Result<()> {
+fn check(request: &ChoiceRequest<'_>) -> Result<()> {
+    let eligible = request.eligible;
     if eligible.is_empty() {
         return Err(Error::NothingEligible);
     }
-    for (index, strategy) in eligible.iter().enumerate() {
-        if eligible.iter().take(index).any(|earlier| earlier == strategy) {
-            return Err(Error::DuplicateStrategy { strategy: strategy.clone() });
+    for (index, arm) in eligible.iter().enumerate() {
+        if eligible.iter().take(index).any(|earlier| earlier.id == arm.id) {
+            return Err(Error::DuplicateStrategy { strategy: arm.id.clone() });
         }
+    }
+    let (context, snapshot) = (request.context, request.snapshot);
+    let foreign_user = snapshot.user().is_some_and(|user| *user != context.user);
+    let foreign_segment = snapshot.segment().is_some_and(|known| Some(known) != context.segment.as_ref());
+    if foreign_user || foreign_segment {
+        return Err(Error::ForeignSnapshot);
+    }
+    if !(0.0..=1.0).contains(&request.least_floor) {
+        let value = request.least_floor.to_string();
+        return Err(Error::InvalidParameter { parameter: "least_floor", accepted: "from 0 to 1", value });
     }
     Ok(())
 }
 
+fn beliefs<'a>(
+    request: &ChoiceRequest<'a>,
+    evidence: &[ArmEvidence<'a>],
+    posteriors: &[crate::posterior::Posterior],
+) -> Result<Vec<Belief<'a>>> {
+    let belief = |(arm, posterior): (&ArmEvidence<'a>, &crate::posterior::Posterior)| {
+        let belief = Belief::new(&arm.arm.id, posterior.checked()?);
+        let loss = request.snapshot.task_total(&arm.arm.id)?.loss.to_f64();
+        Ok(belief.with_evidence(arm.task).with_loss(loss))
+    };
+    evidence.iter().zip(posteriors).map(belief).collect()
+}
+
 fn candidates(
     request: &ChoiceRequest<'_>,
-    posteriors: &[Posterior],
+    beliefs: &[Belief<'_>],
     probabilities: &[f64],
 ) -> Result<Vec<Candidate>> {
-    let all = request.eligible.iter().zip(posteriors).zip(probabilities);
-    let candidate = |((strategy, posterior), probability): ((&StrategyId, &Posterior), &f64)| {
-        let pulls = request.snapshot.task_total(strategy)?.count;
+    let candidate = |(belief, probability): (&Belief<'_>, &f64)| {
+        let pulls = request.snapshot.task_total(belief.id)?.count;
+        let corrupt =
+            |_| Error::CorruptStats { strategy: belief.id.clone(), reason: "the count is negative" };
         Ok(Candidate {
-            strategy: strategy.clone(),
+            strategy: belief.id.clone(),
             probability: Probability::new(*probability)
                 .map_err(|_| Error::InvalidProbability { value: *probability })?,
-            mean: posterior.mean(),
-            deviation: posterior.deviation(),
-            pulls: u64::try_from(pulls).unwrap_or(0),
+            mean: belief.posterior.mean(),
+            deviation: belief.posterior.deviation(),
+            pulls: u64::try_from(pulls).map_err(corrupt)?,
         })
     };
-    all.map(candidate).collect()
+    beliefs.iter().zip(probabilities).map(candidate).collect()
 }

@@ -1,3 +1,4 @@
+use crate::error::{Error, Result};
 use crate::special::{beta_cdf, ln_beta, ln_student_t_constant, normal_cdf, normal_pdf, student_t_cdf};
 
 /// What is believed about a strategy's mean reward.
@@ -43,8 +44,8 @@ impl Posterior {
     #[must_use]
     pub fn deviation(&self) -> f64 {
         match *self {
-            Self::Beta { a, b } => (a * b / (a + b + 1.0)).sqrt() / (a + b),
-            Self::StudentT { scale, dof, .. } if dof > 2.0 => scale * (dof / (dof - 2.0)).sqrt(),
+            Self::Beta { a, b } => libm::sqrt(a * b / (a + b + 1.0)) / (a + b),
+            Self::StudentT { scale, dof, .. } if dof > 2.0 => scale * libm::sqrt(dof / (dof - 2.0)),
             Self::StudentT { scale, .. } => scale,
             Self::Normal { deviation, .. } => deviation,
         }
@@ -65,19 +66,19 @@ impl Posterior {
     pub fn pdf(&self, x: f64) -> f64 {
         match *self {
             Self::Beta { a, b } if x > 0.0 && x < 1.0 => {
-                ((a - 1.0) * x.ln() + (b - 1.0) * libm::log1p(-x) - ln_beta(a, b)).exp()
+                libm::exp((a - 1.0) * libm::log(x) + (b - 1.0) * libm::log1p(-x) - ln_beta(a, b))
             }
             Self::Beta { .. } => 0.0,
             Self::StudentT { mean, scale, dof } => {
                 let t = (x - mean) / scale;
-                (ln_student_t_constant(dof) - 0.5 * (dof + 1.0) * libm::log1p(t * t / dof)).exp() / scale
+                libm::exp(ln_student_t_constant(dof) - 0.5 * (dof + 1.0) * libm::log1p(t * t / dof)) / scale
             }
             Self::Normal { mean, deviation } => normal_pdf((x - mean) / deviation) / deviation,
         }
     }
 
-    /// The same belief, `width` times as wide around its mean. A beta stays a beta: its pseudo-counts are
-    /// divided by `width` squared.
+    /// The same belief, `width` times as wide around its mean. A beta stays a beta, its pseudo-counts divided by
+    /// `width` squared, so that its variance grows by that factor only where it is narrow.
     #[must_use]
     pub fn scaled(&self, width: f64) -> Self {
         match *self {
@@ -90,16 +91,26 @@ impl Posterior {
         }
     }
 
-    /// Where the belief can be at all.
-    pub(crate) fn support(&self) -> (f64, f64) {
-        match self {
-            Self::Beta { .. } => (0.0, 1.0),
-            Self::StudentT { .. } | Self::Normal { .. } => (f64::NEG_INFINITY, f64::INFINITY),
+    /// Checks that it is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidPosterior`] when a parameter is not finite, or one that must be is not above 0.
+    pub fn checked(self) -> Result<Self> {
+        let (centre, widths) = match self {
+            Self::Beta { a, b } => (0.0, [a, b]),
+            Self::StudentT { mean, scale, dof } => (mean, [scale, dof]),
+            Self::Normal { mean, deviation } => (mean, [deviation, 1.0]),
+        };
+        if centre.is_finite() && widths.iter().all(|width| width.is_finite() && *width > 0.0) {
+            return Ok(self);
         }
+        Err(Error::InvalidPosterior { posterior: format!("{self:?}") })
     }
 
-    /// A typical distance from the mean, for placing panels.
-    pub(crate) fn spread(&self) -> f64 {
+    /// A typical distance from the mean, finite for every belief: Student's t scale, else the deviation.
+    #[must_use]
+    pub fn spread(&self) -> f64 {
         match *self {
             Self::StudentT { scale, .. } => scale,
             _ => self.deviation(),

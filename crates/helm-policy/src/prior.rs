@@ -4,7 +4,7 @@ use helm_core::{Stats, StrategyId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::learner::Evidence;
+use crate::evidence::Evidence;
 
 /// One user's statistics of one strategy, over all epochs.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,10 +30,32 @@ pub struct PriorEstimate {
 pub struct StrategyPrior {
     /// Variance of users' true means around the common one, in squared reward units.
     pub between: f64,
+    /// What `between` would scatter by if users did not differ at all: its standard error then.
+    pub chance: f64,
     /// Variance of single rewards around their user's mean, in squared reward units.
     pub within: f64,
     /// How many users it rests on.
     pub users: u64,
+}
+
+/// As if this many more users had differed by a tenth of the noise: eight users who agree by chance must not make
+/// everybody the same.
+const PRIOR_USERS: f64 = 8.0;
+
+impl StrategyPrior {
+    /// The variance between users that a learner should believe: the estimate, drawn towards a tenth of the noise
+    /// while it rests on few users.
+    #[must_use]
+    pub fn believed(&self) -> f64 {
+        let users = self.users as f64;
+        (users * self.between + PRIOR_USERS * 0.1 * self.within) / (users + PRIOR_USERS)
+    }
+
+    /// Whether users differ by more than twice what chance explains.
+    #[must_use]
+    pub fn users_differ(&self) -> bool {
+        self.between > 2.0 * self.chance
+    }
 }
 
 /// Fewer users than this say nothing about how users differ.
@@ -68,9 +90,11 @@ fn moments(users: &[Evidence]) -> StrategyPrior {
     let sum = |of: fn(&Evidence) -> f64| users.iter().map(of).sum::<f64>();
     let total = sum(|user| user.count);
     let common = sum(|user| user.sum) / total;
-    let within = sum(|user| (user.sum_sq - user.sum * user.sum / user.count).max(0.0)) / (total - k);
-    let between = users.iter().map(|user| user.count * (user.mean() - common).powi(2)).sum::<f64>();
+    let within = sum(Evidence::scatter) / (total - k);
+    let between =
+        users.iter().map(|user| user.count * (user.mean() - common) * (user.mean() - common)).sum::<f64>();
     let spread = total - sum(|user| user.count * user.count) / total;
     let between = ((between - (k - 1.0) * within) / spread).max(0.0);
-    StrategyPrior { between, within, users: users.len() as u64 }
+    let chance = within * libm::sqrt(2.0 * (k - 1.0)) / spread;
+    StrategyPrior { between, chance, within, users: users.len() as u64 }
 }

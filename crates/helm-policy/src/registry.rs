@@ -26,7 +26,23 @@ impl Registry {
     /// The built-in policies.
     #[must_use]
     pub fn standard() -> Self {
-        let kinds = ["auto", "thompson", "epsilon_greedy", "fixed", "random"];
+        let kinds = [
+            "auto",
+            "epsilon_greedy",
+            "exp3_ix",
+            "fixed",
+            "kl_ucb",
+            "lin_ts",
+            "lin_ucb",
+            "rand_ucb",
+            "random",
+            "softmax",
+            "square_cb",
+            "thompson",
+            "top_two_thompson",
+            "ucb1",
+            "ucb1_tuned",
+        ];
         let constructor: Constructor = Arc::new(builtin);
         Self { constructors: kinds.map(|kind| (kind.to_owned(), Arc::clone(&constructor))).into() }
     }

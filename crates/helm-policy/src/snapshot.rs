@@ -1,44 +1,77 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use helm_core::{Epoch, Scope, Stats, StatsRow, StrategyId, Timestamp, UserId};
+use helm_core::{Epoch, Layout, Scope, SegmentName, Stats, StatsRow, StrategyId, UserId};
 
 use crate::error::{Error, Result};
-use crate::learner::Evidence;
+use crate::evidence::Evidence;
+use crate::forget::EpochWeights;
 use crate::prior::{PriorEstimate, StrategyPrior};
 
-type Buckets = BTreeMap<StrategyId, BTreeMap<Epoch, Stats>>;
+/// One strategy's rows of one scope.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Rows {
+    /// Rewards by epoch, over all layouts.
+    pub(crate) epochs: BTreeMap<Epoch, Stats>,
+    /// Packed sums by layout and epoch.
+    packed: BTreeMap<(Layout, Epoch), Vec<i128>>,
+}
 
-/// Learning state as a policy reads it: a task's statistics, one user's, and the prior.
+/// One strategy's rows.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct ArmRows {
+    pub(crate) task: Rows,
+    pub(crate) segment: Rows,
+    pub(crate) user: Rows,
+}
+
+/// Learning state as a policy reads it: a task's statistics, one segment's, one user's, and the prior.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Snapshot {
-    task: Buckets,
-    user: Buckets,
+    arms: BTreeMap<StrategyId, ArmRows>,
+    segment: Option<SegmentName>,
+    user: Option<UserId>,
     prior: Option<PriorEstimate>,
 }
 
 impl Snapshot {
-    /// Sorts stored rows. Rows of the same scope, strategy and epoch are added.
+    /// Sorts stored rows. Rows of the same scope, strategy, layout and epoch are added.
     ///
     /// # Errors
     ///
-    /// [`Error::MixedUsers`] when the rows belong to more than one user; [`Error::Stats`] when they cannot be
-    /// added.
+    /// As for [`Snapshot::add`].
     pub fn from_rows(rows: impl IntoIterator<Item = StatsRow>, prior: Option<PriorEstimate>) -> Result<Self> {
         let mut snapshot = Self { prior, ..Self::default() };
-        let mut users: BTreeSet<UserId> = BTreeSet::new();
         for row in rows {
-            let buckets = match row.scope {
-                Scope::User(user) => {
-                    users.insert(user);
-                    &mut snapshot.user
-                }
-                _ => &mut snapshot.task,
-            };
-            let stats = buckets.entry(row.strategy).or_default().entry(row.epoch).or_default();
-            *stats = stats.checked_add(&row.stats)?;
+            snapshot.add(&row)?;
         }
-        if users.len() > 1 { Err(Error::MixedUsers) } else { Ok(snapshot) }
+        Ok(snapshot)
+    }
+
+    /// Adds a row, or a change to one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MixedUsers`] when it belongs to another user or segment than the rows before it;
+    /// [`Error::UnknownScope`] when its scope is none that this build knows; [`Error::Stats`] when it cannot be
+    /// added. The snapshot is unchanged.
+    pub fn add(&mut self, row: &StatsRow) -> Result<()> {
+        match &row.scope {
+            Scope::Task => {}
+            Scope::Segment(segment) => same(&mut self.segment, segment)?,
+            Scope::User(user) => same(&mut self.user, user)?,
+            other => return Err(Error::UnknownScope { scope: other.to_string() }),
+        }
+        let arm = self.arms.entry(row.strategy.clone()).or_default();
+        match &row.scope {
+            Scope::Segment(_) => arm.segment.add(row),
+            Scope::User(_) => arm.user.add(row),
+            _ => arm.task.add(row),
+        }
+    }
+
+    /// Replaces the prior.
+    pub fn set_prior(&mut self, prior: Option<PriorEstimate>) {
+        self.prior = prior;
     }
 
     /// Everything the task knows of a strategy, over all epochs.
@@ -47,7 +80,7 @@ impl Snapshot {
     ///
     /// [`Error::Stats`] when the sum overflows.
     pub fn task_total(&self, strategy: &StrategyId) -> Result<Stats> {
-        total(&self.task, strategy)
+        self.arms.get(strategy).map_or(Ok(Stats::default()), |arm| arm.task.total())
     }
 
     /// Everything the user's own rows know of a strategy, over all epochs.
@@ -56,7 +89,7 @@ impl Snapshot {
     ///
     /// [`Error::Stats`] when the sum overflows.
     pub fn user_total(&self, strategy: &StrategyId) -> Result<Stats> {
-        total(&self.user, strategy)
+        self.arms.get(strategy).map_or(Ok(Stats::default()), |arm| arm.user.total())
     }
 
     /// What was estimated about how users differ on a strategy.
@@ -66,56 +99,104 @@ impl Snapshot {
     }
 
     /// How many rewards the task has, over all its strategies.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorruptStats`] when a count is negative or the sum leaves its range.
+    pub fn rewards(&self) -> Result<u64> {
+        let mut rewards = 0_u64;
+        for (strategy, arm) in &self.arms {
+            let corrupt = |reason| Error::CorruptStats { strategy: strategy.clone(), reason };
+            let count = arm.task.epochs.values().map(|stats| i128::from(stats.count)).sum::<i128>();
+            let count = u64::try_from(count).map_err(|_| corrupt("the count is negative"))?;
+            rewards = rewards.checked_add(count).ok_or_else(|| corrupt("the counts overflow"))?;
+        }
+        Ok(rewards)
+    }
+
+    /// Whose rows it holds, if any are a user's.
     #[must_use]
-    pub fn rewards(&self) -> u64 {
-        let counts = self.task.values().flat_map(BTreeMap::values);
-        counts.fold(0_u64, |sum, stats| sum.saturating_add(u64::try_from(stats.count).unwrap_or(0)))
+    pub fn user(&self) -> Option<&UserId> {
+        self.user.as_ref()
     }
 
-    pub(crate) fn task_evidence(&self, strategy: &StrategyId, discount: &Discount) -> Result<Evidence> {
-        evidence(&self.task, strategy, discount)
+    /// Which segment's rows it holds, if any are a segment's.
+    #[must_use]
+    pub fn segment(&self) -> Option<&SegmentName> {
+        self.segment.as_ref()
     }
 
-    pub(crate) fn user_evidence(&self, strategy: &StrategyId, discount: &Discount) -> Result<Evidence> {
-        evidence(&self.user, strategy, discount)
+    pub(crate) fn arm(&self, strategy: &StrategyId) -> Option<&ArmRows> {
+        self.arms.get(strategy)
     }
-}
 
-/// How much less an older epoch counts. A weight on buckets at read time, so it commutes with merging.
-#[derive(Clone, Copy)]
-pub(crate) struct Discount {
-    pub(crate) half_life: Option<Duration>,
-    pub(crate) epoch: Duration,
-    pub(crate) now: Timestamp,
-}
-
-impl Discount {
-    /// Halved with every half-life since the epoch's end; an epoch that is still open counts in full.
-    fn weight(&self, epoch: Epoch) -> f64 {
-        let Some(half_life) = self.half_life else {
-            return 1.0;
-        };
-        let end = epoch.start() as f64 + self.epoch.as_secs_f64();
-        let age = (self.now.as_micros() as f64 / 1e6 - end).max(0.0);
-        libm::exp2(-age / half_life.as_secs_f64())
+    pub(crate) fn arms(&self) -> impl Iterator<Item = (&StrategyId, &ArmRows)> {
+        self.arms.iter()
     }
 }
 
-fn total(buckets: &Buckets, strategy: &StrategyId) -> Result<Stats> {
-    let epochs = buckets.get(strategy).into_iter().flat_map(BTreeMap::values);
-    epochs.map(Ok).try_fold(Stats::default(), |sum, stats: Result<&Stats>| Ok(sum.checked_add(stats?)?))
+fn same<T: PartialEq + Clone>(known: &mut Option<T>, given: &T) -> Result<()> {
+    match known {
+        Some(known) if known != given => Err(Error::MixedUsers),
+        _ => {
+            *known = Some(given.clone());
+            Ok(())
+        }
+    }
 }
 
-fn evidence(buckets: &Buckets, strategy: &StrategyId, discount: &Discount) -> Result<Evidence> {
-    let Some(epochs) = buckets.get(strategy) else {
-        return Ok(Evidence::default());
-    };
-    if discount.half_life.is_none() {
-        return Evidence::of(&total(buckets, strategy)?, strategy);
+impl Rows {
+    fn add(&mut self, row: &StatsRow) -> Result<()> {
+        let scalars = Stats { packed: Vec::new(), ..row.stats.clone() };
+        let sum = self.epochs.get(&row.epoch).cloned().unwrap_or_default().checked_add(&scalars)?;
+        if !row.stats.packed.is_empty() {
+            let place = (row.layout, row.epoch);
+            let before = self.packed.get(&place).cloned().unwrap_or_default();
+            let before = Stats { packed: before, ..Stats::default() };
+            let added = Stats { packed: row.stats.packed.clone(), ..Stats::default() };
+            self.packed.insert(place, before.checked_add(&added)?.packed);
+        }
+        self.epochs.insert(row.epoch, sum);
+        Ok(())
     }
-    let mut sum = Evidence::default();
-    for (epoch, stats) in epochs {
-        sum = sum.plus(Evidence::of(stats, strategy)?.weighted(discount.weight(*epoch)));
+
+    pub(crate) fn total(&self) -> Result<Stats> {
+        let mut epochs = self.epochs.values().map(Ok);
+        epochs.try_fold(Stats::default(), |sum, stats: Result<&Stats>| Ok(sum.checked_add(stats?)?))
     }
-    Ok(sum)
+
+    /// The rewards, each epoch with its weight. Epochs of equal weight are added as integers before they are
+    /// read, so that a correction counted in another epoch than its reward is no corruption.
+    pub(crate) fn evidence(&self, strategy: &StrategyId, weights: &EpochWeights) -> Result<Evidence> {
+        let mut sum = Evidence::default();
+        let mut run: Option<(f64, Stats)> = None;
+        for (epoch, stats) in &self.epochs {
+            let weight = weights.of(*epoch);
+            run = Some(match run.take() {
+                Some((last, total)) if last == weight => (last, total.checked_add(stats)?),
+                Some((last, total)) => {
+                    sum = sum.plus(Evidence::of(&total, strategy)?.weighted(last));
+                    (weight, stats.clone())
+                }
+                None => (weight, stats.clone()),
+            });
+        }
+        if let Some((last, total)) = run {
+            sum = sum.plus(Evidence::of(&total, strategy)?.weighted(last));
+        }
+        Ok(sum)
+    }
+
+    /// The packed sums of one layout, each epoch with its weight, in units of 2^-32; `None` without any.
+    pub(crate) fn packed(&self, layout: Layout, weights: &EpochWeights) -> Option<Vec<f64>> {
+        let first = (layout, Epoch::starting_at(i64::MIN));
+        let last = (layout, Epoch::starting_at(i64::MAX));
+        let mut sums: Option<Vec<f64>> = None;
+        for ((_, epoch), packed) in self.packed.range(first..=last) {
+            let weight = weights.of(*epoch) / 4_294_967_296.0;
+            let sums = sums.get_or_insert_with(|| vec![0.0; packed.len()]);
+            sums.iter_mut().zip(packed).for_each(|(sum, part)| *sum += weight * *part as f64);
+        }
+        sums
+    }
 }

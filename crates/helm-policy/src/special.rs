@@ -6,14 +6,14 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 const TINY: f64 = 1e-300;
 
 pub(crate) fn normal_pdf(z: f64) -> f64 {
-    (-0.5 * z * z).exp() / (2.0 * PI).sqrt()
+    libm::exp(-0.5 * z * z) / libm::sqrt(2.0 * PI)
 }
 
 pub(crate) fn normal_cdf(z: f64) -> f64 {
     0.5 * libm::erfc(-z * FRAC_1_SQRT_2)
 }
 
-fn ln_gamma(x: f64) -> f64 {
+pub(crate) fn ln_gamma(x: f64) -> f64 {
     libm::lgamma(x)
 }
 
@@ -30,8 +30,8 @@ pub(crate) fn ln_beta(a: f64, b: f64) -> f64 {
     }
     let sum = a + b;
     let corrections = stirling(a) + stirling(b) - stirling(sum);
-    0.5 * (2.0 * PI).ln() - 0.5 * libm::log(small)
-        + small * (small / sum).ln()
+    0.5 * libm::log(2.0 * PI) - 0.5 * libm::log(small)
+        + small * libm::log(small / sum)
         + (large - 0.5) * libm::log1p(-small / sum)
         + corrections
 }
@@ -39,7 +39,7 @@ pub(crate) fn ln_beta(a: f64, b: f64) -> f64 {
 /// ln Γ(x) − ln Γ(x + y) for large `x` and moderate `y`.
 fn ln_gamma_ratio(x: f64, y: f64) -> f64 {
     let sum = x + y;
-    -(x - 0.5) * libm::log1p(y / x) - y * sum.ln() + y + stirling(x) - stirling(sum)
+    -(x - 0.5) * libm::log1p(y / x) - y * libm::log(sum) + y + stirling(x) - stirling(sum)
 }
 
 /// The remainder of Stirling's formula, ln Γ(x) − ((x − ½) ln x − x + ½ ln 2π), for x ≥ 10 (Abramowitz & Stegun
@@ -64,7 +64,7 @@ pub(crate) fn beta_cdf(x: f64, a: f64, b: f64) -> f64 {
     if x >= 1.0 {
         return 1.0;
     }
-    let front = (a * x.ln() + b * libm::log1p(-x) - ln_beta(a, b)).exp();
+    let front = libm::exp(a * libm::log(x) + b * libm::log1p(-x) - ln_beta(a, b));
     if x < (a + 1.0) / (a + b + 2.0) {
         front * fraction(x, a, b) / a
     } else {
@@ -94,6 +94,31 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
     value
 }
 
+/// ln(1 + exp(x)), without overflow.
+pub(crate) fn softplus(x: f64) -> f64 {
+    if x > 0.0 { x + libm::log1p(libm::exp(-x)) } else { libm::log1p(libm::exp(x)) }
+}
+
+/// ln(x / (1 − x)).
+pub(crate) fn log_odds(x: f64) -> f64 {
+    libm::log(x) - libm::log1p(-x)
+}
+
+/// The logarithm of Beta(a, b)'s density over the log-odds at its mode, a ln m + b ln(1 − m) − ln B(a, b) with
+/// m = a / (a + b). For large arguments these nearly cancel, and Stirling's formula leaves what remains.
+pub(crate) fn ln_beta_peak(a: f64, b: f64) -> f64 {
+    if a < 10.0 || b < 10.0 {
+        return -a * libm::log1p(b / a) - b * libm::log1p(a / b) - ln_beta(a, b);
+    }
+    let corrections = stirling(a) + stirling(b) - stirling(a + b);
+    0.5 * (libm::log(a / (a + b)) + libm::log(b) - libm::log(2.0 * PI)) - corrections
+}
+
+/// The probability that |N(0, 1)| lies between two numbers of at least 0.
+pub(crate) fn half_normal_between(low: f64, high: f64) -> f64 {
+    libm::erfc(low * FRAC_1_SQRT_2) - libm::erfc(high * FRAC_1_SQRT_2)
+}
+
 /// The distribution function of Student's t with `dof` degrees of freedom.
 pub(crate) fn student_t_cdf(t: f64, dof: f64) -> f64 {
     let square = t * t;
@@ -108,7 +133,7 @@ pub(crate) fn student_t_cdf(t: f64, dof: f64) -> f64 {
 
 /// The logarithm of the normalising constant of Student's t density.
 pub(crate) fn ln_student_t_constant(dof: f64) -> f64 {
-    -ln_beta(0.5, 0.5 * dof) - 0.5 * dof.ln()
+    -ln_beta(0.5, 0.5 * dof) - 0.5 * libm::log(dof)
 }
 
 #[cfg(test)]

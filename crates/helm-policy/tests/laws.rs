@@ -10,17 +10,31 @@ use helm_core::{
     TenantId, Timestamp, UnitInterval, UserId,
 };
 use helm_policy::{
-    ChoiceRequest, Contribution, Error, Learner, LearnerPolicy, Options, Policy, PolicyConfig, Posterior,
-    Registry, Result, Rule, Snapshot, UserStats,
+    Arm, Belief, ChoiceRequest, Contribution, Error, Learner, LearnerPolicy, Options, Policy, PolicyConfig,
+    PriorEstimate, Registry, Result, Rule, Snapshot, StrategyPrior, UserStats,
 };
 use proptest::prelude::*;
 use serde_json::json;
 
-const KINDS: [&str; 6] = [
+/// Every built-in kind, some of them twice.
+const KINDS: [&str; 19] = [
     r#"{"kind":"auto"}"#,
-    r#"{"kind":"thompson","learner":"beta","hierarchical":false}"#,
-    r#"{"kind":"thompson","learner":"beta","floor":0.05,"half_life_seconds":1000}"#,
+    r#"{"kind":"thompson","learner":"beta","pool":"none"}"#,
+    r#"{"kind":"thompson","learner":"beta","floor":0.05,"forget":{"half_life_seconds":10000}}"#,
+    r#"{"kind":"thompson","pool":"strategies","forget":"adaptive"}"#,
+    r#"{"kind":"top_two_thompson","forget":{"window_seconds":10000}}"#,
     r#"{"kind":"epsilon_greedy","epsilon":0.2}"#,
+    r#"{"kind":"epsilon_greedy","decay":5.0}"#,
+    r#"{"kind":"softmax"}"#,
+    r#"{"kind":"ucb1"}"#,
+    r#"{"kind":"ucb1_tuned"}"#,
+    r#"{"kind":"kl_ucb"}"#,
+    r#"{"kind":"exp3_ix"}"#,
+    r#"{"kind":"square_cb","learner":"beta"}"#,
+    r#"{"kind":"square_cb"}"#,
+    r#"{"kind":"lin_ucb"}"#,
+    r#"{"kind":"lin_ts"}"#,
+    r#"{"kind":"rand_ucb"}"#,
     r#"{"kind":"fixed","weights":{"s0":1,"s1":2}}"#,
     r#"{"kind":"random"}"#,
 ];
@@ -41,6 +55,10 @@ fn context() -> Context {
 
 fn ids(count: usize) -> Vec<StrategyId> {
     (0..count).map(|index| format!("s{index}@1").parse().unwrap()).collect()
+}
+
+fn arms(ids: &[StrategyId]) -> Vec<Arm> {
+    ids.iter().cloned().map(Arm::new).collect()
 }
 
 fn id(number: u64) -> DecisionId {
@@ -71,8 +89,7 @@ fn choose(
     number: u64,
 ) -> helm_policy::Choice {
     let context = context();
-    let request = ChoiceRequest { id: id(number), context: &context, eligible, snapshot, now: context.at };
-    policy.choose(&request).unwrap()
+    policy.choose(&ChoiceRequest::new(id(number), &context, &arms(eligible), snapshot)).unwrap()
 }
 
 fn snapshot_of(rewards: &[Vec<f64>], own: &[Vec<f64>]) -> Snapshot {
@@ -98,7 +115,7 @@ proptest! {
             let choice = choose(&policy, &eligible, &snapshot, number);
             let total: f64 = choice.candidates.iter().map(|c| c.probability.get()).sum();
             prop_assert!((total - 1.0).abs() < 1e-12, "{}: {total}", policy.name());
-            let t = snapshot.rewards().max(1) as f64;
+            let t = snapshot.rewards().unwrap().max(1) as f64;
             let floor = (0.2 / t.sqrt()).min(0.02) / eligible.len() as f64;
             for candidate in &choice.candidates {
                 prop_assert!(candidate.probability.get() >= floor * (1.0 - 1e-9));
@@ -158,9 +175,16 @@ fn a_user_who_differs_gets_their_own_strategy() {
     let own = [vec![0.1; 12], vec![0.95; 12]];
     let with_own = [[crowd.clone(), own[0].clone()].concat(), [other.clone(), own[1].clone()].concat()];
     let policy = policy(r#"{"kind":"auto"}"#);
-    let newcomer = choose(&policy, &ids(2), &snapshot_of(&[crowd, other], &[]), 0);
+    let differing = StrategyPrior { between: 0.06, chance: 0.01, within: 0.06, users: 20 };
+    let strategies = ids(2).into_iter().map(|id| (id, differing)).collect();
+    let with_prior = |mut snapshot: Snapshot| {
+        snapshot
+            .set_prior(Some(PriorEstimate { format_version: 1, strategies: BTreeMap::clone(&strategies) }));
+        snapshot
+    };
+    let newcomer = choose(&policy, &ids(2), &with_prior(snapshot_of(&[crowd, other], &[])), 0);
     assert!(newcomer.candidates[0].probability.get() > 0.9, "the crowd decides for a newcomer");
-    let known = choose(&policy, &ids(2), &snapshot_of(&with_own, &own), 0);
+    let known = choose(&policy, &ids(2), &with_prior(snapshot_of(&with_own, &own)), 0);
     assert!(known.candidates[1].probability.get() > 0.9, "the user's own ratings decide for the user");
 }
 
@@ -232,7 +256,7 @@ fn old_rewards_fade_with_the_half_life() {
     let old_hero = at(-86_400 * 100, &strategies[0], &[0.9; 50]);
     let rest = [at(0, &strategies[0], &[0.2; 10]), at(0, &strategies[1], &[0.5; 10])];
     let snapshot = Snapshot::from_rows([old_hero].into_iter().chain(rest), None).unwrap();
-    let forgetful = policy(r#"{"kind":"thompson","half_life_seconds":86400}"#);
+    let forgetful = policy(r#"{"kind":"thompson","forget":{"half_life_seconds":86400}}"#);
     let loyal = policy(r#"{"kind":"thompson"}"#);
     assert!(choose(&forgetful, &strategies, &snapshot, 0).candidates[1].probability.get() > 0.9);
     assert!(choose(&loyal, &strategies, &snapshot, 0).candidates[0].probability.get() > 0.9);
@@ -243,7 +267,7 @@ fn bad_requests_are_typed_errors() {
     let policy = policy(r#"{"kind":"auto"}"#);
     let (context, snapshot) = (context(), Snapshot::default());
     let ask = |eligible: &[StrategyId], snapshot: &Snapshot| {
-        policy.choose(&ChoiceRequest { id: id(0), context: &context, eligible, snapshot, now: context.at })
+        policy.choose(&ChoiceRequest::new(id(0), &context, &arms(eligible), snapshot))
     };
     let strategies = ids(2);
     assert_eq!(ask(&[], &snapshot), Err(Error::NothingEligible));
@@ -269,6 +293,11 @@ fn bad_configurations_say_what_to_do() {
         (json!({"kind": "epsilon_greedy", "epsilon": -0.1}), "epsilon"),
         (json!({"kind": "fixed", "weights": {"a": 0.0}}), "weights"),
         (json!({"kind": "auto", "epoch_seconds": 0}), "epoch_seconds"),
+        (json!({"kind": "auto", "floor": null}), "floor"),
+        (json!({"kind": "auto", "forget": {"half_life_seconds": 60}}), "epoch_seconds"),
+        (json!({"kind": "lin_ucb", "ridge": {"penalty": 0.0}}), "penalty"),
+        (json!({"kind": "lin_ucb", "ridge": {"penality": 1.0}}), "penality"),
+        (json!({"kind": "thompson", "learner": "ridgee"}), "ridgee"),
     ] {
         let error = registry.build(&config).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(expected), "{config}: {error}");
@@ -279,9 +308,11 @@ fn bad_configurations_say_what_to_do() {
 struct MostCurious;
 
 impl Rule for MostCurious {
-    fn probabilities(&self, _: &[StrategyId], posteriors: &[Posterior], _: u64) -> Result<Vec<f64>> {
-        let widest = posteriors.iter().map(Posterior::deviation).fold(0.0, f64::max);
-        Ok(posteriors.iter().map(|p| if p.deviation() >= widest { 1.0 } else { 0.0 }).collect())
+    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+        let widths = || beliefs.iter().map(|belief| belief.posterior.deviation());
+        let widest = widths().fold(0.0, f64::max);
+        out.iter_mut().zip(widths()).for_each(|(out, width)| *out = f64::from(width >= widest));
+        Ok(())
     }
 }
 
@@ -291,7 +322,7 @@ fn a_rule_of_ones_own_registers_by_name() {
     let build = |_: &serde_json::Value| -> Result<Arc<dyn Policy>> {
         let name = "most_curious".parse().unwrap();
         let learner = helm_policy::NormalInverseGamma::default();
-        Ok(Arc::new(LearnerPolicy::new(name, "", learner, MostCurious, Options::default())))
+        Ok(Arc::new(LearnerPolicy::new(name, "", learner, MostCurious, Options::default())?))
     };
     registry.register("most_curious", build).unwrap();
     assert!(matches!(registry.register("auto", build), Err(Error::DuplicateKind { .. })));
@@ -307,5 +338,5 @@ fn policies_are_shareable() {
     shareable::<Box<dyn Learner>>();
     shareable::<Box<dyn Rule>>();
     shareable::<Registry>();
-    assert_eq!(PolicyConfig::default().kind(), "auto");
+    assert_eq!(PolicyConfig::default().name(), "auto");
 }

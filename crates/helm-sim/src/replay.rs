@@ -1,10 +1,8 @@
-use std::collections::BTreeMap;
-
 use helm_core::{
-    Context, Decision, DecisionId, DecisionMode, Epoch, Layout, Scope, Stats, StatsRow, StrategyId, TaskId,
-    TenantId, Timestamp, UserId,
+    Context, Decision, DecisionId, DecisionMode, Epoch, StatsRow, StrategyId, TaskId, TenantId, Timestamp,
+    UserId,
 };
-use helm_policy::{Choice, ChoiceRequest, Contribution, Policy, Snapshot};
+use helm_policy::{Arm, Choice, ChoiceRequest, Contribution, Policy, Snapshot};
 
 use crate::environment::Environment;
 
@@ -61,8 +59,7 @@ pub fn replay(
         let id = id(seed, step);
         let choice = state.choose(policy, id).map_err(failed)?;
         let unknown = || Error::UnknownStrategy { strategy: choice.strategy.clone() };
-        let arm =
-            state.eligible.iter().position(|strategy| *strategy == choice.strategy).ok_or_else(unknown)?;
+        let arm = state.eligible.iter().position(|arm| arm.id == choice.strategy).ok_or_else(unknown)?;
         let reward = environment.reward(seed, step, arm).ok_or_else(unknown)?;
         let mean = environment.arms().get(arm).map_or(0.0, |(_, arm)| arm.mean());
         regret += environment.best() - mean;
@@ -84,29 +81,20 @@ fn id(seed: u64, step: u64) -> DecisionId {
 
 struct State {
     context: Context,
-    eligible: Vec<StrategyId>,
-    rows: BTreeMap<(Scope, StrategyId, Epoch), Stats>,
+    eligible: Vec<Arm>,
+    snapshot: Snapshot,
 }
 
 impl State {
     fn new(environment: &Environment) -> Result<Self, Error> {
         let at = Timestamp::from_micros(0);
         let context = Context::new(TenantId::single(), UserId::new("player")?, TaskId::new("replay")?, at);
-        let eligible = environment.arms().iter().map(|(strategy, _)| strategy.clone()).collect();
-        Ok(Self { context, eligible, rows: BTreeMap::new() })
+        let eligible = environment.arms().iter().map(|(strategy, _)| Arm::new(strategy.clone())).collect();
+        Ok(Self { context, eligible, snapshot: Snapshot::default() })
     }
 
     fn choose(&self, policy: &dyn Policy, id: DecisionId) -> helm_policy::Result<Choice> {
-        let rows = self.rows.iter().map(|((scope, strategy, epoch), stats)| StatsRow {
-            scope: scope.clone(),
-            strategy: strategy.clone(),
-            epoch: *epoch,
-            layout: Layout::NONE,
-            stats: stats.clone(),
-        });
-        let snapshot = Snapshot::from_rows(rows, None)?;
-        let (context, eligible) = (&self.context, self.eligible.as_slice());
-        policy.choose(&ChoiceRequest { id, context, eligible, snapshot: &snapshot, now: context.at })
+        policy.choose(&ChoiceRequest::new(id, &self.context, &self.eligible, &self.snapshot))
     }
 
     fn decision(&self, policy: &dyn Policy, id: DecisionId, choice: Choice) -> Decision {
@@ -128,8 +116,7 @@ impl State {
 
     fn learn(&mut self, rows: Vec<StatsRow>) -> helm_policy::Result<()> {
         for row in rows {
-            let sum = self.rows.entry((row.scope, row.strategy, row.epoch)).or_default();
-            *sum = sum.checked_add(&row.stats)?;
+            self.snapshot.add(&row)?;
         }
         Ok(())
     }

@@ -5,6 +5,9 @@ use super::{recall::Recalled, run::Turn};
 use crate::error::Result;
 use crate::inner::TaskRuntime;
 
+/// The exploration that a task keeps while an experiment runs on it, as a total probability mass.
+const INFERENCE_FLOOR: f64 = 0.05;
+
 /// How the strategy was arrived at, before it becomes a [`Decision`].
 struct Chosen {
     strategy: StrategyId,
@@ -47,13 +50,11 @@ impl Turn {
         // eligible now cannot be shown, so the turn is no exposure.
         let assignment = assigned.and_then(|(assignment, pinned)| pinned.is_none().then_some(assignment));
         let context = self.context();
-        let choice = task.policy.choose(&ChoiceRequest {
-            id: self.id,
-            context: &context,
-            eligible,
-            snapshot: &recalled.snapshot,
-            now: self.began,
-        })?;
+        let arms = task.arms(eligible);
+        let request = ChoiceRequest::new(self.id, &context, &arms, &recalled.snapshot);
+        // What is learnt about a running experiment rests on every strategy being tried now and then.
+        let least = if task.experiment.is_some() { INFERENCE_FLOOR } else { 0.0 };
+        let choice = task.policy.choose(&request.with_least_floor(least))?;
         Ok(Chosen {
             strategy: choice.strategy,
             propensity: choice.propensity,

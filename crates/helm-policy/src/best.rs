@@ -1,0 +1,390 @@
+//! The probability that each of several independent beliefs holds the largest mean:
+//! P(i) = ∫ f_i(z) Π_{j≠i} F_j(z) dz.
+//!
+//! One pass of Gauss-Legendre panels over the stretch where the product does not vanish. Densities are evaluated
+//! at the nodes only; distribution functions are their running integrals, exact to the panel's order, so no
+//! special function is called inside the pass. Panels are as wide as the narrowest density present allows. Betas
+//! are integrated over the log-odds, where they have no singularities and exponential tails.
+
+#![expect(clippy::indexing_slicing, reason = "fixed tables and per-strategy slices of one length")]
+
+use std::f64::consts::PI;
+use std::sync::LazyLock;
+
+use crate::error::{Error, Result};
+use crate::posterior::Posterior;
+use crate::special::{ln_beta, ln_beta_peak, ln_student_t_constant, log_odds, softplus};
+
+const ORDER: usize = 8;
+
+/// Nodes and weights of the 8-point Gauss-Legendre rule on \[-1, 1\] (Abramowitz & Stegun, table 25.4).
+const NODES: [f64; ORDER] = [
+    -0.960_289_856_497_536_3,
+    -0.796_666_477_413_626_7,
+    -0.525_532_409_916_329,
+    -0.183_434_642_495_649_8,
+    0.183_434_642_495_649_8,
+    0.525_532_409_916_329,
+    0.796_666_477_413_626_7,
+    0.960_289_856_497_536_3,
+];
+const WEIGHTS: [f64; ORDER] = [
+    0.101_228_536_290_376_26,
+    0.222_381_034_453_374_48,
+    0.313_706_645_877_887_3,
+    0.362_683_783_378_362,
+    0.362_683_783_378_362,
+    0.313_706_645_877_887_3,
+    0.222_381_034_453_374_48,
+    0.101_228_536_290_376_26,
+];
+
+/// `PARTIAL[k][m]` = ∫ from -1 to node k of the Lagrange polynomial of node m: integrals up to a node, exact for
+/// polynomials of degree 7.
+static PARTIAL: LazyLock<[[f64; ORDER]; ORDER]> = LazyLock::new(|| {
+    let mut table = [[0.0; ORDER]; ORDER];
+    for (row, end) in table.iter_mut().zip(NODES) {
+        let half = 0.5 * (end + 1.0);
+        for (m, entry) in row.iter_mut().enumerate() {
+            let value = |node: f64| lagrange(m, half * (node + 1.0) - 1.0);
+            *entry =
+                half * NODES.iter().zip(WEIGHTS).map(|(node, weight)| weight * value(*node)).sum::<f64>();
+        }
+    }
+    table
+});
+
+fn lagrange(m: usize, x: f64) -> f64 {
+    let others = NODES.iter().enumerate().filter(|(index, _)| *index != m);
+    others.map(|(_, node)| (x - node) / (NODES[m] - node)).product()
+}
+
+/// Strategies up to this many need no memory from the heap.
+const INLINE: usize = 16;
+/// Mass beyond a density's bounds, on each side, is below this.
+const LN_NEGLIGIBLE: f64 = -41.5;
+/// What the probabilities may miss of 1 before the answer is refused.
+const TOLERANCE: f64 = 1e-8;
+/// More panels than this are never needed; a belief that would is not integrable.
+const MOST_PANELS: usize = 200_000;
+
+/// The variable of integration.
+#[derive(Clone, Copy, PartialEq)]
+enum Axis {
+    /// The mean itself.
+    Line,
+    /// ln(x / (1 − x)) of a mean x in (0, 1).
+    LogOdds,
+}
+
+/// A belief prepared for integration.
+#[derive(Clone, Copy)]
+struct Density {
+    posterior: Posterior,
+    /// The logarithm of the density's constant.
+    ln_constant: f64,
+    low: f64,
+    high: f64,
+    /// The distribution function at the pass's present place.
+    cumulated: f64,
+    values: [f64; ORDER],
+    best: f64,
+}
+
+impl Density {
+    const EMPTY: Self = Self {
+        posterior: Posterior::Normal { mean: 0.0, deviation: 1.0 },
+        ln_constant: 0.0,
+        low: 0.0,
+        high: 0.0,
+        cumulated: 0.0,
+        values: [0.0; ORDER],
+        best: 0.0,
+    };
+
+    fn new(posterior: Posterior, axis: Axis) -> Self {
+        let mut density = Self { posterior, ..Self::EMPTY };
+        density.ln_constant = match posterior {
+            Posterior::Beta { a, b } => ln_beta_peak(a, b),
+            Posterior::StudentT { scale, dof, .. } => ln_student_t_constant(dof) - libm::log(scale),
+            Posterior::Normal { deviation, .. } => -libm::log(deviation) - 0.5 * libm::log(2.0 * PI),
+        };
+        (density.low, density.high) = density.bounds();
+        if axis == Axis::LogOdds && !matches!(posterior, Posterior::Beta { .. }) {
+            // Seen on the log-odds axis, only what lies within (0, 1) counts; the rest is integrated on the line.
+            let inside = |x: f64| log_odds(x.clamp(1e-300, 1.0 - 1e-16));
+            (density.low, density.high) = (inside(density.low), inside(density.high));
+        }
+        density
+    }
+
+    /// Where nearly all of the mass lies, on the belief's own axis.
+    fn bounds(&self) -> (f64, f64) {
+        match self.posterior {
+            Posterior::Beta { a, b } => (-beta_reach(b, a), beta_reach(a, b)),
+            Posterior::StudentT { mean, scale, dof } => {
+                let mut reach = 9.0;
+                let constant = ln_student_t_constant(dof);
+                let ln_tail = |u: f64| {
+                    constant - 0.5 * (dof + 1.0) * libm::log1p(u * u / dof) + libm::log(u / dof.min(u))
+                };
+                while ln_tail(reach) > -32.0 && reach < 1e60 {
+                    reach *= 1.5;
+                }
+                (mean - reach * scale, mean + reach * scale)
+            }
+            Posterior::Normal { mean, deviation } => (mean - 9.2 * deviation, mean + 9.2 * deviation),
+        }
+    }
+
+    /// The density at a place on the axis.
+    fn at(&self, place: &Place) -> f64 {
+        match self.posterior {
+            Posterior::Beta { a, b } if a + b < 1e5 => {
+                libm::exp(a * place.ln_x + b * place.ln_rest - self.ln_constant_from_ends(a, b))
+            }
+            Posterior::Beta { a, b } => {
+                // From the mode outwards, where a and b are too large for the logarithms' last digits.
+                let mode = a / (a + b);
+                let step = place.at - log_odds_of(a, b);
+                let shift = libm::log1p(mode * libm::expm1(step));
+                libm::exp(self.ln_constant + a * step - (a + b) * shift)
+            }
+            Posterior::StudentT { mean, scale, dof } => {
+                let u = (place.x - mean) / scale;
+                let kernel = -0.5 * (dof + 1.0) * libm::log1p(u * u / dof);
+                libm::exp(self.ln_constant + kernel + place.ln_jacobian)
+            }
+            Posterior::Normal { mean, deviation } => {
+                let u = (place.x - mean) / deviation;
+                libm::exp(self.ln_constant - 0.5 * u * u + place.ln_jacobian)
+            }
+        }
+    }
+
+    /// ln B(a, b), from the density's logarithm at the mode.
+    fn ln_constant_from_ends(&self, a: f64, b: f64) -> f64 {
+        a * libm::log(a / (a + b)) + b * libm::log(b / (a + b)) - self.ln_constant
+    }
+
+    /// How wide a panel may be that begins at this place.
+    fn step(&self, at: f64, axis: Axis) -> f64 {
+        match self.posterior {
+            Posterior::Beta { a, b } => {
+                let x = 1.0 / (1.0 + libm::exp(-at));
+                let slope = (a - (a + b) * x).abs();
+                let curvature = libm::sqrt((a + b) * x * (1.0 - x));
+                panel(slope, curvature).min(2.5)
+            }
+            Posterior::StudentT { mean, scale, dof } => on_axis(at, axis, mean, scale, |u| {
+                let slope = (dof + 1.0) * u.abs() / (dof + u * u);
+                let curvature = libm::sqrt((dof + 1.0) / (dof + u * u));
+                panel(slope, curvature).min(0.8 * libm::sqrt(u * u + dof))
+            }),
+            Posterior::Normal { mean, deviation } => {
+                on_axis(at, axis, mean, deviation, |u| panel(u.abs(), 1.0))
+            }
+        }
+    }
+}
+
+/// A panel over which exp of a function of this slope and root curvature, and its running integral, are
+/// polynomials to 1e-9.
+fn panel(slope: f64, curvature: f64) -> f64 {
+    1.0 / (slope / 4.2 + curvature / 1.5)
+}
+
+/// The step of a location-scale density, on either axis.
+fn on_axis(at: f64, axis: Axis, mean: f64, scale: f64, step: impl Fn(f64) -> f64) -> f64 {
+    match axis {
+        Axis::Line => scale * step((at - mean) / scale),
+        Axis::LogOdds => {
+            let x = 1.0 / (1.0 + libm::exp(-at));
+            let on_line = scale * step((x - mean) / scale);
+            // dy = dx / (x (1 − x)), and the map itself bends over a few units.
+            (on_line / (x * (1.0 - x)).max(1e-300)).min(1.5)
+        }
+    }
+}
+
+fn log_odds_of(a: f64, b: f64) -> f64 {
+    libm::log(a / b)
+}
+
+/// How far to the right of 0 on the log-odds axis Beta(a, b) reaches: the tail beyond decays at least as
+/// exp(-b y). The density is log-concave, so Newton's steps from outside never pass the root.
+fn beta_reach(a: f64, b: f64) -> f64 {
+    let mode = log_odds_of(a, b);
+    let x = a / (a + b);
+    let deviation = 1.0 / libm::sqrt((a + b) * x * (1.0 - x));
+    let peak = ln_beta_peak(a, b);
+    let mut y = mode + 9.5 * deviation + 45.0 / b;
+    for _ in 0..3 {
+        let step = y - mode;
+        let value = peak + a * step - (a + b) * ln_shift(x, step);
+        let slope = (a + b) / (1.0 + libm::exp(-y)) - a;
+        let over = LN_NEGLIGIBLE - value;
+        if over <= 0.0 || slope <= 0.0 {
+            break;
+        }
+        y -= over / slope;
+    }
+    y
+}
+
+/// ln(1 + x (exp(step) − 1)), also where exp(step) overflows.
+fn ln_shift(x: f64, step: f64) -> f64 {
+    if step > 300.0 { libm::log(x) + step } else { libm::log1p(x * libm::expm1(step)) }
+}
+
+/// A node, with what all densities need of it.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    at: f64,
+    x: f64,
+    ln_x: f64,
+    ln_rest: f64,
+    ln_jacobian: f64,
+}
+
+impl Place {
+    fn new(at: f64, axis: Axis) -> Self {
+        match axis {
+            Axis::Line => Self { at, x: at, ..Self::default() },
+            Axis::LogOdds => {
+                let (ln_x, ln_rest) = (-softplus(-at), -softplus(at));
+                Self { at, x: libm::exp(ln_x), ln_x, ln_rest, ln_jacobian: ln_x + ln_rest }
+            }
+        }
+    }
+}
+
+/// Writes each belief's probability of holding the largest mean to `out`.
+///
+/// # Errors
+///
+/// [`Error::Integration`] when they do not sum to 1 within 1e-8.
+pub(crate) fn probability_of_best(
+    posteriors: impl ExactSizeIterator<Item = Posterior> + Clone,
+    out: &mut [f64],
+) -> Result<()> {
+    if out.len() == 1 {
+        out.fill(1.0);
+        return Ok(());
+    }
+    let betas = posteriors.clone().filter(|posterior| matches!(posterior, Posterior::Beta { .. })).count();
+    let mut inline = [Density::EMPTY; INLINE];
+    let mut heap = Vec::new();
+    let densities = match inline.get_mut(..out.len()) {
+        Some(inline) => inline,
+        None => {
+            heap.resize(out.len(), Density::EMPTY);
+            heap.as_mut_slice()
+        }
+    };
+    let axis = if betas > 0 { Axis::LogOdds } else { Axis::Line };
+    densities.iter_mut().zip(posteriors).for_each(|(slot, posterior)| *slot = Density::new(posterior, axis));
+    if betas > 0 && betas < out.len() {
+        pass(densities, Axis::LogOdds, f64::NEG_INFINITY);
+        above_one(densities);
+    } else {
+        pass(densities, axis, f64::NEG_INFINITY);
+    }
+    out.iter_mut().zip(densities.iter()).for_each(|(out, density)| *out = density.best);
+    let sum: f64 = out.iter().sum();
+    if (sum - 1.0).abs() < TOLERANCE { Ok(()) } else { Err(Error::Integration { sum }) }
+}
+
+/// Where betas and other beliefs compete, the stretch above 1, where the others may still lie. Below 0 no other
+/// belief can hold the largest mean.
+fn above_one(densities: &mut [Density]) {
+    for density in densities.iter_mut() {
+        (density.low, density.high) = match density.posterior {
+            Posterior::Beta { .. } => (0.0, 1.0),
+            _ => density.bounds(),
+        };
+    }
+    pass(densities, Axis::Line, 1.0);
+}
+
+/// Adds what the stretch from `low` on gives to each density's `best`.
+fn pass(densities: &mut [Density], axis: Axis, low: f64) {
+    // Below the start some distribution function vanishes, and with it every product.
+    let start = densities.iter().map(|density| density.low).fold(f64::NEG_INFINITY, f64::max).max(low);
+    let end = densities.iter().map(|density| density.high).fold(f64::NEG_INFINITY, f64::max);
+    let x = if axis == Axis::Line { start } else { 1.0 / (1.0 + libm::exp(-start)) };
+    for density in densities.iter_mut() {
+        density.cumulated = match density.posterior {
+            _ if density.high <= start => 1.0,
+            // So far out that x itself may be too small for a float.
+            Posterior::Beta { a, b } if axis == Axis::LogOdds && start < -40.0 => {
+                libm::exp(a * start - ln_beta(a, b)) / a
+            }
+            posterior => posterior.cdf(x),
+        };
+    }
+    let mut at = start;
+    for _ in 0..MOST_PANELS {
+        if at >= end {
+            break;
+        }
+        let mut step = end - at;
+        for density in densities.iter().filter(|density| density.high > at) {
+            step = step.min(if density.low > at { density.low - at } else { density.step(at, axis) });
+        }
+        // Where the place has no more digits to grow by, the rest is beyond what floats can say.
+        let next = at + step;
+        if next <= at {
+            break;
+        }
+        one_panel(densities, axis, at, next);
+        at = next;
+    }
+}
+
+fn one_panel(densities: &mut [Density], axis: Axis, from: f64, to: f64) {
+    let (middle, half) = (0.5 * (from + to), 0.5 * (to - from));
+    let places = NODES.map(|node| Place::new(middle + half * node, axis));
+    let beyond = |density: &Density| density.high <= from || density.low >= to;
+    for density in densities.iter_mut() {
+        density.values = match beyond(density) {
+            true => [0.0; ORDER],
+            false => places.map(|place| half * density.at(&place)),
+        };
+    }
+    for (partial, (weight, node)) in PARTIAL.iter().zip(WEIGHTS.into_iter().zip(0..ORDER)) {
+        add_node(densities, partial, weight, node);
+    }
+    for density in densities.iter_mut() {
+        density.cumulated += dot(&density.values, &WEIGHTS);
+    }
+}
+
+/// Adds weight · f_i · Π_{j≠i} F_j to each. The product without one factor is that of the factors before it times
+/// that of the factors after it: no division, so no loss where a factor vanishes.
+fn add_node(densities: &mut [Density], partial: &[f64; ORDER], weight: f64, node: usize) {
+    let function = |density: &Density| (density.cumulated + dot(&density.values, partial)).clamp(0.0, 1.0);
+    let mut inline = [0.0; INLINE];
+    let mut heap = Vec::new();
+    let after = match inline.get_mut(..densities.len()) {
+        Some(inline) => inline,
+        None => {
+            heap.resize(densities.len(), 0.0);
+            heap.as_mut_slice()
+        }
+    };
+    let mut product = 1.0;
+    for (after, density) in after.iter_mut().zip(densities.iter()).rev() {
+        *after = product;
+        product *= function(density);
+    }
+    let mut before = 1.0;
+    for (after, density) in after.iter().zip(densities.iter_mut()) {
+        density.best += weight * density.values[node] * before * after;
+        before *= function(density);
+    }
+}
+
+fn dot(left: &[f64; ORDER], right: &[f64; ORDER]) -> f64 {
+    left.iter().zip(right).map(|(a, b)| a * b).sum()
+}

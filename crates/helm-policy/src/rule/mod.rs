@@ -1,0 +1,103 @@
+//! From beliefs to the probabilities of choosing.
+
+mod epsilon_greedy;
+mod exp3;
+mod fixed;
+mod inverse_gap;
+mod randomized_ucb;
+mod softmax;
+mod thompson;
+mod ucb;
+
+use std::sync::Arc;
+
+use helm_core::{Decision, StrategyId};
+
+pub use epsilon_greedy::EpsilonGreedy;
+pub use exp3::Exp3Ix;
+pub use fixed::{FixedWeights, RandomRule};
+pub use inverse_gap::InverseGap;
+pub use randomized_ucb::RandomizedUcb;
+pub use softmax::Softmax;
+pub use thompson::{Thompson, TopTwoThompson};
+pub use ucb::{KlUcb, Optimism, Ucb1, Ucb1Tuned};
+
+use crate::error::Result;
+use crate::evidence::Evidence;
+use crate::posterior::Posterior;
+
+/// One eligible strategy as a rule sees it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Belief<'a> {
+    /// The strategy.
+    pub id: &'a StrategyId,
+    /// The learner's belief about its mean reward.
+    pub posterior: Posterior,
+    /// Everybody's rewards, discounted where the policy forgets.
+    pub evidence: Evidence,
+    /// The sum of its importance-weighted losses, for rules that count them.
+    pub loss: f64,
+}
+
+impl<'a> Belief<'a> {
+    /// A belief without rewards and losses.
+    #[must_use]
+    pub fn new(id: &'a StrategyId, posterior: Posterior) -> Self {
+        Self { id, posterior, evidence: Evidence::default(), loss: 0.0 }
+    }
+
+    /// Sets the rewards that it rests on.
+    #[must_use]
+    pub fn with_evidence(mut self, evidence: Evidence) -> Self {
+        self.evidence = evidence;
+        self
+    }
+
+    /// Sets the sum of losses.
+    #[must_use]
+    pub fn with_loss(mut self, loss: f64) -> Self {
+        self.loss = loss;
+        self
+    }
+}
+
+/// Turns beliefs into the probabilities of choosing each strategy.
+pub trait Rule: Send + Sync {
+    /// Writes one number of at least 0 for each belief to `out`, which is as long; they are divided by their sum,
+    /// and the floor is added after that. `rewards` is how many rewards the task has, undiscounted.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the rule from deciding.
+    fn probabilities(&self, beliefs: &[Belief<'_>], rewards: u64, out: &mut [f64]) -> Result<()>;
+
+    /// What a reward adds to its strategy's sum of losses. Default: nothing.
+    fn loss(&self, decision: &Decision, reward: f64) -> f64 {
+        let _ = (decision, reward);
+        0.0
+    }
+}
+
+macro_rules! forward_rule {
+    ($pointer:ident) => {
+        impl<R: Rule + ?Sized> Rule for $pointer<R> {
+            fn probabilities(&self, beliefs: &[Belief<'_>], rewards: u64, out: &mut [f64]) -> Result<()> {
+                (**self).probabilities(beliefs, rewards, out)
+            }
+
+            fn loss(&self, decision: &Decision, reward: f64) -> f64 {
+                (**self).loss(decision, reward)
+            }
+        }
+    };
+}
+
+forward_rule!(Arc);
+forward_rule!(Box);
+
+/// Turns indices into the law of playing the largest, ties evenly.
+fn play_largest(indices: &mut [f64]) {
+    let best = indices.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    indices.iter_mut().for_each(|index| *index = f64::from(*index >= best));
+}
