@@ -1,8 +1,8 @@
 //! Simulated users and environments, to try policies, rewards and experiments on before people meet them.
 //!
 //! [`Population`] makes users who read answers and rate them by hidden tastes; [`Messages`] makes what they say;
-//! [`Environment`] is a table of rewards, and [`replay`] plays a policy on it and counts its regret. Everything
-//! derives from seeds, bit for bit, on every platform.
+//! a [`World`] says what every strategy would pay, and [`simulate`] plays a policy on it and counts its regret.
+//! Everything derives from seeds, bit for bit, on every platform.
 //!
 //! ```
 //! use helm_sim::{Population, PopulationConfig};
@@ -17,15 +17,17 @@
 //!
 //! It is not for: predicting what real people like. Its users like styles, and tell them by simple signs.
 
-mod environment;
+mod error;
 mod messages;
 mod people;
 mod random;
-mod replay;
+mod simulate;
 mod style;
+mod world;
 
-pub use environment::{Arm, Environment};
+pub use error::{Error, Result};
 pub use messages::Messages;
 pub use people::{Population, PopulationConfig, SimulatedUser};
-pub use replay::{Error, Played, replay};
+pub use simulate::{Run, SimulationOptions, simulate};
 pub use style::StyleFeatures;
+pub use world::{Episode, Knot, Law, Manifest, Segment, World};
