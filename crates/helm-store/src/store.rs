@@ -52,8 +52,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when the settlement or a part of the record is
-    /// refused.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when a part of the record is refused;
+    /// [`ErrorKind::Unsettled`](crate::ErrorKind::Unsettled) when the settlement refuses.
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt>;
 
     /// Records a person's judgement, settles the decision again and adds the difference to the state.

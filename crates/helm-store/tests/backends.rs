@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use helm_core::{Stats, Timestamp, UnitInterval};
-use helm_store::conformance::{MeanSettle, decision, decision_id, feedback, run_all, tenant};
+use helm_store::conformance::{MeanSettle, decision, decision_id, feedback, run_all, tenant, turn};
 use helm_store::memory::MemoryStore;
 use helm_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use helm_store::{ErrorKind, Store};
@@ -241,6 +241,40 @@ async fn a_closed_store_refuses_and_a_full_queue_says_so() {
     store.close().await;
     let error = store.log_decision(&decision(99)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn large_writes_are_bounded_by_their_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(folder.path().join("helm.db")).with_queue_bytes(1 << 20);
+    let store = SqliteStore::open(options).await.unwrap();
+    let large = |number, bytes| {
+        let mut turn = turn(number);
+        turn.input = "x".repeat(bytes);
+        turn
+    };
+    let writes = (0..8).map(|number| store.commit_turn(large(number, 300 << 10), Arc::new(MeanSettle)));
+    let written = futures::future::join_all(writes).await;
+    let refused: Vec<_> = written.iter().filter_map(|written| written.as_ref().err()).collect();
+    assert!(refused.iter().all(|error| error.kind() == ErrorKind::Overloaded));
+    assert_eq!(refused.len(), 5, "three fit into a mebibyte");
+    // What is larger than all of it goes alone.
+    store.commit_turn(large(99, 2 << 20), Arc::new(MeanSettle)).await.unwrap();
+}
+
+#[tokio::test]
+async fn closing_moves_the_log_into_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.db");
+    let store = sqlite(&path).await;
+    store.log_decision(&decision(1)).await.unwrap();
+    store.health().await.unwrap();
+    store.close().await;
+    let log = std::fs::metadata(folder.path().join("helm.db-wal")).map_or(0, |file| file.len());
+    assert_eq!(log, 0, "a copy of the one file is a copy of the store");
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    assert!(sqlite(copy).await.log().turn(&tenant("t"), decision_id(1)).await.unwrap().is_some());
 }
 
 #[test]

@@ -148,3 +148,9 @@ CREATE TABLE helm_job (
     UNIQUE (tenant, dedupe)
 ) STRICT;
 CREATE INDEX helm_job_due ON helm_job (dead, run_at);
+
+-- One row, written to find out whether the file can be written to.
+CREATE TABLE helm_health (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    beats INTEGER NOT NULL
+) STRICT;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use helm_core::{Message, Role};
 
-use super::fixtures::{at, decision, decision_id, feedback, mean, refuse, tenant, turn};
+use super::fixtures::{at, decision, decision_id, feedback, mean, panics, refuse, tenant, turn};
 use crate::{
     Applied, ErrorKind, LogQuery, Memory, MemoryId, NewJob, PreferenceChange, Store, TurnRecord, VectorQuery,
 };
@@ -72,7 +72,7 @@ pub(super) async fn a_turn_is_committed_once_and_whole(store: Arc<dyn Store>) {
 pub(super) async fn a_refused_settlement_leaves_no_trace(store: Arc<dyn Store>) {
     store.log_decision(&decision(1)).await.expect("logged");
     let error = store.commit_turn(full(1), refuse()).await.expect_err("refused");
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.kind(), ErrorKind::Unsettled);
     assert_eq!(visible(&store, 1).await, (0, 0, 0, 0));
     let refused = store.record_feedback(&tenant("t"), &feedback(1, "user", 1.0), at(1), refuse()).await;
     assert!(refused.is_err());
@@ -80,6 +80,22 @@ pub(super) async fn a_refused_settlement_leaves_no_trace(store: Arc<dyn Store>) 
     assert_eq!((view.outcome, view.reward, view.feedback.len()), (None, None, 0));
     // Nothing stands in the way of the same turn afterwards.
     let receipt = store.commit_turn(full(1), mean()).await.expect("committed");
+    assert_eq!(receipt.applied, Applied::Fresh);
+}
+
+pub(super) async fn a_settlement_that_panics_is_refused_alone(store: Arc<dyn Store>) {
+    for number in [1, 2] {
+        store.log_decision(&decision(number)).await.expect("logged");
+    }
+    // Sent at once, so that a store that shares transactions has both in one.
+    let (broken, sound) =
+        futures::join!(store.commit_turn(full(1), panics()), store.commit_turn(turn(2), mean()));
+    let error = broken.expect_err("it panicked");
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert!(error.to_string().contains("panicked: on purpose"), "{error}");
+    assert_eq!(sound.expect("committed").applied, Applied::Fresh);
+    assert_eq!(visible(&store, 1).await, (0, 0, 0, 0));
+    let receipt = store.commit_turn(full(1), mean()).await.expect("the store goes on");
     assert_eq!(receipt.applied, Applied::Fresh);
 }
 

@@ -50,6 +50,19 @@ pub fn refuse() -> Arc<dyn Settle> {
     Arc::new(Refuse)
 }
 
+/// A settlement that panics.
+#[must_use]
+pub fn panics() -> Arc<dyn Settle> {
+    struct Panics;
+    impl Settle for Panics {
+        #[expect(clippy::panic, reason = "what the law is about")]
+        fn settle(&self, _: &Case<'_>) -> Result<Settlement, SettleError> {
+            panic!("on purpose");
+        }
+    }
+    Arc::new(Panics)
+}
+
 pub(super) fn mean() -> Arc<dyn Settle> {
     Arc::new(MeanSettle)
 }

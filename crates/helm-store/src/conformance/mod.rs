@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::Store;
 
-pub use fixtures::{MeanSettle, decision, decision_id, feedback, refuse, tenant, turn};
+pub use fixtures::{MeanSettle, decision, decision_id, feedback, panics, refuse, tenant, turn};
 
 /// A law, by name.
 pub type Law = (&'static str, fn(Arc<dyn Store>) -> futures::future::BoxFuture<'static, ()>);
@@ -30,6 +30,7 @@ laws!(
     decisions::a_decision_is_logged_once,
     decisions::a_turn_is_committed_once_and_whole,
     decisions::a_refused_settlement_leaves_no_trace,
+    decisions::a_settlement_that_panics_is_refused_alone,
     decisions::a_scan_covers_every_turn_once,
     decisions::tenants_never_meet,
     rewards::feedback_is_fresh_duplicate_or_corrected,

@@ -14,7 +14,7 @@ use crate::fold::{Place, difference, fold};
 use crate::job::{Job, JobId, NewJob};
 use crate::preference::Preferences;
 use crate::records::TurnRecord;
-use crate::settle::{Case, Settle, Settlement};
+use crate::settle::{Case, Settle, Settlement, settled};
 use crate::vector::{Memory, MemoryId};
 
 /// Everything, by tenant.
@@ -101,10 +101,7 @@ impl Tenant {
         let task = decision.context.task.clone();
         let feedback: Vec<_> = judgements.iter().map(|(source, said)| (source.clone(), said.value)).collect();
         let case = Case::new(decision, outcome, &feedback, silence_ended);
-        let settlement = settle.settle(&case).map_err(|error| {
-            Error::new(ErrorKind::Invalid, BACKEND, "settle", "the decision cannot be settled")
-                .with_source(error)
-        })?;
+        let settlement = settled(BACKEND, settle, &case)?;
         let before = self.settled.get(&id).map(|settled| settled.contribution.as_slice()).unwrap_or_default();
         let stats = self.stats.get(&task);
         let changes = difference(BACKEND, before, &settlement.contribution)?;

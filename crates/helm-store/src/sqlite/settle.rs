@@ -8,9 +8,9 @@ use sqlx::sqlite::SqliteConnection;
 use super::BACKEND;
 use super::decode::{get, json, json_opt, pack, parsed, stats, to_json};
 use super::error::{driver, unreadable};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::fold::{Place, difference, fold};
-use crate::settle::{Case, Settle, Settlement};
+use crate::settle::{Case, Settle, Settlement, settled};
 
 const OPERATION: &str = "settle";
 
@@ -34,11 +34,8 @@ pub(super) async fn settle(
     let silence_ended = before.silence_ended || ends_silence;
     let outcome = outcome(connection, tenant, decision.id).await?;
     let feedback = feedback(connection, tenant, decision.id).await?;
-    let settlement = settle.settle(&Case::new(decision, outcome.as_ref(), &feedback, silence_ended));
-    let settlement = settlement.map_err(|error| {
-        Error::new(ErrorKind::Invalid, BACKEND, OPERATION, "the decision cannot be settled")
-            .with_source(error)
-    })?;
+    let case = Case::new(decision, outcome.as_ref(), &feedback, silence_ended);
+    let settlement = settled(BACKEND, &**settle, &case)?;
     for (place, change) in difference(BACKEND, &before.contribution, &settlement.contribution)? {
         add(connection, tenant, task, &place, &change).await?;
     }

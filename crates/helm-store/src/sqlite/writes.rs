@@ -53,6 +53,14 @@ pub(super) async fn log_decision(connection: &mut SqliteConnection, decision: &D
     }
 }
 
+/// Writes something that nobody reads, to see that writing works.
+pub(super) async fn beat(connection: &mut SqliteConnection) -> Result<()> {
+    let beaten = sqlx::query(
+        "INSERT INTO helm_health (id, beats) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET beats = beats + 1",
+    );
+    beaten.execute(connection).await.map(drop).map_err(|error| driver("health", error))
+}
+
 async fn stored_decision(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
