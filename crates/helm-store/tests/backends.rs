@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use helm_core::{Stats, Timestamp, UnitInterval};
-use helm_store::conformance::{MeanSettle, decision, decision_id, feedback, run_all, tenant, turn};
+use helm_store::conformance::{MeanSettle, deadline, decision, decision_id, feedback, run_all, tenant, turn};
 use helm_store::memory::MemoryStore;
 use helm_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use helm_store::{ErrorKind, Store};
@@ -62,7 +62,7 @@ fn judgement(sender: u64, step: u64) -> (u64, f64) {
 async fn many_threads(store: Arc<dyn Store>) {
     let log = (0..SENDERS * DECISIONS_EACH).map(|number| {
         let store = &store;
-        async move { store.log_decision(&decision(number)).await.unwrap() }
+        async move { store.log_decision(&decision(number), deadline()).await.unwrap() }
     });
     futures::stream::iter(log).buffer_unordered(64).collect::<Vec<_>>().await;
     let threads: Vec<_> = (0..SENDERS)
@@ -131,7 +131,7 @@ async fn a_writer_for_another_test() {
     let writes = (begin..).map(|number| {
         let store = &store;
         async move {
-            store.log_decision(&decision(number)).await.unwrap();
+            store.log_decision(&decision(number), deadline()).await.unwrap();
             let said = feedback(number, "user", 0.5);
             store
                 .record_feedback(&tenant("t"), &said, Timestamp::from_micros(1), Arc::new(MeanSettle))
@@ -232,14 +232,14 @@ async fn a_closed_store_refuses_and_a_full_queue_says_so() {
     let store = SqliteStore::open(options).await.unwrap();
     let writes = (0..50).map(|number| {
         let store = &store;
-        async move { store.log_decision(&decision(number)).await }
+        async move { store.log_decision(&decision(number), deadline()).await }
     });
     let written = futures::future::join_all(writes).await;
     let refused = written.into_iter().filter_map(Result::err).collect::<Vec<_>>();
     assert!(refused.iter().all(|error| error.kind() == ErrorKind::Overloaded && error.is_retryable()));
     assert!(!refused.is_empty());
     store.close().await;
-    let error = store.log_decision(&decision(99)).await.unwrap_err();
+    let error = store.log_decision(&decision(99), deadline()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
@@ -267,7 +267,7 @@ async fn closing_moves_the_log_into_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("helm.db");
     let store = sqlite(&path).await;
-    store.log_decision(&decision(1)).await.unwrap();
+    store.log_decision(&decision(1), deadline()).await.unwrap();
     store.health().await.unwrap();
     store.close().await;
     let log = std::fs::metadata(folder.path().join("helm.db-wal")).map_or(0, |file| file.len());

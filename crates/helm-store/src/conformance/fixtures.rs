@@ -83,6 +83,12 @@ pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_micros(second * 1_000_000)
 }
 
+/// When the laws' turns have ended at the latest: never while a law runs.
+#[must_use]
+pub fn deadline() -> Timestamp {
+    at(1_000_000)
+}
+
 /// Decision number `number` of tenant `t`: its user is one of eight, its strategy one of four.
 #[must_use]
 pub fn decision(number: u64) -> Decision {

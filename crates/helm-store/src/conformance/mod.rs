@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::Store;
 
-pub use fixtures::{MeanSettle, decision, decision_id, feedback, panics, refuse, tenant, turn};
+pub use fixtures::{MeanSettle, deadline, decision, decision_id, feedback, panics, refuse, tenant, turn};
 
 /// A law, by name.
 pub type Law = (&'static str, fn(Arc<dyn Store>) -> futures::future::BoxFuture<'static, ()>);
@@ -51,6 +51,12 @@ laws!(
     users::a_prior_is_replaced_in_order,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,
+    jobs::a_job_is_left_to_those_who_know_its_kind,
+    jobs::a_released_job_keeps_its_attempts,
+    jobs::a_lease_can_be_renewed,
+    jobs::a_job_that_ends_its_holders_dies,
+    jobs::a_dead_job_can_be_tried_again,
+    jobs::a_decision_leaves_a_job_until_its_turn_ends,
     jobs::a_job_dies_when_its_attempts_are_used_up,
 );
 

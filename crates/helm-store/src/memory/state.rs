@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use helm_core::{
     ConversationId, Decision, DecisionId, IdempotencyKey, Outcome, Reward, SourceName, Stats, StatsRow,
@@ -6,12 +6,12 @@ use helm_core::{
 };
 
 use super::BACKEND;
+use super::jobs::Jobs;
 use crate::bandit::PriorDocument;
 use crate::changes::check_embedding;
 use crate::conversation::StoredMessage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold::{Place, difference, fold};
-use crate::job::{Job, JobId, NewJob};
 use crate::preference::Preferences;
 use crate::records::TurnRecord;
 use crate::settle::{Case, Settle, Settlement, settled};
@@ -21,8 +21,7 @@ use crate::vector::{Memory, MemoryId};
 #[derive(Default)]
 pub(super) struct State {
     pub(super) tenants: BTreeMap<TenantId, Tenant>,
-    pub(super) jobs: BTreeMap<JobId, QueuedJob>,
-    pub(super) last_job: i64,
+    pub(super) jobs: Jobs,
 }
 
 /// One tenant's state.
@@ -60,25 +59,6 @@ pub(super) struct Plan {
     task: TaskId,
     sums: Vec<(Place, Stats)>,
     settled: Settled,
-}
-
-pub(super) struct QueuedJob {
-    pub(super) tenant: TenantId,
-    pub(super) new: NewJob,
-    pub(super) attempts: u32,
-    pub(super) lease: u64,
-    pub(super) lease_until: Option<Timestamp>,
-    pub(super) dead: bool,
-}
-
-impl QueuedJob {
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        !self.dead && self.new.run_at <= now && self.lease_until.is_none_or(|until| until <= now)
-    }
-
-    pub(super) fn is_held(&self, job: &Job) -> bool {
-        self.tenant == job.tenant && self.lease == job.lease && self.lease_until.is_some()
-    }
 }
 
 impl Tenant {
@@ -169,28 +149,5 @@ impl State {
 
     pub(super) fn tenant_mut(&mut self, id: &TenantId) -> &mut Tenant {
         self.tenants.entry(id.clone()).or_default()
-    }
-
-    pub(super) fn enqueue(&mut self, tenant: &TenantId, jobs: &[NewJob]) -> u64 {
-        let queued = self.jobs.values().filter(|job| job.tenant == *tenant);
-        let mut taken: BTreeSet<String> = queued.map(|job| job.new.dedupe.clone()).collect();
-        let mut added = 0;
-        for job in jobs {
-            if !taken.insert(job.dedupe.clone()) {
-                continue;
-            }
-            self.last_job += 1;
-            let queued = QueuedJob {
-                tenant: tenant.clone(),
-                new: job.clone(),
-                attempts: 0,
-                lease: 0,
-                lease_until: None,
-                dead: false,
-            };
-            self.jobs.insert(JobId(self.last_job), queued);
-            added += 1;
-        }
-        added
     }
 }

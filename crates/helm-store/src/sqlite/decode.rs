@@ -3,8 +3,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
 
+use super::BACKEND;
 use super::error::{driver, unreadable, unwritable};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Reads a column.
 pub(super) fn get<'r, T>(row: &'r SqliteRow, column: &'static str, operation: &'static str) -> Result<T>
@@ -53,6 +54,22 @@ pub(super) fn decision_id(
     let bytes: &[u8] = get(row, column, operation)?;
     let bytes = <[u8; 16]>::try_from(bytes).map_err(|error| unreadable(operation, column, error))?;
     Ok(DecisionId::from_bytes(bytes))
+}
+
+/// A number as SQLite can hold it.
+pub(super) fn integer<T>(value: T, what: &'static str, operation: &'static str) -> Result<i64>
+where
+    T: TryInto<i64, Error: std::error::Error + Send + Sync + 'static>,
+{
+    value.try_into().map_err(|error| {
+        let message = format!("the {what} is too large to be stored");
+        Error::new(ErrorKind::Invalid, BACKEND, operation, message).with_source(error)
+    })
+}
+
+/// A stored number that cannot be negative.
+pub(super) fn natural(value: i64, what: &'static str, operation: &'static str) -> Result<u64> {
+    u64::try_from(value).map_err(|error| unreadable(operation, what, error))
 }
 
 /// Writes JSON.

@@ -1,12 +1,10 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use helm_core::{
     ConversationId, Decision, DecisionId, Fixed, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId,
     Timestamp, UnitInterval, UserId,
 };
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::BACKEND;
@@ -19,7 +17,6 @@ use crate::changes::{check_embedding, nearest};
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::Result;
 use crate::fold::{Place, compare, fold, place};
-use crate::job::{Job, JobQueue, JobState, NewJob};
 use crate::log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, Page, TurnView};
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
@@ -392,46 +389,5 @@ impl VectorStore for SqliteStore {
 
     async fn delete(&self, tenant: &TenantId, user: &UserId, ids: &[MemoryId]) -> Result<u64> {
         self.erase_memories(tenant, user, ids).await
-    }
-}
-
-#[async_trait]
-impl JobQueue for SqliteStore {
-    async fn enqueue(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
-        self.write_jobs(tenant, jobs).await
-    }
-
-    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Job>> {
-        // Looking before writing spares an idle installation a transaction a second.
-        let due = sqlx::query(
-            "SELECT 1 FROM helm_job WHERE dead = 0 AND run_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1) LIMIT 1",
-        );
-        let due = due.bind(now.as_micros()).fetch_optional(&self.pool).await;
-        match due.map_err(|error| driver("claim", error))? {
-            Some(_) => self.claim_jobs(now, lease, limit).await,
-            None => Ok(Vec::new()),
-        }
-    }
-
-    async fn complete(&self, job: &Job) -> Result<bool> {
-        self.complete_job(job).await
-    }
-
-    async fn fail(&self, job: &Job, error: &str, run_at: Timestamp) -> Result<bool> {
-        self.fail_job(job, error, run_at).await
-    }
-
-    async fn counts(&self) -> Result<JobState> {
-        const OPERATION: &str = "counts";
-        let row = sqlx::query(
-            "SELECT COALESCE(SUM(dead = 0 AND lease_until IS NULL), 0), COALESCE(SUM(dead = 0 AND lease_until IS NOT NULL), 0),
-                    COALESCE(SUM(dead), 0) FROM helm_job",
-        );
-        let row = row.fetch_one(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
-        let count = |column: usize| {
-            let value: i64 = row.try_get(column).map_err(|error| driver(OPERATION, error))?;
-            Ok(value.unsigned_abs())
-        };
-        Ok(JobState { waiting: count(0)?, leased: count(1)?, dead: count(2)? })
     }
 }

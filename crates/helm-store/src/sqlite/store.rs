@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -14,11 +13,11 @@ use super::error::{closed, driver};
 use super::options::SqliteOptions;
 use super::size;
 use super::writer::Writer;
-use super::{BACKEND, connect, jobs, migrate, writes};
+use super::{BACKEND, connect, migrate, writes};
 use crate::bandit::{BanditStore, PriorDocument};
 use crate::conversation::ConversationStore;
 use crate::error::Result;
-use crate::job::{Job, JobQueue, NewJob};
+use crate::job::JobQueue;
 use crate::log::InteractionLog;
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
@@ -80,7 +79,7 @@ impl SqliteStore {
         Ok(Self { pool, committer: RwLock::new(Some(committer)), tracker, options })
     }
 
-    async fn write<T: Send + 'static>(
+    pub(super) async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
         bytes: usize,
@@ -149,37 +148,6 @@ impl SqliteStore {
         })
         .await
     }
-
-    pub(super) async fn write_jobs(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
-        let (tenant, new) = (tenant.clone(), jobs.to_vec());
-        self.write("enqueue", size::SMALL + size::jobs(&new), move |connection| {
-            Box::pin(async move { jobs::enqueue(connection, &tenant, &new).await })
-        })
-        .await
-    }
-
-    pub(super) async fn claim_jobs(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Job>> {
-        self.write("claim", size::SMALL, move |connection| {
-            Box::pin(async move { jobs::claim(connection, now, lease, limit).await })
-        })
-        .await
-    }
-
-    pub(super) async fn complete_job(&self, job: &Job) -> Result<bool> {
-        let job = job.clone();
-        self.write("complete", size::SMALL, move |connection| {
-            Box::pin(async move { jobs::complete(connection, &job).await })
-        })
-        .await
-    }
-
-    pub(super) async fn fail_job(&self, job: &Job, message: &str, run_at: Timestamp) -> Result<bool> {
-        let (job, message) = (job.clone(), message.to_owned());
-        self.write("fail", size::SMALL + message.len(), move |connection| {
-            Box::pin(async move { jobs::fail(connection, &job, &message, run_at).await })
-        })
-        .await
-    }
 }
 
 #[async_trait]
@@ -212,10 +180,10 @@ impl Store for SqliteStore {
         self
     }
 
-    async fn log_decision(&self, decision: &Decision) -> Result<Applied> {
+    async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied> {
         let decision = decision.clone();
         self.write("log_decision", size::decision(&decision), move |connection| {
-            Box::pin(async move { writes::log_decision(connection, &decision).await })
+            Box::pin(async move { writes::log_decision(connection, &decision, deadline).await })
         })
         .await
     }

@@ -11,12 +11,17 @@ use super::{BACKEND, jobs};
 use crate::bandit::PriorDocument;
 use crate::changes::{apply_preferences, check_embedding};
 use crate::error::{Error, ErrorKind, Result};
+use crate::job::{turn_deadline, turn_deadline_key};
 use crate::preference::{PreferenceChange, Preferences};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
 use crate::vector::{Memory, MemoryId};
 
-pub(super) async fn log_decision(connection: &mut SqliteConnection, decision: &Decision) -> Result<Applied> {
+pub(super) async fn log_decision(
+    connection: &mut SqliteConnection,
+    decision: &Decision,
+    deadline: Timestamp,
+) -> Result<Applied> {
     const OPERATION: &str = "log_decision";
     let assignment = decision.assignment.as_ref();
     let body = to_json(decision, OPERATION)?;
@@ -42,6 +47,8 @@ pub(super) async fn log_decision(connection: &mut SqliteConnection, decision: &D
     .await
     .map_err(|error| driver(OPERATION, error))?;
     if inserted.rows_affected() == 1 {
+        let unfinished = turn_deadline(decision.id, deadline);
+        jobs::enqueue(connection, &decision.context.tenant, &[unfinished]).await?;
         return Ok(Applied::Fresh);
     }
     match stored_decision(connection, &decision.context.tenant, decision.id, OPERATION).await? {
@@ -104,6 +111,7 @@ pub(super) async fn commit_turn(
     append_messages(connection, turn, OPERATION).await?;
     put_memories(connection, &turn.tenant, &turn.user, &turn.memories).await?;
     jobs::enqueue(connection, &turn.tenant, &turn.jobs).await?;
+    jobs::forget(connection, &turn.tenant, &turn_deadline_key(turn.id)).await?;
     let decision = stored_decision(connection, &turn.tenant, turn.id, OPERATION).await?;
     let reward = match decision {
         Some(decision) => settle(connection, &decision, false, settler).await?,
