@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt, stream};
 use helm_core::{DecisionId, Outcome, TaskId, TenantId, TurnStatus, UserId};
 use helm_policy::UserStats;
-use helm_store::{ErrorKind, Job, PriorDocument, TURN_DEADLINE, TurnRecord, TurnView};
+use helm_store::{ErrorKind, Job, PriorDocument, StateQuery, TURN_DEADLINE, TurnRecord, TurnView};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -47,12 +47,14 @@ pub(crate) fn note_settled(inner: &Arc<Inner>, tenant: &TenantId, task: &TaskId)
 
 async fn estimate_prior(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<()> {
     let bandits = inner.store.bandits();
-    let revision = bandits.load(tenant, task, None).await?.prior.map_or(0, |prior| prior.revision);
+    let policy = &inner.task(task)?.policy;
+    let current = StateQuery::default().with_policy(policy.hash().clone());
+    let revision = bandits.load(tenant, task, &current).await?.prior.map_or(0, |prior| prior.revision);
     let users = all_users(inner, tenant, task).await?;
-    let estimate = inner.task(task)?.policy.fit_prior(&users)?;
+    let estimate = policy.fit_prior(&users)?;
     let body = serde_json::to_value(estimate)
         .map_err(|error| Error::config(format!("tasks.{task}.policy"), error.to_string()))?;
-    let prior = PriorDocument { revision: revision + 1, body };
+    let prior = PriorDocument { policy: policy.hash().clone(), revision: revision + 1, body };
     // Another process may have been first; its estimate is as good.
     bandits.put_prior(tenant, task, &prior).await?;
     Ok(())

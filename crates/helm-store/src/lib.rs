@@ -37,7 +37,9 @@ pub mod sqlite;
 mod store;
 mod vector;
 
-pub use bandit::{Audit, BanditState, BanditStore, Mismatch, PriorDocument, StrategyTotal, UserTotal};
+pub use bandit::{
+    Audit, BanditState, BanditStore, Mismatch, PriorDocument, StateQuery, StrategyTotal, UserTotal,
+};
 pub use conversation::{ConversationStore, StoredMessage};
 pub use error::{Error, ErrorKind, Result};
 pub use job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE};

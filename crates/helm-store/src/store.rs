@@ -52,11 +52,13 @@ pub trait Store: Send + Sync {
     async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied>;
 
     /// A turn's second transaction: outcome, settled reward, folded state, preferences, conversation,
-    /// memories and jobs, together or not at all. A turn that is already stored is left as it is.
+    /// memories and jobs, together or not at all. The same turn sent again changes nothing.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when a part of the record is refused;
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when a part of the record is refused,
+    /// or the turn is not of its decision's user and task;
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when another turn has this id;
     /// [`ErrorKind::Unsettled`](crate::ErrorKind::Unsettled) when the settlement refuses.
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt>;
 

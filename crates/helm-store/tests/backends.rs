@@ -13,7 +13,7 @@ use helm_core::{Stats, Timestamp, UnitInterval};
 use helm_store::conformance::{MeanSettle, deadline, decision, decision_id, feedback, run_all, tenant, turn};
 use helm_store::memory::MemoryStore;
 use helm_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
-use helm_store::{ErrorKind, Store};
+use helm_store::{ErrorKind, StateQuery, Store};
 
 async fn sqlite(path: impl Into<PathBuf>) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(SqliteOptions::new(path)).await.unwrap())
@@ -102,7 +102,7 @@ async fn many_threads(store: Arc<dyn Store>) {
         }
     }
     let task = decision(0).context.task;
-    let state = store.bandits().load(&tenant("t"), &task, None).await.unwrap();
+    let state = store.bandits().load(&tenant("t"), &task, &StateQuery::default()).await.unwrap();
     let found: BTreeMap<_, _> = state.rows.into_iter().map(|row| (row.strategy, row.stats)).collect();
     assert_eq!(found, expected, "bit for bit");
     let audit = store.bandits().audit(&tenant("t"), &task).await.unwrap();

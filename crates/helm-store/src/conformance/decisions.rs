@@ -4,7 +4,8 @@ use helm_core::{Message, Role};
 
 use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, panics, refuse, tenant, turn};
 use crate::{
-    Applied, ErrorKind, LogQuery, Memory, MemoryId, NewJob, PreferenceChange, Store, TurnRecord, VectorQuery,
+    Applied, ErrorKind, LogQuery, Memory, MemoryId, NewJob, PreferenceChange, StateQuery, Store, TurnRecord,
+    VectorQuery,
 };
 
 /// A turn with a part of every kind.
@@ -134,7 +135,11 @@ pub(super) async fn tenants_never_meet(store: Arc<dyn Store>) {
     assert!(store.log().turn(&stranger, own.id).await.expect("read").is_none());
     let page = store.log().scan(&stranger, &LogQuery::default(), None, 10).await.expect("a page");
     assert!(page.items.is_empty());
-    let state = store.bandits().load(&stranger, &own.task, Some(&own.user)).await.expect("state");
+    let state = store
+        .bandits()
+        .load(&stranger, &own.task, &StateQuery::default().with_user(own.user.clone()))
+        .await
+        .expect("state");
     assert!(state.rows.is_empty() && state.prior.is_none());
     assert!(store.bandits().strategy_totals(&stranger, &own.task).await.expect("totals").is_empty());
     assert!(store.bandits().user_totals(&stranger, &own.task, None, 10).await.expect("totals").is_empty());

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use helm_core::{Layout, Scope, Stats, StatsRow, UnitInterval};
 
 use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, tenant, turn};
-use crate::{Applied, BanditState, Case, ErrorKind, Settle, SettleError, Settlement, Store};
+use crate::{Applied, BanditState, Case, ErrorKind, Settle, SettleError, Settlement, StateQuery, Store};
 
 async fn say(store: &Arc<dyn Store>, number: u64, source: &str, value: f64) -> (Applied, f64) {
     let recorded = store.record_feedback(&tenant("t"), &feedback(number, source, value), at(9), mean()).await;
@@ -15,7 +15,7 @@ async fn say(store: &Arc<dyn Store>, number: u64, source: &str, value: f64) -> (
 
 async fn state(store: &Arc<dyn Store>) -> BanditState {
     let task = decision(0).context.task;
-    store.bandits().load(&tenant("t"), &task, None).await.expect("state")
+    store.bandits().load(&tenant("t"), &task, &StateQuery::default()).await.expect("state")
 }
 
 /// Count and sum of rewards of the whole task.
@@ -189,6 +189,11 @@ pub(super) async fn totals_count_each_source_once(store: Arc<dyn Store>) {
     assert!(first[0].user < second[0].user);
     // Most of these users have no rows.
     let user = decision(5).context.user;
-    let rows = store.bandits().load(&tenant("t"), &task, Some(&user)).await.expect("state").rows;
+    let rows = store
+        .bandits()
+        .load(&tenant("t"), &task, &StateQuery::default().with_user(user.clone()))
+        .await
+        .expect("state")
+        .rows;
     assert!(rows.iter().all(|row| row.scope == Scope::Task));
 }

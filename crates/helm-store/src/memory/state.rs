@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use helm_core::{
-    ConversationId, Decision, DecisionId, IdempotencyKey, Outcome, Reward, SourceName, Stats, StatsRow,
-    TaskId, TenantId, Timestamp, UnitInterval, UserId,
+    ConversationId, Decision, DecisionId, IdempotencyKey, Outcome, PolicyHash, Reward, SourceName, Stats,
+    StatsRow, TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
 
 use super::BACKEND;
@@ -28,15 +28,26 @@ pub(super) struct State {
 #[derive(Default)]
 pub(super) struct Tenant {
     pub(super) decisions: BTreeMap<DecisionId, Decision>,
-    pub(super) turns: BTreeMap<DecisionId, TurnRecord>,
+    pub(super) turns: BTreeMap<DecisionId, Kept>,
+    /// Turns by the moment they began, the order of the log.
+    pub(super) begun: BTreeSet<(Timestamp, DecisionId)>,
     pub(super) judgements: BTreeMap<DecisionId, BTreeMap<SourceName, Judgement>>,
     pub(super) keys: BTreeMap<IdempotencyKey, (DecisionId, SourceName, UnitInterval)>,
     pub(super) settled: BTreeMap<DecisionId, Settled>,
     pub(super) stats: BTreeMap<TaskId, BTreeMap<Place, Stats>>,
-    pub(super) priors: BTreeMap<TaskId, PriorDocument>,
+    pub(super) priors: BTreeMap<(TaskId, PolicyHash), PriorDocument>,
     pub(super) preferences: BTreeMap<UserId, Preferences>,
-    pub(super) messages: BTreeMap<(UserId, ConversationId), Vec<StoredMessage>>,
+    pub(super) messages: BTreeMap<(UserId, ConversationId), Messages>,
     pub(super) memories: BTreeMap<UserId, BTreeMap<MemoryId, Memory>>,
+}
+
+/// A conversation's messages by turn and number within it.
+pub(super) type Messages = BTreeMap<(DecisionId, usize), StoredMessage>;
+
+/// A committed turn and what tells it from another of its id.
+pub(super) struct Kept {
+    pub(super) turn: TurnRecord,
+    pub(super) digest: [u8; 32],
 }
 
 #[derive(Clone, Copy)]
@@ -134,10 +145,9 @@ impl Tenant {
             return;
         };
         let messages = self.messages.entry((turn.user.clone(), conversation.clone())).or_default();
-        messages.extend(turn.messages.iter().map(|message| StoredMessage {
-            turn: turn.id,
-            message: message.clone(),
-            at: turn.outcome.at,
+        messages.extend(turn.messages.iter().enumerate().map(|(number, message)| {
+            let stored = StoredMessage { turn: turn.id, message: message.clone(), at: turn.outcome.at };
+            ((turn.id, number), stored)
         }));
     }
 }

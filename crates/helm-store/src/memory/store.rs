@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use helm_core::{Decision, DecisionId, Feedback, Reward, TenantId, Timestamp};
 
 use super::BACKEND;
-use super::state::{Judgement, State, Tenant};
+use super::state::{Judgement, Kept, State, Tenant};
 use crate::bandit::BanditStore;
 use crate::changes::apply_preferences;
 use crate::conversation::ConversationStore;
@@ -138,8 +138,18 @@ impl Store for MemoryStore {
         self.write("commit_turn", |state| {
             let tenant = state.tenant_mut(&turn.tenant);
             let id = turn.id;
-            if tenant.turns.contains_key(&id) {
+            let digest = turn.digest().map_err(|error| {
+                Error::new(ErrorKind::Invalid, BACKEND, "commit_turn", "a value cannot be written as JSON")
+                    .with_source(error)
+            })?;
+            if let Some(kept) = tenant.turns.get(&id) {
+                if kept.digest != digest {
+                    return Err(turn.conflict(BACKEND));
+                }
                 return Ok(TurnReceipt { applied: Applied::Duplicate, reward: tenant.reward(id) });
+            }
+            if let Some(decision) = tenant.decisions.get(&id) {
+                turn.check_against(BACKEND, decision)?;
             }
             let preferences = tenant.preferences.get(&turn.user).cloned().unwrap_or_default();
             let preferences = apply_preferences(BACKEND, &preferences, &turn.preferences)?;
@@ -156,7 +166,9 @@ impl Store for MemoryStore {
             let reward = plan.and_then(|plan| tenant.apply(plan));
             state.jobs.forget(&turn.tenant, turn_deadline_key(id));
             state.jobs.enqueue(&turn.tenant, &turn.jobs);
-            state.tenant_mut(&turn.tenant).turns.insert(id, turn);
+            let tenant = state.tenant_mut(&turn.tenant);
+            tenant.begun.insert((turn.began, id));
+            tenant.turns.insert(id, Kept { turn, digest });
             Ok(TurnReceipt { applied: Applied::Fresh, reward })
         })
     }
@@ -179,7 +191,7 @@ impl Store for MemoryStore {
     ) -> Result<Option<Reward>> {
         self.write("end_silence", |state| {
             let tenant = state.tenant_mut(tenant);
-            let outcome = tenant.turns.get(&decision).map(|turn| &turn.outcome);
+            let outcome = tenant.turns.get(&decision).map(|kept| &kept.turn.outcome);
             let plan = tenant.plan(decision, outcome, &tenant.judged(decision), true, &*settle)?;
             Ok(tenant.apply(plan))
         })
@@ -223,7 +235,7 @@ fn record(
     let mut reward = tenant.reward(id);
     if applied != Applied::Duplicate {
         judgements.insert(feedback.source.clone(), Judgement { value: feedback.value, at });
-        let outcome = tenant.turns.get(&id).map(|turn| &turn.outcome);
+        let outcome = tenant.turns.get(&id).map(|kept| &kept.turn.outcome);
         let plan = tenant.plan(id, outcome, &judgements, tenant.silence_ended(id), settle)?;
         reward = tenant.apply(plan);
         tenant.judgements.insert(id, judgements);

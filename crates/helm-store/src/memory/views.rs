@@ -6,30 +6,28 @@ use helm_core::{ConversationId, DecisionId, Fixed, Scope, Stats, StrategyId, Tas
 use super::BACKEND;
 use super::state::Tenant;
 use super::store::MemoryStore;
-use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StrategyTotal, UserTotal};
+use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::changes::{apply_preferences, check_embedding, nearest};
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fold::{Place, compare, fold, place, row};
-use crate::log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, Page, TurnView};
+use crate::fold::{Place, add_judgement, compare, fold, place, since};
+use crate::log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, TurnView};
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
 #[async_trait]
 impl BanditStore for MemoryStore {
-    async fn load(&self, tenant: &TenantId, task: &TaskId, user: Option<&UserId>) -> Result<BanditState> {
-        let wanted = |scope: &Scope| match scope {
-            Scope::User(owner) => Some(owner) == user,
-            _ => true,
-        };
-        self.read("load", |state| {
+    async fn load(&self, tenant: &TenantId, task: &TaskId, query: &StateQuery) -> Result<BanditState> {
+        self.read_checked("load", |state| {
             let Some(tenant) = state.tenant(tenant) else {
-                return BanditState::default();
+                return Ok(BanditState::default());
             };
             let rows = tenant.stats.get(task).into_iter().flatten();
-            let rows = rows.filter(|(place, _)| wanted(&place.0));
-            let rows = rows.map(|(place, stats)| row(place.clone(), stats.clone())).collect();
-            BanditState { rows, prior: tenant.priors.get(task).cloned() }
+            let rows = rows.filter(|(place, _)| query.wants(&place.0));
+            let rows = rows.map(|(place, stats)| (place.clone(), stats.clone()));
+            let key = query.policy.as_ref().map(|policy| (task.clone(), policy.clone()));
+            let prior = key.and_then(|key| tenant.priors.get(&key).cloned());
+            Ok(BanditState { rows: since(BACKEND, rows, query.since)?, prior })
         })
     }
 
@@ -65,10 +63,11 @@ impl BanditStore for MemoryStore {
     async fn put_prior(&self, tenant: &TenantId, task: &TaskId, prior: &PriorDocument) -> Result<bool> {
         self.write("put_prior", |state| {
             let priors = &mut state.tenant_mut(tenant).priors;
-            let current = priors.get(task).map_or(0, |prior| prior.revision);
+            let key = (task.clone(), prior.policy.clone());
+            let current = priors.get(&key).map_or(0, |prior| prior.revision);
             let next = prior.revision == current + 1;
             if next {
-                priors.insert(task.clone(), prior.clone());
+                priors.insert(key, prior.clone());
             }
             Ok(next)
         })
@@ -90,8 +89,7 @@ impl BanditStore for MemoryStore {
                 total.decisions += 1;
                 for judgement in tenant.judgements.get(id).into_iter().flat_map(BTreeMap::values) {
                     total.feedback_count += 1;
-                    let value = Stats::of_reward(judgement.value).reward.to_bits();
-                    total.feedback_sum = Fixed::from_bits(total.feedback_sum.to_bits().saturating_add(value));
+                    total.feedback_sum = add_judgement(BACKEND, total.feedback_sum, judgement.value)?;
                 }
             }
             Ok(totals.into_values().collect())
@@ -140,12 +138,13 @@ impl InteractionLog for MemoryStore {
             let matches = |view: &TurnView| {
                 query.task.as_ref().is_none_or(|task| view.task == *task)
                     && query.user.as_ref().is_none_or(|user| view.user == *user)
-                    && query.since.is_none_or(|since| view.at >= since)
-                    && after.is_none_or(|after| (view.at, view.id) < (after.at, after.id))
             };
-            let finished = tenant.turns.keys().filter_map(|id| view(tenant, *id));
-            let mut items: Vec<_> = finished.filter(|view| matches(view)).collect();
-            items.sort_by_key(|view| std::cmp::Reverse((view.at, view.id)));
+            let limit = limit.min(MOST_TURNS);
+            let newest = tenant.begun.iter().rev();
+            let older = newest.skip_while(|turn| after.is_some_and(|after| **turn >= (after.at, after.id)));
+            let recent = older.take_while(|(began, _)| query.since.is_none_or(|since| *began >= since));
+            let views = recent.filter_map(|(_, id)| view(tenant, *id)).filter(matches);
+            let mut items: Vec<_> = views.take(limit + 1).collect();
             let more = items.len() > limit;
             items.truncate(limit);
             let next = items.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id });
@@ -155,7 +154,7 @@ impl InteractionLog for MemoryStore {
 }
 
 fn view(tenant: &Tenant, id: DecisionId) -> Option<TurnView> {
-    let (decision, turn) = (tenant.decisions.get(&id), tenant.turns.get(&id));
+    let (decision, turn) = (tenant.decisions.get(&id), tenant.turns.get(&id).map(|kept| &kept.turn));
     let context = decision.map(|decision| &decision.context);
     let judgements = tenant.judgements.get(&id).into_iter().flatten();
     let feedback = judgements.map(|(source, said)| FeedbackEntry {
@@ -220,8 +219,10 @@ impl ConversationStore for MemoryStore {
         let key = (user.clone(), conversation.clone());
         self.read("recent", |state| {
             let messages = state.tenant(tenant).and_then(|tenant| tenant.messages.get(&key));
-            let messages = messages.map(Vec::as_slice).unwrap_or_default();
-            messages.iter().skip(messages.len().saturating_sub(limit)).cloned().collect()
+            let mut newest: Vec<_> =
+                messages.into_iter().flat_map(|messages| messages.values().rev()).take(limit).collect();
+            newest.reverse();
+            newest.into_iter().cloned().collect()
         })
     }
 }

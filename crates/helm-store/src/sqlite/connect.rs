@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use sqlx::Connection;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteSynchronous,
 };
 
 use super::error::opening;
@@ -27,7 +27,10 @@ fn connection(options: &SqliteOptions) -> SqliteConnectOptions {
 
 /// The one connection that writes. Call [`check_path`] and take the migration lock first.
 pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Result<SqliteConnection> {
-    let wanted = connection(options).create_if_missing(options.create).journal_mode(SqliteJournalMode::Wal);
+    let wanted = connection(options).create_if_missing(options.create)
+        // Takes effect only in a new file: what is erased later can be given back without rewriting the rest.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .journal_mode(SqliteJournalMode::Wal);
     SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
 }
 
