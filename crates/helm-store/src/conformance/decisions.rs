@@ -128,6 +128,37 @@ pub(super) async fn a_scan_covers_every_turn_once(store: Arc<dyn Store>) {
     assert!(page.items.len() >= 3);
 }
 
+pub(super) async fn a_turn_is_its_decisions_and_its_own(store: Arc<dyn Store>) {
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
+    let kind = async |turn| store.commit_turn(turn, mean()).await.map_err(|error| error.kind()).err();
+    let stranger = TurnRecord { user: decision(2).context.user, ..full(1) };
+    assert_eq!(kind(stranger).await, Some(ErrorKind::Invalid), "another user's");
+    let elsewhere = TurnRecord { task: "other".parse().expect("a task"), ..full(1) };
+    assert_eq!(kind(elsewhere).await, Some(ErrorKind::Invalid), "another task's");
+    assert_eq!(visible(&store, 1).await, (0, 0, 0, 0));
+    assert_eq!(kind(full(1)).await, None);
+    let mut worse = full(1);
+    worse.outcome.status = helm_core::TurnStatus::Timeout;
+    let other = TurnRecord { output: Some("another answer".to_owned()), ..full(1) };
+    for changed in [worse, other, turn(1)] {
+        assert_eq!(kind(changed).await, Some(ErrorKind::Conflict));
+    }
+    assert_eq!(visible(&store, 1).await, (2, 1, 1, 1));
+}
+
+pub(super) async fn an_empty_page_is_empty(store: Arc<dyn Store>) {
+    let t = tenant("t");
+    let scan = async |limit| store.log().scan(&t, &LogQuery::default(), None, limit).await.expect("a page");
+    for number in 0..3 {
+        store.commit_turn(turn(number), mean()).await.expect("committed");
+    }
+    let page = scan(0).await;
+    assert!(page.items.is_empty() && page.next.is_none());
+    assert_eq!(scan(usize::MAX).await.items.len(), 3);
+    let page = scan(3).await;
+    assert!(page.next.is_none(), "exactly all");
+}
+
 pub(super) async fn tenants_never_meet(store: Arc<dyn Store>) {
     store.log_decision(&decision(1), deadline()).await.expect("logged");
     store.commit_turn(full(1), mean()).await.expect("committed");

@@ -6,7 +6,9 @@
 
 mod decisions;
 mod fixtures;
+mod handles;
 mod jobs;
+mod places;
 mod rewards;
 mod users;
 
@@ -42,6 +44,21 @@ laws!(
     rewards::an_unknown_decision_is_not_found,
     rewards::an_overflow_is_refused_and_changes_nothing,
     rewards::any_interleaving_equals_sequential_replay,
+    decisions::a_turn_is_its_decisions_and_its_own,
+    decisions::an_empty_page_is_empty,
+    rewards::silence_after_a_turn_is_revised_by_late_feedback,
+    rewards::one_of_two_sources_corrects_itself,
+    rewards::a_key_is_free_in_another_tenant,
+    rewards::a_repetition_keeps_its_moment,
+    places::epochs_layouts_and_scopes_are_kept_apart,
+    places::old_epochs_are_summed_on_demand,
+    places::every_part_of_a_row_comes_back,
+    places::packed_rows_of_two_shapes_are_refused,
+    places::a_contribution_may_move,
+    places::versions_are_ordered_as_numbers,
+    handles::a_write_that_was_cut_off_can_be_sent_again,
+    handles::a_closed_store_is_unavailable,
+    handles::a_deleted_memory_does_not_return_with_its_turn,
     rewards::totals_count_each_source_once,
     users::preferences_are_changed_atomically,
     users::one_of_two_expectations_wins,
@@ -59,6 +76,36 @@ laws!(
     jobs::a_decision_leaves_a_job_until_its_turn_ends,
     jobs::a_job_dies_when_its_attempts_are_used_up,
 );
+
+/// A law of two handles on one state, by name.
+pub type SharedLaw =
+    (&'static str, fn(Arc<dyn Store>, Arc<dyn Store>) -> futures::future::BoxFuture<'static, ()>);
+
+/// Every law of two handles.
+pub const SHARED_LAWS: &[SharedLaw] = &[
+    ("a_commit_is_seen_through_another_handle_at_once", |one, two| {
+        Box::pin(handles::a_commit_is_seen_through_another_handle_at_once(one, two))
+    }),
+    ("two_handles_write_at_once", |one, two| Box::pin(handles::two_handles_write_at_once(one, two))),
+];
+
+/// Runs every law of two handles, each on a state of its own. For backends whose
+/// [`Capabilities::shared`](crate::Capabilities::shared) says so, and for handles within one process.
+///
+/// # Panics
+///
+/// Panics when the store breaks one.
+pub async fn run_shared<F>(mut fresh: impl FnMut() -> F)
+where
+    F: Future<Output = (Arc<dyn Store>, Arc<dyn Store>)>,
+{
+    for (_, law) in SHARED_LAWS {
+        let (one, two) = fresh().await;
+        law(Arc::clone(&one), Arc::clone(&two)).await;
+        one.close().await;
+        two.close().await;
+    }
+}
 
 /// Runs every law on a store of its own.
 ///

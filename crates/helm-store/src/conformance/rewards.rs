@@ -197,3 +197,61 @@ pub(super) async fn totals_count_each_source_once(store: Arc<dyn Store>) {
         .rows;
     assert!(rows.iter().all(|row| row.scope == Scope::Task));
 }
+
+pub(super) async fn silence_after_a_turn_is_revised_by_late_feedback(store: Arc<dyn Store>) {
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
+    store.commit_turn(turn(1), mean()).await.expect("committed");
+    assert_eq!(totals(&store).await, (1, 0.5));
+    let end = async || {
+        let reward = store.end_silence(&tenant("t"), decision_id(1), mean()).await.expect("ended");
+        reward.expect("settled").value.get()
+    };
+    assert_eq!(end().await, 0.25);
+    assert_eq!(totals(&store).await, (1, 0.25));
+    assert_eq!(say(&store, 1, "user", 0.75).await, (Applied::Fresh, 0.75));
+    assert_eq!(end().await, 0.75, "a judgement outweighs silence, in any order");
+    let again = store.commit_turn(turn(1), mean()).await.expect("committed");
+    assert_eq!(again.reward.map(|reward| reward.value.get()), Some(0.75));
+    assert_eq!(totals(&store).await, (1, 0.75));
+    audited(&store).await;
+}
+
+pub(super) async fn one_of_two_sources_corrects_itself(store: Arc<dyn Store>) {
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
+    say(&store, 1, "user", 1.0).await;
+    say(&store, 1, "reviewer", 0.5).await;
+    assert_eq!(say(&store, 1, "user", 0.0).await, (Applied::Corrected, 0.25));
+    assert_eq!(say(&store, 1, "reviewer", 0.5).await, (Applied::Duplicate, 0.25));
+    assert_eq!(totals(&store).await, (1, 0.25));
+    let view = store.log().turn(&tenant("t"), decision_id(1)).await.expect("read").expect("there");
+    let said: Vec<_> = view.feedback.iter().map(|entry| (entry.source.as_str(), entry.value.get())).collect();
+    assert_eq!(said, [("reviewer", 0.5), ("user", 0.0)]);
+    audited(&store).await;
+}
+
+pub(super) async fn a_key_is_free_in_another_tenant(store: Arc<dyn Store>) {
+    let keyed = |value| feedback(1, "user", value).with_key("k".parse().expect("a key"));
+    for (name, value) in [("t", 1.0), ("other", 0.5)] {
+        let mut decision = decision(1);
+        decision.context.tenant = tenant(name);
+        store.log_decision(&decision, deadline()).await.expect("logged");
+        let recorded = store.record_feedback(&tenant(name), &keyed(value), at(1), mean()).await;
+        assert_eq!(recorded.expect("recorded").applied, Applied::Fresh, "{name}");
+    }
+    assert_eq!(totals(&store).await, (1, 1.0));
+}
+
+pub(super) async fn a_repetition_keeps_its_moment(store: Arc<dyn Store>) {
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
+    let record = async |value, key: &str, second| {
+        let said = feedback(1, "user", value).with_key(key.parse().expect("a key"));
+        store.record_feedback(&tenant("t"), &said, at(second), mean()).await.expect("recorded");
+        let view = store.log().turn(&tenant("t"), decision_id(1)).await.expect("read").expect("there");
+        (view.feedback[0].value.get(), view.feedback[0].at)
+    };
+    assert_eq!(record(0.5, "a", 10).await, (0.5, at(10)));
+    assert_eq!(record(0.5, "a", 20).await, (0.5, at(10)));
+    assert_eq!(record(0.5, "b", 30).await, (0.5, at(10)), "said again under another key");
+    assert_eq!(record(1.0, "c", 40).await, (1.0, at(40)));
+    assert_eq!(record(0.5, "a", 50).await, (1.0, at(40)), "an old message that arrives late");
+}

@@ -102,35 +102,37 @@ impl Jobs {
         let known = known.filter(|(_, job)| kinds.contains(&job.new.kind.as_str()));
         let mut known: Vec<_> = known.map(|(id, job)| (job.new.run_at, id)).collect();
         known.sort_unstable();
-        let mut claimed = Vec::new();
-        for (_, id) in known {
-            if claimed.len() == limit {
-                break;
-            }
-            claimed.extend(self.change(id, |job| take(id, job, now.after(lease))).flatten());
+        let (unheard, living): (Vec<_>, Vec<_>) =
+            known.into_iter().map(|(_, id)| id).partition(|id| self.is_used_up(*id));
+        for id in unheard {
+            self.change(id, bury);
         }
-        claimed
+        let taken = living.into_iter().take(limit);
+        taken.filter_map(|id| self.change(id, |job| take(id, job, now.after(lease)))).collect()
+    }
+
+    fn is_used_up(&self, id: JobId) -> bool {
+        self.jobs.get(&id).is_some_and(|job| job.attempts >= job.new.max_attempts)
     }
 }
 
-/// Leases a job, or buries it when its attempts are used up.
-fn take(id: JobId, job: &mut QueuedJob, until: Timestamp) -> Option<Job> {
-    if job.attempts >= job.new.max_attempts {
-        (job.dead, job.lease_until) = (true, None);
-        job.error.get_or_insert_with(|| UNHEARD.to_owned());
-        return None;
-    }
+fn bury(job: &mut QueuedJob) {
+    (job.dead, job.lease_until) = (true, None);
+    job.error.get_or_insert_with(|| UNHEARD.to_owned());
+}
+
+fn take(id: JobId, job: &mut QueuedJob, until: Timestamp) -> Job {
     job.attempts += 1;
     job.lease += 1;
     job.lease_until = Some(until);
-    Some(Job {
+    Job {
         id,
         tenant: job.tenant.clone(),
         kind: job.new.kind.clone(),
         body: job.new.body.clone(),
         attempt: job.attempts,
         lease: job.lease,
-    })
+    }
 }
 
 #[async_trait]
