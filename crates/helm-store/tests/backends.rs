@@ -373,7 +373,7 @@ async fn an_unreadable_job_dies_alone() {
 enum Step {
     Log(u64),
     Commit(u64),
-    Judge { number: u64, source: usize, value: u32, key: Option<u32> },
+    Judge { number: u64, source: &'static str, value: u32, key: Option<u32> },
     EndSilence(u64),
     Claim,
 }
@@ -383,7 +383,12 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         number.clone().prop_map(Step::Log),
         number.clone().prop_map(Step::Commit),
-        (number.clone(), 0..2_usize, 0..4_u32, prop::option::of(0..4_u32))
+        (
+            number.clone(),
+            prop::sample::select(vec!["user", "reviewer"]),
+            0..4_u32,
+            prop::option::of(0..4_u32)
+        )
             .prop_map(|(number, source, value, key)| Step::Judge { number, source, value, key }),
         number.prop_map(Step::EndSilence),
         Just(Step::Claim),
@@ -407,7 +412,7 @@ async fn take(store: &dyn Store, step: &Step, at: Timestamp) -> String {
             seen(store.commit_turn(turn, settle).await)
         }
         Step::Judge { number, source, value, key } => {
-            let mut said = feedback(*number, ["user", "reviewer"][*source], f64::from(*value) / 4.0);
+            let mut said = feedback(*number, source, f64::from(*value) / 4.0);
             if let Some(key) = key {
                 said = said.with_key(format!("k{key}").parse().unwrap());
             }
