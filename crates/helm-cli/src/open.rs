@@ -57,7 +57,14 @@ pub(crate) async fn existing(global: &Global) -> Result<Helm> {
             "there is no database at {path}; name it with --database sqlite://PATH"
         )));
     }
-    helm(global).await
+    briefly(global).await
+}
+
+/// An installation for a command that looks something up: follow-up work is left to those that run for longer.
+pub(crate) async fn briefly(global: &Global) -> Result<Helm> {
+    let config = config(global)?;
+    log(&config, "warn")?;
+    Ok(config.builder(&variable)?.run_jobs(false).build().await?)
 }
 
 /// Refuses a task that is not configured, before anything is opened.

@@ -1,46 +1,60 @@
 //! Work beside the turns: the prior's re-estimation, and durable jobs.
 
-use std::{sync::Arc, time::Duration};
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use futures::{StreamExt, stream};
-use helm_core::{DecisionId, TaskId, TenantId, UserId};
+use futures::{FutureExt, StreamExt, stream};
+use helm_core::{DecisionId, Outcome, TaskId, TenantId, TurnStatus, UserId};
 use helm_policy::UserStats;
-use helm_store::{Job, PriorDocument};
+use helm_store::{ErrorKind, Job, PriorDocument, StateQuery, TURN_DEADLINE, TurnRecord, TurnView};
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::inner::Inner;
 
 /// The kind of job that ends a decision's wait for feedback.
 pub(crate) const DEFAULT_REWARD: &str = "default_reward";
+/// The kinds of jobs that are done here; others are left to processes that know them.
+const KINDS: &[&str] = &[DEFAULT_REWARD, TURN_DEADLINE];
 /// How many jobs are leased at once.
 const CLAIM: usize = 32;
 /// How long a lease holds.
 const LEASE: Duration = Duration::from_secs(60);
 /// How often due jobs are looked for.
 const POLL: Duration = Duration::from_secs(1);
+/// How long a job waits for a process whose configuration fits it.
+const ELSEWHERE: Duration = Duration::from_secs(60);
 /// Users read at a time for the prior.
 const USERS: usize = 500;
 
-/// Estimates a task's prior again, in the background. Losing this work loses nothing: it is derived, and due
-/// again soon.
-pub(crate) fn refit_prior(inner: &Arc<Inner>, tenant: &TenantId, task: &TaskId) {
+/// Notes that what is known of a decision has changed, and estimates the task's prior again when that is due.
+/// Losing this work loses nothing: the prior is derived, and due again soon.
+pub(crate) fn note_settled(inner: &Arc<Inner>, tenant: &TenantId, task: &TaskId) {
+    let Some(flight) = inner.refits.settled(tenant, task, inner.refit_every) else {
+        return;
+    };
     let (shared, tenant, task) = (Arc::clone(inner), tenant.clone(), task.clone());
     inner.pool.submit(async move {
         if let Err(error) = estimate_prior(&shared, &tenant, &task).await {
             tracing::warn!(%task, error = %error.report(), "the prior could not be estimated");
         }
+        drop(flight);
     });
 }
 
 async fn estimate_prior(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<()> {
     let bandits = inner.store.bandits();
-    let revision = bandits.load(tenant, task, None).await?.prior.map_or(0, |prior| prior.revision);
+    let policy = &inner.task(task)?.policy;
+    let current = StateQuery::default().with_policy(policy.hash().clone());
+    let revision = bandits.load(tenant, task, &current).await?.prior.map_or(0, |prior| prior.revision);
     let users = all_users(inner, tenant, task).await?;
-    let estimate = inner.task(task)?.policy.fit_prior(&users)?;
+    let estimate = policy.fit_prior(&users)?;
     let body = serde_json::to_value(estimate)
         .map_err(|error| Error::config(format!("tasks.{task}.policy"), error.to_string()))?;
-    let prior = PriorDocument { revision: revision + 1, body };
+    let prior = PriorDocument { policy: policy.hash().clone(), revision: revision + 1, body };
     // Another process may have been first; its estimate is as good.
     bandits.put_prior(tenant, task, &prior).await?;
     Ok(())
@@ -58,62 +72,151 @@ async fn all_users(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<Ve
     }
 }
 
-/// Looks for due jobs until Helm stops, and runs them on the workers.
-pub(crate) async fn run_jobs(inner: Arc<Inner>) {
+/// Looks for due jobs until Helm stops, and runs them on the workers. Holds on to Helm only while there is
+/// something to do, so an installation that is dropped without a shutdown ends.
+pub(crate) async fn run_jobs(inner: Weak<Inner>, stopping: CancellationToken) {
     loop {
-        let claimed = inner.store.jobs().claim(inner.clock.now(), LEASE, CLAIM).await;
-        let full = match claimed {
-            Ok(jobs) => {
-                let full = jobs.len() == CLAIM;
-                stream::iter(jobs).for_each_concurrent(inner.workers, |job| run_job(&inner, job)).await;
-                full
-            }
-            Err(error) => {
-                tracing::warn!(%error, "due jobs could not be read");
-                false
-            }
-        };
+        let Some(alive) = inner.upgrade() else { return };
+        let more = run_due_jobs(&alive).await;
+        drop(alive);
         tokio::select! {
             biased;
-            () = inner.stopping.cancelled() => return,
-            () = tokio::time::sleep(if full { Duration::ZERO } else { POLL }) => {}
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(if more { Duration::ZERO } else { POLL }) => {}
+        }
+    }
+}
+
+/// Answers whether there may be more.
+async fn run_due_jobs(inner: &Inner) -> bool {
+    match inner.store.jobs().claim(inner.clock.now(), LEASE, CLAIM, KINDS).await {
+        Ok(jobs) => {
+            let full = jobs.len() == CLAIM;
+            stream::iter(jobs).for_each_concurrent(inner.workers, |job| run_job(inner, job)).await;
+            full
+        }
+        Err(error) => {
+            tracing::warn!(%error, "due jobs could not be read");
+            false
         }
     }
 }
 
 async fn run_job(inner: &Inner, job: Job) {
     let jobs = inner.store.jobs();
-    let ended = match perform(inner, &job).await {
-        Ok(()) => jobs.complete(&job).await,
-        Err(error) => {
-            let seconds = 2_u64.saturating_pow(job.attempt).min(300);
-            let run_at = inner.clock.now().after(Duration::from_secs(seconds));
-            jobs.fail(&job, &error.report(), run_at).await
+    let performed = tokio::select! {
+        performed = AssertUnwindSafe(perform(inner, &job)).catch_unwind() => performed,
+        () = keep_lease(inner, &job) => return lost(&job),
+    };
+    let ended = match performed {
+        Ok(Ok(())) => jobs.complete(&job).await,
+        Ok(Err(error)) if is_for_others(&error) => {
+            tracing::debug!(kind = %job.kind, error = %error.report(), "a job was left to another process");
+            jobs.release(&job, inner.clock.now().after(ELSEWHERE)).await
         }
+        Ok(Err(error)) => give_back(inner, &job, &error.report()).await,
+        Err(panic) => give_back(inner, &job, &panicked(&*panic)).await,
     };
     match ended {
         Ok(true) => {}
-        Ok(false) => tracing::debug!(kind = %job.kind, "a job's lease was lost; another worker has it"),
+        Ok(false) => lost(&job),
         Err(error) => tracing::warn!(kind = %job.kind, %error, "a job's end could not be stored"),
     }
 }
 
+fn lost(job: &Job) {
+    tracing::debug!(kind = %job.kind, "a job's lease was lost; another worker has it");
+}
+
+/// Renews the lease for as long as the job takes; returns when it is lost.
+async fn keep_lease(inner: &Inner, job: &Job) {
+    loop {
+        tokio::time::sleep(LEASE / 3).await;
+        let until = inner.clock.now().after(LEASE);
+        match inner.store.jobs().renew(job, until).await {
+            Ok(false) => return,
+            Ok(true) => {}
+            Err(error) => tracing::warn!(kind = %job.kind, %error, "a job's lease could not be renewed"),
+        }
+    }
+}
+
+async fn give_back(inner: &Inner, job: &Job, why: &str) -> helm_store::Result<bool> {
+    let seconds = 2_u64.saturating_pow(job.attempt).min(300);
+    let run_at = inner.clock.now().after(Duration::from_secs(seconds));
+    inner.store.jobs().fail(job, why, run_at).await
+}
+
+/// A decision of a task that is not configured here may be of one that is configured elsewhere.
+fn is_for_others(error: &Error) -> bool {
+    matches!(error, Error::Store(error) if error.kind() == ErrorKind::Unsettled)
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the job panicked: {}", text.unwrap_or("without a message"))
+}
+
+/// What both kinds of jobs are about.
 #[derive(Deserialize)]
-struct DefaultReward {
+struct About {
     decision: DecisionId,
 }
 
 async fn perform(inner: &Inner, job: &Job) -> Result<()> {
+    let about: About = serde_json::from_value(job.body.clone())
+        .map_err(|error| Error::config(format!("jobs.{}", job.kind), error.to_string()))?;
     match job.kind.as_str() {
-        DEFAULT_REWARD => {
-            let body: DefaultReward = serde_json::from_value(job.body.clone())
-                .map_err(|error| Error::config("job default_reward", error.to_string()))?;
-            match inner.store.end_silence(&job.tenant, body.decision, Arc::clone(&inner.settler)).await {
-                // A turn that ended before a decision has nothing to wait for.
-                Err(error) if error.kind() == helm_store::ErrorKind::NotFound => Ok(()),
-                ended => Ok(ended.map(drop)?),
-            }
-        }
+        DEFAULT_REWARD => end_silence(inner, &job.tenant, about.decision).await,
+        TURN_DEADLINE => end_lost_turn(inner, &job.tenant, about.decision).await,
         other => Err(Error::config("jobs", format!("there is no handler for jobs of kind {other:?}"))),
+    }
+}
+
+async fn end_silence(inner: &Inner, tenant: &TenantId, id: DecisionId) -> Result<()> {
+    match inner.store.end_silence(tenant, id, Arc::clone(&inner.settler)).await {
+        // A turn that ended before a decision has nothing to wait for.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        ended => Ok(ended.map(drop)?),
+    }
+}
+
+/// Gives a turn whose process ended before it an end in the log. It teaches nothing: what happened to it is
+/// not known, and whatever it was says nothing about the strategy.
+async fn end_lost_turn(inner: &Inner, tenant: &TenantId, id: DecisionId) -> Result<()> {
+    let Some(view) = inner.store.log().turn(tenant, id).await? else { return Ok(()) };
+    if view.outcome.is_some() {
+        return Ok(());
+    }
+    let record = lost_turn(inner, tenant, view);
+    match inner.store.commit_turn(record, Arc::clone(&inner.settler)).await {
+        // It came to its own end at the same moment.
+        Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+        committed => {
+            committed?;
+            metrics::counter!("helm_turns_lost_total").increment(1);
+            Ok(())
+        }
+    }
+}
+
+fn lost_turn(inner: &Inner, tenant: &TenantId, view: TurnView) -> TurnRecord {
+    let mut outcome = Outcome::new(TurnStatus::Cancelled, inner.clock.now());
+    outcome.error = Some("the process ended before the turn did".to_owned());
+    TurnRecord {
+        id: view.id,
+        tenant: tenant.clone(),
+        user: view.user,
+        task: view.task,
+        conversation: view.conversation,
+        input: String::new(),
+        output: None,
+        outcome,
+        began: view.at,
+        messages: Vec::new(),
+        preferences: Vec::new(),
+        memories: Vec::new(),
+        jobs: Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::Arc;
 
 use helm_core::{
     Clock, HeuristicTokenCounter, ModelName, Strategy, StrategyId, StrategyName, SystemClock, TaskId,
@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::helm::Helm;
 use crate::inner::{Inner, RunningExperiment, TaskRuntime, comma_separated};
 use crate::prompt::Prompts;
+use crate::refit::Refits;
 use crate::settle::TaskSettler;
 use crate::task::{PolicyChoice, Task};
 use crate::worker::WorkerPool;
@@ -35,6 +36,7 @@ use crate::worker::WorkerPool;
 /// | embeddings | the built-in hashing embedder |
 /// | background workers, and how much may wait for them | 4, 1,024 |
 /// | longest message | 1 MiB |
+/// | due follow-up jobs | are done here |
 #[must_use = "a builder does nothing until it is built"]
 pub struct HelmBuilder {
     store: StoreChoice,
@@ -48,6 +50,7 @@ pub struct HelmBuilder {
     queue: usize,
     max_message_bytes: usize,
     refit_every: u64,
+    run_jobs: bool,
 }
 
 enum StoreChoice {
@@ -76,6 +79,7 @@ impl Default for HelmBuilder {
             queue: 1_024,
             max_message_bytes: 1 << 20,
             refit_every: 200,
+            run_jobs: true,
         }
     }
 }
@@ -156,6 +160,13 @@ impl HelmBuilder {
         self
     }
 
+    /// Says whether this process does the installation's due follow-up jobs, such as default rewards. Default:
+    /// yes. A process that only looks at the state leaves them to the others.
+    pub fn run_jobs(mut self, run: bool) -> Self {
+        self.run_jobs = run;
+        self
+    }
+
     /// Sets the longest message that is accepted, in bytes.
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.max_message_bytes = bytes;
@@ -205,9 +216,12 @@ impl HelmBuilder {
             abort: CancellationToken::new(),
             max_message_bytes: self.max_message_bytes,
             refit_every: self.refit_every,
+            refits: Refits::default(),
             tracker: tracker.clone(),
         });
-        tracker.spawn(background::run_jobs(Arc::clone(&inner)));
+        if self.run_jobs {
+            tracker.spawn(background::run_jobs(Arc::downgrade(&inner), inner.stopping.clone()));
+        }
         Ok(Helm::new(inner))
     }
 }
@@ -316,7 +330,6 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         remember: task.remember,
         silence: reward.default_after(),
         experiment: None,
-        settled: AtomicU64::new(0),
     };
     Ok((runtime, reward))
 }

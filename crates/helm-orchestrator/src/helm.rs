@@ -6,6 +6,7 @@ use helm_store::{
     Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Store, StoredMessage, TurnView,
 };
 
+use crate::background;
 use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
@@ -85,6 +86,9 @@ impl Helm {
         };
         metrics::counter!("helm_feedback_total", "task" => receipt.task.to_string(), "applied" => applied)
             .increment(1);
+        if receipt.applied != Applied::Duplicate {
+            background::note_settled(&self.inner, &self.tenant, &receipt.task);
+        }
         Ok(receipt)
     }
 

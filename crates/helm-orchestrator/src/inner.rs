@@ -1,8 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use helm_core::{
     Clock, Exclusion, ExclusionReason, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId,
@@ -18,6 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::error::{Error, Result};
 use crate::prompt::Prompts;
+use crate::refit::Refits;
 use crate::worker::WorkerPool;
 
 /// Everything a [`Helm`](crate::Helm) holds; immutable but for the counters.
@@ -39,6 +37,14 @@ pub(crate) struct Inner {
     pub(crate) workers: usize,
     pub(crate) max_message_bytes: usize,
     pub(crate) refit_every: u64,
+    pub(crate) refits: Refits,
+}
+
+impl Drop for Inner {
+    /// Ends the search for due jobs, whoever forgot to shut down.
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
 }
 
 /// A checked task.
@@ -54,7 +60,6 @@ pub(crate) struct TaskRuntime {
     pub(crate) remember: bool,
     pub(crate) silence: Option<std::time::Duration>,
     pub(crate) experiment: Option<RunningExperiment>,
-    pub(crate) settled: AtomicU64,
 }
 
 /// An experiment on a task: each variant pins a strategy or leaves the choice to the policy.
@@ -115,12 +120,6 @@ impl TaskRuntime {
     /// These strategies as a policy sees them.
     pub(crate) fn arms(&self, ids: &[StrategyId]) -> Vec<Arm> {
         self.strategies.iter().filter(|strategy| ids.contains(&strategy.id)).map(Arm::from).collect()
-    }
-
-    /// Counts one more settled decision and says whether the prior is due to be estimated again.
-    pub(crate) fn prior_is_due(&self, every: u64) -> bool {
-        let settled = self.settled.fetch_add(1, Ordering::Relaxed) + 1;
-        settled.is_multiple_of(every.max(1))
     }
 }
 

@@ -51,6 +51,7 @@ mod helm;
 mod inner;
 mod observe;
 mod prompt;
+mod refit;
 mod report;
 mod request;
 mod settle;

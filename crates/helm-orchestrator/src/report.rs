@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use helm_core::{Candidate, Context, DecisionId, PolicyName, Stats, StrategyId, TaskId, TenantId, UserId};
 use helm_policy::{ChoiceRequest, Snapshot};
-use helm_store::StrategyTotal;
+use helm_store::{StateQuery, StrategyTotal};
 
 use crate::error::Result;
 use crate::inner::{Inner, TaskRuntime};
@@ -59,8 +59,10 @@ pub struct FeedbackSummary {
 pub(crate) async fn report(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<TaskReport> {
     let task = inner.task(task)?;
     let bandits = inner.store.bandits();
+    let mut query = StateQuery::default().with_policy(task.policy.hash().clone());
+    query.since = task.policy.history(inner.clock.now());
     let (state, totals) =
-        tokio::try_join!(bandits.load(tenant, &task.id, None), bandits.strategy_totals(tenant, &task.id))?;
+        tokio::try_join!(bandits.load(tenant, &task.id, &query), bandits.strategy_totals(tenant, &task.id))?;
     let snapshot = snapshot(state)?;
     let totals: BTreeMap<_, _> = totals.into_iter().map(|total| (total.strategy.clone(), total)).collect();
     let candidates = newcomer(inner, tenant, task, &snapshot)?;

@@ -42,12 +42,14 @@ impl Settle for TaskSettler {
 }
 
 fn compose(spec: &RewardSpec, case: &Case<'_>) -> Result<Option<Reward>, SettleError> {
+    // Nobody judges an answer that never came, so the default is no stand-in for their silence.
+    let answered = case.outcome.is_some_and(|outcome| outcome.status.is_answered());
     let evidence = Evidence {
         scores: case.outcome.map_or(&[], |outcome| &outcome.scores),
         feedback: case.feedback,
         cost: case.outcome.and_then(|outcome| outcome.cost),
         latency: case.outcome.map(|outcome| outcome.latency),
-        silence_ended: case.silence_ended,
+        silence_ended: case.silence_ended && answered,
     };
     match spec.compose(&evidence)? {
         Composition::Reward(reward) => Ok(Some(reward)),

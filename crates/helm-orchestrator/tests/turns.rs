@@ -11,7 +11,7 @@ use helm_core::{
 };
 use helm_orchestrator::experiment::Variant;
 use helm_orchestrator::llm::{ErrorKind as ModelErrorKind, Scripted, ScriptedModel, TimeoutKind};
-use helm_orchestrator::store::{Applied, LogQuery, PreferenceChange};
+use helm_orchestrator::store::{Applied, JobState, LogQuery, NewJob, PreferenceChange, Store};
 use helm_orchestrator::{Error, Helm, HelmConfig, Task, TurnEvent, TurnRequest};
 
 fn task() -> Task {
@@ -34,7 +34,10 @@ async fn scripted(script: impl IntoIterator<Item = Scripted>) -> (Helm, Arc<Scri
 }
 
 async fn only_turn(helm: &Helm) -> helm_orchestrator::store::TurnView {
-    let store = helm.store();
+    only_turn_in(&**helm.store()).await
+}
+
+async fn only_turn_in(store: &dyn Store) -> helm_orchestrator::store::TurnView {
     let page =
         store.log().scan(&helm_core::TenantId::single(), &LogQuery::default(), None, 10).await.unwrap();
     assert_eq!(page.items.len(), 1, "one record for one turn");
@@ -160,7 +163,10 @@ async fn a_deadline_ends_a_turn() {
 #[tokio::test]
 async fn hanging_up_is_recorded_as_cancelled() {
     let long = "word ".repeat(300);
-    let (helm, _) = scripted([Scripted::Hang(long)]).await;
+    let store = helm_orchestrator::store::memory::MemoryStore::new();
+    let model = Arc::new(ScriptedModel::new("main".parse().unwrap(), [Scripted::Hang(long)]));
+    let builder = Helm::builder().store(Arc::new(store.clone())).task(task());
+    let helm = builder.model(model).build().await.unwrap();
     let mut stream = helm.turn_stream(ask("Hello there")).unwrap();
     let mut decided = None;
     while let Some(event) = stream.next_event().await {
@@ -175,7 +181,7 @@ async fn hanging_up_is_recorded_as_cancelled() {
     }
     drop(stream);
     helm.shutdown(Duration::from_secs(5)).await;
-    let view = only_turn(&helm).await;
+    let view = only_turn_in(&store).await;
     assert_eq!(Some(view.id), decided);
     assert_eq!(view.outcome.unwrap().status, TurnStatus::Cancelled);
     assert!(view.reward.is_none());
@@ -299,6 +305,50 @@ async fn silence_gets_the_default_reward_from_a_durable_job() {
 }
 
 #[tokio::test]
+async fn no_failure_is_learnt_as_the_default_reward() {
+    let config = r#"
+        [rewards.people]
+        terms = []
+        human_weight = 1.0
+        default = { value = 0.4, after_seconds = 0 }
+        [tasks.support]
+        reward = "people"
+        [tasks.support.strategies.s]
+    "#;
+    let config = HelmConfig::from_toml(config, std::path::Path::new("test.toml")).unwrap();
+    for (call, status) in [
+        (Scripted::Fail(ModelErrorKind::Server), TurnStatus::UpstreamError),
+        (Scripted::Fail(ModelErrorKind::Timeout(TimeoutKind::Idle)), TurnStatus::Timeout),
+        (Scripted::Fail(ModelErrorKind::Cancelled), TurnStatus::Cancelled),
+        (Scripted::Answer("You should kill yourself.".to_owned()), TurnStatus::Blocked),
+    ] {
+        let model = Arc::new(ScriptedModel::new("main".parse().unwrap(), [call]));
+        let folder = tempfile::tempdir().unwrap();
+        let builder = config.builder(&|_| None).unwrap().sqlite(folder.path().join("helm.db"));
+        let helm = builder.model(model).build().await.unwrap();
+        let turn = helm.turn(ask("Hello there")).await.unwrap();
+        assert_eq!(turn.status, status);
+        let jobs = helm.store().jobs();
+        assert_eq!(jobs.counts().await.unwrap().waiting, 0, "{status:?}: nothing is waited for");
+        // A job that an earlier release queued for a failure teaches nothing either.
+        let old = NewJob {
+            kind: "default_reward".to_owned(),
+            dedupe: "old".to_owned(),
+            body: serde_json::json!({ "decision": turn.decision_id }),
+            run_at: helm_core::Timestamp::from_micros(0),
+            max_attempts: 1,
+        };
+        let tenant = helm_core::TenantId::single();
+        jobs.enqueue(&tenant, &[old]).await.unwrap();
+        jobs_are_done(&helm).await;
+        let task = TaskId::new("support").unwrap();
+        let report = helm.report(&task).await.unwrap();
+        assert_eq!(report.strategies[0].reward.count, 0, "{status:?}");
+        assert!(only_turn(&helm).await.reward.is_none(), "{status:?}");
+    }
+}
+
+#[tokio::test]
 async fn wrong_requests_are_refused_and_change_nothing() {
     let helm = Helm::builder().task(task()).max_message_bytes(100).build().await.unwrap();
     let refused = async |request| helm.turn(request).await.unwrap_err().report();
@@ -350,4 +400,68 @@ async fn wrong_configurations_say_where_and_what() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("test.toml") && error.contains("line 2") && error.contains("urls"), "{error}");
+}
+
+/// A decision as a process left it that was killed before its turn ended.
+async fn abandoned(helm: &Helm) -> helm_core::DecisionId {
+    let turn = helm.turn(ask("Hello there")).await.unwrap();
+    let mut decision = helm.explain(turn.decision_id).await.unwrap().turn.decision.unwrap();
+    decision.id = helm_core::DecisionId::generate(decision.at);
+    let past = helm_core::Timestamp::from_micros(0);
+    helm.store().log_decision(&decision, past).await.unwrap();
+    decision.id
+}
+
+async fn jobs_are_done(helm: &Helm) {
+    while helm.store().jobs().counts().await.unwrap() != JobState::default() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_turn_whose_process_ended_is_given_an_end_and_teaches_nothing() {
+    let helm = Helm::builder().task(task()).build().await.unwrap();
+    let task = TaskId::new("support").unwrap();
+    let rewards = async || {
+        let report = helm.report(&task).await.unwrap();
+        report.strategies.iter().map(|strategy| strategy.reward.count).sum::<u64>()
+    };
+    let id = abandoned(&helm).await;
+    let before = rewards().await;
+    jobs_are_done(&helm).await;
+    let view = helm.explain(id).await.unwrap().turn;
+    assert_eq!(view.outcome.unwrap().status, TurnStatus::Cancelled);
+    assert_eq!((view.reward, rewards().await), (None, before));
+}
+
+#[tokio::test]
+async fn only_those_who_are_asked_to_do_jobs_that_they_understand() {
+    let store = helm_orchestrator::store::memory::MemoryStore::new();
+    let open =
+        |task: Task, run| Helm::builder().store(Arc::new(store.clone())).task(task).run_jobs(run).build();
+    let reader = open(task(), false).await.unwrap();
+    let id = abandoned(&reader).await;
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert!(reader.explain(id).await.unwrap().turn.outcome.is_none(), "it only looks");
+    let stranger = open(Task::new("sales").unwrap().strategy("s", "Sell.").unwrap(), true).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    let counts = reader.store().jobs().counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.dead), (1, 0), "what is not its own is left to others");
+    stranger.shutdown(Duration::from_secs(5)).await;
+    assert!(reader.explain(id).await.unwrap().turn.outcome.is_none());
+}
+
+#[tokio::test]
+async fn an_installation_that_is_dropped_lets_go_of_its_store() {
+    let store = Arc::new(helm_orchestrator::store::memory::MemoryStore::new());
+    let helm = Helm::builder().store(store.clone()).task(task()).build().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(helm);
+    for _ in 0..100 {
+        if Arc::strong_count(&store) == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("somebody holds on to the store");
 }

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use helm_core::{Fixed, Stats, StatsRow, StrategyId, TaskId, TenantId, UserId};
+use helm_core::{
+    Epoch, Fixed, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId, TaskId, TenantId, UserId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -10,13 +12,14 @@ use crate::Result;
 /// own transactions change it; there is deliberately no method that overwrites statistics.
 #[async_trait]
 pub trait BanditStore: Send + Sync {
-    /// The rows of the task and, when `user` is given, of that user, with the current prior. Empty for a task
-    /// nobody has used. Rows are sorted by scope, strategy and epoch.
+    /// The rows of the task and of the segment and user that the query names, with the prior of the policy that
+    /// it names. Empty for a task nobody has used. Rows are sorted by scope, strategy (name, then version), epoch
+    /// and layout.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    async fn load(&self, tenant: &TenantId, task: &TaskId, user: Option<&UserId>) -> Result<BanditState>;
+    async fn load(&self, tenant: &TenantId, task: &TaskId, query: &StateQuery) -> Result<BanditState>;
 
     /// Totals over epochs of at most `users` users, in order of user id, beginning after `after`.
     ///
@@ -57,8 +60,8 @@ pub trait BanditStore: Send + Sync {
 
 #[async_trait]
 impl<T: BanditStore + ?Sized> BanditStore for Arc<T> {
-    async fn load(&self, tenant: &TenantId, task: &TaskId, user: Option<&UserId>) -> Result<BanditState> {
-        (**self).load(tenant, task, user).await
+    async fn load(&self, tenant: &TenantId, task: &TaskId, query: &StateQuery) -> Result<BanditState> {
+        (**self).load(tenant, task, query).await
     }
 
     async fn user_totals(
@@ -84,12 +87,67 @@ impl<T: BanditStore + ?Sized> BanditStore for Arc<T> {
     }
 }
 
+/// Which part of a task's learning state is wanted. Default: the task's own rows, of all epochs, no prior.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct StateQuery {
+    /// This user's rows too.
+    pub user: Option<UserId>,
+    /// This segment's rows too.
+    pub segment: Option<SegmentName>,
+    /// Rows of epochs before this one are summed by scope, strategy and layout into one row, whose epoch is the
+    /// newest of them: for a policy that no longer tells them apart.
+    pub since: Option<Epoch>,
+    /// The prior of the policy with this hash.
+    pub policy: Option<PolicyHash>,
+}
+
+impl StateQuery {
+    /// This user's rows too.
+    #[must_use]
+    pub fn with_user(mut self, user: UserId) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// This segment's rows too.
+    #[must_use]
+    pub fn with_segment(mut self, segment: SegmentName) -> Self {
+        self.segment = Some(segment);
+        self
+    }
+
+    /// Sums up what is older than this epoch.
+    #[must_use]
+    pub fn with_since(mut self, since: Epoch) -> Self {
+        self.since = Some(since);
+        self
+    }
+
+    /// The prior of the policy with this hash.
+    #[must_use]
+    pub fn with_policy(mut self, policy: PolicyHash) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Whether rows of this scope are wanted.
+    pub(crate) fn wants(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Task => true,
+            Scope::Segment(segment) => self.segment.as_ref() == Some(segment),
+            Scope::User(user) => self.user.as_ref() == Some(user),
+            _ => false,
+        }
+    }
+}
+
 /// What a policy needs to decide.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct BanditState {
-    /// Statistics of the task and of the user.
+    /// Statistics of the task, and of the segment and user that were asked for.
     pub rows: Vec<StatsRow>,
-    /// The prior, when one has been computed.
+    /// The prior, when one was asked for and has been computed.
     pub prior: Option<PriorDocument>,
 }
 
@@ -97,6 +155,8 @@ pub struct BanditState {
 /// look inside.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct PriorDocument {
+    /// The policy that it was estimated for: another configuration reads another prior.
+    pub policy: PolicyHash,
     /// Counted from 1.
     pub revision: u64,
     /// The policy's own document.

@@ -27,8 +27,13 @@ pub enum ErrorKind {
     Conflict,
     /// The input cannot be stored; sending it again cannot help.
     Invalid,
+    /// A settlement refused a decision under the configuration at hand. No fault of whoever sent the evidence:
+    /// put the configuration right and send it again.
+    Unsettled,
     /// The database cannot be reached or opened.
     Unavailable,
+    /// The database can be read but not written to until somebody acts: the disk is full, or it is read-only.
+    Unwritable,
     /// The database did not answer in time.
     Timeout,
     /// Too many writes are queued; try again later.
@@ -84,7 +89,9 @@ impl fmt::Display for ErrorKind {
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::Invalid => "invalid",
+            Self::Unsettled => "unsettled",
             Self::Unavailable => "unavailable",
+            Self::Unwritable => "unwritable",
             Self::Timeout => "timeout",
             Self::Overloaded => "overloaded",
             Self::Corrupt => "corrupt",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use helm_core::{Epoch, Layout, Scope, Stats, StatsRow, StrategyId};
+use helm_core::{Epoch, Fixed, Layout, Scope, Stats, StatsRow, StrategyId, UnitInterval};
 
 use crate::bandit::{Audit, Mismatch};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,6 +45,39 @@ pub(crate) fn place(row: &StatsRow) -> Place {
 
 pub(crate) fn row((scope, strategy, epoch, layout): Place, stats: Stats) -> StatsRow {
     StatsRow { scope, strategy, epoch, layout, stats }
+}
+
+/// The rows in order, with those of epochs before `since` summed up by scope, strategy and layout.
+pub(crate) fn since(
+    backend: &'static str,
+    rows: impl IntoIterator<Item = (Place, Stats)>,
+    since: Option<Epoch>,
+) -> Result<Vec<StatsRow>> {
+    let mut kept: BTreeMap<Place, Stats> = BTreeMap::new();
+    let mut older: BTreeMap<(Scope, StrategyId, Layout), (Epoch, Stats)> = BTreeMap::new();
+    for ((scope, strategy, epoch, layout), stats) in rows {
+        if since.is_none_or(|since| epoch >= since) {
+            kept.insert((scope, strategy, epoch, layout), stats);
+            continue;
+        }
+        let (newest, sum) = older.entry((scope, strategy, layout)).or_insert((epoch, Stats::default()));
+        *newest = epoch.max(*newest);
+        *sum = sum.checked_add(&stats).map_err(|error| refused(backend, error))?;
+    }
+    let older = older
+        .into_iter()
+        .map(|((scope, strategy, layout), (epoch, sum))| ((scope, strategy, epoch, layout), sum));
+    kept.extend(older);
+    Ok(kept.into_iter().map(|(place, stats)| row(place, stats)).collect())
+}
+
+/// A sum of judgements with one more.
+pub(crate) fn add_judgement(backend: &'static str, sum: Fixed, value: UnitInterval) -> Result<Fixed> {
+    let value = Stats::of_reward(value).reward.to_bits();
+    sum.to_bits().checked_add(value).map(Fixed::from_bits).ok_or_else(|| {
+        let message = "the sum of judgements would overflow; start a new strategy version";
+        Error::new(ErrorKind::Invalid, backend, "strategy_totals", message)
+    })
 }
 
 fn refused(backend: &'static str, error: helm_core::StatsError) -> Error {

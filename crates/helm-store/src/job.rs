@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use helm_core::{TenantId, Timestamp};
+use helm_core::{DecisionId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,12 +19,23 @@ pub trait JobQueue: Send + Sync {
     /// Fails when the database does.
     async fn enqueue(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64>;
 
-    /// Leases at most `limit` due jobs, of any tenant, oldest first, until `now + lease`.
+    /// Leases at most `limit` due jobs of these kinds, of any tenant, oldest first, until `now + lease`. Jobs
+    /// of other kinds are left to processes that know them.
+    ///
+    /// A due job whose attempts are used up, because its holders ended without a word, dies instead; so does
+    /// one that cannot be read. Neither stands in the way of the others.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Job>>;
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize, kinds: &[&str]) -> Result<Vec<Job>>;
+
+    /// Holds a job's lease until `until` instead. Answers `false` when the lease has been lost.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn renew(&self, job: &Job, until: Timestamp) -> Result<bool>;
 
     /// Removes a finished job. Answers `false`, and removes nothing, when the lease has been lost.
     ///
@@ -33,6 +44,14 @@ pub trait JobQueue: Send + Sync {
     /// Fails when the database does.
     async fn complete(&self, job: &Job) -> Result<bool>;
 
+    /// Gives a job back that this process cannot do now: due again at `run_at`, and the attempt does not
+    /// count. Answers `false` when the lease has been lost.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool>;
+
     /// Gives a failed job back: due again at `run_at`, or dead once its attempts are used up. Answers `false`
     /// when the lease has been lost.
     ///
@@ -40,6 +59,21 @@ pub trait JobQueue: Send + Sync {
     ///
     /// Fails when the database does.
     async fn fail(&self, job: &Job, error: &str, run_at: Timestamp) -> Result<bool>;
+
+    /// At most `limit` of a tenant's dead jobs, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn dead(&self, tenant: &TenantId, limit: usize) -> Result<Vec<DeadJob>>;
+
+    /// Brings a dead job back, due at `run_at` and with all its attempts. Answers `false` when the tenant has
+    /// no dead job of this number.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn retry(&self, tenant: &TenantId, id: JobId, run_at: Timestamp) -> Result<bool>;
 
     /// How many jobs wait, run and are dead, over all tenants.
     ///
@@ -55,16 +89,32 @@ impl<T: JobQueue + ?Sized> JobQueue for Arc<T> {
         (**self).enqueue(tenant, jobs).await
     }
 
-    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Job>> {
-        (**self).claim(now, lease, limit).await
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize, kinds: &[&str]) -> Result<Vec<Job>> {
+        (**self).claim(now, lease, limit, kinds).await
+    }
+
+    async fn renew(&self, job: &Job, until: Timestamp) -> Result<bool> {
+        (**self).renew(job, until).await
     }
 
     async fn complete(&self, job: &Job) -> Result<bool> {
         (**self).complete(job).await
     }
 
+    async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {
+        (**self).release(job, run_at).await
+    }
+
     async fn fail(&self, job: &Job, error: &str, run_at: Timestamp) -> Result<bool> {
         (**self).fail(job, error, run_at).await
+    }
+
+    async fn dead(&self, tenant: &TenantId, limit: usize) -> Result<Vec<DeadJob>> {
+        (**self).dead(tenant, limit).await
+    }
+
+    async fn retry(&self, tenant: &TenantId, id: JobId, run_at: Timestamp) -> Result<bool> {
+        (**self).retry(tenant, id, run_at).await
     }
 
     async fn counts(&self) -> Result<JobState> {
@@ -87,6 +137,29 @@ pub struct NewJob {
     pub max_attempts: u32,
 }
 
+/// The kind of the job that [`Store::log_decision`](crate::Store::log_decision) leaves behind and
+/// [`Store::commit_turn`](crate::Store::commit_turn) takes away: its handler ends a turn whose process did not.
+/// The body is `{"decision": ID}`.
+pub const TURN_DEADLINE: &str = "turn_deadline";
+
+/// Why a job died that was claimed again and again and never heard of.
+pub(crate) const UNHEARD: &str = "the last attempt ended without a word";
+
+/// The job that ends a turn which has not ended by `at`.
+pub(crate) fn turn_deadline(id: DecisionId, at: Timestamp) -> NewJob {
+    NewJob {
+        kind: TURN_DEADLINE.to_owned(),
+        dedupe: turn_deadline_key(id),
+        body: serde_json::json!({ "decision": id }),
+        run_at: at,
+        max_attempts: 10,
+    }
+}
+
+pub(crate) fn turn_deadline_key(id: DecisionId) -> String {
+    format!("{TURN_DEADLINE}:{id}")
+}
+
 /// A queued job's number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -107,6 +180,22 @@ pub struct Job {
     pub attempt: u32,
     /// Proves that this holder's lease is the valid one.
     pub lease: u64,
+}
+
+/// A job whose attempts are used up, or that cannot be read.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DeadJob {
+    /// Its number.
+    pub id: JobId,
+    /// What was to be done.
+    pub kind: String,
+    /// What the handler needed, as it is stored.
+    pub body: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it died.
+    pub error: Option<String>,
 }
 
 /// How much follow-up work there is.

@@ -37,10 +37,12 @@ pub mod sqlite;
 mod store;
 mod vector;
 
-pub use bandit::{Audit, BanditState, BanditStore, Mismatch, PriorDocument, StrategyTotal, UserTotal};
+pub use bandit::{
+    Audit, BanditState, BanditStore, Mismatch, PriorDocument, StateQuery, StrategyTotal, UserTotal,
+};
 pub use conversation::{ConversationStore, StoredMessage};
 pub use error::{Error, ErrorKind, Result};
-pub use job::{Job, JobId, JobQueue, JobState, NewJob};
+pub use job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE};
 pub use log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, Page, TurnView};
 pub use preference::{PreferenceChange, PreferenceStore, Preferences};
 pub use records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};

@@ -20,7 +20,7 @@ pub trait InteractionLog: Send + Sync {
     /// Fails when the database does.
     async fn turn(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<TurnView>>;
 
-    /// At most `limit` turns that match, newest first, continuing after `after`.
+    /// At most `limit` turns that match, but never more than 10,000, newest first, continuing after `after`.
     ///
     /// # Errors
     ///
@@ -88,6 +88,9 @@ pub struct FeedbackEntry {
     /// When it was last said.
     pub at: Timestamp,
 }
+
+/// The most turns in a page, whatever is asked for.
+pub(crate) const MOST_TURNS: usize = 10_000;
 
 /// Which turns.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

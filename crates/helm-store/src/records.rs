@@ -1,7 +1,11 @@
-use helm_core::{ConversationId, DecisionId, Message, Outcome, Reward, TaskId, TenantId, Timestamp, UserId};
+use helm_core::{
+    ConversationId, Decision, DecisionId, Message, Outcome, Reward, TaskId, TenantId, Timestamp, UserId,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{Memory, NewJob, PreferenceChange};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, ErrorKind, Memory, NewJob, PreferenceChange, Result};
 
 /// A finished turn and everything that becomes visible with it.
 #[derive(Clone, Debug)]
@@ -32,6 +36,47 @@ pub struct TurnRecord {
     pub memories: Vec<Memory>,
     /// Follow-up work.
     pub jobs: Vec<NewJob>,
+}
+
+impl TurnRecord {
+    /// A digest of everything in the record: two turns of one id are the same turn when theirs are equal.
+    pub(crate) fn digest(&self) -> Result<[u8; 32], serde_json::Error> {
+        let Self {
+            id,
+            tenant,
+            user,
+            task,
+            conversation,
+            input,
+            output,
+            outcome,
+            began,
+            messages,
+            preferences,
+            memories,
+            jobs,
+        } = self;
+        let who = (id, tenant, user, task, conversation, began);
+        let what = (input, output, outcome, messages, preferences, memories, jobs);
+        Ok(Sha256::digest(serde_json::to_vec(&(who, what))?).into())
+    }
+
+    /// Refuses a turn that is not of its decision's user and task: its preferences and messages would be
+    /// another user's.
+    pub(crate) fn check_against(&self, backend: &'static str, decision: &Decision) -> Result<()> {
+        let context = &decision.context;
+        if self.user == context.user && self.task == context.task {
+            return Ok(());
+        }
+        let (user, task) = (&context.user, &context.task);
+        let message = format!("the decision {} is of user {user} and task {task}", self.id);
+        Err(Error::new(ErrorKind::Invalid, backend, "commit_turn", message))
+    }
+
+    pub(crate) fn conflict(&self, backend: &'static str) -> Error {
+        let message = format!("another turn is stored under the id {}", self.id);
+        Error::new(ErrorKind::Conflict, backend, "commit_turn", message)
+    }
 }
 
 /// What a write did.

@@ -1,6 +1,10 @@
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use helm_core::{Decision, Outcome, Reward, SourceName, StatsRow, UnitInterval};
+
+use crate::error::{Error, ErrorKind, Result as StoreResult};
 
 /// Why a decision's evidence could not be turned into a contribution. The write is rolled back.
 pub type SettleError = Box<dyn std::error::Error + Send + Sync>;
@@ -14,7 +18,8 @@ pub trait Settle: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Whatever makes the evidence unusable; the store rolls back and reports it as invalid input.
+    /// Whatever makes the evidence unusable; the store rolls back and reports it as
+    /// [`ErrorKind::Unsettled`](crate::ErrorKind::Unsettled).
     fn settle(&self, case: &Case<'_>) -> Result<Settlement, SettleError>;
 }
 
@@ -65,4 +70,31 @@ pub struct Settlement {
     /// Everything this decision adds to learning state: the whole, not a difference. At most one row for each
     /// scope, strategy and epoch.
     pub contribution: Vec<StatsRow>,
+}
+
+/// Settles for a backend. Settlements are the application's code, which may also panic: then this decision is
+/// refused, and the store goes on.
+pub(crate) fn settled(
+    backend: &'static str,
+    settle: &dyn Settle,
+    case: &Case<'_>,
+) -> StoreResult<Settlement> {
+    const OPERATION: &str = "settle";
+    match catch_unwind(AssertUnwindSafe(|| settle.settle(case))) {
+        Ok(settled) => settled.map_err(|error| {
+            let message = "the decision cannot be settled under the present configuration";
+            Error::new(ErrorKind::Unsettled, backend, OPERATION, message).with_source(error)
+        }),
+        Err(panic) => {
+            let message = format!("the settlement panicked{}", said(&*panic));
+            Err(Error::new(ErrorKind::Internal, backend, OPERATION, message))
+        }
+    }
+}
+
+/// A panic's message, when it has one, to go after a text.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.map_or_else(String::new, |text| format!(": {text}"))
 }

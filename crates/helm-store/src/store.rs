@@ -42,18 +42,24 @@ pub trait Store: Send + Sync {
 
     /// A turn's first transaction: makes its decision durable. `Duplicate` when the same decision is stored.
     ///
+    /// A job of the kind [`TURN_DEADLINE`](crate::TURN_DEADLINE) is queued with it for `deadline`, and removed
+    /// by [`Store::commit_turn`]. So a decision whose process ended before its turn did is found, and can be
+    /// given an end. Choose a deadline after which no commit can still be on its way.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when another decision has this id.
-    async fn log_decision(&self, decision: &Decision) -> Result<Applied>;
+    async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied>;
 
     /// A turn's second transaction: outcome, settled reward, folded state, preferences, conversation,
-    /// memories and jobs, together or not at all. A turn that is already stored is left as it is.
+    /// memories and jobs, together or not at all. The same turn sent again changes nothing.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when the settlement or a part of the record is
-    /// refused.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when a part of the record is refused,
+    /// or the turn is not of its decision's user and task;
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when another turn has this id;
+    /// [`ErrorKind::Unsettled`](crate::ErrorKind::Unsettled) when the settlement refuses.
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt>;
 
     /// Records a person's judgement, settles the decision again and adds the difference to the state.

@@ -18,7 +18,7 @@ pub(super) fn list(global: &Global) -> Result<()> {
 pub(super) async fn report(global: &Global, task: &str) -> Result<()> {
     let task = TaskId::new(task)?;
     open::known_task(global, &task)?;
-    let helm = open::helm(global).await?;
+    let helm = open::briefly(global).await?;
     let report = helm.report(&task).await;
     open::close(&helm).await;
     let report = report?;

@@ -11,13 +11,16 @@ use super::{
     run::Turn,
 };
 use crate::background::{self, DEFAULT_REWARD};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::inner::TaskRuntime;
 use crate::observe;
 use crate::request::TurnResponse;
 
-/// How often a commit is tried before the turn is given up as a storage error.
-const COMMIT_TRIES: u32 = 5;
+/// How often a write is tried before the turn is given up as a storage error.
+const WRITE_TRIES: u32 = 5;
+/// How long after its strategy's deadline a turn may still be committed: evaluation and every try included. Then
+/// it is taken for lost.
+const COMMIT_GRACE: Duration = Duration::from_mins(10);
 
 impl Turn {
     /// Ends a turn whose input was refused: no decision, no model call, but a record.
@@ -48,7 +51,7 @@ impl Turn {
             other => describe(&other),
         };
         if !progress.logged {
-            self.inner.store.log_decision(&decision).await?;
+            self.log(&decision).await?;
         }
         let mut outcome = self.outcome(status);
         outcome.error = error;
@@ -154,7 +157,8 @@ impl Turn {
                 record.memories.push(self.memory(&record.input, embedding));
             }
         }
-        if let Some(silence) = task.silence {
+        // Silence about an answer says something; silence about a failure says nothing.
+        if let (true, Some(silence)) = (record.outcome.status.is_answered(), task.silence) {
             record.jobs.push(NewJob {
                 kind: DEFAULT_REWARD.to_owned(),
                 dedupe: format!("{DEFAULT_REWARD}:{}", self.id),
@@ -176,25 +180,23 @@ impl Turn {
         }
     }
 
+    /// Makes the decision durable, again after a failure that may pass: its id makes that harmless.
+    pub(super) async fn log(&self, decision: &Decision) -> helm_store::Result<()> {
+        let task = self.inner.tasks.get(&decision.context.task);
+        let strategy = task.and_then(|task| task.strategy(&decision.strategy));
+        let limit = strategy.map_or(Duration::ZERO, |strategy| strategy.limits.deadline);
+        let deadline = self.began.after(limit).after(COMMIT_GRACE);
+        persist(|| self.inner.store.log_decision(decision, deadline)).await.map(drop)
+    }
+
     /// Commits, again after a failure that may pass: the record's id makes that harmless.
     async fn commit(&self, record: &TurnRecord) -> Result<TurnReceipt> {
-        let mut pause = Duration::from_millis(20);
-        for _ in 1..COMMIT_TRIES {
-            let settler = std::sync::Arc::clone(&self.inner.settler);
-            match self.inner.store.commit_turn(record.clone(), settler).await {
-                Err(error) if error.is_retryable() => tokio::time::sleep(pause).await,
-                settled => return settled.map_err(Error::from),
-            }
-            pause *= 2;
-        }
-        let settler = std::sync::Arc::clone(&self.inner.settler);
-        Ok(self.inner.store.commit_turn(record.clone(), settler).await?)
+        let settler = || std::sync::Arc::clone(&self.inner.settler);
+        Ok(persist(|| self.inner.store.commit_turn(record.clone(), settler())).await?)
     }
 
     fn after_commit(&self, task: &TaskRuntime) {
-        if task.prior_is_due(self.inner.refit_every) {
-            background::refit_prior(&self.inner, &self.tenant, &task.id);
-        }
+        background::note_settled(&self.inner, &self.tenant, &task.id);
     }
 
     fn respond(&self, decision: Option<Decision>, record: TurnRecord, receipt: &TurnReceipt) -> TurnResponse {
@@ -219,6 +221,22 @@ impl Turn {
             latency: outcome.latency,
         }
     }
+}
+
+/// Tries a write until it succeeds, fails for good, or has failed too often.
+async fn persist<T, W>(mut write: impl FnMut() -> W) -> helm_store::Result<T>
+where
+    W: Future<Output = helm_store::Result<T>>,
+{
+    let mut pause = Duration::from_millis(20);
+    for _ in 1..WRITE_TRIES {
+        match write().await {
+            Err(error) if error.is_retryable() => tokio::time::sleep(pause).await,
+            written => return written,
+        }
+        pause *= 2;
+    }
+    write().await
 }
 
 /// The terminal status of an ending and its explanation for people.

@@ -153,7 +153,7 @@ impl Turn {
         call: impl Future<Output = helm_llm::Result<T>>,
         progress: &mut Progress,
     ) -> Result<T, Ending> {
-        let log = self.inner.store.log_decision(decision);
+        let log = self.log(decision);
         tokio::pin!(log, call);
         let answer = tokio::select! {
             written = &mut log => {

@@ -1,6 +1,6 @@
 use helm_core::{Message, TokenCount, TokenCounter};
 use helm_policy::{PriorEstimate, Snapshot};
-use helm_store::{BanditState, Preferences, StoredMessage, VectorQuery};
+use helm_store::{BanditState, Preferences, StateQuery, StoredMessage, VectorQuery};
 
 use super::run::Turn;
 use crate::error::{Error, Result};
@@ -25,12 +25,20 @@ impl Turn {
     /// Reads learning state, preferences, history and memories, all at the same time.
     pub(super) async fn recall(&self, task: &TaskRuntime, message: &str) -> Result<Recalled> {
         let (store, user) = (&self.inner.store, &self.request.user);
-        let state =
-            async { store.bandits().load(&self.tenant, &task.id, Some(user)).await.map_err(Error::from) };
+        let query = self.state_query(task);
+        let state = async { store.bandits().load(&self.tenant, &task.id, &query).await.map_err(Error::from) };
         let preferences = async { store.preferences().get(&self.tenant, user).await.map_err(Error::from) };
         let (state, preferences, history, (embedding, memories)) =
             tokio::try_join!(state, preferences, self.history(task), self.memories(task, message))?;
         Ok(Recalled { snapshot: snapshot(state)?, preferences, history, memories, embedding })
+    }
+
+    fn state_query(&self, task: &TaskRuntime) -> StateQuery {
+        let query = StateQuery::default().with_user(self.request.user.clone());
+        let mut query = query.with_policy(task.policy.hash().clone());
+        query.segment = self.context().segment;
+        query.since = task.policy.history(self.began);
+        query
     }
 
     async fn history(&self, task: &TaskRuntime) -> Result<Vec<Message>> {

@@ -1,5 +1,7 @@
 -- Times are microseconds since 1970-01-01T00:00:00Z. Fixed-point columns are multiples of 2^-32.
 -- Ids of decisions and turns are the 16 bytes of a UUID of version 7, so they sort by time.
+-- `format` is the version of the JSON beside it; a build refuses what is newer than it.
+-- Wide rows are kept by row number: without one, SQLite would search B-trees of whole rows.
 
 -- One row for each decision, written before its answer leaves.
 CREATE TABLE helm_decision (
@@ -15,10 +17,12 @@ CREATE TABLE helm_decision (
     experiment  TEXT,
     variant     TEXT,
     at          INTEGER NOT NULL,
+    format      INTEGER NOT NULL,
     body        TEXT    NOT NULL, -- the whole decision as JSON: context, candidates, exclusions
     PRIMARY KEY (tenant, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX helm_decision_by_task ON helm_decision (tenant, task, strategy);
+CREATE INDEX helm_decision_by_user ON helm_decision (tenant, user_id, id);
 
 -- One row for each finished turn, with or without a decision.
 CREATE TABLE helm_turn (
@@ -34,12 +38,16 @@ CREATE TABLE helm_turn (
     cost_nano_usd INTEGER,          -- NULL when the price is unknown
     input_tokens  INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
+    format        INTEGER NOT NULL,
     outcome       TEXT    NOT NULL, -- the whole outcome as JSON: scores, violations, usage
+    digest        BLOB    NOT NULL, -- SHA-256 of all that was committed, to tell a repetition from a conflict
     began         INTEGER NOT NULL,
     ended         INTEGER NOT NULL,
     PRIMARY KEY (tenant, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX helm_turn_by_time ON helm_turn (tenant, began, id);
+CREATE INDEX helm_turn_by_user ON helm_turn (tenant, user_id, began, id);
+CREATE INDEX helm_turn_by_task ON helm_turn (tenant, task, began, id);
 
 -- Every judgement ever accepted; the highest revision of a source is its current one.
 CREATE TABLE helm_evidence (
@@ -47,12 +55,15 @@ CREATE TABLE helm_evidence (
     decision BLOB    NOT NULL,
     source   TEXT    NOT NULL,
     revision INTEGER NOT NULL,
+    task     TEXT    NOT NULL, -- the decision's
+    strategy TEXT    NOT NULL, -- the decision's
     value    REAL    NOT NULL, -- 0 to 1
     key      TEXT,             -- the caller's idempotency key
-    at       INTEGER NOT NULL,
+    at       INTEGER NOT NULL, -- when this value was first given; a repetition keeps it
     PRIMARY KEY (tenant, decision, source, revision)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX helm_evidence_by_key ON helm_evidence (tenant, key) WHERE key IS NOT NULL;
+CREATE INDEX helm_evidence_by_task ON helm_evidence (tenant, task);
 
 -- What a decision amounts to now, and what it has contributed to helm_stats.
 CREATE TABLE helm_reward (
@@ -62,17 +73,19 @@ CREATE TABLE helm_reward (
     value         REAL,             -- NULL while there is no reward
     stage         TEXT,             -- default, provisional, judged, human
     silence_ended INTEGER NOT NULL, -- 1 once the reward window has ended
+    format        INTEGER NOT NULL,
     reward        TEXT,             -- the whole reward as JSON
     contribution  TEXT    NOT NULL, -- rows of statistics as JSON
     PRIMARY KEY (tenant, decision)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX helm_reward_by_task ON helm_reward (tenant, task);
 
 -- Learning state: sums over decisions. Always equal to the sum of helm_reward.contribution.
 CREATE TABLE helm_stats (
     tenant    TEXT    NOT NULL,
     task      TEXT    NOT NULL,
-    scope     TEXT    NOT NULL, -- task, segment:NAME or user:ID
+    scope     TEXT    NOT NULL, -- task, segment or user
+    member    TEXT    NOT NULL, -- which segment or user; empty for the task
     strategy  TEXT    NOT NULL,
     epoch     INTEGER NOT NULL, -- the first second of the time bucket
     layout    INTEGER NOT NULL, -- what packed means; 0 for none
@@ -85,22 +98,25 @@ CREATE TABLE helm_stats (
     failures  INTEGER NOT NULL, -- turns that failed for reasons other than quality
     loss      INTEGER NOT NULL, -- importance-weighted loss, fixed-point
     packed    BLOB,             -- components of a linear learner, 16 bytes each, little-endian
-    PRIMARY KEY (tenant, task, scope, strategy, epoch, layout)
+    PRIMARY KEY (tenant, task, scope, member, strategy, epoch, layout)
 ) STRICT, WITHOUT ROWID;
 
--- What is estimated from the statistics of all users.
+-- What is estimated from the statistics of all users, for each policy that reads it.
 CREATE TABLE helm_prior (
-    tenant   TEXT    NOT NULL,
-    task     TEXT    NOT NULL,
-    revision INTEGER NOT NULL,
-    body     TEXT    NOT NULL,
-    PRIMARY KEY (tenant, task)
+    tenant      TEXT    NOT NULL,
+    task        TEXT    NOT NULL,
+    policy_hash TEXT    NOT NULL,
+    revision    INTEGER NOT NULL,
+    format      INTEGER NOT NULL,
+    body        TEXT    NOT NULL,
+    PRIMARY KEY (tenant, task, policy_hash)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE helm_preference (
     tenant   TEXT    NOT NULL,
     user_id  TEXT    NOT NULL,
     revision INTEGER NOT NULL,
+    format   INTEGER NOT NULL,
     body     TEXT    NOT NULL, -- JSON object: values by name
     PRIMARY KEY (tenant, user_id)
 ) STRICT, WITHOUT ROWID;
@@ -109,13 +125,14 @@ CREATE TABLE helm_message (
     tenant       TEXT    NOT NULL,
     user_id      TEXT    NOT NULL,
     conversation TEXT    NOT NULL,
-    position     INTEGER NOT NULL, -- counted from 1 within the conversation
     turn         BLOB    NOT NULL,
+    number       INTEGER NOT NULL, -- counted from 0 within the turn
     role         TEXT    NOT NULL,
+    format       INTEGER NOT NULL,
     body         TEXT    NOT NULL, -- the message as JSON
     at           INTEGER NOT NULL,
-    PRIMARY KEY (tenant, user_id, conversation, position)
-) STRICT, WITHOUT ROWID;
+    PRIMARY KEY (tenant, user_id, conversation, turn, number)
+) STRICT;
 
 CREATE TABLE helm_memory (
     tenant     TEXT    NOT NULL,
@@ -148,3 +165,9 @@ CREATE TABLE helm_job (
     UNIQUE (tenant, dedupe)
 ) STRICT;
 CREATE INDEX helm_job_due ON helm_job (dead, run_at);
+
+-- One row, written to find out whether the file can be written to.
+CREATE TABLE helm_health (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    beats INTEGER NOT NULL
+) STRICT;

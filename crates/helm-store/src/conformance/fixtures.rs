@@ -50,6 +50,19 @@ pub fn refuse() -> Arc<dyn Settle> {
     Arc::new(Refuse)
 }
 
+/// A settlement that panics.
+#[must_use]
+pub fn panics() -> Arc<dyn Settle> {
+    struct Panics;
+    impl Settle for Panics {
+        #[expect(clippy::panic, reason = "what the law is about")]
+        fn settle(&self, _: &Case<'_>) -> Result<Settlement, SettleError> {
+            panic!("on purpose");
+        }
+    }
+    Arc::new(Panics)
+}
+
 pub(super) fn mean() -> Arc<dyn Settle> {
     Arc::new(MeanSettle)
 }
@@ -68,6 +81,12 @@ pub fn decision_id(number: u64) -> DecisionId {
 
 pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_micros(second * 1_000_000)
+}
+
+/// When the laws' turns have ended at the latest: never while a law runs.
+#[must_use]
+pub fn deadline() -> Timestamp {
+    at(1_000_000)
 }
 
 /// Decision number `number` of tenant `t`: its user is one of eight, its strategy one of four.

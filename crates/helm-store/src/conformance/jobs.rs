@@ -4,10 +4,12 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::json;
 
-use super::fixtures::{at, tenant};
-use crate::{JobState, NewJob, Store};
+use super::fixtures::{at, deadline, decision, mean, tenant, turn};
+use crate::{JobState, NewJob, Store, TURN_DEADLINE};
 
 const LEASE: Duration = Duration::from_secs(30);
+
+const KINDS: &[&str] = &["k"];
 
 fn job(number: u32) -> NewJob {
     NewJob {
@@ -29,8 +31,9 @@ pub(super) async fn a_job_is_queued_once_and_held_by_one(store: Arc<dyn Store>) 
     let all: Vec<_> = (0..20).map(job).collect();
     assert_eq!(store.jobs().enqueue(&t, &all).await.expect("queued"), 20);
     assert_eq!(store.jobs().enqueue(&t, &all[..3]).await.expect("queued"), 0);
-    assert!(store.jobs().claim(at(9), LEASE, 10).await.expect("claimed").is_empty(), "not due yet");
-    let claims = (0..8).map(|_| async { store.jobs().claim(at(10), LEASE, 5).await.expect("claimed") });
+    assert!(store.jobs().claim(at(9), LEASE, 10, KINDS).await.expect("claimed").is_empty(), "not due yet");
+    let claims =
+        (0..8).map(|_| async { store.jobs().claim(at(10), LEASE, 5, KINDS).await.expect("claimed") });
     let mut held: Vec<_> = join_all(claims).await.into_iter().flatten().map(|job| job.id).collect();
     held.sort_unstable();
     held.dedup();
@@ -40,9 +43,9 @@ pub(super) async fn a_job_is_queued_once_and_held_by_one(store: Arc<dyn Store>) 
 
 pub(super) async fn a_lost_lease_ends_nothing(store: Arc<dyn Store>) {
     store.jobs().enqueue(&tenant("t"), &[job(1)]).await.expect("queued");
-    let first = store.jobs().claim(at(10), LEASE, 1).await.expect("claimed").remove(0);
-    assert!(store.jobs().claim(at(39), LEASE, 1).await.expect("claimed").is_empty(), "it is held");
-    let second = store.jobs().claim(at(41), LEASE, 1).await.expect("claimed").remove(0);
+    let first = store.jobs().claim(at(10), LEASE, 1, KINDS).await.expect("claimed").remove(0);
+    assert!(store.jobs().claim(at(39), LEASE, 1, KINDS).await.expect("claimed").is_empty(), "it is held");
+    let second = store.jobs().claim(at(41), LEASE, 1, KINDS).await.expect("claimed").remove(0);
     assert_eq!((first.id, first.attempt, second.attempt), (second.id, 1, 2));
     assert!(!store.jobs().complete(&first).await.expect("answered"));
     assert!(!store.jobs().fail(&first, "late", at(50)).await.expect("answered"));
@@ -54,9 +57,91 @@ pub(super) async fn a_lost_lease_ends_nothing(store: Arc<dyn Store>) {
 pub(super) async fn a_job_dies_when_its_attempts_are_used_up(store: Arc<dyn Store>) {
     store.jobs().enqueue(&tenant("t"), &[job(1)]).await.expect("queued");
     for second in [10, 20] {
-        let held = store.jobs().claim(at(second), LEASE, 1).await.expect("claimed").remove(0);
+        let held = store.jobs().claim(at(second), LEASE, 1, KINDS).await.expect("claimed").remove(0);
         assert!(store.jobs().fail(&held, "it broke", at(second + 10)).await.expect("answered"));
     }
     assert_eq!(counts(&store).await, (0, 0, 1));
-    assert!(store.jobs().claim(at(999), LEASE, 1).await.expect("claimed").is_empty());
+    assert!(store.jobs().claim(at(999), LEASE, 1, KINDS).await.expect("claimed").is_empty());
+}
+
+pub(super) async fn a_job_is_left_to_those_who_know_its_kind(store: Arc<dyn Store>) {
+    let foreign = NewJob { kind: "foreign".to_owned(), ..job(1) };
+    store.jobs().enqueue(&tenant("t"), &[foreign, job(2)]).await.expect("queued");
+    let held = store.jobs().claim(at(10), LEASE, 10, KINDS).await.expect("claimed");
+    assert_eq!(held.iter().map(|job| job.kind.as_str()).collect::<Vec<_>>(), ["k"]);
+    let held = store.jobs().claim(at(10), LEASE, 10, &["other", "foreign"]).await.expect("claimed");
+    assert_eq!((held.len(), held[0].attempt), (1, 1), "looking on costs no attempt");
+    assert!(store.jobs().claim(at(99), LEASE, 10, &[]).await.expect("claimed").is_empty());
+}
+
+pub(super) async fn a_released_job_keeps_its_attempts(store: Arc<dyn Store>) {
+    store.jobs().enqueue(&tenant("t"), &[job(1)]).await.expect("queued");
+    for round in 1..6 {
+        let held = store.jobs().claim(at(10 * round), LEASE, 1, KINDS).await.expect("claimed").remove(0);
+        assert_eq!(held.attempt, 1);
+        assert!(store.jobs().release(&held, at(10 * round + 10)).await.expect("answered"));
+        assert!(!store.jobs().release(&held, at(0)).await.expect("answered"), "it is not held any more");
+        let early = store.jobs().claim(at(10 * round + 9), LEASE, 1, KINDS).await.expect("claimed");
+        assert!(early.is_empty());
+    }
+}
+
+pub(super) async fn a_lease_can_be_renewed(store: Arc<dyn Store>) {
+    store.jobs().enqueue(&tenant("t"), &[job(1)]).await.expect("queued");
+    let held = store.jobs().claim(at(10), LEASE, 1, KINDS).await.expect("claimed").remove(0);
+    assert!(store.jobs().renew(&held, at(100)).await.expect("answered"));
+    assert!(store.jobs().claim(at(99), LEASE, 1, KINDS).await.expect("claimed").is_empty());
+    let next = store.jobs().claim(at(100), LEASE, 1, KINDS).await.expect("claimed").remove(0);
+    assert!(!store.jobs().renew(&held, at(500)).await.expect("answered"), "the lease was lost");
+    assert!(store.jobs().complete(&next).await.expect("answered"));
+}
+
+pub(super) async fn a_job_that_ends_its_holders_dies(store: Arc<dyn Store>) {
+    store.jobs().enqueue(&tenant("t"), &[job(1), job(2)]).await.expect("queued");
+    // Nobody who holds it is heard of again.
+    for second in [10, 50] {
+        assert_eq!(store.jobs().claim(at(second), LEASE, 1, KINDS).await.expect("claimed").len(), 1);
+        let other = store.jobs().claim(at(second), LEASE, 1, KINDS).await.expect("claimed").remove(0);
+        assert!(store.jobs().release(&other, at(second + 40)).await.expect("answered"));
+    }
+    let held = store.jobs().claim(at(90), LEASE, 10, KINDS).await.expect("claimed");
+    assert_eq!((held.len(), counts(&store).await), (1, (0, 1, 1)), "the other one is not held up");
+    let dead = store.jobs().dead(&tenant("t"), 10).await.expect("read");
+    assert_eq!((dead.len(), dead[0].attempts), (1, 2));
+    assert!(dead[0].error.is_some());
+}
+
+pub(super) async fn a_dead_job_can_be_tried_again(store: Arc<dyn Store>) {
+    let (t, other) = (tenant("t"), tenant("other"));
+    store.jobs().enqueue(&t, &[NewJob { max_attempts: 1, ..job(1) }]).await.expect("queued");
+    let held = store.jobs().claim(at(10), LEASE, 1, KINDS).await.expect("claimed").remove(0);
+    assert!(!store.jobs().retry(&t, held.id, at(10)).await.expect("answered"), "it is not dead");
+    assert!(store.jobs().fail(&held, "it broke", at(20)).await.expect("answered"));
+    let dead = store.jobs().dead(&t, 10).await.expect("read").remove(0);
+    assert_eq!((dead.id, dead.kind.as_str(), dead.error.as_deref()), (held.id, "k", Some("it broke")));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&dead.body).expect("JSON"), held.body);
+    assert!(store.jobs().dead(&other, 10).await.expect("read").is_empty());
+    assert!(!store.jobs().retry(&other, held.id, at(10)).await.expect("answered"));
+    assert!(store.jobs().retry(&t, held.id, at(30)).await.expect("answered"));
+    let again = store.jobs().claim(at(30), LEASE, 1, KINDS).await.expect("claimed").remove(0);
+    assert_eq!((again.id, again.attempt), (held.id, 1));
+    assert!(again.lease > held.lease, "an old holder cannot end it");
+}
+
+pub(super) async fn a_decision_leaves_a_job_until_its_turn_ends(store: Arc<dyn Store>) {
+    for number in [1, 2] {
+        for _ in 0..2 {
+            store.log_decision(&decision(number), at(100)).await.expect("logged");
+        }
+    }
+    assert_eq!(counts(&store).await, (2, 0, 0));
+    store.commit_turn(turn(1), mean()).await.expect("committed");
+    assert!(store.jobs().claim(at(99), LEASE, 10, &[TURN_DEADLINE]).await.expect("claimed").is_empty());
+    let left = store.jobs().claim(at(100), LEASE, 10, &[TURN_DEADLINE]).await.expect("claimed");
+    assert_eq!(left.len(), 1, "only the turn that has not ended is looked after");
+    assert_eq!(left[0].body, json!({ "decision": decision(2).id }));
+    store.commit_turn(turn(2), mean()).await.expect("committed");
+    assert_eq!(counts(&store).await, (0, 0, 0));
+    store.log_decision(&decision(2), deadline()).await.expect("logged");
+    assert_eq!(counts(&store).await, (0, 0, 0), "a repetition brings nothing back");
 }

@@ -6,7 +6,9 @@
 
 mod decisions;
 mod fixtures;
+mod handles;
 mod jobs;
+mod places;
 mod rewards;
 mod users;
 
@@ -14,7 +16,7 @@ use std::sync::Arc;
 
 use crate::Store;
 
-pub use fixtures::{MeanSettle, decision, decision_id, feedback, refuse, tenant, turn};
+pub use fixtures::{MeanSettle, deadline, decision, decision_id, feedback, panics, refuse, tenant, turn};
 
 /// A law, by name.
 pub type Law = (&'static str, fn(Arc<dyn Store>) -> futures::future::BoxFuture<'static, ()>);
@@ -30,6 +32,7 @@ laws!(
     decisions::a_decision_is_logged_once,
     decisions::a_turn_is_committed_once_and_whole,
     decisions::a_refused_settlement_leaves_no_trace,
+    decisions::a_settlement_that_panics_is_refused_alone,
     decisions::a_scan_covers_every_turn_once,
     decisions::tenants_never_meet,
     rewards::feedback_is_fresh_duplicate_or_corrected,
@@ -41,6 +44,21 @@ laws!(
     rewards::an_unknown_decision_is_not_found,
     rewards::an_overflow_is_refused_and_changes_nothing,
     rewards::any_interleaving_equals_sequential_replay,
+    decisions::a_turn_is_its_decisions_and_its_own,
+    decisions::an_empty_page_is_empty,
+    rewards::silence_after_a_turn_is_revised_by_late_feedback,
+    rewards::one_of_two_sources_corrects_itself,
+    rewards::a_key_is_free_in_another_tenant,
+    rewards::a_repetition_keeps_its_moment,
+    places::epochs_layouts_and_scopes_are_kept_apart,
+    places::old_epochs_are_summed_on_demand,
+    places::every_part_of_a_row_comes_back,
+    places::packed_rows_of_two_shapes_are_refused,
+    places::a_contribution_may_move,
+    places::versions_are_ordered_as_numbers,
+    handles::a_write_that_was_cut_off_can_be_sent_again,
+    handles::a_closed_store_is_unavailable,
+    handles::a_deleted_memory_does_not_return_with_its_turn,
     rewards::totals_count_each_source_once,
     users::preferences_are_changed_atomically,
     users::one_of_two_expectations_wins,
@@ -50,8 +68,44 @@ laws!(
     users::a_prior_is_replaced_in_order,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,
+    jobs::a_job_is_left_to_those_who_know_its_kind,
+    jobs::a_released_job_keeps_its_attempts,
+    jobs::a_lease_can_be_renewed,
+    jobs::a_job_that_ends_its_holders_dies,
+    jobs::a_dead_job_can_be_tried_again,
+    jobs::a_decision_leaves_a_job_until_its_turn_ends,
     jobs::a_job_dies_when_its_attempts_are_used_up,
 );
+
+/// A law of two handles on one state, by name.
+pub type SharedLaw =
+    (&'static str, fn(Arc<dyn Store>, Arc<dyn Store>) -> futures::future::BoxFuture<'static, ()>);
+
+/// Every law of two handles.
+pub const SHARED_LAWS: &[SharedLaw] = &[
+    ("a_commit_is_seen_through_another_handle_at_once", |one, two| {
+        Box::pin(handles::a_commit_is_seen_through_another_handle_at_once(one, two))
+    }),
+    ("two_handles_write_at_once", |one, two| Box::pin(handles::two_handles_write_at_once(one, two))),
+];
+
+/// Runs every law of two handles, each on a state of its own. For backends whose
+/// [`Capabilities::shared`](crate::Capabilities::shared) says so, and for handles within one process.
+///
+/// # Panics
+///
+/// Panics when the store breaks one.
+pub async fn run_shared<F>(mut fresh: impl FnMut() -> F)
+where
+    F: Future<Output = (Arc<dyn Store>, Arc<dyn Store>)>,
+{
+    for (_, law) in SHARED_LAWS {
+        let (one, two) = fresh().await;
+        law(Arc::clone(&one), Arc::clone(&two)).await;
+        one.close().await;
+        two.close().await;
+    }
+}
 
 /// Runs every law on a store of its own.
 ///

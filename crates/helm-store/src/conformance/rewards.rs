@@ -4,8 +4,8 @@ use std::sync::Arc;
 use futures::future::join_all;
 use helm_core::{Layout, Scope, Stats, StatsRow, UnitInterval};
 
-use super::fixtures::{at, decision, decision_id, feedback, mean, tenant, turn};
-use crate::{Applied, BanditState, Case, ErrorKind, Settle, SettleError, Settlement, Store};
+use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, tenant, turn};
+use crate::{Applied, BanditState, Case, ErrorKind, Settle, SettleError, Settlement, StateQuery, Store};
 
 async fn say(store: &Arc<dyn Store>, number: u64, source: &str, value: f64) -> (Applied, f64) {
     let recorded = store.record_feedback(&tenant("t"), &feedback(number, source, value), at(9), mean()).await;
@@ -15,7 +15,7 @@ async fn say(store: &Arc<dyn Store>, number: u64, source: &str, value: f64) -> (
 
 async fn state(store: &Arc<dyn Store>) -> BanditState {
     let task = decision(0).context.task;
-    store.bandits().load(&tenant("t"), &task, None).await.expect("state")
+    store.bandits().load(&tenant("t"), &task, &StateQuery::default()).await.expect("state")
 }
 
 /// Count and sum of rewards of the whole task.
@@ -31,7 +31,7 @@ async fn audited(store: &Arc<dyn Store>) {
 }
 
 pub(super) async fn feedback_is_fresh_duplicate_or_corrected(store: Arc<dyn Store>) {
-    store.log_decision(&decision(1)).await.expect("logged");
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
     assert_eq!(say(&store, 1, "user", 0.25).await, (Applied::Fresh, 0.25));
     assert_eq!(say(&store, 1, "user", 0.25).await, (Applied::Duplicate, 0.25));
     assert_eq!(say(&store, 1, "user", 1.0).await, (Applied::Corrected, 1.0));
@@ -41,7 +41,7 @@ pub(super) async fn feedback_is_fresh_duplicate_or_corrected(store: Arc<dyn Stor
 }
 
 pub(super) async fn a_key_is_used_once(store: Arc<dyn Store>) {
-    store.log_decision(&decision(1)).await.expect("logged");
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
     let keyed = |value, key: &str| feedback(1, "user", value).with_key(key.parse().expect("a key"));
     let record = async |feedback| store.record_feedback(&tenant("t"), &feedback, at(1), mean()).await;
     assert_eq!(record(keyed(0.5, "a")).await.expect("recorded").applied, Applied::Fresh);
@@ -53,7 +53,7 @@ pub(super) async fn a_key_is_used_once(store: Arc<dyn Store>) {
 }
 
 pub(super) async fn racing_senders_of_one_key_apply_once(store: Arc<dyn Store>) {
-    store.log_decision(&decision(1)).await.expect("logged");
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
     let senders = (0..8).map(|_| async {
         let feedback = feedback(1, "user", 0.75).with_key("k".parse().expect("a key"));
         store.record_feedback(&tenant("t"), &feedback, at(1), mean()).await.expect("recorded").applied
@@ -64,7 +64,7 @@ pub(super) async fn racing_senders_of_one_key_apply_once(store: Arc<dyn Store>) 
 }
 
 pub(super) async fn two_sources_are_one_reward(store: Arc<dyn Store>) {
-    store.log_decision(&decision(1)).await.expect("logged");
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
     store.commit_turn(turn(1), mean()).await.expect("committed");
     assert_eq!(say(&store, 1, "user", 1.0).await, (Applied::Fresh, 1.0));
     assert_eq!(say(&store, 1, "reviewer", 0.5).await, (Applied::Fresh, 0.75));
@@ -73,7 +73,7 @@ pub(super) async fn two_sources_are_one_reward(store: Arc<dyn Store>) {
 }
 
 pub(super) async fn feedback_may_come_before_the_turn_ends(store: Arc<dyn Store>) {
-    store.log_decision(&decision(1)).await.expect("logged");
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
     say(&store, 1, "user", 1.0).await;
     let receipt = store.commit_turn(turn(1), mean()).await.expect("committed");
     assert_eq!(receipt.reward.map(|reward| reward.value.get()), Some(1.0));
@@ -81,7 +81,7 @@ pub(super) async fn feedback_may_come_before_the_turn_ends(store: Arc<dyn Store>
 }
 
 pub(super) async fn silence_gets_the_default_and_feedback_revises_it(store: Arc<dyn Store>) {
-    store.log_decision(&decision(1)).await.expect("logged");
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
     for _ in 0..2 {
         let reward = store.end_silence(&tenant("t"), decision_id(1), mean()).await.expect("ended");
         assert_eq!(reward.map(|reward| reward.value.get()), Some(0.25));
@@ -119,7 +119,7 @@ pub(super) async fn an_overflow_is_refused_and_changes_nothing(store: Arc<dyn St
         }
     }
     for number in [0, 4] {
-        store.log_decision(&decision(number)).await.expect("logged");
+        store.log_decision(&decision(number), deadline()).await.expect("logged");
     }
     let huge: Arc<dyn Settle> = Arc::new(Huge);
     let record = async |number| {
@@ -137,7 +137,7 @@ pub(super) async fn an_overflow_is_refused_and_changes_nothing(store: Arc<dyn St
 pub(super) async fn any_interleaving_equals_sequential_replay(store: Arc<dyn Store>) {
     const DECISIONS: u64 = 24;
     for number in 0..DECISIONS {
-        store.log_decision(&decision(number)).await.expect("logged");
+        store.log_decision(&decision(number), deadline()).await.expect("logged");
     }
     // Each decision belongs to one sender, so its last judgement is known.
     let senders = (0..8_u64).map(|sender| {
@@ -171,7 +171,7 @@ pub(super) async fn any_interleaving_equals_sequential_replay(store: Arc<dyn Sto
 
 pub(super) async fn totals_count_each_source_once(store: Arc<dyn Store>) {
     for number in [0, 1, 4, 5] {
-        store.log_decision(&decision(number)).await.expect("logged");
+        store.log_decision(&decision(number), deadline()).await.expect("logged");
     }
     say(&store, 0, "user", 0.25).await;
     say(&store, 0, "user", 1.0).await;
@@ -189,6 +189,69 @@ pub(super) async fn totals_count_each_source_once(store: Arc<dyn Store>) {
     assert!(first[0].user < second[0].user);
     // Most of these users have no rows.
     let user = decision(5).context.user;
-    let rows = store.bandits().load(&tenant("t"), &task, Some(&user)).await.expect("state").rows;
+    let rows = store
+        .bandits()
+        .load(&tenant("t"), &task, &StateQuery::default().with_user(user.clone()))
+        .await
+        .expect("state")
+        .rows;
     assert!(rows.iter().all(|row| row.scope == Scope::Task));
+}
+
+pub(super) async fn silence_after_a_turn_is_revised_by_late_feedback(store: Arc<dyn Store>) {
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
+    store.commit_turn(turn(1), mean()).await.expect("committed");
+    assert_eq!(totals(&store).await, (1, 0.5));
+    let end = async || {
+        let reward = store.end_silence(&tenant("t"), decision_id(1), mean()).await.expect("ended");
+        reward.expect("settled").value.get()
+    };
+    assert_eq!(end().await, 0.25);
+    assert_eq!(totals(&store).await, (1, 0.25));
+    assert_eq!(say(&store, 1, "user", 0.75).await, (Applied::Fresh, 0.75));
+    assert_eq!(end().await, 0.75, "a judgement outweighs silence, in any order");
+    let again = store.commit_turn(turn(1), mean()).await.expect("committed");
+    assert_eq!(again.reward.map(|reward| reward.value.get()), Some(0.75));
+    assert_eq!(totals(&store).await, (1, 0.75));
+    audited(&store).await;
+}
+
+pub(super) async fn one_of_two_sources_corrects_itself(store: Arc<dyn Store>) {
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
+    say(&store, 1, "user", 1.0).await;
+    say(&store, 1, "reviewer", 0.5).await;
+    assert_eq!(say(&store, 1, "user", 0.0).await, (Applied::Corrected, 0.25));
+    assert_eq!(say(&store, 1, "reviewer", 0.5).await, (Applied::Duplicate, 0.25));
+    assert_eq!(totals(&store).await, (1, 0.25));
+    let view = store.log().turn(&tenant("t"), decision_id(1)).await.expect("read").expect("there");
+    let said: Vec<_> = view.feedback.iter().map(|entry| (entry.source.as_str(), entry.value.get())).collect();
+    assert_eq!(said, [("reviewer", 0.5), ("user", 0.0)]);
+    audited(&store).await;
+}
+
+pub(super) async fn a_key_is_free_in_another_tenant(store: Arc<dyn Store>) {
+    let keyed = |value| feedback(1, "user", value).with_key("k".parse().expect("a key"));
+    for (name, value) in [("t", 1.0), ("other", 0.5)] {
+        let mut decision = decision(1);
+        decision.context.tenant = tenant(name);
+        store.log_decision(&decision, deadline()).await.expect("logged");
+        let recorded = store.record_feedback(&tenant(name), &keyed(value), at(1), mean()).await;
+        assert_eq!(recorded.expect("recorded").applied, Applied::Fresh, "{name}");
+    }
+    assert_eq!(totals(&store).await, (1, 1.0));
+}
+
+pub(super) async fn a_repetition_keeps_its_moment(store: Arc<dyn Store>) {
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
+    let record = async |value, key: &str, second| {
+        let said = feedback(1, "user", value).with_key(key.parse().expect("a key"));
+        store.record_feedback(&tenant("t"), &said, at(second), mean()).await.expect("recorded");
+        let view = store.log().turn(&tenant("t"), decision_id(1)).await.expect("read").expect("there");
+        (view.feedback[0].value.get(), view.feedback[0].at)
+    };
+    assert_eq!(record(0.5, "a", 10).await, (0.5, at(10)));
+    assert_eq!(record(0.5, "a", 20).await, (0.5, at(10)));
+    assert_eq!(record(0.5, "b", 30).await, (0.5, at(10)), "said again under another key");
+    assert_eq!(record(1.0, "c", 40).await, (1.0, at(40)));
+    assert_eq!(record(0.5, "a", 50).await, (1.0, at(40)), "an old message that arrives late");
 }

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use helm_core::{Message, Role, UserId};
+use helm_core::{Message, PolicyHash, Role, UserId};
 use serde_json::json;
 
 use super::fixtures::{at, decision_id, mean, tenant, turn};
-use crate::{ErrorKind, Memory, MemoryId, PreferenceChange, PriorDocument, Store, VectorQuery};
+use crate::{ErrorKind, Memory, MemoryId, PreferenceChange, PriorDocument, StateQuery, Store, VectorQuery};
 
 fn user(name: &str) -> UserId {
     UserId::new(name).expect("a user")
@@ -115,13 +115,18 @@ pub(super) async fn impossible_embeddings_are_refused(store: Arc<dyn Store>) {
 
 pub(super) async fn a_prior_is_replaced_in_order(store: Arc<dyn Store>) {
     let (t, task) = (tenant("t"), "task".parse().expect("a task"));
-    let prior = |revision| PriorDocument { revision, body: json!({ "r": revision }) };
+    let (policy, other) = (PolicyHash::of("one"), PolicyHash::of("two"));
+    let prior = |revision| PriorDocument { policy: policy.clone(), revision, body: json!({ "r": revision }) };
     let put =
         async |revision| store.bandits().put_prior(&t, &task, &prior(revision)).await.expect("answered");
     assert!(!put(2).await, "there is no first");
     assert!(put(1).await);
     assert!(!put(1).await, "somebody was first");
     assert!(put(2).await);
-    let state = store.bandits().load(&t, &task, None).await.expect("state");
-    assert_eq!(state.prior, Some(prior(2)));
+    let read = async |query| store.bandits().load(&t, &task, &query).await.expect("state").prior;
+    assert_eq!(read(StateQuery::default().with_policy(policy.clone())).await, Some(prior(2)));
+    assert_eq!(read(StateQuery::default().with_policy(other.clone())).await, None, "another policy's");
+    assert_eq!(read(StateQuery::default()).await, None, "nobody asked for it");
+    let first = PriorDocument { policy: other, ..prior(1) };
+    assert!(store.bandits().put_prior(&t, &task, &first).await.expect("answered"));
 }

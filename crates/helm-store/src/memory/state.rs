@@ -1,43 +1,53 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use helm_core::{
-    ConversationId, Decision, DecisionId, IdempotencyKey, Outcome, Reward, SourceName, Stats, StatsRow,
-    TaskId, TenantId, Timestamp, UnitInterval, UserId,
+    ConversationId, Decision, DecisionId, IdempotencyKey, Outcome, PolicyHash, Reward, SourceName, Stats,
+    StatsRow, TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
 
 use super::BACKEND;
+use super::jobs::Jobs;
 use crate::bandit::PriorDocument;
 use crate::changes::check_embedding;
 use crate::conversation::StoredMessage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold::{Place, difference, fold};
-use crate::job::{Job, JobId, NewJob};
 use crate::preference::Preferences;
 use crate::records::TurnRecord;
-use crate::settle::{Case, Settle, Settlement};
+use crate::settle::{Case, Settle, Settlement, settled};
 use crate::vector::{Memory, MemoryId};
 
 /// Everything, by tenant.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) tenants: BTreeMap<TenantId, Tenant>,
-    pub(super) jobs: BTreeMap<JobId, QueuedJob>,
-    pub(super) last_job: i64,
+    pub(super) jobs: Jobs,
 }
 
 /// One tenant's state.
 #[derive(Default)]
 pub(super) struct Tenant {
     pub(super) decisions: BTreeMap<DecisionId, Decision>,
-    pub(super) turns: BTreeMap<DecisionId, TurnRecord>,
+    pub(super) turns: BTreeMap<DecisionId, Kept>,
+    /// Turns by the moment they began, the order of the log.
+    pub(super) begun: BTreeSet<(Timestamp, DecisionId)>,
     pub(super) judgements: BTreeMap<DecisionId, BTreeMap<SourceName, Judgement>>,
     pub(super) keys: BTreeMap<IdempotencyKey, (DecisionId, SourceName, UnitInterval)>,
     pub(super) settled: BTreeMap<DecisionId, Settled>,
     pub(super) stats: BTreeMap<TaskId, BTreeMap<Place, Stats>>,
-    pub(super) priors: BTreeMap<TaskId, PriorDocument>,
+    pub(super) priors: BTreeMap<(TaskId, PolicyHash), PriorDocument>,
     pub(super) preferences: BTreeMap<UserId, Preferences>,
-    pub(super) messages: BTreeMap<(UserId, ConversationId), Vec<StoredMessage>>,
+    pub(super) messages: BTreeMap<(UserId, ConversationId), Messages>,
     pub(super) memories: BTreeMap<UserId, BTreeMap<MemoryId, Memory>>,
+}
+
+/// A conversation's messages by turn and number within it.
+pub(super) type Messages = BTreeMap<(DecisionId, usize), StoredMessage>;
+
+/// A committed turn and what tells it from another of its id.
+pub(super) struct Kept {
+    pub(super) turn: TurnRecord,
+    pub(super) digest: [u8; 32],
 }
 
 #[derive(Clone, Copy)]
@@ -62,25 +72,6 @@ pub(super) struct Plan {
     settled: Settled,
 }
 
-pub(super) struct QueuedJob {
-    pub(super) tenant: TenantId,
-    pub(super) new: NewJob,
-    pub(super) attempts: u32,
-    pub(super) lease: u64,
-    pub(super) lease_until: Option<Timestamp>,
-    pub(super) dead: bool,
-}
-
-impl QueuedJob {
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        !self.dead && self.new.run_at <= now && self.lease_until.is_none_or(|until| until <= now)
-    }
-
-    pub(super) fn is_held(&self, job: &Job) -> bool {
-        self.tenant == job.tenant && self.lease == job.lease && self.lease_until.is_some()
-    }
-}
-
 impl Tenant {
     pub(super) fn decision(&self, id: DecisionId, operation: &'static str) -> Result<&Decision> {
         self.decisions.get(&id).ok_or_else(|| {
@@ -101,10 +92,7 @@ impl Tenant {
         let task = decision.context.task.clone();
         let feedback: Vec<_> = judgements.iter().map(|(source, said)| (source.clone(), said.value)).collect();
         let case = Case::new(decision, outcome, &feedback, silence_ended);
-        let settlement = settle.settle(&case).map_err(|error| {
-            Error::new(ErrorKind::Invalid, BACKEND, "settle", "the decision cannot be settled")
-                .with_source(error)
-        })?;
+        let settlement = settled(BACKEND, settle, &case)?;
         let before = self.settled.get(&id).map(|settled| settled.contribution.as_slice()).unwrap_or_default();
         let stats = self.stats.get(&task);
         let changes = difference(BACKEND, before, &settlement.contribution)?;
@@ -157,10 +145,9 @@ impl Tenant {
             return;
         };
         let messages = self.messages.entry((turn.user.clone(), conversation.clone())).or_default();
-        messages.extend(turn.messages.iter().map(|message| StoredMessage {
-            turn: turn.id,
-            message: message.clone(),
-            at: turn.outcome.at,
+        messages.extend(turn.messages.iter().enumerate().map(|(number, message)| {
+            let stored = StoredMessage { turn: turn.id, message: message.clone(), at: turn.outcome.at };
+            ((turn.id, number), stored)
         }));
     }
 }
@@ -172,28 +159,5 @@ impl State {
 
     pub(super) fn tenant_mut(&mut self, id: &TenantId) -> &mut Tenant {
         self.tenants.entry(id.clone()).or_default()
-    }
-
-    pub(super) fn enqueue(&mut self, tenant: &TenantId, jobs: &[NewJob]) -> u64 {
-        let queued = self.jobs.values().filter(|job| job.tenant == *tenant);
-        let mut taken: BTreeSet<String> = queued.map(|job| job.new.dedupe.clone()).collect();
-        let mut added = 0;
-        for job in jobs {
-            if !taken.insert(job.dedupe.clone()) {
-                continue;
-            }
-            self.last_job += 1;
-            let queued = QueuedJob {
-                tenant: tenant.clone(),
-                new: job.clone(),
-                attempts: 0,
-                lease: 0,
-                lease_until: None,
-                dead: false,
-            };
-            self.jobs.insert(JobId(self.last_job), queued);
-            added += 1;
-        }
-        added
     }
 }

@@ -1,15 +1,18 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use helm_core::{Decision, DecisionId, Feedback, Reward, TenantId, Timestamp};
 
 use super::BACKEND;
-use super::state::{Judgement, State, Tenant};
+use super::state::{Judgement, Kept, State, Tenant};
 use crate::bandit::BanditStore;
 use crate::changes::apply_preferences;
 use crate::conversation::ConversationStore;
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::JobQueue;
+use crate::job::{JobQueue, turn_deadline, turn_deadline_key};
 use crate::log::InteractionLog;
 use crate::preference::PreferenceStore;
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
@@ -17,7 +20,8 @@ use crate::settle::Settle;
 use crate::store::{Capabilities, Health, MigrationReport, Store};
 use crate::vector::VectorStore;
 
-/// A store that keeps everything in the process's memory. Cloning shares the state.
+/// A store that keeps everything in the process's memory. A clone is a second handle to the same state, open
+/// after the first is closed.
 ///
 /// # Examples
 ///
@@ -32,9 +36,16 @@ use crate::vector::VectorStore;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
+    closed: AtomicBool,
+}
+
+impl Clone for MemoryStore {
+    fn clone(&self) -> Self {
+        Self { state: Arc::clone(&self.state), closed: AtomicBool::new(false) }
+    }
 }
 
 impl MemoryStore {
@@ -44,14 +55,33 @@ impl MemoryStore {
         Self::default()
     }
 
-    pub(super) fn read<T>(&self, view: impl FnOnce(&State) -> T) -> T {
-        // A panic cannot leave half a change behind: writes replace the state only at their end.
-        view(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn read<T>(&self, operation: &'static str, view: impl FnOnce(&State) -> T) -> Result<T> {
+        self.read_checked(operation, |state| Ok(view(state)))
+    }
+
+    pub(super) fn read_checked<T>(
+        &self,
+        operation: &'static str,
+        view: impl FnOnce(&State) -> Result<T>,
+    ) -> Result<T> {
+        view(&*self.locked(operation)?)
     }
 
     /// Changes the state. `change` must check everything before it changes anything.
-    pub(super) fn write<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn write<T>(
+        &self,
+        operation: &'static str,
+        change: impl FnOnce(&mut State) -> Result<T>,
+    ) -> Result<T> {
+        change(&mut *self.locked(operation)?)
+    }
+
+    fn locked(&self, operation: &'static str) -> Result<MutexGuard<'_, State>> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Unavailable, BACKEND, operation, "the store is closed"));
+        }
+        // A panic cannot leave half a change behind: writes replace the state only at their end.
+        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -85,12 +115,14 @@ impl Store for MemoryStore {
         self
     }
 
-    async fn log_decision(&self, decision: &Decision) -> Result<Applied> {
-        self.write(|state| {
+    async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied> {
+        self.write("log_decision", |state| {
             let decisions = &mut state.tenant_mut(&decision.context.tenant).decisions;
             match decisions.get(&decision.id) {
                 None => {
                     decisions.insert(decision.id, decision.clone());
+                    let unfinished = turn_deadline(decision.id, deadline);
+                    state.jobs.enqueue(&decision.context.tenant, &[unfinished]);
                     Ok(Applied::Fresh)
                 }
                 Some(stored) if stored == decision => Ok(Applied::Duplicate),
@@ -103,11 +135,21 @@ impl Store for MemoryStore {
     }
 
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt> {
-        self.write(|state| {
+        self.write("commit_turn", |state| {
             let tenant = state.tenant_mut(&turn.tenant);
             let id = turn.id;
-            if tenant.turns.contains_key(&id) {
+            let digest = turn.digest().map_err(|error| {
+                Error::new(ErrorKind::Invalid, BACKEND, "commit_turn", "a value cannot be written as JSON")
+                    .with_source(error)
+            })?;
+            if let Some(kept) = tenant.turns.get(&id) {
+                if kept.digest != digest {
+                    return Err(turn.conflict(BACKEND));
+                }
                 return Ok(TurnReceipt { applied: Applied::Duplicate, reward: tenant.reward(id) });
+            }
+            if let Some(decision) = tenant.decisions.get(&id) {
+                turn.check_against(BACKEND, decision)?;
             }
             let preferences = tenant.preferences.get(&turn.user).cloned().unwrap_or_default();
             let preferences = apply_preferences(BACKEND, &preferences, &turn.preferences)?;
@@ -122,8 +164,11 @@ impl Store for MemoryStore {
             tenant.put_memories(&turn.user, &turn.memories);
             tenant.add_messages(&turn);
             let reward = plan.and_then(|plan| tenant.apply(plan));
-            state.enqueue(&turn.tenant, &turn.jobs);
-            state.tenant_mut(&turn.tenant).turns.insert(id, turn);
+            state.jobs.forget(&turn.tenant, turn_deadline_key(id));
+            state.jobs.enqueue(&turn.tenant, &turn.jobs);
+            let tenant = state.tenant_mut(&turn.tenant);
+            tenant.begun.insert((turn.began, id));
+            tenant.turns.insert(id, Kept { turn, digest });
             Ok(TurnReceipt { applied: Applied::Fresh, reward })
         })
     }
@@ -135,7 +180,7 @@ impl Store for MemoryStore {
         at: Timestamp,
         settle: Arc<dyn Settle>,
     ) -> Result<FeedbackReceipt> {
-        self.write(|state| record(state.tenant_mut(tenant), feedback, at, &*settle))
+        self.write("record_feedback", |state| record(state.tenant_mut(tenant), feedback, at, &*settle))
     }
 
     async fn end_silence(
@@ -144,23 +189,26 @@ impl Store for MemoryStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        self.write(|state| {
+        self.write("end_silence", |state| {
             let tenant = state.tenant_mut(tenant);
-            let outcome = tenant.turns.get(&decision).map(|turn| &turn.outcome);
+            let outcome = tenant.turns.get(&decision).map(|kept| &kept.turn.outcome);
             let plan = tenant.plan(decision, outcome, &tenant.judged(decision), true, &*settle)?;
             Ok(tenant.apply(plan))
         })
     }
 
     async fn migrate(&self) -> Result<MigrationReport> {
-        Ok(MigrationReport::default())
+        self.read("migrate", |_| MigrationReport::default())
     }
 
     async fn health(&self) -> Result<Health> {
-        Ok(Health { backend: BACKEND, detail: "state ends with the process".to_owned(), schema: 0 })
+        let detail = "state ends with the process".to_owned();
+        self.read("health", |_| Health { backend: BACKEND, detail, schema: 0 })
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
 }
 
 fn record(
@@ -187,7 +235,7 @@ fn record(
     let mut reward = tenant.reward(id);
     if applied != Applied::Duplicate {
         judgements.insert(feedback.source.clone(), Judgement { value: feedback.value, at });
-        let outcome = tenant.turns.get(&id).map(|turn| &turn.outcome);
+        let outcome = tenant.turns.get(&id).map(|kept| &kept.turn.outcome);
         let plan = tenant.plan(id, outcome, &judgements, tenant.silence_ended(id), settle)?;
         reward = tenant.apply(plan);
         tenant.judgements.insert(id, judgements);

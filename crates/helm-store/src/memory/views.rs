@@ -1,40 +1,34 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use helm_core::{
-    ConversationId, DecisionId, Fixed, Scope, Stats, StrategyId, TaskId, TenantId, Timestamp, UserId,
-};
+use helm_core::{ConversationId, DecisionId, Fixed, Scope, Stats, StrategyId, TaskId, TenantId, UserId};
 
 use super::BACKEND;
 use super::state::Tenant;
 use super::store::MemoryStore;
-use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StrategyTotal, UserTotal};
+use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::changes::{apply_preferences, check_embedding, nearest};
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fold::{Place, compare, fold, place, row};
-use crate::job::{Job, JobId, JobQueue, JobState, NewJob};
-use crate::log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, Page, TurnView};
+use crate::fold::{Place, add_judgement, compare, fold, place, since};
+use crate::log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, TurnView};
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
 #[async_trait]
 impl BanditStore for MemoryStore {
-    async fn load(&self, tenant: &TenantId, task: &TaskId, user: Option<&UserId>) -> Result<BanditState> {
-        let wanted = |scope: &Scope| match scope {
-            Scope::User(owner) => Some(owner) == user,
-            _ => true,
-        };
-        Ok(self.read(|state| {
+    async fn load(&self, tenant: &TenantId, task: &TaskId, query: &StateQuery) -> Result<BanditState> {
+        self.read_checked("load", |state| {
             let Some(tenant) = state.tenant(tenant) else {
-                return BanditState::default();
+                return Ok(BanditState::default());
             };
             let rows = tenant.stats.get(task).into_iter().flatten();
-            let rows = rows.filter(|(place, _)| wanted(&place.0));
-            let rows = rows.map(|(place, stats)| row(place.clone(), stats.clone())).collect();
-            BanditState { rows, prior: tenant.priors.get(task).cloned() }
-        }))
+            let rows = rows.filter(|(place, _)| query.wants(&place.0));
+            let rows = rows.map(|(place, stats)| (place.clone(), stats.clone()));
+            let key = query.policy.as_ref().map(|policy| (task.clone(), policy.clone()));
+            let prior = key.and_then(|key| tenant.priors.get(&key).cloned());
+            Ok(BanditState { rows: since(BACKEND, rows, query.since)?, prior })
+        })
     }
 
     async fn user_totals(
@@ -44,7 +38,7 @@ impl BanditStore for MemoryStore {
         after: Option<&UserId>,
         users: usize,
     ) -> Result<Vec<UserTotal>> {
-        self.read(|state| {
+        self.read_checked("user_totals", |state| {
             let stats = state.tenant(tenant).and_then(|tenant| tenant.stats.get(task));
             let mut totals: BTreeMap<UserId, BTreeMap<StrategyId, Stats>> = BTreeMap::new();
             for ((scope, strategy, ..), stats) in stats.into_iter().flatten() {
@@ -67,19 +61,20 @@ impl BanditStore for MemoryStore {
     }
 
     async fn put_prior(&self, tenant: &TenantId, task: &TaskId, prior: &PriorDocument) -> Result<bool> {
-        self.write(|state| {
+        self.write("put_prior", |state| {
             let priors = &mut state.tenant_mut(tenant).priors;
-            let current = priors.get(task).map_or(0, |prior| prior.revision);
+            let key = (task.clone(), prior.policy.clone());
+            let current = priors.get(&key).map_or(0, |prior| prior.revision);
             let next = prior.revision == current + 1;
             if next {
-                priors.insert(task.clone(), prior.clone());
+                priors.insert(key, prior.clone());
             }
             Ok(next)
         })
     }
 
     async fn strategy_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StrategyTotal>> {
-        self.read(|state| {
+        self.read_checked("strategy_totals", |state| {
             let mut totals: BTreeMap<StrategyId, StrategyTotal> = BTreeMap::new();
             let Some(tenant) = state.tenant(tenant) else {
                 return Ok(Vec::new());
@@ -94,8 +89,7 @@ impl BanditStore for MemoryStore {
                 total.decisions += 1;
                 for judgement in tenant.judgements.get(id).into_iter().flat_map(BTreeMap::values) {
                     total.feedback_count += 1;
-                    let value = Stats::of_reward(judgement.value).reward.to_bits();
-                    total.feedback_sum = Fixed::from_bits(total.feedback_sum.to_bits().saturating_add(value));
+                    total.feedback_sum = add_judgement(BACKEND, total.feedback_sum, judgement.value)?;
                 }
             }
             Ok(totals.into_values().collect())
@@ -103,7 +97,7 @@ impl BanditStore for MemoryStore {
     }
 
     async fn audit(&self, tenant: &TenantId, task: &TaskId) -> Result<Audit> {
-        self.read(|state| {
+        self.read_checked("audit", |state| {
             let Some(tenant) = state.tenant(tenant) else {
                 return Ok(Audit::default());
             };
@@ -127,7 +121,7 @@ impl BanditStore for MemoryStore {
 #[async_trait]
 impl InteractionLog for MemoryStore {
     async fn turn(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<TurnView>> {
-        Ok(self.read(|state| state.tenant(tenant).and_then(|tenant| view(tenant, id))))
+        self.read("turn", |state| state.tenant(tenant).and_then(|tenant| view(tenant, id)))
     }
 
     async fn scan(
@@ -137,29 +131,30 @@ impl InteractionLog for MemoryStore {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<TurnView>> {
-        Ok(self.read(|state| {
+        self.read("scan", |state| {
             let Some(tenant) = state.tenant(tenant) else {
                 return Page { items: vec![], next: None };
             };
             let matches = |view: &TurnView| {
                 query.task.as_ref().is_none_or(|task| view.task == *task)
                     && query.user.as_ref().is_none_or(|user| view.user == *user)
-                    && query.since.is_none_or(|since| view.at >= since)
-                    && after.is_none_or(|after| (view.at, view.id) < (after.at, after.id))
             };
-            let finished = tenant.turns.keys().filter_map(|id| view(tenant, *id));
-            let mut items: Vec<_> = finished.filter(|view| matches(view)).collect();
-            items.sort_by_key(|view| std::cmp::Reverse((view.at, view.id)));
+            let limit = limit.min(MOST_TURNS);
+            let newest = tenant.begun.iter().rev();
+            let older = newest.skip_while(|turn| after.is_some_and(|after| **turn >= (after.at, after.id)));
+            let recent = older.take_while(|(began, _)| query.since.is_none_or(|since| *began >= since));
+            let views = recent.filter_map(|(_, id)| view(tenant, *id)).filter(matches);
+            let mut items: Vec<_> = views.take(limit + 1).collect();
             let more = items.len() > limit;
             items.truncate(limit);
             let next = items.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id });
             Page { items, next }
-        }))
+        })
     }
 }
 
 fn view(tenant: &Tenant, id: DecisionId) -> Option<TurnView> {
-    let (decision, turn) = (tenant.decisions.get(&id), tenant.turns.get(&id));
+    let (decision, turn) = (tenant.decisions.get(&id), tenant.turns.get(&id).map(|kept| &kept.turn));
     let context = decision.map(|decision| &decision.context);
     let judgements = tenant.judgements.get(&id).into_iter().flatten();
     let feedback = judgements.map(|(source, said)| FeedbackEntry {
@@ -188,8 +183,9 @@ fn view(tenant: &Tenant, id: DecisionId) -> Option<TurnView> {
 #[async_trait]
 impl PreferenceStore for MemoryStore {
     async fn get(&self, tenant: &TenantId, user: &UserId) -> Result<Preferences> {
-        let stored = self.read(|state| state.tenant(tenant)?.preferences.get(user).cloned());
-        Ok(stored.unwrap_or_default())
+        let stored =
+            self.read("get_preferences", |state| state.tenant(tenant)?.preferences.get(user).cloned());
+        Ok(stored?.unwrap_or_default())
     }
 
     async fn apply(
@@ -199,7 +195,7 @@ impl PreferenceStore for MemoryStore {
         changes: &[PreferenceChange],
         expect: Option<u64>,
     ) -> Result<Preferences> {
-        self.write(|state| {
+        self.write("apply_preferences", |state| {
             let stored = state.tenant_mut(tenant).preferences.entry(user.clone()).or_default();
             if expect.is_some_and(|expected| expected != stored.revision) {
                 let message = format!("the preferences are at revision {}; read them again", stored.revision);
@@ -221,18 +217,20 @@ impl ConversationStore for MemoryStore {
         limit: usize,
     ) -> Result<Vec<StoredMessage>> {
         let key = (user.clone(), conversation.clone());
-        Ok(self.read(|state| {
+        self.read("recent", |state| {
             let messages = state.tenant(tenant).and_then(|tenant| tenant.messages.get(&key));
-            let messages = messages.map(Vec::as_slice).unwrap_or_default();
-            messages.iter().skip(messages.len().saturating_sub(limit)).cloned().collect()
-        }))
+            let mut newest: Vec<_> =
+                messages.into_iter().flat_map(|messages| messages.values().rev()).take(limit).collect();
+            newest.reverse();
+            newest.into_iter().cloned().collect()
+        })
     }
 }
 
 #[async_trait]
 impl VectorStore for MemoryStore {
     async fn upsert(&self, tenant: &TenantId, user: &UserId, memories: &[Memory]) -> Result<()> {
-        self.write(|state| {
+        self.write("upsert_memories", |state| {
             let tenant = state.tenant_mut(tenant);
             tenant.check_memories(user, memories)?;
             tenant.put_memories(user, memories);
@@ -241,88 +239,19 @@ impl VectorStore for MemoryStore {
     }
 
     async fn search(&self, tenant: &TenantId, user: &UserId, query: &VectorQuery) -> Result<Vec<Hit>> {
-        let memories: Vec<Memory> = self.read(|state| {
+        let memories: Vec<Memory> = self.read("search", |state| {
             let memories = state.tenant(tenant).and_then(|tenant| tenant.memories.get(user));
             let memories = memories.into_iter().flat_map(BTreeMap::values);
             memories.filter(|memory| memory.collection == query.collection).cloned().collect()
-        });
+        })?;
         check_embedding(BACKEND, &query.embedding, memories.first().map(|memory| memory.embedding.len()))?;
         Ok(nearest(memories, &query.embedding, query.k))
     }
 
     async fn delete(&self, tenant: &TenantId, user: &UserId, ids: &[MemoryId]) -> Result<u64> {
-        self.write(|state| {
+        self.write("delete_memories", |state| {
             let memories = state.tenant_mut(tenant).memories.entry(user.clone()).or_default();
             Ok(ids.iter().filter(|id| memories.remove(id).is_some()).count() as u64)
         })
-    }
-}
-
-#[async_trait]
-impl JobQueue for MemoryStore {
-    async fn enqueue(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
-        self.write(|state| Ok(state.enqueue(tenant, jobs)))
-    }
-
-    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Job>> {
-        self.write(|state| {
-            let jobs = &mut state.jobs;
-            let mut due: Vec<JobId> =
-                jobs.iter().filter(|(_, job)| job.is_due(now)).map(|(id, _)| *id).collect();
-            due.sort_by_key(|id| jobs.get(id).map(|job| (job.new.run_at, *id)));
-            let mut claimed = Vec::new();
-            for id in due.into_iter().take(limit) {
-                let Some(job) = jobs.get_mut(&id) else { continue };
-                job.attempts += 1;
-                job.lease += 1;
-                job.lease_until = Some(now.after(lease));
-                claimed.push(Job {
-                    id,
-                    tenant: job.tenant.clone(),
-                    kind: job.new.kind.clone(),
-                    body: job.new.body.clone(),
-                    attempt: job.attempts,
-                    lease: job.lease,
-                });
-            }
-            Ok(claimed)
-        })
-    }
-
-    async fn complete(&self, job: &Job) -> Result<bool> {
-        self.write(|state| {
-            let jobs = &mut state.jobs;
-            let held = jobs.get(&job.id).is_some_and(|queued| queued.is_held(job));
-            if held {
-                jobs.remove(&job.id);
-            }
-            Ok(held)
-        })
-    }
-
-    async fn fail(&self, job: &Job, _error: &str, run_at: Timestamp) -> Result<bool> {
-        self.write(|state| {
-            let jobs = &mut state.jobs;
-            let Some(queued) = jobs.get_mut(&job.id).filter(|queued| queued.is_held(job)) else {
-                return Ok(false);
-            };
-            queued.lease_until = None;
-            queued.new.run_at = run_at;
-            queued.dead = queued.attempts >= queued.new.max_attempts;
-            Ok(true)
-        })
-    }
-
-    async fn counts(&self) -> Result<JobState> {
-        Ok(self.read(|state| {
-            let count = |wanted: fn(bool, bool) -> bool| {
-                state.jobs.values().filter(|job| wanted(job.dead, job.lease_until.is_some())).count() as u64
-            };
-            JobState {
-                waiting: count(|dead, leased| !dead && !leased),
-                leased: count(|dead, leased| !dead && leased),
-                dead: count(|dead, _| dead),
-            }
-        }))
     }
 }

@@ -1,14 +1,19 @@
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::Executor;
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::BACKEND;
-use super::error::{closed, driver};
+use super::error::{chain, closed, driver};
+use super::options::SqliteOptions;
+use super::writer::Writer;
 use crate::error::{Error, ErrorKind, Result};
+use crate::settle::said;
 
 /// The most writes that share a transaction.
 const BATCH: usize = 512;
@@ -18,10 +23,10 @@ type Work<T> = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c,
 
 /// A queued write of any result.
 trait Pending: Send {
-    /// Runs the statements; answers whether they may be kept.
-    fn run<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> BoxFuture<'a, bool>;
+    /// Runs the statements; an error's kind means that they must be taken back.
+    fn run<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), ErrorKind>>;
     /// Tells the caller, once the transaction's fate is known.
-    fn acknowledge(self: Box<Self>, committed: Result<(), Arc<sqlx::Error>>);
+    fn acknowledge(self: Box<Self>, committed: Result<(), Arc<Error>>);
 }
 
 struct Write<T> {
@@ -29,19 +34,27 @@ struct Write<T> {
     work: Option<Work<T>>,
     done: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
+    /// Its share of the queue's memory, given back with the acknowledgement.
+    _bytes: OwnedSemaphorePermit,
 }
 
 impl<T: Send + 'static> Pending for Write<T> {
-    fn run<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> BoxFuture<'a, bool> {
+    fn run<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), ErrorKind>> {
         Box::pin(async move {
-            if let Some(work) = self.work.take() {
-                self.done = Some(work(connection).await);
-            }
-            matches!(self.done, Some(Ok(_)))
+            let Some(work) = self.work.take() else { return Err(ErrorKind::Internal) };
+            // A panic must not end the one task that commits.
+            let ran = AssertUnwindSafe(async move { work(connection).await }).catch_unwind().await;
+            let done = ran.unwrap_or_else(|panic| {
+                let message = format!("the write panicked{}", said(&*panic));
+                Err(Error::new(ErrorKind::Internal, BACKEND, self.operation, message))
+            });
+            let kept = done.as_ref().map(drop).map_err(Error::kind);
+            self.done = Some(done);
+            kept
         })
     }
 
-    fn acknowledge(self: Box<Self>, committed: Result<(), Arc<sqlx::Error>>) {
+    fn acknowledge(self: Box<Self>, committed: Result<(), Arc<Error>>) {
         let operation = self.operation;
         let answer = match (self.done, committed) {
             (Some(Err(error)), _) => Err(error),
@@ -54,86 +67,101 @@ impl<T: Send + 'static> Pending for Write<T> {
     }
 }
 
-fn uncommitted(operation: &'static str, error: Arc<sqlx::Error>) -> Error {
+fn uncommitted(operation: &'static str, error: Arc<Error>) -> Error {
     let message = "the transaction could not be committed; sending the same again is safe";
-    Error::new(ErrorKind::Unavailable, BACKEND, operation, message).with_source(error)
+    Error::new(error.kind(), BACKEND, operation, message).with_source(error)
 }
 
 /// The queue of writes and the task that commits them.
 pub(super) struct Committer {
     queue: mpsc::Sender<Box<dyn Pending>>,
+    bytes: Arc<Semaphore>,
+    budget: u32,
 }
 
 impl Committer {
     /// Begins committing on `tracker`, until the committer is dropped.
-    pub(super) fn start(connection: SqliteConnection, queue: usize, tracker: &TaskTracker) -> Self {
-        let (sender, receiver) = mpsc::channel(queue);
-        tracker.spawn(commit_all(connection, receiver));
-        Self { queue: sender }
+    pub(super) fn start(writer: Writer, options: &SqliteOptions, tracker: &TaskTracker) -> Self {
+        let (sender, receiver) = mpsc::channel(options.queue);
+        tracker.spawn(commit_all(writer, receiver));
+        let budget = u32::try_from(options.queue_bytes).unwrap_or(u32::MAX);
+        Self { queue: sender, bytes: Arc::new(Semaphore::new(budget as usize)), budget }
     }
 
-    /// Queues a write and waits until it is durable.
+    /// Queues a write that holds about `bytes` of memory and waits until it is durable.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
+        bytes: usize,
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        let write = Write { operation, work: Some(Box::new(work)), done: None, reply };
+        // One write larger than the whole budget may still go alone.
+        let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.budget);
+        let share = Arc::clone(&self.bytes).try_acquire_many_owned(share).map_err(|_| full(operation))?;
+        let write = Write { operation, work: Some(Box::new(work)), done: None, reply, _bytes: share };
         self.queue.try_send(Box::new(write)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                let message = "too many writes are waiting; try again later";
-                Error::new(ErrorKind::Overloaded, BACKEND, operation, message)
-            }
+            mpsc::error::TrySendError::Full(_) => full(operation),
             mpsc::error::TrySendError::Closed(_) => closed(operation),
         })?;
+        depth(self.queue.max_capacity() - self.queue.capacity());
         answer.await.unwrap_or_else(|_| Err(closed(operation)))
     }
 }
 
+fn full(operation: &'static str) -> Error {
+    Error::new(ErrorKind::Overloaded, BACKEND, operation, "too many writes are waiting; try again later")
+}
+
+fn depth(writes: usize) {
+    metrics::gauge!("helm_queue_depth", "queue" => "commit").set(writes as f64);
+}
+
 /// Takes what is queued, commits it, acknowledges all of it, and looks again. There is no timer: at rest a
 /// batch is one write, and under load it is whatever came in during the last commit.
-async fn commit_all(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Pending>>) {
+async fn commit_all(mut writer: Writer, mut queue: mpsc::Receiver<Box<dyn Pending>>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
         metrics::histogram!("helm_store_commit_batch_size").record(batch.len() as f64);
-        let committed = commit(&mut connection, &mut batch).await;
+        depth(queue.len());
+        let committed = commit(&mut writer, &mut batch).await.map_err(Arc::new);
+        if let Err(error) = &committed {
+            tracing::warn!(error = %chain(error), writes = batch.len(), "a batch was rolled back");
+        }
         for write in batch.drain(..) {
             write.acknowledge(committed.clone());
         }
     }
+    writer.close().await;
 }
 
-async fn commit(
-    connection: &mut SqliteConnection,
-    batch: &mut [Box<dyn Pending>],
-) -> Result<(), Arc<sqlx::Error>> {
-    connection.execute("BEGIN IMMEDIATE").await.map_err(Arc::new)?;
+async fn commit(writer: &mut Writer, batch: &mut [Box<dyn Pending>]) -> Result<()> {
+    let connection = writer.begin().await?;
     let ran = run_batch(connection, batch).await;
     let ended = match ran {
-        Ok(()) => connection.execute("COMMIT").await.map(drop),
+        Ok(()) => connection.execute("COMMIT").await.map(drop).map_err(|error| driver("commit", error)),
         Err(error) => Err(error),
     };
-    if let Err(error) = ended {
-        // After some errors SQLite has rolled back by itself, and then this fails harmlessly.
-        drop(connection.execute("ROLLBACK").await);
-        tracing::warn!(error = %driver("commit", sqlx::Error::Protocol(error.to_string())), "a batch was rolled back");
-        return Err(Arc::new(error));
+    if ended.is_err() {
+        writer.roll_back().await;
     }
-    Ok(())
+    ended
 }
 
 /// Each write has a savepoint of its own, so one that is refused takes nothing else with it.
-async fn run_batch(
-    connection: &mut SqliteConnection,
-    batch: &mut [Box<dyn Pending>],
-) -> Result<(), sqlx::Error> {
+async fn run_batch(connection: &mut SqliteConnection, batch: &mut [Box<dyn Pending>]) -> Result<()> {
+    let failed = |error| driver("commit", error);
     for write in batch {
-        connection.execute("SAVEPOINT helm_write").await?;
-        if !write.run(&mut *connection).await {
-            connection.execute("ROLLBACK TO helm_write").await?;
+        connection.execute("SAVEPOINT helm_write").await.map_err(failed)?;
+        if let Err(kind) = write.run(&mut *connection).await {
+            // After a full disk and the like SQLite has ended the whole transaction by itself, and there is no
+            // savepoint any more: then what this write met is what the others must be told.
+            connection.execute("ROLLBACK TO helm_write").await.map_err(|error| {
+                let message = "the database ended the transaction";
+                Error::new(kind, BACKEND, "commit", message).with_source(error)
+            })?;
         }
-        connection.execute("RELEASE helm_write").await?;
+        connection.execute("RELEASE helm_write").await.map_err(failed)?;
     }
     Ok(())
 }

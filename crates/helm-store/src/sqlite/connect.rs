@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use sqlx::Connection;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteSynchronous,
 };
 
 use super::error::opening;
@@ -12,7 +12,7 @@ use super::options::{SqliteOptions, Synchronous};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a write waits for another process's.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn connection(options: &SqliteOptions) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
@@ -27,7 +27,16 @@ fn connection(options: &SqliteOptions) -> SqliteConnectOptions {
 
 /// The one connection that writes. Call [`check_path`] and take the migration lock first.
 pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Result<SqliteConnection> {
-    let wanted = connection(options).create_if_missing(options.create).journal_mode(SqliteJournalMode::Wal);
+    let wanted = connection(options).create_if_missing(options.create)
+        // Takes effect only in a new file: what is erased later can be given back without rewriting the rest.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .journal_mode(SqliteJournalMode::Wal);
+    SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
+}
+
+/// The connection that writes, again: the file exists and its schema has been checked.
+pub(super) async fn reopened(options: &SqliteOptions) -> Result<SqliteConnection> {
+    let wanted = connection(options);
     SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
 }
 

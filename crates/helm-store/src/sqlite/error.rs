@@ -34,12 +34,24 @@ pub(super) fn closed(operation: &'static str) -> Error {
     Error::new(ErrorKind::Unavailable, BACKEND, operation, "the store is closed")
 }
 
+/// Whether another connection holds what this one needs.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| matches!(code(error) & 0xff, 5 | 6))
+}
+
+/// An error and its causes, joined by colons.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn code(error: &dyn sqlx::error::DatabaseError) -> i32 {
+    error.code().and_then(|code| code.parse().ok()).unwrap_or(0)
+}
+
 fn classify(error: &sqlx::Error) -> (ErrorKind, &'static str) {
     match error {
-        sqlx::Error::Database(database) => {
-            let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
-            by_code(code)
-        }
+        sqlx::Error::Database(database) => by_code(code(&**database)),
         sqlx::Error::PoolTimedOut => (ErrorKind::Timeout, "no connection became free in time; try again"),
         sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
             (ErrorKind::Unavailable, "the store is closed")
@@ -56,12 +68,11 @@ fn classify(error: &sqlx::Error) -> (ErrorKind, &'static str) {
 fn by_code(code: i32) -> (ErrorKind, &'static str) {
     match code & 0xff {
         5 | 6 => (ErrorKind::Unavailable, "another process holds the database; try again"),
-        8 => (
-            ErrorKind::Unavailable,
-            "the file or its folder is read-only; make it writable or choose another",
-        ),
+        8 => {
+            (ErrorKind::Unwritable, "the file or its folder is read-only; make it writable or choose another")
+        }
         10 => (ErrorKind::Unavailable, "the disk failed to read or write"),
-        13 => (ErrorKind::Unavailable, "the disk is full; free some space"),
+        13 => (ErrorKind::Unwritable, "the disk is full; free some space"),
         14 => (
             ErrorKind::Unavailable,
             "the file cannot be opened; does its folder exist, and may it be written to?",

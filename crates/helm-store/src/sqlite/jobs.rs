@@ -1,12 +1,147 @@
 use std::time::Duration;
 
+use async_trait::async_trait;
 use helm_core::{TenantId, Timestamp};
+use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::decode::{get, json, parsed, to_json};
-use super::error::driver;
+use super::decode::{integer, natural};
+use super::error::{chain, driver};
+use super::size;
+use super::store::SqliteStore;
 use crate::error::Result;
-use crate::job::{Job, JobId, NewJob};
+use crate::job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, UNHEARD};
+
+#[async_trait]
+impl JobQueue for SqliteStore {
+    async fn enqueue(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
+        let (tenant, new) = (tenant.clone(), jobs.to_vec());
+        self.write("enqueue", size::SMALL + size::jobs(&new), move |connection| {
+            Box::pin(async move { enqueue(connection, &tenant, &new).await })
+        })
+        .await
+    }
+
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize, kinds: &[&str]) -> Result<Vec<Job>> {
+        const OPERATION: &str = "claim";
+        let kinds = to_json(&kinds, OPERATION)?;
+        // Looking before writing spares an idle installation a transaction a second.
+        let due = sqlx::query(
+            "SELECT 1 FROM helm_job WHERE dead = 0 AND run_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1)
+                 AND kind IN (SELECT value FROM json_each(?2)) LIMIT 1",
+        );
+        let due = due.bind(now.as_micros()).bind(&kinds).fetch_optional(&self.pool).await;
+        if due.map_err(|error| driver(OPERATION, error))?.is_none() {
+            return Ok(Vec::new());
+        }
+        self.write(OPERATION, size::SMALL, move |connection| {
+            Box::pin(async move { claim(connection, now, lease, limit, &kinds).await })
+        })
+        .await
+    }
+
+    async fn renew(&self, job: &Job, until: Timestamp) -> Result<bool> {
+        let sql = "UPDATE helm_job SET lease_until = ?1
+                   WHERE id = ?2 AND tenant = ?3 AND lease = ?4 AND lease_until IS NOT NULL AND dead = 0";
+        self.end_lease("renew", sql, job, until).await
+    }
+
+    async fn complete(&self, job: &Job) -> Result<bool> {
+        let job = job.clone();
+        self.write("complete", size::SMALL, move |connection| {
+            Box::pin(async move { complete(connection, &job).await })
+        })
+        .await
+    }
+
+    async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {
+        let sql = "UPDATE helm_job SET lease_until = NULL, run_at = ?1, attempts = attempts - 1
+                   WHERE id = ?2 AND tenant = ?3 AND lease = ?4 AND lease_until IS NOT NULL AND dead = 0";
+        self.end_lease("release", sql, job, run_at).await
+    }
+
+    async fn fail(&self, job: &Job, error: &str, run_at: Timestamp) -> Result<bool> {
+        let (job, message) = (job.clone(), error.to_owned());
+        self.write("fail", size::SMALL + message.len(), move |connection| {
+            Box::pin(async move { fail(connection, &job, &message, run_at).await })
+        })
+        .await
+    }
+
+    async fn dead(&self, tenant: &TenantId, limit: usize) -> Result<Vec<DeadJob>> {
+        const OPERATION: &str = "dead";
+        let rows = sqlx::query(
+            "SELECT id, kind, body, attempts, last_error FROM helm_job WHERE dead = 1 AND tenant = ?
+             ORDER BY id DESC LIMIT ?",
+        );
+        let rows = rows.bind(tenant.as_str()).bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = rows.fetch_all(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        let dead = |row: &SqliteRow| {
+            Ok(DeadJob {
+                id: JobId(get(row, "id", OPERATION)?),
+                kind: get(row, "kind", OPERATION)?,
+                body: get(row, "body", OPERATION)?,
+                attempts: get(row, "attempts", OPERATION)?,
+                error: get(row, "last_error", OPERATION)?,
+            })
+        };
+        rows.iter().map(dead).collect()
+    }
+
+    async fn retry(&self, tenant: &TenantId, id: JobId, run_at: Timestamp) -> Result<bool> {
+        const OPERATION: &str = "retry";
+        let tenant = tenant.clone();
+        self.write(OPERATION, size::SMALL, move |connection| {
+            Box::pin(async move {
+                let revived = sqlx::query(
+                    "UPDATE helm_job SET dead = 0, attempts = 0, lease_until = NULL, run_at = ?
+                     WHERE id = ? AND tenant = ? AND dead = 1",
+                );
+                let revived = revived.bind(run_at.as_micros()).bind(id.0).bind(tenant.as_str());
+                let revived = revived.execute(connection).await.map_err(|error| driver(OPERATION, error))?;
+                Ok(revived.rows_affected() == 1)
+            })
+        })
+        .await
+    }
+
+    async fn counts(&self) -> Result<JobState> {
+        const OPERATION: &str = "counts";
+        let row = sqlx::query(
+            "SELECT COALESCE(SUM(dead = 0 AND lease_until IS NULL), 0), COALESCE(SUM(dead = 0 AND lease_until IS NOT NULL), 0),
+                    COALESCE(SUM(dead), 0) FROM helm_job",
+        );
+        let row = row.fetch_one(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        let count = |column: usize| {
+            let value: i64 = row.try_get(column).map_err(|error| driver(OPERATION, error))?;
+            natural(value, "count", OPERATION)
+        };
+        Ok(JobState { waiting: count(0)?, leased: count(1)?, dead: count(2)? })
+    }
+}
+
+impl SqliteStore {
+    /// Changes a leased job with a statement of a moment, an id, a tenant and a lease.
+    async fn end_lease(
+        &self,
+        operation: &'static str,
+        sql: &'static str,
+        job: &Job,
+        moment: Timestamp,
+    ) -> Result<bool> {
+        let job = job.clone();
+        self.write(operation, size::SMALL, move |connection| {
+            Box::pin(async move {
+                let updated = sqlx::query(sql).bind(moment.as_micros()).bind(job.id.0);
+                let updated = updated.bind(job.tenant.as_str()).bind(lease(&job, operation)?);
+                let updated = updated.execute(connection).await.map_err(|error| driver(operation, error))?;
+                Ok(updated.rows_affected() == 1)
+            })
+        })
+        .await
+    }
+}
 
 pub(super) async fn enqueue(
     connection: &mut SqliteConnection,
@@ -34,29 +169,64 @@ pub(super) async fn enqueue(
     Ok(added)
 }
 
+/// Removes a queued job that is no longer needed.
+pub(super) async fn forget(connection: &mut SqliteConnection, tenant: &TenantId, dedupe: &str) -> Result<()> {
+    let gone = sqlx::query("DELETE FROM helm_job WHERE tenant = ? AND dedupe = ?");
+    let gone = gone.bind(tenant.as_str()).bind(dedupe).execute(connection).await;
+    gone.map(drop).map_err(|error| driver("commit_turn", error))
+}
+
 /// Every claim raises `lease`, so a holder whose lease ran out cannot end the job of the next one.
-pub(super) async fn claim(
+async fn claim(
     connection: &mut SqliteConnection,
     now: Timestamp,
     lease: Duration,
     limit: usize,
+    kinds: &str,
 ) -> Result<Vec<Job>> {
+    const OPERATION: &str = "claim";
+    bury_unheard(connection, now, kinds).await?;
     let rows = sqlx::query(
         "UPDATE helm_job SET attempts = attempts + 1, lease = lease + 1, lease_until = ?1
          WHERE id IN (SELECT id FROM helm_job
              WHERE dead = 0 AND run_at <= ?2 AND (lease_until IS NULL OR lease_until <= ?2)
+                 AND kind IN (SELECT value FROM json_each(?4))
              ORDER BY run_at, id LIMIT ?3)
          RETURNING id, tenant, kind, body, attempts, lease, run_at",
     )
     .bind(now.after(lease).as_micros())
     .bind(now.as_micros())
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(connection)
+    .bind(kinds)
+    .fetch_all(&mut *connection)
     .await
-    .map_err(|error| driver("claim", error))?;
-    let mut jobs = rows.iter().map(job).collect::<Result<Vec<_>>>()?;
+    .map_err(|error| driver(OPERATION, error))?;
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in &rows {
+        match job(row) {
+            Ok(job) => jobs.push(job),
+            Err(error) => bury(connection, get(row, "id", OPERATION)?, &chain(&error)).await?,
+        }
+    }
     jobs.sort_by_key(|(run_at, job)| (*run_at, job.id));
     Ok(jobs.into_iter().map(|(_, job)| job).collect())
+}
+
+/// A job that ends its process would otherwise be claimed for ever, and end one process after the other.
+async fn bury_unheard(connection: &mut SqliteConnection, now: Timestamp, kinds: &str) -> Result<()> {
+    let buried = sqlx::query(
+        "UPDATE helm_job SET dead = 1, lease_until = NULL, last_error = COALESCE(last_error, ?3)
+         WHERE dead = 0 AND attempts >= max_attempts AND run_at <= ?1
+             AND (lease_until IS NULL OR lease_until <= ?1) AND kind IN (SELECT value FROM json_each(?2))",
+    );
+    let buried = buried.bind(now.as_micros()).bind(kinds).bind(UNHEARD).execute(connection).await;
+    buried.map(drop).map_err(|error| driver("claim", error))
+}
+
+async fn bury(connection: &mut SqliteConnection, id: i64, why: &str) -> Result<()> {
+    let buried = sqlx::query("UPDATE helm_job SET dead = 1, lease_until = NULL, last_error = ? WHERE id = ?");
+    let buried = buried.bind(why).bind(id).execute(connection).await;
+    buried.map(drop).map_err(|error| driver("claim", error))
 }
 
 fn job(row: &SqliteRow) -> Result<(i64, Job)> {
@@ -68,20 +238,25 @@ fn job(row: &SqliteRow) -> Result<(i64, Job)> {
         kind: get(row, "kind", OPERATION)?,
         body: json(row, "body", OPERATION)?,
         attempt: get(row, "attempts", OPERATION)?,
-        lease: lease.unsigned_abs(),
+        lease: natural(lease, "lease", OPERATION)?,
     };
     Ok((get(row, "run_at", OPERATION)?, job))
 }
 
-pub(super) async fn complete(connection: &mut SqliteConnection, job: &Job) -> Result<bool> {
+async fn complete(connection: &mut SqliteConnection, job: &Job) -> Result<bool> {
     let deleted = sqlx::query(
         "DELETE FROM helm_job WHERE id = ? AND tenant = ? AND lease = ? AND lease_until IS NOT NULL AND dead = 0",
     );
-    let deleted = deleted.bind(job.id.0).bind(job.tenant.as_str()).bind(lease(job)).execute(connection).await;
+    let deleted = deleted
+        .bind(job.id.0)
+        .bind(job.tenant.as_str())
+        .bind(lease(job, "complete")?)
+        .execute(connection)
+        .await;
     Ok(deleted.map_err(|error| driver("complete", error))?.rows_affected() == 1)
 }
 
-pub(super) async fn fail(
+async fn fail(
     connection: &mut SqliteConnection,
     job: &Job,
     message: &str,
@@ -95,13 +270,13 @@ pub(super) async fn fail(
     .bind(message)
     .bind(job.id.0)
     .bind(job.tenant.as_str())
-    .bind(lease(job))
+    .bind(lease(job, "fail")?)
     .execute(connection)
     .await
     .map_err(|error| driver("fail", error))?;
     Ok(updated.rows_affected() == 1)
 }
 
-fn lease(job: &Job) -> i64 {
-    i64::try_from(job.lease).unwrap_or(i64::MAX)
+fn lease(job: &Job, operation: &'static str) -> Result<i64> {
+    integer(job.lease, "lease", operation)
 }

@@ -13,7 +13,9 @@ mod migrate;
 mod options;
 mod reads;
 mod settle;
+mod size;
 mod store;
+mod writer;
 mod writes;
 
 pub use options::{SqliteOptions, Synchronous};

@@ -14,6 +14,8 @@ pub struct SqliteOptions {
     pub synchronous: Synchronous,
     /// How many writes may be queued before more are refused as overloaded. Default: 8,192.
     pub queue: usize,
+    /// How many bytes the queued writes may hold before more are refused as overloaded. Default: 64 MiB.
+    pub queue_bytes: usize,
 }
 
 /// What an acknowledged write survives.
@@ -35,6 +37,7 @@ impl SqliteOptions {
             migrate: true,
             synchronous: Synchronous::default(),
             queue: 8_192,
+            queue_bytes: 64 << 20,
         }
     }
 
@@ -63,6 +66,13 @@ impl SqliteOptions {
     #[must_use]
     pub fn with_queue(mut self, writes: usize) -> Self {
         self.queue = writes.max(1);
+        self
+    }
+
+    /// Sets how many bytes the queued writes may hold.
+    #[must_use]
+    pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes.max(1);
         self
     }
 }

@@ -1,56 +1,49 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use helm_core::{
-    ConversationId, Decision, DecisionId, Fixed, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId,
-    Timestamp, UnitInterval, UserId,
+    ConversationId, Decision, DecisionId, Fixed, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId,
+    TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::BACKEND;
-use super::decode::{decision_id, get, json, json_opt, parsed, stats, stats_row};
+use super::decode::{body, check_format, decision_id, get, json_opt, natural, parsed, stats, stats_row};
 use super::error::{driver, unreadable};
 use super::store::SqliteStore;
 use super::writes::{memory, preferences};
-use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StrategyTotal, UserTotal};
+use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::changes::{check_embedding, nearest};
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::Result;
-use crate::fold::{Place, compare, fold, place};
-use crate::job::{Job, JobQueue, JobState, NewJob};
-use crate::log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, Page, TurnView};
+use crate::fold::{Place, add_judgement, compare, fold, place, since};
+use crate::log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, TurnView};
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
 #[async_trait]
 impl BanditStore for SqliteStore {
-    async fn load(&self, tenant: &TenantId, task: &TaskId, user: Option<&UserId>) -> Result<BanditState> {
+    async fn load(&self, tenant: &TenantId, task: &TaskId, query: &StateQuery) -> Result<BanditState> {
         const OPERATION: &str = "load";
-        let scope = user.map_or(Scope::Task, |user| Scope::User(user.clone())).to_string();
         let rows = sqlx::query(
-            "SELECT scope, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed FROM helm_stats
-             WHERE tenant = ? AND task = ? AND scope IN ('task', ?) ORDER BY scope, strategy, epoch, layout",
+            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed
+             FROM helm_stats WHERE tenant = ?1 AND task = ?2
+                 AND (scope, member) IN (VALUES ('task', ''), ('segment', ?3), ('user', ?4))",
         )
         .bind(tenant.as_str())
         .bind(task.as_str())
-        .bind(scope)
+        .bind(query.segment.as_ref().map(SegmentName::as_str))
+        .bind(query.user.as_ref().map(UserId::as_str))
         .fetch_all(&self.pool)
         .await
         .map_err(|error| driver(OPERATION, error))?;
-        let rows = rows.iter().map(|row| stats_row(row, OPERATION)).collect::<Result<Vec<_>>>()?;
-        let prior = sqlx::query("SELECT revision, body FROM helm_prior WHERE tenant = ? AND task = ?")
-            .bind(tenant.as_str())
-            .bind(task.as_str())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|error| driver(OPERATION, error))?;
-        let prior = prior.map(|row| {
-            let revision: i64 = get(&row, "revision", OPERATION)?;
-            Ok(PriorDocument { revision: revision.unsigned_abs(), body: json(&row, "body", OPERATION)? })
-        });
-        Ok(BanditState { rows, prior: prior.transpose()? })
+        let rows = rows.iter().map(|row| Ok((place(&stats_row(row, OPERATION)?), stats(row, OPERATION)?)));
+        let rows = since(BACKEND, rows.collect::<Result<Vec<_>>>()?, query.since)?;
+        let prior = match &query.policy {
+            Some(policy) => self.prior(tenant, task, policy).await?,
+            None => None,
+        };
+        Ok(BanditState { rows, prior })
     }
 
     async fn user_totals(
@@ -61,18 +54,15 @@ impl BanditStore for SqliteStore {
         users: usize,
     ) -> Result<Vec<UserTotal>> {
         const OPERATION: &str = "user_totals";
-        // Everything that begins with `user:` lies between these two.
-        let after = after.map_or_else(|| "user:".to_owned(), |user| Scope::User(user.clone()).to_string());
         let rows = sqlx::query(
-            "SELECT scope, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed FROM helm_stats
-             WHERE tenant = ?1 AND task = ?2 AND scope IN (
-                 SELECT DISTINCT scope FROM helm_stats
-                 WHERE tenant = ?1 AND task = ?2 AND scope > ?3 AND scope < 'user;' ORDER BY scope LIMIT ?4)
-             ORDER BY scope, strategy",
+            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed
+             FROM helm_stats WHERE tenant = ?1 AND task = ?2 AND scope = 'user' AND member IN (
+                 SELECT DISTINCT member FROM helm_stats
+                 WHERE tenant = ?1 AND task = ?2 AND scope = 'user' AND member > ?3 ORDER BY member LIMIT ?4)",
         )
         .bind(tenant.as_str())
         .bind(task.as_str())
-        .bind(after)
+        .bind(after.map_or("", UserId::as_str))
         .bind(i64::try_from(users).unwrap_or(i64::MAX))
         .fetch_all(&self.pool)
         .await
@@ -109,7 +99,7 @@ impl BanditStore for SqliteStore {
                 (parsed(row, "strategy", OPERATION)?, get(row, "decisions", OPERATION)?);
             let total = StrategyTotal {
                 strategy: strategy.clone(),
-                decisions: decisions.unsigned_abs(),
+                decisions: natural(decisions, "count", OPERATION)?,
                 feedback_count: 0,
                 feedback_sum: Fixed::ZERO,
             };
@@ -120,8 +110,7 @@ impl BanditStore for SqliteStore {
                 continue;
             };
             total.feedback_count += 1;
-            let sum = total.feedback_sum.to_bits().saturating_add(Stats::of_reward(value).reward.to_bits());
-            total.feedback_sum = Fixed::from_bits(sum);
+            total.feedback_sum = add_judgement(BACKEND, total.feedback_sum, value)?;
         }
         Ok(totals.into_values().collect())
     }
@@ -131,15 +120,16 @@ impl BanditStore for SqliteStore {
         let failed = |error| driver(OPERATION, error);
         // One transaction, so that log and state are of the same moment.
         let mut snapshot = self.pool.begin().await.map_err(failed)?;
-        let logged = sqlx::query("SELECT contribution FROM helm_reward WHERE tenant = ? AND task = ?")
-            .bind(tenant.as_str())
-            .bind(task.as_str())
-            .fetch_all(&mut *snapshot)
-            .await
-            .map_err(failed)?;
+        let logged =
+            sqlx::query("SELECT contribution, format FROM helm_reward WHERE tenant = ? AND task = ?")
+                .bind(tenant.as_str())
+                .bind(task.as_str())
+                .fetch_all(&mut *snapshot)
+                .await
+                .map_err(failed)?;
         let stored = sqlx::query(
-            "SELECT scope, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed FROM helm_stats
-             WHERE tenant = ? AND task = ?",
+            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed
+             FROM helm_stats WHERE tenant = ? AND task = ?",
         )
         .bind(tenant.as_str())
         .bind(task.as_str())
@@ -148,7 +138,7 @@ impl BanditStore for SqliteStore {
         .map_err(failed)?;
         let (mut audit, mut expected) = (Audit::default(), BTreeMap::<Place, Stats>::new());
         for row in &logged {
-            let contribution: Vec<StatsRow> = json(row, "contribution", OPERATION)?;
+            let contribution: Vec<StatsRow> = body(row, "contribution", OPERATION)?;
             audit.decisions += u64::from(!contribution.is_empty());
             for row in contribution {
                 let sum = expected.entry(place(&row)).or_default();
@@ -161,20 +151,44 @@ impl BanditStore for SqliteStore {
     }
 }
 
+/// The current judgements of a task; without the hint SQLite would read the whole tenant's.
+const JUDGEMENTS: &str =
+    "SELECT strategy, value, MAX(revision) FROM helm_evidence INDEXED BY helm_evidence_by_task
+    WHERE tenant = ? AND task = ? GROUP BY decision, source";
+
 impl SqliteStore {
-    /// The current judgements of a task, each with the strategy it is about.
-    async fn judgements(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<(StrategyId, UnitInterval)>> {
-        const OPERATION: &str = "strategy_totals";
-        let rows = sqlx::query(
-            "SELECT d.strategy AS strategy, e.value AS value, MAX(e.revision)
-             FROM helm_decision d JOIN helm_evidence e ON e.tenant = d.tenant AND e.decision = d.id
-             WHERE d.tenant = ? AND d.task = ? GROUP BY e.decision, e.source",
+    async fn prior(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        policy: &PolicyHash,
+    ) -> Result<Option<PriorDocument>> {
+        const OPERATION: &str = "load";
+        let row = sqlx::query(
+            "SELECT revision, format, body FROM helm_prior WHERE tenant = ? AND task = ? AND policy_hash = ?",
         )
         .bind(tenant.as_str())
         .bind(task.as_str())
-        .fetch_all(&self.pool)
+        .bind(policy.as_str())
+        .fetch_optional(&self.pool)
         .await
         .map_err(|error| driver(OPERATION, error))?;
+        let prior = |row: SqliteRow| {
+            let revision = natural(get(&row, "revision", OPERATION)?, "revision", OPERATION)?;
+            Ok(PriorDocument { policy: policy.clone(), revision, body: body(&row, "body", OPERATION)? })
+        };
+        row.map(prior).transpose()
+    }
+
+    /// The current judgements of a task, each with the strategy it is about.
+    async fn judgements(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<(StrategyId, UnitInterval)>> {
+        const OPERATION: &str = "strategy_totals";
+        let rows = sqlx::query(JUDGEMENTS)
+            .bind(tenant.as_str())
+            .bind(task.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
         let read =
             rows.iter().map(|row| Ok((parsed(row, "strategy", OPERATION)?, unit(row, "value", OPERATION)?)));
         read.collect()
@@ -211,7 +225,8 @@ impl InteractionLog for SqliteStore {
     async fn turn(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<TurnView>> {
         const OPERATION: &str = "turn";
         let row = sqlx::query(
-            "SELECT d.body AS decision, t.user_id, t.task, t.conversation, t.input, t.output, t.outcome, t.began, r.reward
+            "SELECT d.body AS decision, d.format AS decision_format, t.user_id, t.task, t.conversation, t.input, t.output,
+                    t.outcome, t.format AS turn_format, t.began, r.reward, r.format AS reward_format
              FROM (SELECT ?1 AS tenant, ?2 AS id) k
              LEFT JOIN helm_decision d ON d.tenant = k.tenant AND d.id = k.id
              LEFT JOIN helm_turn t ON t.tenant = k.tenant AND t.id = k.id
@@ -237,29 +252,20 @@ impl InteractionLog for SqliteStore {
         limit: usize,
     ) -> Result<Page<TurnView>> {
         const OPERATION: &str = "scan";
-        let limit = limit.clamp(1, 10_000);
+        let limit = limit.min(MOST_TURNS);
         let after_at = after.map_or(i64::MAX, |after| after.at.as_micros());
         let after_id = after.map_or([0xff; 16], |after| *after.id.as_bytes());
-        let rows = sqlx::query(
-            "SELECT t.id, d.body AS decision, t.user_id, t.task, t.conversation, t.input, t.output, t.outcome, t.began,
-                    r.reward
-             FROM helm_turn t
-             LEFT JOIN helm_decision d ON d.tenant = t.tenant AND d.id = t.id
-             LEFT JOIN helm_reward r ON r.tenant = t.tenant AND r.decision = t.id
-             WHERE t.tenant = ?1 AND (t.began, t.id) < (?2, ?3) AND t.began >= ?4
-               AND (?5 IS NULL OR t.task = ?5) AND (?6 IS NULL OR t.user_id = ?6)
-             ORDER BY t.began DESC, t.id DESC LIMIT ?7",
-        )
-        .bind(tenant.as_str())
-        .bind(after_at)
-        .bind(after_id.as_slice())
-        .bind(query.since.map_or(i64::MIN, Timestamp::as_micros))
-        .bind(query.task.as_ref().map(helm_core::TaskId::as_str))
-        .bind(query.user.as_ref().map(helm_core::UserId::as_str))
-        .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| driver(OPERATION, error))?;
+        let rows = sqlx::query(scan_sql(query))
+            .bind(tenant.as_str())
+            .bind(after_at)
+            .bind(after_id.as_slice())
+            .bind(query.since.map_or(i64::MIN, Timestamp::as_micros))
+            .bind(query.task.as_ref().map(helm_core::TaskId::as_str))
+            .bind(query.user.as_ref().map(helm_core::UserId::as_str))
+            .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
         let mut items = Vec::new();
         for row in rows.iter().take(limit) {
             let id = decision_id(row, "id", OPERATION)?;
@@ -275,8 +281,39 @@ impl InteractionLog for SqliteStore {
     }
 }
 
+/// The pages of [`InteractionLog::scan`], with a condition on task or user and the index that serves it, which
+/// SQLite would not choose by itself without statistics. All have the same seven parameters.
+macro_rules! scan {
+    ($index:literal, $condition:literal) => {
+        concat!(
+            "SELECT t.id, d.body AS decision, d.format AS decision_format, t.user_id, t.task, t.conversation,
+                    t.input, t.output, t.outcome, t.format AS turn_format, t.began, r.reward, r.format AS reward_format
+             FROM helm_turn t INDEXED BY ",
+            $index,
+            " LEFT JOIN helm_decision d ON d.tenant = t.tenant AND d.id = t.id
+             LEFT JOIN helm_reward r ON r.tenant = t.tenant AND r.decision = t.id
+             WHERE t.tenant = ?1 AND (t.began, t.id) < (?2, ?3) AND t.began >= ?4 AND ",
+            $condition,
+            " ORDER BY t.began DESC, t.id DESC LIMIT ?7"
+        )
+    };
+}
+
+fn scan_sql(query: &LogQuery) -> &'static str {
+    match (&query.task, &query.user) {
+        (None, None) => scan!("helm_turn_by_time", "?5 IS NULL AND ?6 IS NULL"),
+        (Some(_), None) => scan!("helm_turn_by_task", "t.task = ?5 AND ?6 IS NULL"),
+        (None, Some(_)) => scan!("helm_turn_by_user", "?5 IS NULL AND t.user_id = ?6"),
+        // A user has fewer turns than a task.
+        (Some(_), Some(_)) => scan!("helm_turn_by_user", "t.task = ?5 AND t.user_id = ?6"),
+    }
+}
+
 /// A joined row; `None` when there is neither a decision nor a turn.
 fn running_or_finished(row: &SqliteRow, id: DecisionId, operation: &'static str) -> Result<Option<TurnView>> {
+    for format in ["decision_format", "turn_format", "reward_format"] {
+        check_format(row, format, operation)?;
+    }
     let decision: Option<Decision> = json_opt(row, "decision", operation)?;
     let began: Option<i64> = get(row, "began", operation)?;
     let view = match (began, decision) {
@@ -318,7 +355,9 @@ fn running_or_finished(row: &SqliteRow, id: DecisionId, operation: &'static str)
 #[async_trait]
 impl PreferenceStore for SqliteStore {
     async fn get(&self, tenant: &TenantId, user: &UserId) -> Result<Preferences> {
-        let row = sqlx::query("SELECT revision, body FROM helm_preference WHERE tenant = ? AND user_id = ?");
+        let row = sqlx::query(
+            "SELECT revision, format, body FROM helm_preference WHERE tenant = ? AND user_id = ?",
+        );
         let row = row.bind(tenant.as_str()).bind(user.as_str()).fetch_optional(&self.pool).await;
         let row = row.map_err(|error| driver("get_preferences", error))?;
         row.map_or(Ok(Preferences::default()), |row| preferences(&row, "get_preferences"))
@@ -346,8 +385,8 @@ impl ConversationStore for SqliteStore {
     ) -> Result<Vec<StoredMessage>> {
         const OPERATION: &str = "recent";
         let rows = sqlx::query(
-            "SELECT turn, body, at FROM helm_message WHERE tenant = ? AND user_id = ? AND conversation = ?
-             ORDER BY position DESC LIMIT ?",
+            "SELECT turn, format, body, at FROM helm_message WHERE tenant = ? AND user_id = ? AND conversation = ?
+             ORDER BY turn DESC, number DESC LIMIT ?",
         )
         .bind(tenant.as_str())
         .bind(user.as_str())
@@ -359,7 +398,7 @@ impl ConversationStore for SqliteStore {
         let message = |row: &SqliteRow| {
             Ok(StoredMessage {
                 turn: decision_id(row, "turn", OPERATION)?,
-                message: json(row, "body", OPERATION)?,
+                message: body(row, "body", OPERATION)?,
                 at: Timestamp::from_micros(get(row, "at", OPERATION)?),
             })
         };
@@ -395,43 +434,50 @@ impl VectorStore for SqliteStore {
     }
 }
 
-#[async_trait]
-impl JobQueue for SqliteStore {
-    async fn enqueue(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
-        self.write_jobs(tenant, jobs).await
+#[cfg(test)]
+mod tests {
+    use sqlx::Row;
+
+    use super::*;
+    use crate::sqlite::SqliteOptions;
+
+    /// How SQLite would run a statement.
+    async fn plan(store: &SqliteStore, sql: &str) -> String {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let rows = sqlx::query(explain).fetch_all(&store.pool).await.unwrap();
+        rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("; ")
     }
 
-    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Job>> {
-        // Looking before writing spares an idle installation a transaction a second.
-        let due = sqlx::query(
-            "SELECT 1 FROM helm_job WHERE dead = 0 AND run_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1) LIMIT 1",
-        );
-        let due = due.bind(now.as_micros()).fetch_optional(&self.pool).await;
-        match due.map_err(|error| driver("claim", error))? {
-            Some(_) => self.claim_jobs(now, lease, limit).await,
-            None => Ok(Vec::new()),
+    #[tokio::test]
+    async fn scans_are_served_by_indexes() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(SqliteOptions::new(folder.path().join("helm.db"))).await.unwrap();
+        let (task, user) = ("t".parse().unwrap(), "u".parse().unwrap());
+        let (any, of_task) = (LogQuery::default(), LogQuery::default().with_task(task));
+        let of_user = LogQuery::default().with_user(user);
+        let of_both = LogQuery { task: of_task.task.clone(), ..of_user.clone() };
+        for (query, index) in [
+            (any, "helm_turn_by_time"),
+            (of_task, "helm_turn_by_task"),
+            (of_user, "helm_turn_by_user"),
+            (of_both, "helm_turn_by_user"),
+        ] {
+            let plan = plan(&store, scan_sql(&query)).await;
+            assert!(plan.contains(&format!("SEARCH t USING INDEX {index}")), "{query:?}: {plan}");
+            assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{query:?}: {plan}");
         }
-    }
-
-    async fn complete(&self, job: &Job) -> Result<bool> {
-        self.complete_job(job).await
-    }
-
-    async fn fail(&self, job: &Job, error: &str, run_at: Timestamp) -> Result<bool> {
-        self.fail_job(job, error, run_at).await
-    }
-
-    async fn counts(&self) -> Result<JobState> {
-        const OPERATION: &str = "counts";
-        let row = sqlx::query(
-            "SELECT COALESCE(SUM(dead = 0 AND lease_until IS NULL), 0), COALESCE(SUM(dead = 0 AND lease_until IS NOT NULL), 0),
-                    COALESCE(SUM(dead), 0) FROM helm_job",
-        );
-        let row = row.fetch_one(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
-        let count = |column: usize| {
-            let value: i64 = row.try_get(column).map_err(|error| driver(OPERATION, error))?;
-            Ok(value.unsigned_abs())
-        };
-        Ok(JobState { waiting: count(0)?, leased: count(1)?, dead: count(2)? })
+        for (sql, index) in [
+            (
+                "SELECT id FROM helm_decision WHERE tenant = ? AND user_id = ? ORDER BY id",
+                "helm_decision_by_user",
+            ),
+            ("SELECT * FROM helm_reward WHERE tenant = ? AND task = ?", "helm_reward_by_task"),
+            (JUDGEMENTS, "helm_evidence_by_task"),
+        ] {
+            let plan = plan(&store, sql).await;
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+        }
+        let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(mode, 2, "what is erased can be given back piece by piece");
     }
 }

@@ -6,11 +6,11 @@ use helm_core::{
 use sqlx::sqlite::SqliteConnection;
 
 use super::BACKEND;
-use super::decode::{get, json, json_opt, pack, parsed, stats, to_json};
+use super::decode::{FORMAT, body, check_format, get, json_opt, pack, parsed, scope_columns, stats, to_json};
 use super::error::{driver, unreadable};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::fold::{Place, difference, fold};
-use crate::settle::{Case, Settle, Settlement};
+use crate::settle::{Case, Settle, Settlement, settled};
 
 const OPERATION: &str = "settle";
 
@@ -34,11 +34,8 @@ pub(super) async fn settle(
     let silence_ended = before.silence_ended || ends_silence;
     let outcome = outcome(connection, tenant, decision.id).await?;
     let feedback = feedback(connection, tenant, decision.id).await?;
-    let settlement = settle.settle(&Case::new(decision, outcome.as_ref(), &feedback, silence_ended));
-    let settlement = settlement.map_err(|error| {
-        Error::new(ErrorKind::Invalid, BACKEND, OPERATION, "the decision cannot be settled")
-            .with_source(error)
-    })?;
+    let case = Case::new(decision, outcome.as_ref(), &feedback, silence_ended);
+    let settlement = settled(BACKEND, &**settle, &case)?;
     for (place, change) in difference(BACKEND, &before.contribution, &settlement.contribution)? {
         add(connection, tenant, task, &place, &change).await?;
     }
@@ -47,18 +44,19 @@ pub(super) async fn settle(
 }
 
 async fn before(connection: &mut SqliteConnection, tenant: &TenantId, id: DecisionId) -> Result<Before> {
-    let row =
-        sqlx::query("SELECT contribution, silence_ended FROM helm_reward WHERE tenant = ? AND decision = ?")
-            .bind(tenant.as_str())
-            .bind(id.as_bytes().as_slice())
-            .fetch_optional(connection)
-            .await
-            .map_err(|error| driver(OPERATION, error))?;
+    let row = sqlx::query(
+        "SELECT contribution, silence_ended, format FROM helm_reward WHERE tenant = ? AND decision = ?",
+    )
+    .bind(tenant.as_str())
+    .bind(id.as_bytes().as_slice())
+    .fetch_optional(connection)
+    .await
+    .map_err(|error| driver(OPERATION, error))?;
     let Some(row) = row else {
         return Ok(Before::default());
     };
     Ok(Before {
-        contribution: json(&row, "contribution", OPERATION)?,
+        contribution: body(&row, "contribution", OPERATION)?,
         silence_ended: get(&row, "silence_ended", OPERATION)?,
     })
 }
@@ -68,13 +66,13 @@ async fn outcome(
     tenant: &TenantId,
     id: DecisionId,
 ) -> Result<Option<Outcome>> {
-    let row = sqlx::query("SELECT outcome FROM helm_turn WHERE tenant = ? AND id = ?")
+    let row = sqlx::query("SELECT outcome, format FROM helm_turn WHERE tenant = ? AND id = ?")
         .bind(tenant.as_str())
         .bind(id.as_bytes().as_slice())
         .fetch_optional(connection)
         .await
         .map_err(|error| driver(OPERATION, error))?;
-    row.map_or(Ok(None), |row| json_opt(&row, "outcome", OPERATION))
+    row.map(|row| body(&row, "outcome", OPERATION)).transpose()
 }
 
 /// Each source's value of highest revision; SQLite takes the other columns from the row of the maximum.
@@ -105,15 +103,16 @@ async fn add(
     place: &Place,
     change: &Stats,
 ) -> Result<()> {
-    let (scope, strategy) = (place.0.to_string(), place.1.to_string());
+    let ((scope, member), strategy) = (scope_columns(&place.0, OPERATION)?, place.1.to_string());
     let (epoch, layout) = (place.2.start(), place.3.number());
     let stored = sqlx::query(
         "SELECT count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed FROM helm_stats
-         WHERE tenant = ? AND task = ? AND scope = ? AND strategy = ? AND epoch = ? AND layout = ?",
+         WHERE tenant = ? AND task = ? AND scope = ? AND member = ? AND strategy = ? AND epoch = ? AND layout = ?",
     )
     .bind(tenant.as_str())
     .bind(task.as_str())
-    .bind(&scope)
+    .bind(scope)
+    .bind(member)
     .bind(&strategy)
     .bind(epoch)
     .bind(layout)
@@ -124,9 +123,9 @@ async fn add(
     let sum = fold(BACKEND, &state, change)?;
     sqlx::query(
         "INSERT INTO helm_stats
-             (tenant, task, scope, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us,
-              failures, loss, packed)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, cost, tokens,
+              latency_us, failures, loss, packed)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET count = excluded.count, reward = excluded.reward,
              reward_sq = excluded.reward_sq, cost = excluded.cost, tokens = excluded.tokens,
              latency_us = excluded.latency_us, failures = excluded.failures, loss = excluded.loss, packed = excluded.packed",
@@ -134,6 +133,7 @@ async fn add(
     .bind(tenant.as_str())
     .bind(task.as_str())
     .bind(scope)
+    .bind(member)
     .bind(strategy)
     .bind(epoch)
     .bind(layout)
@@ -159,12 +159,12 @@ async fn keep(
     silence_ended: bool,
 ) -> Result<()> {
     let reward = settlement.reward.as_ref();
-    let body = reward.map(|reward| to_json(reward, OPERATION)).transpose()?;
+    let text = reward.map(|reward| to_json(reward, OPERATION)).transpose()?;
     sqlx::query(
-        "INSERT INTO helm_reward (tenant, decision, task, value, stage, silence_ended, reward, contribution)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        "INSERT INTO helm_reward (tenant, decision, task, value, stage, silence_ended, format, reward, contribution)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET value = excluded.value, stage = excluded.stage,
-             silence_ended = excluded.silence_ended, reward = excluded.reward,
+             silence_ended = excluded.silence_ended, format = excluded.format, reward = excluded.reward,
              contribution = excluded.contribution",
     )
     .bind(decision.context.tenant.as_str())
@@ -173,7 +173,8 @@ async fn keep(
     .bind(reward.map(|reward| reward.value.get()))
     .bind(reward.map(|reward| reward.stage.as_str()))
     .bind(silence_ended)
-    .bind(body)
+    .bind(FORMAT)
+    .bind(text)
     .bind(to_json(&settlement.contribution, OPERATION)?)
     .execute(connection)
     .await
@@ -187,11 +188,13 @@ pub(super) async fn reward(
     tenant: &TenantId,
     id: DecisionId,
 ) -> Result<Option<Reward>> {
-    let row = sqlx::query("SELECT reward FROM helm_reward WHERE tenant = ? AND decision = ?")
+    let row = sqlx::query("SELECT reward, format FROM helm_reward WHERE tenant = ? AND decision = ?")
         .bind(tenant.as_str())
         .bind(id.as_bytes().as_slice())
         .fetch_optional(connection)
         .await
         .map_err(|error| driver(OPERATION, error))?;
-    row.map_or(Ok(None), |row| json_opt(&row, "reward", OPERATION))
+    let Some(row) = row else { return Ok(None) };
+    check_format(&row, "format", OPERATION)?;
+    json_opt(&row, "reward", OPERATION)
 }

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -12,11 +11,13 @@ use tokio_util::task::TaskTracker;
 use super::committer::Committer;
 use super::error::{closed, driver};
 use super::options::SqliteOptions;
-use super::{BACKEND, connect, jobs, migrate, writes};
+use super::size;
+use super::writer::Writer;
+use super::{BACKEND, connect, migrate, writes};
 use crate::bandit::{BanditStore, PriorDocument};
 use crate::conversation::ConversationStore;
 use crate::error::Result;
-use crate::job::{Job, JobQueue, NewJob};
+use crate::job::JobQueue;
 use crate::log::InteractionLog;
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
@@ -74,18 +75,19 @@ impl SqliteStore {
         drop(lock);
         let pool = connect::readers(&options).await?;
         let tracker = TaskTracker::new();
-        let committer = Committer::start(writer, options.queue, &tracker);
+        let committer = Committer::start(Writer::new(writer, options.clone()), &options, &tracker);
         Ok(Self { pool, committer: RwLock::new(Some(committer)), tracker, options })
     }
 
-    async fn write<T: Send + 'static>(
+    pub(super) async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
+        bytes: usize,
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     ) -> Result<T> {
         let committer = self.committer.read().await;
         let written = match committer.as_ref() {
-            Some(committer) => committer.write(operation, work).await,
+            Some(committer) => committer.write(operation, bytes, work).await,
             None => Err(closed(operation)),
         };
         drop(committer);
@@ -99,7 +101,7 @@ impl SqliteStore {
         prior: &PriorDocument,
     ) -> Result<bool> {
         let (tenant, task, prior) = (tenant.clone(), task.clone(), prior.clone());
-        self.write("put_prior", move |connection| {
+        self.write("put_prior", size::SMALL + size::json(&prior.body), move |connection| {
             Box::pin(async move { writes::put_prior(connection, &tenant, &task, &prior).await })
         })
         .await
@@ -113,7 +115,7 @@ impl SqliteStore {
         expect: Option<u64>,
     ) -> Result<Preferences> {
         let (tenant, user, changes) = (tenant.clone(), user.clone(), changes.to_vec());
-        self.write("apply_preferences", move |connection| {
+        self.write("apply_preferences", size::SMALL + size::changes(&changes), move |connection| {
             Box::pin(
                 async move { writes::change_preferences(connection, &tenant, &user, &changes, expect).await },
             )
@@ -128,7 +130,7 @@ impl SqliteStore {
         memories: &[Memory],
     ) -> Result<()> {
         let (tenant, user, memories) = (tenant.clone(), user.clone(), memories.to_vec());
-        self.write("upsert_memories", move |connection| {
+        self.write("upsert_memories", size::SMALL + size::memories(&memories), move |connection| {
             Box::pin(async move { writes::put_memories(connection, &tenant, &user, &memories).await })
         })
         .await
@@ -141,39 +143,8 @@ impl SqliteStore {
         ids: &[MemoryId],
     ) -> Result<u64> {
         let (tenant, user, ids) = (tenant.clone(), user.clone(), ids.to_vec());
-        self.write("delete_memories", move |connection| {
+        self.write("delete_memories", size::SMALL, move |connection| {
             Box::pin(async move { writes::delete_memories(connection, &tenant, &user, &ids).await })
-        })
-        .await
-    }
-
-    pub(super) async fn write_jobs(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
-        let (tenant, new) = (tenant.clone(), jobs.to_vec());
-        self.write("enqueue", move |connection| {
-            Box::pin(async move { jobs::enqueue(connection, &tenant, &new).await })
-        })
-        .await
-    }
-
-    pub(super) async fn claim_jobs(&self, now: Timestamp, lease: Duration, limit: usize) -> Result<Vec<Job>> {
-        self.write("claim", move |connection| {
-            Box::pin(async move { jobs::claim(connection, now, lease, limit).await })
-        })
-        .await
-    }
-
-    pub(super) async fn complete_job(&self, job: &Job) -> Result<bool> {
-        let job = job.clone();
-        self.write("complete", move |connection| {
-            Box::pin(async move { jobs::complete(connection, &job).await })
-        })
-        .await
-    }
-
-    pub(super) async fn fail_job(&self, job: &Job, message: &str, run_at: Timestamp) -> Result<bool> {
-        let (job, message) = (job.clone(), message.to_owned());
-        self.write("fail", move |connection| {
-            Box::pin(async move { jobs::fail(connection, &job, &message, run_at).await })
         })
         .await
     }
@@ -209,16 +180,16 @@ impl Store for SqliteStore {
         self
     }
 
-    async fn log_decision(&self, decision: &Decision) -> Result<Applied> {
+    async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied> {
         let decision = decision.clone();
-        self.write("log_decision", move |connection| {
-            Box::pin(async move { writes::log_decision(connection, &decision).await })
+        self.write("log_decision", size::decision(&decision), move |connection| {
+            Box::pin(async move { writes::log_decision(connection, &decision, deadline).await })
         })
         .await
     }
 
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt> {
-        self.write("commit_turn", move |connection| {
+        self.write("commit_turn", size::turn(&turn), move |connection| {
             Box::pin(async move { writes::commit_turn(connection, &turn, &settle).await })
         })
         .await
@@ -232,7 +203,7 @@ impl Store for SqliteStore {
         settle: Arc<dyn Settle>,
     ) -> Result<FeedbackReceipt> {
         let (tenant, feedback) = (tenant.clone(), feedback.clone());
-        self.write("record_feedback", move |connection| {
+        self.write("record_feedback", size::SMALL, move |connection| {
             Box::pin(
                 async move { writes::record_feedback(connection, &tenant, &feedback, at, &settle).await },
             )
@@ -247,7 +218,7 @@ impl Store for SqliteStore {
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
         let tenant = tenant.clone();
-        self.write("end_silence", move |connection| {
+        self.write("end_silence", size::SMALL, move |connection| {
             Box::pin(async move { writes::end_silence(connection, &tenant, decision, &settle).await })
         })
         .await
@@ -266,8 +237,8 @@ impl Store for SqliteStore {
         let schema = migrate::check(&mut connection).await?;
         let row = sqlx::query("SELECT sqlite_version()").fetch_one(&mut *connection).await.map_err(failed)?;
         let version: String = row.try_get(0).map_err(failed)?;
-        // An empty transaction through the committer shows that the file can be written to.
-        self.write(OPERATION, |_| Box::pin(async { Ok(()) })).await?;
+        // Only a write shows that there is room for one.
+        self.write(OPERATION, size::SMALL, |connection| Box::pin(writes::beat(connection))).await?;
         let detail = format!("{}, SQLite {version}", self.options.path.display());
         Ok(Health { backend: BACKEND, detail, schema })
     }

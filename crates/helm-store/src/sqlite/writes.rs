@@ -2,28 +2,35 @@ use std::sync::Arc;
 
 use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timestamp, UserId};
 use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::decode::{decision_id, get, json, pack_floats, to_json};
-use super::error::driver;
+use super::decode::{
+    FORMAT, body, decision_id, get, integer, json, natural, pack_floats, to_json, unpack_floats,
+};
+use super::error::{driver, unreadable, unwritable};
 use super::settle::{reward, settle};
 use super::{BACKEND, jobs};
 use crate::bandit::PriorDocument;
 use crate::changes::{apply_preferences, check_embedding};
 use crate::error::{Error, ErrorKind, Result};
+use crate::job::{turn_deadline, turn_deadline_key};
 use crate::preference::{PreferenceChange, Preferences};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
 use crate::vector::{Memory, MemoryId};
 
-pub(super) async fn log_decision(connection: &mut SqliteConnection, decision: &Decision) -> Result<Applied> {
+pub(super) async fn log_decision(
+    connection: &mut SqliteConnection,
+    decision: &Decision,
+    deadline: Timestamp,
+) -> Result<Applied> {
     const OPERATION: &str = "log_decision";
     let assignment = decision.assignment.as_ref();
-    let body = to_json(decision, OPERATION)?;
+    let text = to_json(decision, OPERATION)?;
     let inserted = sqlx::query(
         "INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash,
-             experiment, variant, at, body)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+             experiment, variant, at, format, body)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(decision.context.tenant.as_str())
     .bind(decision.id.as_bytes().as_slice())
@@ -37,11 +44,14 @@ pub(super) async fn log_decision(connection: &mut SqliteConnection, decision: &D
     .bind(assignment.map(|assignment| assignment.experiment.as_str()))
     .bind(assignment.map(|assignment| assignment.variant.as_str()))
     .bind(decision.at.as_micros())
-    .bind(body)
+    .bind(FORMAT)
+    .bind(text)
     .execute(&mut *connection)
     .await
     .map_err(|error| driver(OPERATION, error))?;
     if inserted.rows_affected() == 1 {
+        let unfinished = turn_deadline(decision.id, deadline);
+        jobs::enqueue(connection, &decision.context.tenant, &[unfinished]).await?;
         return Ok(Applied::Fresh);
     }
     match stored_decision(connection, &decision.context.tenant, decision.id, OPERATION).await? {
@@ -53,19 +63,27 @@ pub(super) async fn log_decision(connection: &mut SqliteConnection, decision: &D
     }
 }
 
+/// Writes something that nobody reads, to see that writing works.
+pub(super) async fn beat(connection: &mut SqliteConnection) -> Result<()> {
+    let beaten = sqlx::query(
+        "INSERT INTO helm_health (id, beats) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET beats = beats + 1",
+    );
+    beaten.execute(connection).await.map(drop).map_err(|error| driver("health", error))
+}
+
 async fn stored_decision(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     id: DecisionId,
     operation: &'static str,
 ) -> Result<Option<Decision>> {
-    let row = sqlx::query("SELECT body FROM helm_decision WHERE tenant = ? AND id = ?")
+    let row = sqlx::query("SELECT body, format FROM helm_decision WHERE tenant = ? AND id = ?")
         .bind(tenant.as_str())
         .bind(id.as_bytes().as_slice())
         .fetch_optional(connection)
         .await
         .map_err(|error| driver(operation, error))?;
-    row.map(|row| json(&row, "body", operation)).transpose()
+    row.map(|row| body(&row, "body", operation)).transpose()
 }
 
 async fn known_decision(
@@ -86,7 +104,9 @@ pub(super) async fn commit_turn(
     settler: &Arc<dyn Settle>,
 ) -> Result<TurnReceipt> {
     const OPERATION: &str = "commit_turn";
-    if !insert_turn(connection, turn, OPERATION).await? {
+    let digest = turn.digest().map_err(|error| unwritable(OPERATION, error))?;
+    if !insert_turn(connection, turn, &digest, OPERATION).await? {
+        check_same(connection, turn, &digest, OPERATION).await?;
         let reward = reward(connection, &turn.tenant, turn.id).await?;
         return Ok(TurnReceipt { applied: Applied::Duplicate, reward });
     }
@@ -96,7 +116,11 @@ pub(super) async fn commit_turn(
     append_messages(connection, turn, OPERATION).await?;
     put_memories(connection, &turn.tenant, &turn.user, &turn.memories).await?;
     jobs::enqueue(connection, &turn.tenant, &turn.jobs).await?;
+    jobs::forget(connection, &turn.tenant, &turn_deadline_key(turn.id)).await?;
     let decision = stored_decision(connection, &turn.tenant, turn.id, OPERATION).await?;
+    if let Some(decision) = &decision {
+        turn.check_against(BACKEND, decision)?;
+    }
     let reward = match decision {
         Some(decision) => settle(connection, &decision, false, settler).await?,
         None => None,
@@ -107,15 +131,16 @@ pub(super) async fn commit_turn(
 async fn insert_turn(
     connection: &mut SqliteConnection,
     turn: &TurnRecord,
+    digest: &[u8],
     operation: &'static str,
 ) -> Result<bool> {
     let outcome = &turn.outcome;
-    let latency = i64::try_from(outcome.latency.as_micros()).unwrap_or(i64::MAX);
-    let tokens = |count: helm_core::TokenCount| i64::try_from(count.get()).unwrap_or(i64::MAX);
+    let latency = integer(outcome.latency.as_micros(), "latency", operation)?;
+    let tokens = |count: helm_core::TokenCount| integer(count.get(), "number of tokens", operation);
     let inserted = sqlx::query(
         "INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output, latency_us,
-             cost_nano_usd, input_tokens, output_tokens, outcome, began, ended)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+             cost_nano_usd, input_tokens, output_tokens, format, outcome, digest, began, ended)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(turn.tenant.as_str())
     .bind(turn.id.as_bytes().as_slice())
@@ -127,15 +152,37 @@ async fn insert_turn(
     .bind(&turn.output)
     .bind(latency)
     .bind(outcome.cost.map(helm_core::NanoUsd::nanos))
-    .bind(tokens(outcome.usage.input))
-    .bind(tokens(outcome.usage.output))
+    .bind(tokens(outcome.usage.input)?)
+    .bind(tokens(outcome.usage.output)?)
+    .bind(FORMAT)
     .bind(to_json(outcome, operation)?)
+    .bind(digest)
     .bind(turn.began.as_micros())
     .bind(outcome.at.as_micros())
     .execute(connection)
     .await
     .map_err(|error| driver(operation, error))?;
     Ok(inserted.rows_affected() == 1)
+}
+
+/// Refuses a turn whose id is taken by other content.
+async fn check_same(
+    connection: &mut SqliteConnection,
+    turn: &TurnRecord,
+    digest: &[u8],
+    operation: &'static str,
+) -> Result<()> {
+    let row = sqlx::query("SELECT digest FROM helm_turn WHERE tenant = ? AND id = ?")
+        .bind(turn.tenant.as_str())
+        .bind(turn.id.as_bytes().as_slice())
+        .fetch_one(connection)
+        .await
+        .map_err(|error| driver(operation, error))?;
+    let stored: &[u8] = get(&row, "digest", operation)?;
+    match stored == digest {
+        true => Ok(()),
+        false => Err(turn.conflict(BACKEND)),
+    }
 }
 
 async fn append_messages(
@@ -146,17 +193,18 @@ async fn append_messages(
     let Some(conversation) = &turn.conversation else {
         return Ok(());
     };
-    for message in &turn.messages {
+    for (number, message) in turn.messages.iter().enumerate() {
         sqlx::query(
-            "INSERT INTO helm_message (tenant, user_id, conversation, position, turn, role, body, at)
-             SELECT ?1, ?2, ?3, COALESCE(MAX(position), 0) + 1, ?4, ?5, ?6, ?7 FROM helm_message
-             WHERE tenant = ?1 AND user_id = ?2 AND conversation = ?3",
+            "INSERT INTO helm_message (tenant, user_id, conversation, turn, number, role, format, body, at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(turn.tenant.as_str())
         .bind(turn.user.as_str())
         .bind(conversation.as_str())
         .bind(turn.id.as_bytes().as_slice())
+        .bind(integer(number, "message's number", operation)?)
         .bind(message.role.as_str())
+        .bind(FORMAT)
         .bind(to_json(message, operation)?)
         .bind(turn.outcome.at.as_micros())
         .execute(&mut *connection)
@@ -181,16 +229,17 @@ pub(super) async fn record_feedback(
         return Ok(FeedbackReceipt { applied: Applied::Duplicate, task, reward });
     }
     let current = current(connection, tenant, feedback, OPERATION).await?;
-    let (applied, revision) = match current {
-        None => (Applied::Fresh, 1),
-        Some((value, revision)) if value.to_bits() == feedback.value.get().to_bits() => {
-            (Applied::Duplicate, revision + 1)
+    // A repetition is no new judgement, so it keeps the moment of the first.
+    let (applied, revision, at) = match current {
+        None => (Applied::Fresh, 1, at),
+        Some(said) if said.value.to_bits() == feedback.value.get().to_bits() => {
+            (Applied::Duplicate, said.revision + 1, said.at)
         }
-        Some((_, revision)) => (Applied::Corrected, revision + 1),
+        Some(said) => (Applied::Corrected, said.revision + 1, at),
     };
     // A repetition is written only to remember its key.
     if applied != Applied::Duplicate || feedback.key.is_some() {
-        insert_evidence(connection, tenant, feedback, revision, at, OPERATION).await?;
+        insert_evidence(connection, &decision, feedback, revision, at).await?;
     }
     let reward = match applied {
         Applied::Duplicate => reward(connection, tenant, feedback.decision).await?,
@@ -225,14 +274,21 @@ async fn used_before(
     Err(Error::new(ErrorKind::Conflict, BACKEND, operation, message))
 }
 
+/// A source's current judgement.
+struct Said {
+    value: f64,
+    revision: i64,
+    at: Timestamp,
+}
+
 async fn current(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     feedback: &Feedback,
     operation: &'static str,
-) -> Result<Option<(f64, i64)>> {
+) -> Result<Option<Said>> {
     let row = sqlx::query(
-        "SELECT value, revision FROM helm_evidence WHERE tenant = ? AND decision = ? AND source = ?
+        "SELECT value, revision, at FROM helm_evidence WHERE tenant = ? AND decision = ? AND source = ?
          ORDER BY revision DESC LIMIT 1",
     )
     .bind(tenant.as_str())
@@ -241,32 +297,40 @@ async fn current(
     .fetch_optional(connection)
     .await
     .map_err(|error| driver(operation, error))?;
-    row.map(|row| Ok((get(&row, "value", operation)?, get(&row, "revision", operation)?))).transpose()
+    let said = |row: SqliteRow| {
+        Ok(Said {
+            value: get(&row, "value", operation)?,
+            revision: get(&row, "revision", operation)?,
+            at: Timestamp::from_micros(get(&row, "at", operation)?),
+        })
+    };
+    row.map(said).transpose()
 }
 
 async fn insert_evidence(
     connection: &mut SqliteConnection,
-    tenant: &TenantId,
+    decision: &Decision,
     feedback: &Feedback,
     revision: i64,
     at: Timestamp,
-    operation: &'static str,
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO helm_evidence (tenant, decision, source, revision, value, key, at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO helm_evidence (tenant, decision, source, revision, task, strategy, value, key, at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(tenant.as_str())
+    .bind(decision.context.tenant.as_str())
     .bind(feedback.decision.as_bytes().as_slice())
     .bind(feedback.source.as_str())
     .bind(revision)
+    .bind(decision.context.task.as_str())
+    .bind(decision.strategy.to_string())
     .bind(feedback.value.get())
     .bind(feedback.key.as_ref().map(helm_core::IdempotencyKey::as_str))
     .bind(at.as_micros())
     .execute(connection)
     .await
     .map(drop)
-    .map_err(|error| driver(operation, error))
+    .map_err(|error| driver("record_feedback", error))
 }
 
 pub(super) async fn end_silence(
@@ -287,7 +351,8 @@ pub(super) async fn change_preferences(
     expect: Option<u64>,
 ) -> Result<Preferences> {
     const OPERATION: &str = "apply_preferences";
-    let row = sqlx::query("SELECT revision, body FROM helm_preference WHERE tenant = ? AND user_id = ?");
+    let row =
+        sqlx::query("SELECT revision, format, body FROM helm_preference WHERE tenant = ? AND user_id = ?");
     let row = row.bind(tenant.as_str()).bind(user.as_str()).fetch_optional(&mut *connection).await;
     let row = row.map_err(|error| driver(OPERATION, error))?;
     let before = row.map_or(Ok(Preferences::default()), |row| preferences(&row, OPERATION))?;
@@ -297,12 +362,13 @@ pub(super) async fn change_preferences(
     }
     let after = apply_preferences(BACKEND, &before, changes)?;
     sqlx::query(
-        "INSERT INTO helm_preference (tenant, user_id, revision, body) VALUES (?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET revision = excluded.revision, body = excluded.body",
+        "INSERT INTO helm_preference (tenant, user_id, revision, format, body) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET revision = excluded.revision, format = excluded.format, body = excluded.body",
     )
     .bind(tenant.as_str())
     .bind(user.as_str())
-    .bind(i64::try_from(after.revision).unwrap_or(i64::MAX))
+    .bind(integer(after.revision, "revision", OPERATION)?)
+    .bind(FORMAT)
     .bind(to_json(&after.values, OPERATION)?)
     .execute(connection)
     .await
@@ -311,9 +377,10 @@ pub(super) async fn change_preferences(
 }
 
 /// A row of helm_preference.
-pub(super) fn preferences(row: &sqlx::sqlite::SqliteRow, operation: &'static str) -> Result<Preferences> {
+pub(super) fn preferences(row: &SqliteRow, operation: &'static str) -> Result<Preferences> {
     let revision: i64 = get(row, "revision", operation)?;
-    Ok(Preferences { revision: revision.unsigned_abs(), values: json(row, "body", operation)? })
+    let revision = natural(revision, "revision", operation)?;
+    Ok(Preferences { revision, values: body(row, "body", operation)? })
 }
 
 pub(super) async fn put_prior(
@@ -323,17 +390,20 @@ pub(super) async fn put_prior(
     prior: &PriorDocument,
 ) -> Result<bool> {
     const OPERATION: &str = "put_prior";
-    let revision = i64::try_from(prior.revision).unwrap_or(i64::MAX);
+    let revision = integer(prior.revision, "revision", OPERATION)?;
     let put = sqlx::query(
-        "INSERT INTO helm_prior (tenant, task, revision, body)
-         SELECT ?1, ?2, ?3, ?4 WHERE ?3 = 1 OR EXISTS (SELECT 1 FROM helm_prior WHERE tenant = ?1 AND task = ?2)
-         ON CONFLICT DO UPDATE SET revision = excluded.revision, body = excluded.body
+        "INSERT INTO helm_prior (tenant, task, policy_hash, revision, format, body)
+         SELECT ?1, ?2, ?5, ?3, ?6, ?4 WHERE ?3 = 1 OR EXISTS (
+             SELECT 1 FROM helm_prior WHERE tenant = ?1 AND task = ?2 AND policy_hash = ?5)
+         ON CONFLICT DO UPDATE SET revision = excluded.revision, format = excluded.format, body = excluded.body
              WHERE helm_prior.revision = excluded.revision - 1",
     )
     .bind(tenant.as_str())
     .bind(task.as_str())
     .bind(revision)
     .bind(to_json(&prior.body, OPERATION)?)
+    .bind(prior.policy.as_str())
+    .bind(FORMAT)
     .execute(connection)
     .await
     .map_err(|error| driver(OPERATION, error))?;
@@ -386,7 +456,11 @@ async fn dimension(
     let row = row.map_err(|error| driver("upsert_memories", error))?;
     let length: Option<i64> =
         row.map(|row| row.try_get(0)).transpose().map_err(|error| driver("upsert_memories", error))?;
-    Ok(length.and_then(|length| usize::try_from(length).ok()))
+    length
+        .map(|length| {
+            usize::try_from(length).map_err(|error| unreadable("upsert_memories", "embedding", error))
+        })
+        .transpose()
 }
 
 pub(super) async fn delete_memories(
@@ -413,13 +487,13 @@ pub(super) async fn delete_memories(
 }
 
 /// A row of helm_memory.
-pub(super) fn memory(row: &sqlx::sqlite::SqliteRow, operation: &'static str) -> Result<Memory> {
+pub(super) fn memory(row: &SqliteRow, operation: &'static str) -> Result<Memory> {
     let embedding: &[u8] = get(row, "embedding", operation)?;
     Ok(Memory {
         id: MemoryId { turn: decision_id(row, "turn", operation)?, index: get(row, "number", operation)? },
         collection: get(row, "collection", operation)?,
         text: get(row, "text", operation)?,
-        embedding: super::decode::unpack_floats(embedding),
+        embedding: unpack_floats(embedding, operation)?,
         metadata: json(row, "metadata", operation)?,
         at: Timestamp::from_micros(get(row, "at", operation)?),
     })

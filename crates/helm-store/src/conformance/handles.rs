@@ -1,0 +1,145 @@
+//! Laws of calls that are cut off, come too late, or come through two handles.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use helm_core::{Message, Role};
+use serde_json::json;
+
+use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, tenant, turn};
+use crate::{
+    Applied, ErrorKind, LogQuery, Memory, MemoryId, PreferenceChange, PriorDocument, StateQuery, Store,
+    VectorQuery,
+};
+
+/// Count and sum of rewards of the whole task.
+async fn totals(store: &Arc<dyn Store>) -> (i64, f64) {
+    let task = decision(0).context.task;
+    let state = store.bandits().load(&tenant("t"), &task, &StateQuery::default()).await.expect("state");
+    let count = state.rows.iter().map(|row| row.stats.count).sum();
+    (count, state.rows.iter().map(|row| row.stats.reward.to_f64()).sum())
+}
+
+pub(super) async fn a_write_that_was_cut_off_can_be_sent_again(store: Arc<dyn Store>) {
+    for number in 0..16 {
+        // Polled once and dropped: it may have happened or not.
+        drop(futures::poll!(store.log_decision(&decision(number), deadline())));
+        store.log_decision(&decision(number), deadline()).await.expect("sent again");
+        drop(futures::poll!(store.commit_turn(turn(number), mean())));
+        let receipt = store.commit_turn(turn(number), mean()).await.expect("sent again");
+        assert_eq!(receipt.reward.map(|reward| reward.value.get()), Some(0.5));
+        let said = feedback(number, "user", 1.0).with_key(format!("k{number}").parse().expect("a key"));
+        drop(futures::poll!(store.record_feedback(&tenant("t"), &said, at(1), mean())));
+        let receipt = store.record_feedback(&tenant("t"), &said, at(2), mean()).await.expect("sent again");
+        assert_eq!(receipt.reward.map(|reward| reward.value.get()), Some(1.0));
+    }
+    assert_eq!(totals(&store).await, (16, 16.0));
+    let task = decision(0).context.task;
+    let audit = store.bandits().audit(&tenant("t"), &task).await.expect("audited");
+    assert_eq!((audit.decisions, audit.mismatches.len()), (16, 0));
+}
+
+pub(super) async fn a_closed_store_is_unavailable(store: Arc<dyn Store>) {
+    store.log_decision(&decision(1), deadline()).await.expect("logged");
+    store.close().await;
+    store.close().await;
+    let (t, turn, id) = (tenant("t"), turn(1), decision_id(1));
+    let (user, task, now) = (&turn.user, &turn.task, at(0));
+    let said = feedback(1, "user", 1.0);
+    let query = VectorQuery { collection: "m".to_owned(), embedding: vec![1.0], k: 1 };
+    let set = [PreferenceChange::Remove { name: "n".to_owned() }];
+    let (log, bandits, jobs) = (store.log(), store.bandits(), store.jobs());
+    let conversation = "c".parse().expect("a conversation");
+    let answers = [
+        ("log_decision", store.log_decision(&decision(2), deadline()).await.map(drop)),
+        ("commit_turn", store.commit_turn(turn.clone(), mean()).await.map(drop)),
+        ("record_feedback", store.record_feedback(&t, &said, now, mean()).await.map(drop)),
+        ("end_silence", store.end_silence(&t, id, mean()).await.map(drop)),
+        ("health", store.health().await.map(drop)),
+        ("turn", log.turn(&t, id).await.map(drop)),
+        ("scan", log.scan(&t, &LogQuery::default(), None, 1).await.map(drop)),
+        ("load", bandits.load(&t, task, &StateQuery::default()).await.map(drop)),
+        ("user_totals", bandits.user_totals(&t, task, None, 1).await.map(drop)),
+        ("strategy_totals", bandits.strategy_totals(&t, task).await.map(drop)),
+        ("audit", bandits.audit(&t, task).await.map(drop)),
+        ("put_prior", bandits.put_prior(&t, task, &prior()).await.map(drop)),
+        ("preferences", store.preferences().get(&t, user).await.map(drop)),
+        ("apply", store.preferences().apply(&t, user, &set, None).await.map(drop)),
+        ("recent", store.conversations().recent(&t, user, &conversation, 1).await.map(drop)),
+        ("search", store.vectors().search(&t, user, &query).await.map(drop)),
+        ("delete", store.vectors().delete(&t, user, &[]).await.map(drop)),
+        ("enqueue", jobs.enqueue(&t, &[]).await.map(drop)),
+        ("claim", jobs.claim(now, std::time::Duration::ZERO, 1, &["k"]).await.map(drop)),
+        ("dead", jobs.dead(&t, 1).await.map(drop)),
+        ("counts", jobs.counts().await.map(drop)),
+    ];
+    for (call, answer) in answers {
+        assert_eq!(answer.err().map(|error| error.kind()), Some(ErrorKind::Unavailable), "{call}");
+    }
+}
+
+fn prior() -> PriorDocument {
+    PriorDocument { policy: decision(0).policy_hash, revision: 1, body: json!({}) }
+}
+
+pub(super) async fn a_deleted_memory_does_not_return_with_its_turn(store: Arc<dyn Store>) {
+    let mut turn = turn(1);
+    turn.conversation = Some("c".parse().expect("a conversation"));
+    turn.messages = vec![Message::text(Role::User, "q")];
+    turn.memories = vec![Memory {
+        id: MemoryId { turn: turn.id, index: 0 },
+        collection: "m".to_owned(),
+        text: "likes tea".to_owned(),
+        embedding: vec![1.0],
+        metadata: json!(null),
+        at: at(0),
+    }];
+    let (t, id) = (tenant("t"), turn.memories[0].id);
+    store.commit_turn(turn.clone(), mean()).await.expect("committed");
+    assert_eq!(store.vectors().delete(&t, &turn.user, &[id]).await.expect("deleted"), 1);
+    assert_eq!(store.vectors().delete(&t, &turn.user, &[id]).await.expect("deleted"), 0);
+    let again = store.commit_turn(turn.clone(), mean()).await.expect("committed");
+    assert_eq!(again.applied, Applied::Duplicate);
+    let query = VectorQuery { collection: "m".to_owned(), embedding: vec![1.0], k: 9 };
+    assert!(store.vectors().search(&t, &turn.user, &query).await.expect("found").is_empty());
+}
+
+/// Through two handles on one state.
+pub(super) async fn a_commit_is_seen_through_another_handle_at_once(
+    one: Arc<dyn Store>,
+    two: Arc<dyn Store>,
+) {
+    for number in 0..10 {
+        let (writer, reader) = if number % 2 == 0 { (&one, &two) } else { (&two, &one) };
+        writer.log_decision(&decision(number), deadline()).await.expect("logged");
+        let view = reader.log().turn(&tenant("t"), decision_id(number)).await.expect("read");
+        assert!(view.is_some_and(|view| view.outcome.is_none()));
+        writer.commit_turn(turn(number), mean()).await.expect("committed");
+        let view = reader.log().turn(&tenant("t"), decision_id(number)).await.expect("read");
+        assert!(view.is_some_and(|view| view.outcome.is_some() && view.reward.is_some()));
+        let count = i64::try_from(number).expect("small") + 1;
+        assert_eq!(totals(reader).await, (count, 0.5 * count as f64));
+    }
+}
+
+/// Through two handles on one state.
+pub(super) async fn two_handles_write_at_once(one: Arc<dyn Store>, two: Arc<dyn Store>) {
+    const DECISIONS: u64 = 40;
+    let applied = join_all((0..2 * DECISIONS).map(|n| {
+        // Both handles log, end and judge every decision.
+        let (store, number) = (if n % 2 == 0 { &one } else { &two }, n / 2);
+        async move {
+            store.log_decision(&decision(number), deadline()).await.expect("logged");
+            store.commit_turn(turn(number), mean()).await.expect("committed");
+            let said = feedback(number, "user", 1.0).with_key(format!("k{number}").parse().expect("a key"));
+            store.record_feedback(&tenant("t"), &said, at(1), mean()).await.expect("recorded").applied
+        }
+    }));
+    let fresh = applied.await.into_iter().filter(|applied| *applied == Applied::Fresh).count();
+    assert_eq!(fresh as u64, DECISIONS, "each judgement is new once");
+    for store in [&one, &two] {
+        assert_eq!(totals(store).await, (DECISIONS as i64, DECISIONS as f64));
+        let audit = store.bandits().audit(&tenant("t"), &decision(0).context.task).await.expect("audited");
+        assert!(audit.mismatches.is_empty());
+    }
+}

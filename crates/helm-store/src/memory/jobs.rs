@@ -1,0 +1,223 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use helm_core::{TenantId, Timestamp};
+
+use super::store::MemoryStore;
+use crate::error::Result;
+use crate::job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, UNHEARD};
+
+/// The queue of all tenants, with what a database would keep as indexes.
+#[derive(Default)]
+pub(super) struct Jobs {
+    jobs: BTreeMap<JobId, QueuedJob>,
+    keys: BTreeMap<(TenantId, String), JobId>,
+    /// Living jobs by the moment from which they may be claimed.
+    due: BTreeSet<(Timestamp, JobId)>,
+    last: i64,
+}
+
+struct QueuedJob {
+    tenant: TenantId,
+    new: NewJob,
+    attempts: u32,
+    lease: u64,
+    lease_until: Option<Timestamp>,
+    dead: bool,
+    error: Option<String>,
+}
+
+impl QueuedJob {
+    /// From when it may be claimed.
+    fn free(&self) -> Timestamp {
+        self.lease_until.map_or(self.new.run_at, |until| until.max(self.new.run_at))
+    }
+
+    fn is_held(&self, job: &Job) -> bool {
+        self.tenant == job.tenant && self.lease == job.lease && self.lease_until.is_some() && !self.dead
+    }
+}
+
+impl Jobs {
+    pub(super) fn enqueue(&mut self, tenant: &TenantId, jobs: &[NewJob]) -> u64 {
+        let mut added = 0;
+        for job in jobs {
+            let key = (tenant.clone(), job.dedupe.clone());
+            if self.keys.contains_key(&key) {
+                continue;
+            }
+            self.last += 1;
+            let id = JobId(self.last);
+            self.keys.insert(key, id);
+            self.due.insert((job.run_at, id));
+            let queued = QueuedJob {
+                tenant: tenant.clone(),
+                new: job.clone(),
+                attempts: 0,
+                lease: 0,
+                lease_until: None,
+                dead: false,
+                error: None,
+            };
+            self.jobs.insert(id, queued);
+            added += 1;
+        }
+        added
+    }
+
+    /// Removes a queued job that is no longer needed.
+    pub(super) fn forget(&mut self, tenant: &TenantId, dedupe: String) {
+        if let Some(id) = self.keys.get(&(tenant.clone(), dedupe)).copied() {
+            self.remove(id);
+        }
+    }
+
+    fn remove(&mut self, id: JobId) {
+        let Some(job) = self.jobs.remove(&id) else { return };
+        self.due.remove(&(job.free(), id));
+        self.keys.remove(&(job.tenant, job.new.dedupe));
+    }
+
+    /// Changes a job and keeps the index of due ones right.
+    fn change<T>(&mut self, id: JobId, change: impl FnOnce(&mut QueuedJob) -> T) -> Option<T> {
+        let job = self.jobs.get_mut(&id)?;
+        self.due.remove(&(job.free(), id));
+        let changed = change(job);
+        if !job.dead {
+            self.due.insert((job.free(), id));
+        }
+        Some(changed)
+    }
+
+    /// Changes a job if the lease is still the valid one.
+    fn change_held(&mut self, job: &Job, change: impl FnOnce(&mut QueuedJob)) -> bool {
+        let held = self.jobs.get(&job.id).is_some_and(|queued| queued.is_held(job));
+        held && self.change(job.id, change).is_some()
+    }
+
+    fn claim(&mut self, now: Timestamp, lease: Duration, limit: usize, kinds: &[&str]) -> Vec<Job> {
+        let due = self.due.range(..=(now, JobId(i64::MAX)));
+        let known = due.filter_map(|(_, id)| Some((*id, self.jobs.get(id)?)));
+        let known = known.filter(|(_, job)| kinds.contains(&job.new.kind.as_str()));
+        let mut known: Vec<_> = known.map(|(id, job)| (job.new.run_at, id)).collect();
+        known.sort_unstable();
+        let (unheard, living): (Vec<_>, Vec<_>) =
+            known.into_iter().map(|(_, id)| id).partition(|id| self.is_used_up(*id));
+        for id in unheard {
+            self.change(id, bury);
+        }
+        let taken = living.into_iter().take(limit);
+        taken.filter_map(|id| self.change(id, |job| take(id, job, now.after(lease)))).collect()
+    }
+
+    fn is_used_up(&self, id: JobId) -> bool {
+        self.jobs.get(&id).is_some_and(|job| job.attempts >= job.new.max_attempts)
+    }
+}
+
+fn bury(job: &mut QueuedJob) {
+    (job.dead, job.lease_until) = (true, None);
+    job.error.get_or_insert_with(|| UNHEARD.to_owned());
+}
+
+fn take(id: JobId, job: &mut QueuedJob, until: Timestamp) -> Job {
+    job.attempts += 1;
+    job.lease += 1;
+    job.lease_until = Some(until);
+    Job {
+        id,
+        tenant: job.tenant.clone(),
+        kind: job.new.kind.clone(),
+        body: job.new.body.clone(),
+        attempt: job.attempts,
+        lease: job.lease,
+    }
+}
+
+#[async_trait]
+impl JobQueue for MemoryStore {
+    async fn enqueue(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
+        self.write("enqueue", |state| Ok(state.jobs.enqueue(tenant, jobs)))
+    }
+
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize, kinds: &[&str]) -> Result<Vec<Job>> {
+        self.write("claim", |state| Ok(state.jobs.claim(now, lease, limit, kinds)))
+    }
+
+    async fn renew(&self, job: &Job, until: Timestamp) -> Result<bool> {
+        self.write("renew", |state| {
+            Ok(state.jobs.change_held(job, |queued| queued.lease_until = Some(until)))
+        })
+    }
+
+    async fn complete(&self, job: &Job) -> Result<bool> {
+        self.write("complete", |state| {
+            let held = state.jobs.jobs.get(&job.id).is_some_and(|queued| queued.is_held(job));
+            if held {
+                state.jobs.remove(job.id);
+            }
+            Ok(held)
+        })
+    }
+
+    async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {
+        self.write("release", |state| {
+            Ok(state.jobs.change_held(job, |queued| {
+                queued.lease_until = None;
+                queued.new.run_at = run_at;
+                queued.attempts -= 1;
+            }))
+        })
+    }
+
+    async fn fail(&self, job: &Job, error: &str, run_at: Timestamp) -> Result<bool> {
+        self.write("fail", |state| {
+            Ok(state.jobs.change_held(job, |queued| {
+                queued.lease_until = None;
+                queued.new.run_at = run_at;
+                queued.error = Some(error.to_owned());
+                queued.dead = queued.attempts >= queued.new.max_attempts;
+            }))
+        })
+    }
+
+    async fn dead(&self, tenant: &TenantId, limit: usize) -> Result<Vec<DeadJob>> {
+        self.read("dead", |state| {
+            let dead = state.jobs.jobs.iter().rev().filter(|(_, job)| job.dead && job.tenant == *tenant);
+            let dead = dead.map(|(id, job)| DeadJob {
+                id: *id,
+                kind: job.new.kind.clone(),
+                body: job.new.body.to_string(),
+                attempts: job.attempts,
+                error: job.error.clone(),
+            });
+            dead.take(limit).collect()
+        })
+    }
+
+    async fn retry(&self, tenant: &TenantId, id: JobId, run_at: Timestamp) -> Result<bool> {
+        self.write("retry", |state| {
+            let found = state.jobs.jobs.get(&id).is_some_and(|job| job.dead && job.tenant == *tenant);
+            let revive = |job: &mut QueuedJob| {
+                (job.dead, job.attempts) = (false, 0);
+                job.new.run_at = run_at;
+            };
+            Ok(found && state.jobs.change(id, revive).is_some())
+        })
+    }
+
+    async fn counts(&self) -> Result<JobState> {
+        self.read("counts", |state| {
+            let count = |wanted: fn(bool, bool) -> bool| {
+                let jobs = state.jobs.jobs.values();
+                jobs.filter(|job| wanted(job.dead, job.lease_until.is_some())).count() as u64
+            };
+            JobState {
+                waiting: count(|dead, leased| !dead && !leased),
+                leased: count(|dead, leased| !dead && leased),
+                dead: count(|dead, _| dead),
+            }
+        })
+    }
+}
