@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// An address that may hold a password or a key: shown without user, password, query and fragment.
 ///
@@ -54,6 +54,12 @@ impl fmt::Display for RedactedUrl {
         f.write_str(&scheme)?;
         f.write_str(&shown)?;
         f.write_str(if head.len() < rest.len() { "?…" } else { "" })
+    }
+}
+
+impl Serialize for RedactedUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
