@@ -19,14 +19,14 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 pub(crate) fn config(global: &Global) -> Result<HelmConfig> {
     let mut config = HelmConfig::load(global.config.as_deref().map(Path::new), &variable)?;
     if let Some(url) = &global.database {
-        config.store.url.clone_from(url);
+        config.store.url = url.as_str().into();
     }
     Ok(config)
 }
 
 /// Begins logging to standard error.
 pub(crate) fn log(config: &HelmConfig, default: &str) -> Result<()> {
-    let level = config.log.level.as_deref().unwrap_or(default);
+    let level = config.log.filter()?.unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(level)
         .map_err(|error| Failure::wrong(format!("log.level (LOG_LEVEL) {level:?}: {error}")))?;
     let format =
