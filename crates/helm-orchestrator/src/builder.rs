@@ -48,6 +48,7 @@ pub struct HelmBuilder {
     queue: usize,
     max_message_bytes: usize,
     refit_every: u64,
+    observing: bool,
 }
 
 enum StoreChoice {
@@ -76,6 +77,7 @@ impl Default for HelmBuilder {
             queue: 1_024,
             max_message_bytes: 1 << 20,
             refit_every: 200,
+            observing: false,
         }
     }
 }
@@ -162,6 +164,12 @@ impl HelmBuilder {
         self
     }
 
+    /// Leaves due jobs to other processes: for those that only want to look.
+    pub fn observing(mut self) -> Self {
+        self.observing = true;
+        self
+    }
+
     /// Checks everything without opening anything.
     ///
     /// # Errors
@@ -207,7 +215,9 @@ impl HelmBuilder {
             refit_every: self.refit_every,
             tracker: tracker.clone(),
         });
-        tracker.spawn(background::run_jobs(Arc::clone(&inner)));
+        if !self.observing {
+            tracker.spawn(background::run_jobs(Arc::clone(&inner)));
+        }
         Ok(Helm::new(inner))
     }
 }
