@@ -39,7 +39,10 @@ fn mistakes_name_file_and_line() {
         ("[tasks.t.strategies.s]\ndeadline_seconds = 1e300", ["line 2", "0.01 to 86400"]),
         ("[tasks.t.strategies.s]\ndeadline_seconds = -1", ["line 2", "0.01 to 86400"]),
         // Nothing refers to these, and they are looked at all the same.
-        ("[tasks.t.strategies.s]\n[rewards.mine]\nterms = []", ["line 2: rewards.mine", ""]),
+        (
+            "[tasks.t.strategies.s]\n[rewards.mine]\nterms = []\nhuman_weight = 7",
+            ["line 2: rewards.mine", "7"],
+        ),
         (
             "[tasks.t.strategies.s]\n[guardrails.mine]\ninput = { toxicity_threshold = 7 }",
             ["line 2: guardrails.mine", ""],
@@ -47,8 +50,8 @@ fn mistakes_name_file_and_line() {
         ("[server]\ndrain_seconds = 9999999999", ["line 2: server.drain_seconds", "86400"]),
         ("[log]\nlevel = \"verbose\"", ["line 2: log.level", "error, warn, info"]),
         (
-            "[models.main]\nfamily = \"openai-chat\"\nmodel = \"m\"\nidle_seconds = 0",
-            ["line 4: models.main.idle_seconds", "0.01"],
+            "[models.main]\nfamily = \"openai-chat\"\nmodel = \"m\"\nbase_url = \"http://h\"\nidle_seconds = 0",
+            ["line 5: models.main.idle_seconds", "0.01"],
         ),
     ] {
         let told = refused(text, &[]);
@@ -122,4 +125,13 @@ fn a_database_is_a_file() {
         let told = refused(TASK, &[("DATABASE_URL", url)]);
         assert!(told.contains(expected) && told.contains("store.url"), "{told}");
     }
+}
+
+#[test]
+fn the_documented_tables_are_accepted() {
+    let guide = include_str!("../../../docs/configuration.md");
+    let tables: Vec<_> =
+        guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(tables.len(), 2);
+    load(&format!("{}{}{TASK}", tables[0], tables[1]), &[]).unwrap();
 }
