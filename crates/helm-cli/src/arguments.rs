@@ -34,6 +34,7 @@ pub(crate) struct Global {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Write a commented helm.toml.
+    #[command(after_help = "Examples:\n  helmctl init\n  helmctl init --path etc/helm.toml --force")]
     Init {
         /// Where to.
         #[arg(long, default_value = "helm.toml")]
@@ -43,6 +44,9 @@ pub(crate) enum Command {
         force: bool,
     },
     /// Talk. Commands in the conversation: /rate 4, /why, /strategies, /history, /prefs, /set NAME VALUE, /quit.
+    #[command(
+        after_help = "Examples:\n  helmctl chat --task support --user ana\n  printf 'How do I reset it?\\n/rate 4\\n' | helmctl chat --output jsonl\n\nCtrl-C ends the answer. Lines from a file or a program are answered one by one; exit code 2 when one failed, 130 when one was interrupted."
+    )]
     Chat {
         /// Which task. Default: the first.
         #[arg(long)]
@@ -55,42 +59,57 @@ pub(crate) enum Command {
         conversation: Option<String>,
     },
     /// Play conversations from a file.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: helmctl scenario run examples/scenarios/support.jsonl")]
     Scenario(ScenarioCommand),
     /// Serve HTTP.
+    #[command(
+        after_help = "Examples:\n  helmctl serve\n  helmctl serve --listen 127.0.0.1:9000 --config etc/helm.toml\n\nCtrl-C or SIGTERM lets running turns end; once more ends at once."
+    )]
     Serve {
         /// Where to listen, instead of server.listen.
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<SocketAddr>,
     },
     /// Look at decisions.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example: helmctl decisions show 01890a5d-ac96-774b-bcce-b302099a8057"
+    )]
     Decisions(DecisionsCommand),
     /// Judge a decision.
     #[command(after_help = "Example: helmctl feedback 01890a5d-ac96-774b-bcce-b302099a8057 --rating 5")]
     Feedback(FeedbackArguments),
     /// Look at tasks.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: helmctl tasks report support")]
     Tasks(TasksCommand),
     /// See whether everything is as it should be.
+    #[command(
+        after_help = "Examples:\n  helmctl doctor\n  helmctl doctor --live --output json\n\nNothing is changed. Exit code 1 when a check failed."
+    )]
     Doctor {
-        /// Send one short message to each model.
+        /// Ask each model for a hello.
         #[arg(long)]
         live: bool,
     },
     /// Look at the configuration.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: helmctl config check")]
     Config(ConfigCommand),
     /// Bring the database's schema up to date.
+    #[command(
+        after_help = "Examples:\n  helmctl migrate\n  helmctl migrate --database sqlite:///var/lib/helm/helm.db"
+    )]
     Migrate,
     /// Check texts against the guardrails.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: helmctl guard check --direction output < answers.jsonl")]
     Guard(GuardCommand),
 }
 
 #[derive(Subcommand)]
 pub(crate) enum ScenarioCommand {
     /// Play a JSONL file of {user, task, message, ratings?: {strategy: 1..5}} and report what came of it.
+    #[command(
+        after_help = "Examples:\n  helmctl scenario run examples/scenarios/support.jsonl\n  helmctl scenario run mine.jsonl --limit 20 --output json\n\nA file with a mistake is not played at all."
+    )]
     Run {
         /// The file.
         file: PathBuf,
@@ -103,6 +122,9 @@ pub(crate) enum ScenarioCommand {
 #[derive(Subcommand)]
 pub(crate) enum DecisionsCommand {
     /// Show a decision and why it was made.
+    #[command(
+        after_help = "Example: helmctl decisions show 01890a5d-ac96-774b-bcce-b302099a8057 --output json"
+    )]
     Show {
         /// The decision's id.
         id: String,
@@ -148,8 +170,12 @@ pub(crate) enum Thumbs {
 #[derive(Subcommand)]
 pub(crate) enum TasksCommand {
     /// List the tasks.
+    #[command(after_help = "Example: helmctl tasks list --output jsonl")]
     List,
     /// Show what was learnt about a task.
+    #[command(
+        after_help = "Examples:\n  helmctl tasks report support\n  helmctl tasks report support --output json"
+    )]
     Report {
         /// The task.
         task: String,
@@ -159,19 +185,24 @@ pub(crate) enum TasksCommand {
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Check it; exit code 2 when it is wrong.
+    #[command(after_help = "Example: helmctl config check --config etc/helm.toml")]
     Check,
     /// Show what holds in the end, without secrets.
+    #[command(after_help = "Examples:\n  helmctl config show\n  helmctl config show --output json")]
     Show,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum GuardCommand {
     /// Check JSONL of {id, text} on standard input; one line out for each line in, in order.
+    #[command(
+        after_help = "Example:\n  echo '{\"id\":1,\"text\":\"mail ana@example.com\"}' | helmctl guard check --direction input --scores"
+    )]
     Check {
         /// Which side's rules.
         #[arg(long, value_enum)]
         direction: Direction,
-        /// Add scores, whether or not a threshold is crossed.
+        /// Add scores, whether or not a threshold is crossed; null is what this version does not measure.
         #[arg(long)]
         scores: bool,
     },

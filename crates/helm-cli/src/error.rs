@@ -24,6 +24,11 @@ impl Failure {
         Self { message: message.into(), code: WRONG }
     }
 
+    /// Nobody reads the output any more: no failure, but the end.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.code == 0
+    }
+
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }

@@ -1,14 +1,18 @@
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use helm_core::TaskId;
 use helm_orchestrator::config::LogFormat;
+use helm_orchestrator::store::memory::MemoryStore;
+use helm_orchestrator::store::sqlite::{SqliteOptions, SqliteStore};
 use helm_orchestrator::{Helm, HelmConfig};
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::Global;
 use crate::error::{Failure, Result};
+use crate::output;
 
 /// The value of an environment variable.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -19,15 +23,15 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 pub(crate) fn config(global: &Global) -> Result<HelmConfig> {
     let mut config = HelmConfig::load(global.config.as_deref().map(Path::new), &variable)?;
     if let Some(url) = &global.database {
-        config.store.url.clone_from(url);
+        config.store.url = url.as_str().into();
     }
     Ok(config)
 }
 
 /// Begins logging to standard error.
 pub(crate) fn log(config: &HelmConfig, default: &str) -> Result<()> {
-    let level = config.log.level.as_deref().unwrap_or(default);
-    let filter = EnvFilter::try_new(level)
+    let level = config.log.filter()?.unwrap_or_else(|| default.to_owned());
+    let filter = EnvFilter::try_new(&level)
         .map_err(|error| Failure::wrong(format!("log.level (LOG_LEVEL) {level:?}: {error}")))?;
     let format =
         config.log.format.unwrap_or(if config.is_production() { LogFormat::Json } else { LogFormat::Text });
@@ -45,26 +49,57 @@ pub(crate) fn log(config: &HelmConfig, default: &str) -> Result<()> {
 pub(crate) async fn helm(global: &Global) -> Result<Helm> {
     let config = config(global)?;
     log(&config, "warn")?;
-    Ok(config.builder(&variable)?.build().await?)
+    opened(&config).await
+}
+
+/// An open installation of this configuration.
+pub(crate) async fn opened(config: &HelmConfig) -> Result<Helm> {
+    let built = config.builder(&variable)?.build().await;
+    built.map_err(|error| config.locate(error).into())
 }
 
 /// An installation that has been used before; nothing is created to find nothing in.
 pub(crate) async fn existing(global: &Global) -> Result<Helm> {
-    let path = config(global)?.sqlite_path()?;
-    if !path.exists() {
-        let path = path.display();
-        return Err(Failure::wrong(format!(
-            "there is no database at {path}; name it with --database sqlite://PATH"
-        )));
-    }
-    briefly(global).await
+    require_database(&config(global)?)?;
+    helm(global).await
 }
 
-/// An installation for a command that looks something up: follow-up work is left to those that run for longer.
-pub(crate) async fn briefly(global: &Global) -> Result<Helm> {
+/// An installation that has been used before, to look at: its schema stays as it is and no work is done.
+pub(crate) async fn reading(global: &Global) -> Result<Helm> {
     let config = config(global)?;
     log(&config, "warn")?;
-    Ok(config.builder(&variable)?.run_jobs(false).build().await?)
+    require_database(&config)?;
+    watched(&config).await
+}
+
+/// As [`reading`]; where nothing has been used yet, an empty one that is nowhere.
+pub(crate) async fn reading_or_empty(global: &Global) -> Result<Helm> {
+    let config = config(global)?;
+    log(&config, "warn")?;
+    if config.sqlite_path()?.exists() {
+        return watched(&config).await;
+    }
+    output::note(&format!("note: there is no database at {} yet", config.sqlite_path()?.display()));
+    let built = config.builder(&variable)?.store(Arc::new(MemoryStore::new())).observing().build().await;
+    built.map_err(|error| config.locate(error).into())
+}
+
+/// An installation over the database as it is.
+pub(crate) async fn watched(config: &HelmConfig) -> Result<Helm> {
+    let options = SqliteOptions::new(config.sqlite_path()?).must_exist().without_migration();
+    let builder = config.builder(&variable)?;
+    let store = SqliteStore::open(options).await.map_err(helm_orchestrator::Error::from)?;
+    let built = builder.store(Arc::new(store)).observing().build().await;
+    built.map_err(|error| config.locate(error).into())
+}
+
+fn require_database(config: &HelmConfig) -> Result<()> {
+    let path = config.sqlite_path()?;
+    if path.exists() {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Failure::wrong(format!("there is no database at {path}; name it with --database sqlite://PATH")))
 }
 
 /// Refuses a task that is not configured, before anything is opened.

@@ -52,6 +52,41 @@ pub(crate) fn json(format: Format, value: &impl Serialize) -> Result<()> {
     line(&text)
 }
 
+/// Values that come one after another: an array for `json`, a line each for `jsonl`.
+pub(crate) struct Series {
+    format: Format,
+    begun: bool,
+}
+
+impl Series {
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format, begun: false }
+    }
+
+    /// Whether values are wanted at all, and not a text for people.
+    pub(crate) fn is_data(&self) -> bool {
+        self.format != Format::Table
+    }
+
+    /// Writes the next value.
+    pub(crate) fn value(&mut self, value: &impl Serialize) -> Result<()> {
+        if self.format == Format::Jsonl {
+            return line(&serde_json::to_string(value)?);
+        }
+        let before = if std::mem::replace(&mut self.begun, true) { ",\n" } else { "[\n" };
+        piece(&format!("{before}{}", serde_json::to_string_pretty(value)?))
+    }
+
+    /// Ends the array.
+    pub(crate) fn end(&self) -> Result<()> {
+        match (self.format, self.begun) {
+            (Format::Json, true) => line("\n]"),
+            (Format::Json, false) => line("[]"),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A table whose columns from the second on are aligned right.
 pub(crate) fn table<const N: usize>(
     header: [&str; N],

@@ -73,7 +73,7 @@ fn a_conversation_is_held_rated_explained_and_found_again() {
     let folder = folder();
     let lines = "How do I reset my router?\n/rate 4\n/why\n/strategies\n/set tone dry\n/prefs\n/history\n/nonsense\n/rate 9\n/quit\nnot read\n";
     let chat = helmctl(folder.path(), &[], &["chat", "--task", "support", "--user", "ana"], lines);
-    assert!(chat.status.success());
+    assert_eq!(chat.status.code(), Some(2), "two lines were wrong");
     let text = out(&chat);
     for expected in [
         "router",
@@ -126,6 +126,27 @@ fn scenarios_are_played_whole_or_not_at_all() {
         &["nothing was played", "line 2", "line 3", "from 1 to 5"],
     );
     refused(&run(&folder, &["scenario", "run", "missing.jsonl"]), &["missing.jsonl"]);
+    let line = |task: &str, message: &str, strategy: &str| {
+        serde_json::json!({ "user": "a", "task": task, "message": message, "ratings": { strategy: 3 } })
+            .to_string()
+    };
+    let lines = [
+        line("support", "hi", "concise"),
+        line("sales", "hi", "concise"),
+        line("support", "hi", "brief"),
+        line("support", &"x".repeat((1 << 20) + 1), "concise"),
+    ];
+    std::fs::write(&bad, lines.join("\n")).unwrap();
+    let before = std::fs::read_dir(folder.path()).unwrap().count();
+    refused(
+        &run(&folder, &["scenario", "run", "bad.jsonl", "--database", "sqlite://new.db"]),
+        &[
+            "line 2: there is no task sales",
+            "line 3: task support has no strategy brief",
+            "line 4: the message has 1048577 bytes",
+        ],
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), before, "nothing was created");
 }
 
 #[test]
@@ -146,7 +167,10 @@ fn wrong_input_is_refused_in_one_clear_message() {
     refused(&run(&folder, &["chat", "--task", "sales"]), &["no task sales"]);
     refused(&run(&folder, &["decisions", "show", unknown]), &["no database at helm.db"]);
     assert!(!folder.path().join("helm.db").exists(), "nothing was created");
-    assert!(run(&folder, &["tasks", "report", "support"]).status.success());
+    let report = run(&folder, &["tasks", "report", "support"]);
+    assert!(report.status.success() && err(&report).contains("no database at helm.db"), "{}", err(&report));
+    assert!(!folder.path().join("helm.db").exists(), "nothing was created");
+    assert!(run(&folder, &["migrate"]).status.success());
     refused(&run(&folder, &["decisions", "show", unknown]), &[unknown]);
     refused(&run(&folder, &["decisions", "show", "x"]), &["UUID"]);
     refused(&run(&folder, &["feedback", unknown, "--rating", "5"]), &[unknown]);
@@ -155,10 +179,7 @@ fn wrong_input_is_refused_in_one_clear_message() {
         &run(&folder, &["--database", "sqlite://no.db", "tasks", "report", "support"]),
         &["no.db", "not a SQLite database"],
     );
-    refused(
-        &run(&folder, &["--database", "sqlite:///proc/nowhere/helm.db", "tasks", "report", "support"]),
-        &["does not exist"],
-    );
+    refused(&run(&folder, &["--database", "sqlite:///proc/nowhere/helm.db", "migrate"]), &["does not exist"]);
     refused(
         &run(&folder, &["--database", "postgres://localhost/x", "tasks", "report", "support"]),
         &["SQLite only"],
@@ -173,10 +194,70 @@ fn wrong_input_is_refused_in_one_clear_message() {
     let long = format!("{}\n", "x".repeat(10 << 20));
     let chat = helmctl(folder.path(), &[], &["chat"], &long);
     assert!(
-        chat.status.success() && err(&chat).contains("bytes, more than"),
+        chat.status.code() == Some(2) && err(&chat).contains("bytes, more than"),
         "{}",
         err(&chat).chars().take(300).collect::<String>()
     );
+}
+
+#[test]
+fn data_is_written_in_the_form_that_is_asked_for() {
+    let folder = folder();
+    let json = |arguments: &[&str]| -> Value {
+        let output = run(&folder, arguments);
+        assert!(output.status.success(), "{}", err(&output));
+        serde_json::from_str(&out(&output)).unwrap()
+    };
+    assert_eq!(json(&["init", "--output", "json"])["path"], "helm.toml");
+    assert_eq!(json(&["config", "check", "--output", "json"])["ok"], true);
+    assert_eq!(json(&["config", "show", "--output", "jsonl"])["store"]["url"], "sqlite://helm.db");
+    assert_eq!(json(&["tasks", "list", "--output", "json"])[0], "support");
+    assert_eq!(out(&run(&folder, &["tasks", "list", "--output", "jsonl"])).lines().count(), 3);
+    let lines = "How do I reset it?\n/rate 4\n/why\n";
+    for format in ["json", "jsonl"] {
+        let chat = helmctl(folder.path(), &[], &["chat", "--output", format], lines);
+        assert!(chat.status.success(), "{}", err(&chat));
+        let text =
+            if format == "json" { out(&chat) } else { format!("[{}]", out(&chat).trim().replace('\n', ",")) };
+        let values: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&values[0]["status"], &values[1]["applied"]), (&"completed".into(), &"fresh".into()));
+        assert_eq!(values[2]["decision_id"], values[0]["decision_id"]);
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    refused(&run(&folder, &["--database", "sqlite://file/helm.db", "migrate"]), &["file does not exist"]);
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+    if std::fs::write(folder.path().join("probe"), "").is_ok() {
+        eprintln!("skipped: this user may write into a read-only folder, as root does");
+        return;
+    }
+    refused(&run(&folder, &["migrate"]), &["writable"]);
+    refused(&run(&folder, &["init"]), &["cannot write helm.toml"]);
+}
+
+#[test]
+fn the_environment_is_refused_where_it_cannot_be_meant() {
+    let folder = folder();
+    for (name, value, expected) in
+        [("LOG_LEVEL", "verbose", "error, warn, info"), ("ENVIRONMENT", "prod", "development or production")]
+    {
+        refused(
+            &helmctl(folder.path(), &[(name, value)], &["config", "check"], ""),
+            &[name, value, expected],
+        );
+    }
+    let good = helmctl(folder.path(), &[("LOG_LEVEL", "WARNING")], &["config", "check"], "");
+    assert!(good.status.success(), "{}", err(&good));
+    let leaky = [("DATABASE_URL", "mysql://ana:sk-very-secret@db/helm?password=sk-very-secret")];
+    for arguments in [["config", "check"], ["config", "show"]] {
+        let output = helmctl(folder.path(), &leaky, &arguments, "");
+        assert!(!format!("{}{}", out(&output), err(&output)).contains("very-secret"));
+    }
 }
 
 #[test]
@@ -186,8 +267,13 @@ fn the_doctor_looks_at_everything() {
     assert!(healthy.status.success(), "{}", err(&healthy));
     let checks: Value = serde_json::from_str(&out(&healthy)).unwrap();
     assert!(
-        checks.as_array().unwrap().iter().any(|check| check["check"] == "model" && check["verdict"] == "ok")
+        checks
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|check| check["check"] == "model main" && check["verdict"] == "ok")
     );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was created");
     std::fs::write(folder.path().join("no.db"), "this is text and not a database at all ".repeat(30))
         .unwrap();
     let ill = run(&folder, &["--database", "sqlite://no.db", "doctor"]);
@@ -220,6 +306,8 @@ fn guards_check_lines_in_order() {
         (&lines[1]["id"], &lines[1]["action"], &lines[1]["scores"]["toxic"]),
         (&"b".into(), &"allow".into(), &0.0.into())
     );
+    let names: Vec<_> = lines[1]["scores"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["injection", "profane", "suspicious", "toxic"]);
     let wrong = helmctl(folder.path(), &[], &["guard", "check", "--direction", "output"], "{\"id\":1}\n");
     refused(&wrong, &["line 1", "text"]);
 }
@@ -267,6 +355,7 @@ async fn a_provider_that_fails_is_told_without_the_key() {
         let server = ModelServer::start([reply]).await.unwrap();
         let chat = asked(&server).await;
         assert!(err(&chat).contains(expected), "{expected}: {} {}", out(&chat), err(&chat));
+        assert_eq!(chat.status.code(), Some(2), "{expected}");
         assert!(!format!("{}{}", out(&chat), err(&chat)).contains("very-secret"));
     }
 }

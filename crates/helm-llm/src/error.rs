@@ -141,6 +141,23 @@ impl Error {
         self.retry_after
     }
 
+    /// The message and those of its causes, joined by colons: what a person should read.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = StdError::source(self);
+        while let Some(error) = cause {
+            let why = error.to_string();
+            // Some libraries repeat their causes' texts.
+            if !text.contains(&why) {
+                text.push_str(": ");
+                text.push_str(&why);
+            }
+            cause = error.source();
+        }
+        text
+    }
+
     /// Whether the same call may succeed later. The provider's own word on it counts first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -154,6 +171,42 @@ impl Error {
             ErrorKind::Timeout(kind) => kind != TimeoutKind::Total,
             _ => false,
         })
+    }
+}
+
+impl ErrorKind {
+    /// A short name, the same in every version.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Permission => "permission",
+            Self::Billing => "billing",
+            Self::RateLimited => "rate_limited",
+            Self::Overloaded => "overloaded",
+            Self::Timeout(TimeoutKind::Connect) => "timeout_connect",
+            Self::Timeout(TimeoutKind::FirstToken) => "timeout_first_token",
+            Self::Timeout(TimeoutKind::Idle) => "timeout_idle",
+            Self::Timeout(TimeoutKind::Total) => "timeout_total",
+            Self::ContextLength => "context_length",
+            Self::ContentFilter => "content_filter",
+            Self::BadRequest => "bad_request",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Server => "server",
+            Self::Transport => "transport",
+            Self::Decode => "decode",
+            Self::Truncated => "truncated",
+            Self::Cancelled => "cancelled",
+            Self::Setup => "setup",
+        }
+    }
+
+    /// Whether every further call will fail in the same way until somebody changes the key, the account or the
+    /// configuration.
+    #[must_use]
+    pub fn needs_a_person(self) -> bool {
+        matches!(self, Self::Auth | Self::Permission | Self::Billing | Self::NotFound | Self::Setup)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Speaking to models: the built-in one, and whatever understands OpenAI chat completions.
 //!
-//! [`ChatModel`] answers whole or streamed; [`Retry`] is the one retry loop, a layer around any model;
+//! [`ChatModel`] answers whole or streamed; [`Retry`] is the one retry loop and [`Observed`] the one span and metric
+//! of an attempt, each a layer around any model;
 //! [`EmbeddingModel`] turns texts into vectors. Codecs are pure functions between requests, bytes and events.
 //!
 //! ```
@@ -28,8 +29,10 @@ mod capabilities;
 mod embedding;
 mod error;
 mod model;
+mod observed;
 mod openai;
 mod prices;
+mod redacted;
 mod retry;
 mod scripted;
 mod secret;
@@ -40,8 +43,10 @@ pub use capabilities::{Capabilities, Unsupported};
 pub use embedding::{EmbeddingModel, HashingEmbedder};
 pub use error::{Error, ErrorKind, Result, TimeoutKind};
 pub use model::{Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, Finish, FinishReason};
+pub use observed::Observed;
 pub use openai::{OpenAiChat, OpenAiChatConfig, Timeouts};
 pub use prices::Prices;
+pub use redacted::RedactedUrl;
 pub use retry::{Retry, RetryPolicy};
 pub use scripted::{Scripted, ScriptedModel};
 pub use secret::Secret;

@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::{StreamExt, stream};
 use helm_core::{Clock, ModelName, SystemClock};
 use rand_core::{Rng, SeedableRng};
 use tokio::time::Instant;
@@ -85,10 +86,25 @@ impl<M: ChatModel> Retry<M> {
             return None;
         }
         let hint = error.retry_after().unwrap_or(Duration::ZERO);
+        if hint > self.policy.longest_hint {
+            return None;
+        }
         let most = self.policy.base.saturating_mul(1 << (made - 1).min(16)).min(self.policy.cap);
         let pause = most.mul_f64(self.draw()).max(hint);
         let in_time = call.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
-        (hint <= self.policy.longest_hint && in_time && self.withdraw()).then_some(pause)
+        (in_time && self.withdraw()).then_some(pause)
+    }
+
+    /// A stream whose first event is there.
+    async fn begin(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {
+        let fails = |kind| Error::new(kind, self.model.name().clone());
+        let mut stream = self.model.stream(request, call).await?;
+        let first = tokio::select! {
+            biased;
+            () = call.cancel.cancelled() => return Err(fails(ErrorKind::Cancelled)),
+            first = stream.next() => first.ok_or_else(|| fails(ErrorKind::Truncated))??,
+        };
+        Ok(stream::once(std::future::ready(Ok(first))).chain(stream).boxed())
     }
 
     /// A number in \[0, 1). Pauses need to differ between processes, not to be unpredictable.
@@ -132,12 +148,13 @@ impl<M: ChatModel> ChatModel for Retry<M> {
         }
     }
 
-    /// Retries until the stream begins; what fails in the stream is the caller's to see.
+    /// Retries until the first event is there: before it nothing has been seen, so a failure is as harmless as
+    /// that of a whole answer. What fails after it is the caller's to see.
     async fn stream(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {
         self.deposit();
         let mut made = 0;
         loop {
-            match self.model.stream(request, call).await {
+            match self.begin(request, call).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => self.wait(error, &mut made, call).await?,
             }

@@ -1,36 +1,47 @@
 //! The OpenAI client against a local server with faults.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::time::Duration;
 
 use futures::StreamExt;
 use helm_core::{Message, NanoUsd, Role, Sampling, TenantId, TokenCount};
 use helm_llm::{
-    Call, ChatEvent, ChatModel, ChatRequest, ErrorKind, FinishReason, OpenAiChat, OpenAiChatConfig, Prices,
-    Retry, RetryPolicy, Secret, TimeoutKind, Timeouts,
+    Call, ChatEvent, ChatModel, ChatRequest, ErrorKind, Finish, FinishReason, OpenAiChat, OpenAiChatConfig,
+    Prices, RedactedUrl, Retry, RetryPolicy, Secret, TimeoutKind, Timeouts,
 };
-use helm_testkit::{ModelServer, Reply};
+use helm_testkit::{End, ModelServer, Reply};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const ANSWER: &str = "Check the cable first.";
 
-fn model(server: &ModelServer) -> Retry<OpenAiChat> {
+fn config(url: impl Into<RedactedUrl>) -> OpenAiChatConfig {
     // Only the first of these can succeed in a process; all are the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    OpenAiChatConfig::new("main".parse().unwrap(), url, "gpt-test")
+        .with_api_key(Secret::new("sk-very-secret"))
+        .with_prices(Prices::per_million(1.0, 2.0).unwrap())
+}
+
+fn retrying(config: OpenAiChatConfig) -> Retry<OpenAiChat> {
+    let mut policy = RetryPolicy::default();
+    policy.base = Duration::from_millis(5);
+    Retry::new(OpenAiChat::new(config).unwrap(), policy)
+}
+
+fn model(server: &ModelServer) -> Retry<OpenAiChat> {
+    retrying(config(server.base_url()))
+}
+
+/// For tests of time itself.
+fn hasty(server: &ModelServer) -> Retry<OpenAiChat> {
     let timeouts = Timeouts {
         connect: Duration::from_secs(2),
         first_token: Duration::from_millis(300),
         idle: Duration::from_millis(200),
     };
-    let config = OpenAiChatConfig::new("main".parse().unwrap(), server.base_url(), "gpt-test")
-        .with_api_key(Secret::new("sk-very-secret"))
-        .with_timeouts(timeouts)
-        .with_prices(Prices::per_million(1.0, 2.0).unwrap());
-    let mut policy = RetryPolicy::default();
-    policy.base = Duration::from_millis(5);
-    Retry::new(OpenAiChat::new(config).unwrap(), policy)
+    retrying(config(server.base_url()).with_timeouts(timeouts))
 }
 
 fn request() -> ChatRequest {
@@ -43,7 +54,10 @@ fn call() -> Call {
 
 async fn collect(model: &impl ChatModel, call: &Call) -> (String, Option<Result<FinishReason, ErrorKind>>) {
     let mut text = String::new();
-    let mut stream = model.stream(&request(), call).await.unwrap();
+    let mut stream = match model.stream(&request(), call).await {
+        Ok(stream) => stream,
+        Err(error) => return (text, Some(Err(error.kind()))),
+    };
     while let Some(event) = stream.next().await {
         match event {
             Ok(ChatEvent::Delta(piece)) => text.push_str(&piece),
@@ -53,6 +67,16 @@ async fn collect(model: &impl ChatModel, call: &Call) -> (String, Option<Result<
         }
     }
     (text, None)
+}
+
+async fn finish(model: &impl ChatModel) -> Finish {
+    let mut stream = model.stream(&request(), &call()).await.unwrap();
+    while let Some(event) = stream.next().await {
+        if let ChatEvent::Finished(finish) = event.unwrap() {
+            return finish;
+        }
+    }
+    panic!("the stream had no end");
 }
 
 #[tokio::test]
@@ -121,24 +145,75 @@ async fn passing_failures_are_tried_again_and_lasting_ones_are_not() {
 async fn what_fails_after_content_is_not_tried_again() {
     for (reply, text, kind) in [
         (Reply::Cut(ANSWER.to_owned(), 2), "Check the ", ErrorKind::Truncated),
+        (Reply::Abort(ANSWER.to_owned(), 2), "Check the ", ErrorKind::Truncated),
         (Reply::ErrorEvent(ANSWER.to_owned(), 1), "Check ", ErrorKind::Server),
         (Reply::Stall(ANSWER.to_owned(), 2), "Check the ", ErrorKind::Timeout(TimeoutKind::Idle)),
-        (Reply::Stall(ANSWER.to_owned(), 0), "", ErrorKind::Timeout(TimeoutKind::FirstToken)),
     ] {
         let server = ModelServer::start([reply]).await.unwrap();
         let call = call();
-        assert_eq!(collect(&model(&server), &call).await, (text.to_owned(), Some(Err(kind))));
+        assert_eq!(collect(&hasty(&server), &call).await, (text.to_owned(), Some(Err(kind))));
         assert_eq!(call.attempts(), 1);
     }
 }
 
 #[tokio::test]
-async fn silence_deadlines_and_cancellation_end_a_call() {
+async fn whole_and_streamed_answers_are_tried_as_often() {
+    let answer = || Reply::Answer(ANSWER.to_owned());
+    let none = || ANSWER.to_owned();
+    let hint = Reply::Status(429, vec![("retry-after", "1e300".to_owned())], "{}".to_owned());
+    for (script, attempts, ends) in [
+        (vec![Reply::status(500, "x", "oops"), answer()], 2, Ok(())),
+        (vec![Reply::Cut(none(), 0), answer()], 2, Ok(())),
+        (vec![Reply::Abort(none(), 0), answer()], 2, Ok(())),
+        (vec![Reply::ErrorEvent(none(), 0), Reply::Cut(none(), 0), answer()], 3, Ok(())),
+        (vec![Reply::Cut(none(), 0)], 3, Err(ErrorKind::Truncated)),
+        (vec![Reply::ErrorEvent(none(), 0)], 3, Err(ErrorKind::Server)),
+        (vec![hint], 1, Err(ErrorKind::RateLimited)),
+        (vec![Reply::Typed("text/html", "<html>".to_owned())], 1, Err(ErrorKind::Decode)),
+    ] {
+        for streamed in [false, true] {
+            let server = ModelServer::start(script.clone()).await.unwrap();
+            let (model, call) = (model(&server), call());
+            let ended = match streamed {
+                true => collect(&model, &call).await.1.unwrap().map(drop),
+                false => model.generate(&request(), &call).await.map(drop).map_err(|error| error.kind()),
+            };
+            assert_eq!((ended, call.attempts()), (ends, attempts), "{script:?} {streamed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_begin_is_tried_again() {
+    let script = [Reply::Silent, Reply::Stall(ANSWER.to_owned(), 0), Reply::Answer(ANSWER.to_owned())];
+    let server = ModelServer::start(script).await.unwrap();
+    let call = call();
+    let ended = collect(&hasty(&server), &call).await;
+    assert_eq!((ended, call.attempts()), ((ANSWER.to_owned(), Some(Ok(FinishReason::Stop))), 3));
+}
+
+#[tokio::test]
+async fn only_the_deadline_bounds_a_whole_answer() {
+    let slow = Reply::Slow(Duration::from_millis(600), ANSWER.to_owned());
+    let server = ModelServer::start([slow, Reply::Silent]).await.unwrap();
+    let (model, call) = (hasty(&server), call());
+    // Longer than both the first token and a pause between tokens may take.
+    assert_eq!(model.generate(&request(), &call).await.unwrap().text, ANSWER);
+    assert_eq!(call.attempts(), 1);
+}
+
+#[tokio::test]
+async fn deadlines_and_cancellation_end_a_call() {
     let server = ModelServer::start([Reply::Silent]).await.unwrap();
     let model = model(&server);
-    let near = call().with_deadline(Instant::now() + Duration::from_millis(80));
-    let error = model.generate(&request(), &near).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout(TimeoutKind::Total));
+    for streamed in [false, true] {
+        let near = call().with_deadline(Instant::now() + Duration::from_millis(80));
+        let ended = match streamed {
+            true => collect(&model, &near).await.1.unwrap().unwrap_err(),
+            false => model.generate(&request(), &near).await.unwrap_err().kind(),
+        };
+        assert_eq!((ended, near.attempts()), (ErrorKind::Timeout(TimeoutKind::Total), 1));
+    }
     let cancel = CancellationToken::new();
     let cancelled = call().with_cancel(cancel.clone());
     let request = request();
@@ -147,20 +222,146 @@ async fn silence_deadlines_and_cancellation_end_a_call() {
         cancel.cancel();
     });
     assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);
-    let call = call();
-    let error = model.generate(&request, &call).await.unwrap_err();
-    assert_eq!((error.kind(), call.attempts()), (ErrorKind::Timeout(TimeoutKind::FirstToken), 3));
 }
 
 #[tokio::test]
-async fn an_unreachable_or_wrong_address_is_told() {
-    let config = |url: &str| OpenAiChatConfig::new("main".parse().unwrap(), url, "m");
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    for bad in ["", "ftp://x", "no url"] {
-        assert_eq!(OpenAiChat::new(config(bad)).unwrap_err().kind(), ErrorKind::Setup, "{bad}");
+async fn a_hint_beyond_the_deadline_is_not_waited_for() {
+    let hint = Reply::Status(429, vec![("retry-after", "5".to_owned())], "{}".to_owned());
+    let server = ModelServer::start([hint]).await.unwrap();
+    let near = call().with_deadline(Instant::now() + Duration::from_secs(2));
+    let began = Instant::now();
+    let error = model(&server).generate(&request(), &near).await.unwrap_err();
+    assert_eq!((error.kind(), near.attempts()), (ErrorKind::RateLimited, 1));
+    assert!(began.elapsed() < Duration::from_secs(1), "it was told at once");
+}
+
+#[tokio::test]
+async fn an_outage_is_not_multiplied() {
+    let server = ModelServer::start([Reply::status(500, "x", "oops")]).await.unwrap();
+    let (model, call) = (model(&server), call());
+    for _ in 0..40 {
+        model.generate(&request(), &call).await.unwrap_err();
     }
-    let closed = OpenAiChat::new(config("http://127.0.0.1:9/v1/")).unwrap();
+    // Two retries each while the ten in reserve last, then one for every five calls.
+    assert!((50..=59).contains(&call.attempts()), "{}", call.attempts());
+}
+
+#[tokio::test]
+async fn a_finished_answer_is_kept_whatever_follows() {
+    let chunk = |delta: &str, reason: &str| {
+        let reason = if reason.is_empty() { serde_json::Value::Null } else { reason.into() };
+        serde_json::json!({ "model": "served-1", "choices": [{ "delta": { "content": delta }, "finish_reason": reason }] }).to_string()
+    };
+    let usage = r#"{"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5}}"#.to_owned();
+    let good = vec![chunk("Hi", ""), chunk("", "stop")];
+    let with = |more: &str| good.iter().cloned().chain([more.to_owned()]).collect::<Vec<_>>();
+    for (events, end, cost) in [
+        (with(&usage), End::Close, Some(NanoUsd::from_nanos(20_000))),
+        (with(&usage), End::Abort, Some(NanoUsd::from_nanos(20_000))),
+        (with(r#"{"error":{"message":"late"}}"#), End::Close, None),
+        (with("no json"), End::Close, None),
+        (good.clone(), End::Abort, None),
+        (good.clone(), End::Stall, None),
+    ] {
+        let server = ModelServer::start([Reply::Events(events.clone(), end)]).await.unwrap();
+        let finish = finish(&hasty(&server)).await;
+        assert_eq!((finish.reason, finish.cost), (FinishReason::Stop, cost), "{events:?} {end:?}");
+        assert_eq!(finish.model.unwrap().as_str(), "served-1");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_not_an_idle_provider() {
+    let server = ModelServer::start([Reply::Answer(ANSWER.to_owned())]).await.unwrap();
+    let mut stream = hasty(&server).stream(&request(), &call()).await.unwrap();
+    let mut ended = false;
+    while let Some(event) = stream.next().await {
+        ended |= matches!(event.unwrap(), ChatEvent::Finished(_));
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    assert!(ended);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_stream_is_understood() {
+    let whole = r#"{"model":"m","choices":[{"message":{"content":[{"type":"text","text":"Hi."}]},"finish_reason":"stop"}]}"#;
+    let server = ModelServer::start([
+        Reply::Raw(whole.to_owned()),
+        Reply::Raw(r#"{"error":{"code":"insufficient_quota","message":"pay"}}"#.to_owned()),
+        Reply::Raw(r#"{"choices":null}"#.to_owned()),
+    ])
+    .await
+    .unwrap();
+    let model = model(&server);
+    assert_eq!(collect(&model, &call()).await, ("Hi.".to_owned(), Some(Ok(FinishReason::Stop))));
+    assert_eq!(collect(&model, &call()).await.1, Some(Err(ErrorKind::Billing)));
+    assert_eq!(collect(&model, &call()).await.1, Some(Err(ErrorKind::Decode)));
+}
+
+#[tokio::test]
+async fn endless_bodies_are_not_read_to_their_end() {
+    let server = ModelServer::start([
+        Reply::Status(400, Vec::new(), "x".repeat(1 << 20)),
+        Reply::Raw(format!("\"{}\"", "x".repeat(9 << 20))),
+    ])
+    .await
+    .unwrap();
+    let model = model(&server);
+    let error = model.generate(&request(), &call()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadRequest);
+    let error = model.generate(&request(), &call()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert!(error.to_string().contains("more than"), "{error}");
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_reached_in_time_is_told() {
+    // A listener whose queue of connections is full answers no more of them.
+    let listener = tokio::net::TcpSocket::new_v4().unwrap();
+    listener.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = listener.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(Ok(connection)) =
+        tokio::time::timeout(Duration::from_millis(200), tokio::net::TcpStream::connect(address)).await
+    {
+        held.push(connection);
+        assert!(held.len() < 100, "the queue has no end");
+    }
+    let timeouts = Timeouts { connect: Duration::from_millis(150), ..Timeouts::default() };
+    let model = OpenAiChat::new(config(format!("http://{address}/v1")).with_timeouts(timeouts)).unwrap();
+    let error = model.generate(&request(), &call()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout(TimeoutKind::Connect), "{}", error.report());
+    assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_wrong_setup_is_told_without_secrets() {
+    for bad in ["", "ftp://x", "no url", "http://", "https://ana:sk-very-secret@/?key=sk-very-secret"] {
+        let error = OpenAiChat::new(config(bad)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Setup, "{bad}");
+        assert!(!format!("{error} {error:?} {}", error.report()).contains("very-secret"), "{error}");
+    }
+    let broken = config("http://127.0.0.1:9/v1").with_api_key(Secret::new("sk-very\nsecret"));
+    let error = OpenAiChat::new(broken).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Setup);
+    assert!(error.to_string().contains("line break") && !error.is_retryable(), "{error}");
+}
+
+#[tokio::test]
+async fn an_unreachable_address_is_told_with_its_cause_and_without_its_query() {
+    let closed = OpenAiChat::new(config("http://127.0.0.1:9/v1/?key=sk-very-secret")).unwrap();
     let error = closed.generate(&request(), &call()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transport);
     assert!(error.is_retryable());
+    let report = error.report();
+    assert!(report.contains("refused") && !report.contains("very-secret"), "{report}");
+}
+
+#[tokio::test]
+async fn a_query_of_the_address_stays_behind_the_path() {
+    let server = ModelServer::start([]).await.unwrap();
+    let url = format!("{}/?api-version=7", server.base_url());
+    retrying(config(url)).generate(&request(), &call()).await.unwrap();
+    assert_eq!(server.received()[0].query.as_deref(), Some("api-version=7"));
 }

@@ -50,7 +50,7 @@ pub struct HelmBuilder {
     queue: usize,
     max_message_bytes: usize,
     refit_every: u64,
-    run_jobs: bool,
+    observing: bool,
 }
 
 enum StoreChoice {
@@ -79,7 +79,7 @@ impl Default for HelmBuilder {
             queue: 1_024,
             max_message_bytes: 1 << 20,
             refit_every: 200,
-            run_jobs: true,
+            observing: false,
         }
     }
 }
@@ -160,16 +160,15 @@ impl HelmBuilder {
         self
     }
 
-    /// Says whether this process does the installation's due follow-up jobs, such as default rewards. Default:
-    /// yes. A process that only looks at the state leaves them to the others.
-    pub fn run_jobs(mut self, run: bool) -> Self {
-        self.run_jobs = run;
-        self
-    }
-
     /// Sets the longest message that is accepted, in bytes.
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.max_message_bytes = bytes;
+        self
+    }
+
+    /// Leaves due jobs to other processes: for those that only want to look.
+    pub fn observing(mut self) -> Self {
+        self.observing = true;
         self
     }
 
@@ -219,7 +218,7 @@ impl HelmBuilder {
             refits: Refits::default(),
             tracker: tracker.clone(),
         });
-        if self.run_jobs {
+        if !self.observing {
             tracker.spawn(background::run_jobs(Arc::downgrade(&inner), inner.stopping.clone()));
         }
         Ok(Helm::new(inner))

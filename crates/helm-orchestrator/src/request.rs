@@ -97,6 +97,8 @@ pub struct TurnResponse {
     pub simulated: bool,
     /// What went wrong, for people.
     pub error: Option<String>,
+    /// Which kind of failure of the model it was, if it was one.
+    pub failure: Option<helm_llm::ErrorKind>,
     /// From the request to the end.
     pub latency: Duration,
 }

@@ -437,13 +437,13 @@ async fn a_turn_whose_process_ended_is_given_an_end_and_teaches_nothing() {
 #[tokio::test]
 async fn only_those_who_are_asked_to_do_jobs_that_they_understand() {
     let store = helm_orchestrator::store::memory::MemoryStore::new();
-    let open =
-        |task: Task, run| Helm::builder().store(Arc::new(store.clone())).task(task).run_jobs(run).build();
-    let reader = open(task(), false).await.unwrap();
+    let builder = |task: Task| Helm::builder().store(Arc::new(store.clone())).task(task);
+    let open = |task: Task| builder(task).build();
+    let reader = builder(task()).observing().build().await.unwrap();
     let id = abandoned(&reader).await;
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert!(reader.explain(id).await.unwrap().turn.outcome.is_none(), "it only looks");
-    let stranger = open(Task::new("sales").unwrap().strategy("s", "Sell.").unwrap(), true).await.unwrap();
+    let stranger = open(Task::new("sales").unwrap().strategy("s", "Sell.").unwrap()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     let counts = reader.store().jobs().counts().await.unwrap();
     assert_eq!((counts.waiting, counts.dead), (1, 0), "what is not its own is left to others");

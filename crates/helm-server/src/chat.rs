@@ -1,9 +1,9 @@
 use std::convert::Infallible;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures::{Stream, StreamExt};
 use helm_orchestrator::{Helm, TurnEvent, TurnStream};
 use serde::Serialize;
@@ -11,12 +11,17 @@ use serde::Serialize;
 use crate::json::turn_json;
 use crate::problem::Problem;
 use crate::request::{Body, ChatBody};
+use crate::router::RequestId;
 
 /// Answers a message. Hanging up cancels the turn, which is recorded all the same.
-pub(crate) async fn chat(State(helm): State<Helm>, Body(body): Body<ChatBody>) -> Result<Response, Problem> {
+pub(crate) async fn chat(
+    State(helm): State<Helm>,
+    Extension(id): Extension<RequestId>,
+    Body(body): Body<ChatBody>,
+) -> Result<Response, Problem> {
     let request = body.turn()?;
     if body.stream {
-        let events = events(helm.turn_stream(request)?, body.message);
+        let events = events(helm.turn_stream(request)?, body.message, id);
         return Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response());
     }
     let turn = helm.turn(request).await?;
@@ -27,7 +32,11 @@ pub(crate) async fn chat(State(helm): State<Helm>, Body(body): Body<ChatBody>) -
 }
 
 /// `decision`, then `delta` for each piece, then `done` or `error`.
-fn events(turn: TurnStream, message: String) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events(
+    turn: TurnStream,
+    message: String,
+    RequestId(id): RequestId,
+) -> impl Stream<Item = Result<Event, Infallible>> {
     let named = move |event: Result<TurnEvent, helm_orchestrator::Error>| match event {
         Ok(TurnEvent::Decided { decision_id, strategy, propensity }) => {
             let decision = serde_json::json!({ "decision_id": decision_id, "strategy": strategy, "propensity": propensity });
@@ -35,11 +44,11 @@ fn events(turn: TurnStream, message: String) -> impl Stream<Item = Result<Event,
         }
         Ok(TurnEvent::Delta(text)) => Some(named("delta", &serde_json::json!({ "text": text }))),
         Ok(TurnEvent::Ended(turn)) => Some(match Problem::of_turn(&turn) {
-            Some(problem) => named("error", &problem),
+            Some(problem) => named("error", &problem.with_request_id(&id)),
             None => named("done", &turn_json(&turn, &message)),
         }),
         Ok(_) => None,
-        Err(error) => Some(named("error", &Problem::from(error))),
+        Err(error) => Some(named("error", &Problem::from(error).with_request_id(&id))),
     };
     turn.filter_map(move |event| std::future::ready(named(event).map(Ok)))
 }

@@ -31,6 +31,7 @@
 //! ```
 
 mod chat;
+mod connection;
 mod feedback;
 pub mod json;
 mod metrics;

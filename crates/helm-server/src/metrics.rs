@@ -22,5 +22,32 @@ pub fn install_metrics() -> Result<PrometheusHandle, MetricsError> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Full("helm_reward".to_owned()), &rewards)?
         .set_buckets_for_metric(Matcher::Full("helm_store_commit_batch_size".to_owned()), &BATCH)?;
-    Ok(builder.install_recorder()?)
+    let handle = builder.install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+/// What the metrics mean, in the words that `/metrics` shows.
+fn describe() {
+    for (name, text) in [
+        ("helm_turns_total", "Finished turns by task and status."),
+        ("helm_tokens_total", "Tokens by task, of prompts (input) and answers (output)."),
+        ("helm_cost_nano_usd_total", "Cost of turns whose price is known, in billionths of a dollar."),
+        ("helm_violations_total", "What guards found, by category, action and stage."),
+        ("helm_feedback_total", "Feedback by task, and whether it was new, a repetition or a correction."),
+        ("helm_work_dropped_total", "Background work that was dropped because its queue was full."),
+        ("helm_llm_retries_total", "Repeated calls of a model, by model."),
+    ] {
+        metrics::describe_counter!(name, text);
+    }
+    for (name, text) in [
+        (
+            "helm_operation_duration_seconds",
+            "Duration of operations: turn, first_token (from the request to it), model (one attempt), store_*.",
+        ),
+        ("helm_reward", "Rewards of finished turns by task and strategy."),
+        ("helm_store_commit_batch_size", "Writes that shared a commit."),
+    ] {
+        metrics::describe_histogram!(name, text);
+    }
 }

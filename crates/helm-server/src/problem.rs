@@ -1,11 +1,11 @@
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use helm_core::{DecisionId, TurnStatus};
 use helm_orchestrator::{Error, ErrorKind, TurnResponse};
 use serde::Serialize;
 
-/// An error as RFC 9457 writes it. The request id is added by the router.
+/// An error as RFC 9457 writes it. The request id is added by the router, which knows it.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub(crate) struct Problem {
     #[serde(rename = "type")]
@@ -17,6 +17,8 @@ pub(crate) struct Problem {
     decision_id: Option<DecisionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     turn_status: Option<TurnStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 impl Problem {
@@ -28,7 +30,14 @@ impl Problem {
             detail: detail.into(),
             decision_id: None,
             turn_status: None,
+            request_id: None,
         }
+    }
+
+    /// Names the request that it answers.
+    pub(crate) fn with_request_id(mut self, id: &str) -> Self {
+        self.request_id = Some(id.to_owned());
+        self
     }
 
     /// A turn that ended without an answer through no fault of the request.
@@ -82,6 +91,12 @@ impl From<JsonRejection> for Problem {
     }
 }
 
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -92,6 +107,8 @@ impl IntoResponse for Problem {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        // The router writes it once more, with the request's id.
+        response.extensions_mut().insert(self);
         response
     }
 }

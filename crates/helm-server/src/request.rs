@@ -1,12 +1,17 @@
 use axum::Json;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use helm_core::{DecisionId, Feedback, IdempotencyKey, SourceName, UnitInterval};
 use helm_orchestrator::TurnRequest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
+
+/// The largest body that is taken, for the message that refuses a larger one.
+#[derive(Clone, Copy)]
+pub(crate) struct BodyLimit(pub(crate) usize);
 
 /// A JSON body whose refusal is a problem.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -15,8 +20,31 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Json(body) = Json::from_request(request, state).await?;
-        Ok(Self(body))
+        let limit = request.extensions().get::<BodyLimit>().copied();
+        match (Json::from_request(request, state).await, limit) {
+            (Ok(Json(body)), _) => Ok(Self(body)),
+            (Err(rejection), Some(BodyLimit(limit)))
+                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE =>
+            {
+                let detail = format!(
+                    "the body has more than the {limit} bytes that are accepted; shorten the message, or raise server.max_body_bytes"
+                );
+                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
+            }
+            (Err(rejection), _) => Err(rejection.into()),
+        }
+    }
+}
+
+/// A part of the path whose refusal is a problem.
+pub(crate) struct PathOf(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(part) = Path::from_request_parts(parts, state).await?;
+        Ok(Self(part))
     }
 }
 

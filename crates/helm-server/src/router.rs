@@ -1,19 +1,21 @@
 use std::any::Any;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use helm_core::{Clock, DecisionId, SystemClock};
 use helm_orchestrator::Helm;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
 
 use crate::problem::Problem;
+use crate::request::BodyLimit;
 use crate::{chat, feedback, status, view};
 
 /// How the API behaves.
@@ -77,6 +79,7 @@ pub fn router(helm: Helm, options: ServerOptions) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(DefaultBodyLimit::max(options.max_body_bytes))
+        .layer(Extension(BodyLimit(options.max_body_bytes)))
         .layer(from_fn(identify))
         .with_state(helm)
 }
@@ -97,18 +100,42 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives every request an id, the caller's where it is one, and logs under it.
-async fn identify(request: Request, next: Next) -> Response {
-    let given = request.headers().get(&REQUEST_ID).filter(|id| is_id(id)).cloned();
-    let id = given.unwrap_or_else(|| {
-        let id = DecisionId::generate(SystemClock.now()).to_string();
-        HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("none"))
-    });
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).await;
-    tracing::info!(%method, path, status = response.status().as_u16(), request_id = ?id, "request");
-    response.headers_mut().insert(REQUEST_ID, id);
+/// The id of the request that is being answered.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+/// Gives every request an id, the caller's where it is one. Everything is logged under it, and every refusal
+/// names it.
+async fn identify(mut request: Request, next: Next) -> Response {
+    let given = request.headers().get(&REQUEST_ID).filter(|id| is_id(id)).and_then(|id| id.to_str().ok());
+    let id = given.map_or_else(|| DecisionId::generate(SystemClock.now()).to_string(), str::to_owned);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let span = tracing::info_span!("request", request_id = %id, method = %request.method(), path = request.uri().path());
+    let respond = async {
+        let response = next.run(request).await;
+        tracing::info!(status = response.status().as_u16(), "request");
+        response
+    };
+    let mut response = named(respond.instrument(span).await, &id);
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     response
+}
+
+/// A problem with the id of its request; any other response as it is.
+fn named(mut response: Response, id: &str) -> Response {
+    match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => {
+            // What the layers in between have added stays, but for the length of the body.
+            let (headers, mut named) =
+                (response.headers().clone(), problem.with_request_id(id).into_response());
+            let kept = headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
+            named.headers_mut().extend(kept.filter(|(name, _)| name != header::CONTENT_LENGTH));
+            named
+        }
+        None => response,
+    }
 }
 
 fn is_id(value: &HeaderValue) -> bool {

@@ -1,11 +1,13 @@
 use std::future::IntoFuture;
+use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use helm_orchestrator::Helm;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::connection::Closable;
 use crate::router::{ServerOptions, router};
 
 /// The server stopped by itself.
@@ -13,8 +15,14 @@ use crate::router::{ServerOptions, router};
 #[error("the server stopped")]
 pub struct ServeError(#[from] std::io::Error);
 
-/// Serves until `stop` is cancelled, then drains: no more turns are taken, those that run may end, and the
-/// store is closed, all within the options' time. Answers whether every turn ended by itself.
+/// How often the metrics' memory is tidied: histograms grow until somebody does.
+const UPKEEP: Duration = Duration::from_secs(5);
+/// The most of the drain that is kept for what cancelled turns still have to say.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Serves until `stop` is cancelled, then drains: no more turns are taken and those that run may end. Those that
+/// have not shortly before the options' time is over are cancelled, which their callers are told; then the
+/// connections that are left are dropped and the store is closed. Answers whether every turn ended by itself.
 ///
 /// # Errors
 ///
@@ -29,14 +37,11 @@ pub async fn serve(
     options: ServerOptions,
     stop: CancellationToken,
 ) -> Result<bool, ServeError> {
-    let drain = options.drain;
-    let app = router(helm.clone(), options);
-    // Small packets leave at once: a streamed answer is many of them.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection cannot be set to send at once");
-        }
-    });
+    let (drain, metrics) = (options.drain, options.metrics.clone());
+    let close = CancellationToken::new();
+    // However this future ends, no connection outlives it.
+    let _closing = close.clone().drop_guard();
+    let listener = Closable::new(listener, close.clone());
     let stopping = {
         let (helm, stop) = (helm.clone(), stop.clone());
         async move {
@@ -44,18 +49,43 @@ pub async fn serve(
             helm.stop_accepting();
         }
     };
+    let app = router(helm.clone(), options);
     let serving = axum::serve(listener, app).with_graceful_shutdown(stopping).into_future();
     tokio::pin!(serving);
-    tokio::select! {
+    let ended = tokio::select! {
         biased;
-        () = stop.cancelled() => {}
-        served = &mut serving => served?,
+        served = &mut serving => Some(served),
+        () = stop.cancelled() => None,
+        () = tidy(metrics) => None,
+    };
+    if let Some(served) = ended {
+        served?;
+        return Ok(helm.shutdown(drain).await);
     }
-    // One deadline for everything: connections that do not end in time are dropped, which cancels their turns.
     let deadline = Instant::now() + drain;
-    match timeout_at(deadline, &mut serving).await {
-        Ok(served) => served?,
-        Err(_) => tracing::warn!("connections were still open at the end of the drain"),
+    let turns = deadline - LAST_WORDS.min(drain / 4);
+    if let Ok(served) = timeout_at(turns, &mut serving).await {
+        served?;
+        return Ok(in_time(deadline, helm.shutdown(turns.saturating_duration_since(Instant::now()))).await);
     }
-    Ok(helm.shutdown(deadline.saturating_duration_since(Instant::now())).await)
+    tracing::warn!("turns or connections were still open at the end of the drain");
+    let drained = in_time(deadline, helm.shutdown(Duration::ZERO)).await;
+    // The callers of cancelled turns are being told; what is left after that is dropped.
+    let _ = timeout_at(deadline, serving).await;
+    Ok(drained)
+}
+
+/// What `work` answers, or `false` when it takes too long.
+async fn in_time(deadline: Instant, work: impl Future<Output = bool>) -> bool {
+    timeout_at(deadline, work).await.unwrap_or(false)
+}
+
+/// Tidies the metrics for ever.
+async fn tidy(metrics: Option<PrometheusHandle>) {
+    let Some(metrics) = metrics else { return std::future::pending().await };
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        metrics.run_upkeep();
+    }
 }

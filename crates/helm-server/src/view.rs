@@ -1,14 +1,15 @@
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use helm_core::{DecisionId, TaskId};
 use helm_orchestrator::Helm;
 
 use crate::json::{DecisionJson, ReportJson, decision_json, report_json};
 use crate::problem::Problem;
+use crate::request::PathOf;
 
 pub(crate) async fn decision(
     State(helm): State<Helm>,
-    Path(id): Path<String>,
+    PathOf(id): PathOf,
 ) -> Result<Json<DecisionJson>, Problem> {
     let id: DecisionId = id.parse()?;
     Ok(Json(decision_json(&helm.explain(id).await?)))
@@ -20,7 +21,7 @@ pub(crate) async fn tasks(State(helm): State<Helm>) -> Json<serde_json::Value> {
 
 pub(crate) async fn report(
     State(helm): State<Helm>,
-    Path(task): Path<String>,
+    PathOf(task): PathOf,
 ) -> Result<Json<ReportJson>, Problem> {
     let task: TaskId = task.parse()?;
     Ok(Json(report_json(&helm.report(&task).await?)))

@@ -49,7 +49,10 @@ async fn post(api: &Router, path: &str, body: impl ToString) -> (StatusCode, Val
 }
 
 async fn get(api: &Router, path: &str) -> (StatusCode, Value) {
-    let (status, _, text) = send(api, Request::get(path).body(Body::empty()).unwrap()).await;
+    let (status, kind, text) = send(api, Request::get(path).body(Body::empty()).unwrap()).await;
+    if status.is_client_error() {
+        assert_eq!(kind, "application/problem+json", "{path}: {text}");
+    }
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
@@ -109,7 +112,7 @@ async fn wrong_requests_are_problems() {
             "mood",
         ),
         ("/chat", chat("  ").to_string(), 422, "is empty"),
-        ("/chat", chat(&big).to_string(), 413, ""),
+        ("/chat", chat(&big).to_string(), 413, "2097152 bytes"),
         ("/chat", json!({ "user_id": "a", "task": "sales", "message": "hi" }).to_string(), 404, "support"),
         ("/chat", json!({ "user_id": "", "task": "support", "message": "hi" }).to_string(), 422, "user"),
         ("/feedback", json!({ "decision_id": unknown, "rating": 5 }).to_string(), 404, unknown),
@@ -131,8 +134,34 @@ async fn wrong_requests_are_problems() {
         assert_eq!(problem["status"], json!(status));
     }
     let plain = Request::post("/chat").body(Body::from(chat("hi").to_string())).unwrap();
-    assert_eq!(send(&api, plain).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    assert_eq!(get(&api, "/helm/v1/decisions/x").await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    let (status, kind, text) = send(&api, plain).await;
+    assert_eq!(
+        (status, kind.as_str()),
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/problem+json"),
+        "{text}"
+    );
+    for (path, status) in [
+        ("/helm/v1/decisions/x", 422),
+        ("/helm/v1/decisions/%ff", 400),
+        ("/helm/v1/tasks/sales/report", 404),
+        ("/nowhere", 404),
+        ("/chat", 405),
+    ] {
+        assert_eq!(get(&api, path).await.0.as_u16(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_problem_names_its_request() {
+    let api = api().await;
+    let request = Request::get("/nowhere").header("x-request-id", "ticket-7").body(Body::empty()).unwrap();
+    let response = api.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["x-request-id"], "ticket-7");
+    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let problem: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(problem["request_id"], "ticket-7");
+    let response = api.oneshot(Request::post("/health").body(Body::empty()).unwrap()).await.unwrap();
+    assert!(response.headers().contains_key("allow"), "the methods that are taken");
 }
 
 #[tokio::test]
@@ -166,6 +195,7 @@ async fn health_readiness_and_metrics_are_there() {
         "{text}"
     );
     assert!(!text.contains("ana"), "no user in a label");
+    assert!(text.contains("# HELP helm_turns_total Finished turns"), "{text}");
     helm.stop_accepting();
     assert_eq!(get(&api, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(post(&api, "/chat", chat("hi there")).await.0, StatusCode::SERVICE_UNAVAILABLE);
@@ -173,9 +203,16 @@ async fn health_readiness_and_metrics_are_there() {
 
 /// Serves on a free port; the address and what stops it.
 async fn serving(helm: Helm) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<bool>) {
+    draining(helm, Duration::from_secs(5)).await
+}
+
+async fn draining(
+    helm: Helm,
+    drain: Duration,
+) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let options = ServerOptions::default().with_drain(Duration::from_secs(5));
+    let options = ServerOptions::default().with_drain(drain);
     let served = serve(listener, helm, options, stop.clone());
     #[expect(clippy::disallowed_methods, reason = "the handle is awaited")]
     let served = tokio::spawn(async move { served.await.unwrap() });
@@ -249,6 +286,39 @@ async fn stopping_lets_a_running_turn_end() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Here it is."), "{answer}");
     assert!(served.await.unwrap(), "nothing was cut off");
+}
+
+#[tokio::test]
+async fn a_stream_that_outlasts_the_drain_is_told_and_recorded() {
+    let helm = scripted([Scripted::Hang("word ".repeat(300))]).await;
+    let (address, stop, served) = draining(helm, Duration::from_millis(800)).await;
+    let mut stream = open(address, &streamed()).await;
+    let mut piece = [0; 512];
+    assert!(stream.read(&mut piece).await.unwrap() > 0);
+    stop.cancel();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.contains("event: error") && rest.contains("cancelled"), "{rest}");
+    assert!(!served.await.unwrap(), "a turn was cut off");
+}
+
+#[tokio::test]
+async fn connections_that_never_end_are_dropped_with_the_drain() {
+    let (address, stop, served) = draining(scripted([]).await, Duration::from_millis(400)).await;
+    let mut half = TcpStream::connect(address).await.unwrap();
+    half.write_all(
+        b"POST /chat HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\ncontent-type: application/json\r\n\r\n{",
+    )
+    .await
+    .unwrap();
+    // A whole request on another connection shows that the half one has been accepted before.
+    let mut answer = String::new();
+    open(address, &chat("hi there")).await.read_to_string(&mut answer).await.unwrap();
+    stop.cancel();
+    served.await.unwrap();
+    // Nothing, an error's answer or a reset: the connection is over in any case.
+    let ended = tokio::time::timeout(Duration::from_secs(2), half.read_to_end(&mut Vec::new())).await;
+    assert!(ended.is_ok(), "the connection was still open");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,5 +6,5 @@
 mod script;
 mod server;
 
-pub use script::Reply;
+pub use script::{End, Reply};
 pub use server::{ModelServer, Received};

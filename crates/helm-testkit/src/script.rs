@@ -5,24 +5,44 @@ use axum::http::{Response, StatusCode, header};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-/// How the server answers one request.
+/// How the server answers one request. What streams breaks off in the middle of a JSON text when the request asks
+/// for a whole answer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Reply {
     /// A good answer, whole or streamed as the request wishes.
     Answer(String),
+    /// A good answer after this long.
+    Slow(Duration, String),
     /// An error status with headers and a body.
     Status(u16, Vec<(&'static str, String)>, String),
-    /// A success whose body is this text.
+    /// A success whose body is this text, said to be JSON.
     Raw(String),
-    /// Streams this many words of the text and closes the connection.
+    /// A success of this content type with this body.
+    Typed(&'static str, String),
+    /// Streams these data, whatever was asked, and ends like this.
+    Events(Vec<String>, End),
+    /// Streams this many words of the text and ends the response in good order.
     Cut(String, usize),
-    /// Streams this many words of the text and then an error event.
+    /// Streams this many words of the text and then an error event; whole, the error with a good status.
     ErrorEvent(String, usize),
     /// Streams this many words of the text and then nothing more.
     Stall(String, usize),
+    /// Streams this many words of the text and breaks the connection.
+    Abort(String, usize),
     /// Accepts the request and says nothing.
     Silent,
+}
+
+/// How a body ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// In good order.
+    Close,
+    /// Never.
+    Stall,
+    /// With the connection broken.
+    Abort,
 }
 
 impl Reply {
@@ -35,11 +55,11 @@ impl Reply {
 
     pub(crate) async fn respond(self, streamed: bool) -> Response<Body> {
         match self {
-            Self::Answer(text) if streamed => {
-                let last = [finished(), usage(), "data: [DONE]\n\n".to_owned()];
-                events(chunks(&text, usize::MAX).into_iter().chain(last).collect(), Tail::Close)
+            Self::Answer(text) => answer(&text, streamed),
+            Self::Slow(pause, text) => {
+                tokio::time::sleep(pause).await;
+                answer(&text, streamed)
             }
-            Self::Answer(text) => body(StatusCode::OK, whole(&text).to_string()),
             Self::Status(status, headers, text) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT);
                 let mut response = body(status, text);
@@ -51,13 +71,15 @@ impl Reply {
                 response
             }
             Self::Raw(text) => body(StatusCode::OK, text),
-            Self::Cut(text, words) => events(chunks(&text, words), Tail::Close),
-            Self::ErrorEvent(text, words) => {
-                let error = json!({ "error": { "message": "the engine fell over", "type": "server_error" } });
-                let error = format!("data: {error}\n\n");
-                events(chunks(&text, words).into_iter().chain([error]).collect(), Tail::Close)
+            Self::Typed(kind, text) => typed(kind, Body::from(text)),
+            Self::Events(data, end) => {
+                let data = data.into_iter().map(|data| format!("data: {data}\n\n"));
+                typed(EVENTS, pieces(data.collect(), end))
             }
-            Self::Stall(text, words) => events(chunks(&text, words), Tail::Stall),
+            Self::Cut(text, words) => broken(&text, words, End::Close, streamed),
+            Self::ErrorEvent(text, words) => failing(&text, words, streamed),
+            Self::Stall(text, words) => broken(&text, words, End::Stall, streamed),
+            Self::Abort(text, words) => broken(&text, words, End::Abort, streamed),
             Self::Silent => {
                 tokio::time::sleep(Duration::from_secs(3_600)).await;
                 body(StatusCode::OK, String::new())
@@ -66,27 +88,60 @@ impl Reply {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Tail {
-    Close,
-    Stall,
+const EVENTS: &str = "text/event-stream";
+const JSON: &str = "application/json";
+
+fn answer(text: &str, streamed: bool) -> Response<Body> {
+    if !streamed {
+        return body(StatusCode::OK, whole(text).to_string());
+    }
+    let last = [finished(), usage(), "data: [DONE]\n\n".to_owned()];
+    typed(EVENTS, pieces(chunks(text, usize::MAX).into_iter().chain(last).collect(), End::Close))
+}
+
+/// The first words, and an end that is none.
+fn broken(text: &str, words: usize, end: End, streamed: bool) -> Response<Body> {
+    if streamed {
+        return typed(EVENTS, pieces(chunks(text, words), end));
+    }
+    let mut text = whole(text).to_string();
+    text.truncate(20);
+    // A body without its end is broken JSON, unless the connection breaks first.
+    typed(JSON, pieces(vec![text], if end == End::Close { End::Abort } else { end }))
+}
+
+fn failing(text: &str, words: usize, streamed: bool) -> Response<Body> {
+    let error = json!({ "error": { "message": "the engine fell over", "type": "server_error" } });
+    if !streamed {
+        return body(StatusCode::OK, error.to_string());
+    }
+    let error = format!("data: {error}\n\n");
+    typed(EVENTS, pieces(chunks(text, words).into_iter().chain([error]).collect(), End::Close))
 }
 
 fn body(status: StatusCode, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+    let mut response = typed(JSON, Body::from(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     response
 }
 
-fn events(events: Vec<String>, tail: Tail) -> Response<Body> {
-    let events = stream::iter(events).map(Ok::<_, std::io::Error>);
-    let stalls = stream::pending().take(usize::from(tail == Tail::Stall));
-    let mut response = Response::new(Body::from_stream(events.chain(stalls)));
+fn typed(kind: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/event-stream"));
-    response
+}
+
+fn pieces(pieces: Vec<String>, end: End) -> Body {
+    let pieces = stream::iter(pieces).map(Ok::<_, std::io::Error>);
+    match end {
+        End::Close => Body::from_stream(pieces),
+        End::Stall => Body::from_stream(pieces.chain(stream::pending())),
+        // What was written must have left before the connection breaks.
+        End::Abort => Body::from_stream(pieces.chain(stream::once(async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Err(std::io::Error::other("the script breaks the connection here"))
+        }))),
+    }
 }
 
 fn whole(text: &str) -> Value {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -19,6 +19,8 @@ use crate::script::Reply;
 pub struct Received {
     /// The `authorization` header.
     pub authorization: Option<String>,
+    /// What stood behind the question mark.
+    pub query: Option<String>,
     /// The body.
     pub body: Value,
 }
@@ -80,12 +82,17 @@ impl Drop for ModelServer {
 
 async fn answer(
     State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response<Body> {
     let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let streamed = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
-    shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(Received { authorization, body });
+    shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(Received {
+        authorization,
+        query,
+        body,
+    });
     let reply = {
         let mut script = shared.script.lock().unwrap_or_else(PoisonError::into_inner);
         if script.len() > 1 { script.pop_front() } else { script.front().cloned() }

@@ -2,16 +2,21 @@ use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
 use helm_core::{Clock, ConversationId, DecisionId, Feedback, SystemClock, TaskId, UserId};
-use helm_orchestrator::store::PreferenceChange;
+use helm_orchestrator::store::{PreferenceChange, StoredMessage};
 use helm_orchestrator::{Helm, TurnEvent, TurnRequest, TurnResponse};
+use helm_server::json::{decision_json, report_json, turn_json};
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
+use serde::Serialize;
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::tasks;
 use crate::arguments::Global;
-use crate::error::{Failure, INTERRUPTED, Result};
+use crate::error::{Failure, INTERRUPTED, Result, WRONG};
 use crate::open;
-use crate::output;
+use crate::output::{self, Series};
 
 struct Chat {
     helm: Helm,
@@ -19,6 +24,10 @@ struct Chat {
     user: UserId,
     conversation: ConversationId,
     last: Option<DecisionId>,
+    /// Ctrl-C. Listened to from the beginning: one that comes before a turn waits would end the program.
+    interrupts: Signal,
+    interrupted: bool,
+    series: Series,
 }
 
 /// What a line from the user leads to.
@@ -49,11 +58,28 @@ pub(super) async fn run(
         Some(id) => ConversationId::new(id)?,
         None => ConversationId::new(DecisionId::generate(SystemClock.now()).to_string())?,
     };
+    let interrupts = signal(SignalKind::interrupt())?;
     let helm = open::helm(global).await?;
-    let mut chat = Chat { helm, task, user, conversation, last: None };
+    let series = Series::new(global.output);
+    let mut chat =
+        Chat { helm, task, user, conversation, last: None, interrupts, interrupted: false, series };
     let ended = if std::io::stdin().is_terminal() { chat.converse().await } else { chat.read_all().await };
     open::close(&chat.helm).await;
+    chat.series.end()?;
     ended
+}
+
+/// Lines of standard input as they come. The thread ends with the program: nothing can wake a read.
+fn lines() -> mpsc::Receiver<std::io::Result<String>> {
+    let (sender, receiver) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 impl Chat {
@@ -78,8 +104,12 @@ impl Chat {
                     interrupted = false;
                     // A line that cannot be remembered is still answered.
                     drop(editor.add_history_entry(&line));
-                    if self.take(&line).await? == Next::Quit {
-                        return Ok(ExitCode::SUCCESS);
+                    match self.take(&line).await {
+                        Ok(Next::GoOn) => {}
+                        Ok(Next::Quit) => return Ok(ExitCode::SUCCESS),
+                        Err(error) if error.is_unread() => return Err(error),
+                        // A mistake in one line does not end the conversation.
+                        Err(error) => output::complain(&error.to_string()),
                     }
                 }
                 Err(ReadlineError::Interrupted) if interrupted => return Ok(ExitCode::from(INTERRUPTED)),
@@ -93,15 +123,32 @@ impl Chat {
         }
     }
 
-    /// Lines from a file or a program.
+    /// Lines from a file or a program, each answered before the next is read. What goes wrong in one does not
+    /// end the conversation, but it shows in the exit code. Ctrl-C ends a turn, and the program between turns.
     async fn read_all(&mut self) -> Result<ExitCode> {
-        let lines: Vec<String> = std::io::stdin().lock().lines().collect::<std::io::Result<_>>()?;
-        for line in lines {
-            if self.take(&line).await? == Next::Quit {
-                break;
+        let (mut lines, mut failed) = (lines(), false);
+        loop {
+            let line = tokio::select! {
+                biased;
+                _ = self.interrupts.recv() => return Ok(ExitCode::from(INTERRUPTED)),
+                line = lines.recv() => line,
+            };
+            let Some(line) = line else { break };
+            match self.take(&line?).await {
+                Ok(Next::GoOn) => {}
+                Ok(Next::Quit) => break,
+                Err(error) if error.is_unread() => return Err(error),
+                Err(error) => {
+                    output::complain(&error.to_string());
+                    failed = true;
+                }
             }
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(match (self.interrupted, failed) {
+            (true, _) => ExitCode::from(INTERRUPTED),
+            (false, true) => ExitCode::from(WRONG),
+            (false, false) => ExitCode::SUCCESS,
+        })
     }
 
     async fn take(&mut self, line: &str) -> Result<Next> {
@@ -109,14 +156,10 @@ impl Chat {
         if line.is_empty() {
             return Ok(Next::GoOn);
         }
-        let done = match line.strip_prefix('/') {
+        match line.strip_prefix('/') {
             Some("quit" | "exit") => return Ok(Next::Quit),
-            Some(command) => self.command(command).await,
-            None => self.say(line).await,
-        };
-        // A mistake in one line does not end the conversation.
-        if let Err(error) = done {
-            output::complain(&error.to_string());
+            Some(command) => self.command(command).await?,
+            None => self.say(line).await?,
         }
         Ok(Next::GoOn)
     }
@@ -124,51 +167,85 @@ impl Chat {
     async fn command(&mut self, command: &str) -> Result<()> {
         let (name, rest) = command.split_once(' ').unwrap_or((command, ""));
         match name {
-            "help" => output::line(HELP),
-            "rate" => self.rate(rest).await,
-            "why" => {
-                let explanation = self.helm.explain(self.last()?).await?;
-                output::line(&explanation.why.replace("; ", "\n  "))
+            "help" => {
+                output::note(HELP);
+                Ok(())
             }
-            "strategies" => output::line(&tasks::table(&self.helm.report(&self.task).await?)),
+            "rate" => self.rate(rest).await,
+            "why" => self.why().await,
+            "strategies" => self.strategies().await,
             "history" => self.history().await,
             "prefs" => {
                 let preferences = self.helm.preferences(&self.user).await?;
-                output::line(&serde_json::to_string_pretty(&preferences.values)?)
+                self.show(&preferences.values)
             }
             "set" => self.set(rest).await,
             other => Err(Failure::wrong(format!("there is no /{other}; /help lists the commands"))),
         }
     }
 
+    /// Writes a value that people read as JSON, too.
+    fn show(&mut self, value: &impl Serialize) -> Result<()> {
+        if self.series.is_data() {
+            return self.series.value(value);
+        }
+        output::line(&serde_json::to_string_pretty(value)?)
+    }
+
+    async fn why(&mut self) -> Result<()> {
+        let explanation = self.helm.explain(self.last()?).await?;
+        if self.series.is_data() {
+            return self.series.value(&decision_json(&explanation));
+        }
+        output::line(&explanation.why.replace("; ", "\n  "))
+    }
+
+    async fn strategies(&mut self) -> Result<()> {
+        let report = self.helm.report(&self.task).await?;
+        if self.series.is_data() {
+            return self.series.value(&report_json(&report));
+        }
+        output::line(&tasks::table(&report))
+    }
+
     fn last(&self) -> Result<DecisionId> {
         self.last.ok_or_else(|| Failure::wrong("nothing has been answered yet"))
     }
 
-    async fn rate(&self, rating: &str) -> Result<()> {
+    async fn rate(&mut self, rating: &str) -> Result<()> {
         let rating: f64 = rating
             .trim()
             .parse()
             .map_err(|_| Failure::wrong("write a number from 1 to 5, for example /rate 4"))?;
-        let receipt = self.helm.feedback(Feedback::rating(self.last()?, rating)?).await?;
+        let id = self.last()?;
+        let receipt = self.helm.feedback(Feedback::rating(id, rating)?).await?;
         let reward = receipt.reward.map(|reward| reward.value.get());
+        if self.series.is_data() {
+            let value = json!({ "decision_id": id, "applied": receipt.applied, "reward": reward });
+            return self.series.value(&value);
+        }
         output::line(&format!("thank you; the reward is now {}", output::number(reward)))
     }
 
-    async fn history(&self) -> Result<()> {
+    async fn history(&mut self) -> Result<()> {
         let messages = self.helm.conversation(&self.user, &self.conversation, 100).await?;
+        if self.series.is_data() {
+            let message = |stored: &StoredMessage| json!({ "role": stored.message.role.as_str(), "text": stored.message.joined_text() });
+            let messages: Vec<_> = messages.iter().map(message).collect();
+            return self.series.value(&json!({ "history": messages }));
+        }
         messages.iter().try_for_each(|stored| {
             output::line(&format!("{:<9} {}", stored.message.role.as_str(), stored.message.joined_text()))
         })
     }
 
-    async fn set(&self, rest: &str) -> Result<()> {
+    async fn set(&mut self, rest: &str) -> Result<()> {
         let (name, value) =
             rest.trim().split_once(' ').ok_or_else(|| Failure::wrong("write /set NAME VALUE"))?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
         let change = PreferenceChange::Set { name: name.to_owned(), value };
         let preferences = self.helm.change_preferences(&self.user, &[change]).await?;
-        output::line(&serde_json::to_string(&preferences.values)?)
+        self.show(&preferences.values)
     }
 
     async fn say(&mut self, message: &str) -> Result<()> {
@@ -177,18 +254,29 @@ impl Chat {
         let mut turn = self.helm.turn_stream(request)?;
         loop {
             let event = tokio::select! {
-                event = turn.next_event() => event,
-                _ = tokio::signal::ctrl_c() => {
+                biased;
+                _ = self.interrupts.recv() => {
+                    // Dropping the turn cancels it, and it is recorded.
+                    self.interrupted = true;
                     output::note("\ncancelled");
                     return Ok(());
                 }
+                event = turn.next_event() => event,
             };
             match event {
                 Some(Ok(TurnEvent::Decided { decision_id, .. })) => self.last = Some(decision_id),
-                Some(Ok(TurnEvent::Delta(text))) => output::piece(&text)?,
+                Some(Ok(TurnEvent::Delta(text))) if !self.series.is_data() => output::piece(&text)?,
                 Some(Ok(TurnEvent::Ended(response))) => {
                     self.last = Some(response.decision_id);
-                    return shown(&response);
+                    if self.series.is_data() {
+                        self.series.value(&turn_json(&response, message))?;
+                    } else {
+                        shown(&response)?;
+                    }
+                    return match response.error {
+                        Some(error) => Err(Failure::wrong(error)),
+                        None => Ok(()),
+                    };
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),
@@ -213,8 +301,5 @@ fn shown(turn: &TurnResponse) -> Result<()> {
     if turn.simulated {
         output::line("(simulated answer: the built-in demonstration model)")?;
     }
-    match &turn.error {
-        Some(error) => Err(Failure::wrong(error.clone())),
-        None => Ok(()),
-    }
+    Ok(())
 }

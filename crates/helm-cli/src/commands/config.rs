@@ -1,18 +1,28 @@
+use serde_json::json;
+
 use crate::arguments::Global;
 use crate::error::Result;
 use crate::open::{config, variable};
-use crate::output;
+use crate::output::{self, Format};
 
 pub(super) fn check(global: &Global) -> Result<()> {
     let config = config(global)?;
     // Making the builder checks what the parser cannot; nothing is opened.
-    config.builder(&variable)?.check()?;
-    for warning in config.warnings() {
+    config.builder(&variable)?.check().map_err(|error| config.locate(error))?;
+    let warnings = config.warnings();
+    if global.output != Format::Table {
+        return output::json(global.output, &json!({ "ok": true, "warnings": warnings }));
+    }
+    for warning in warnings {
         output::note(&format!("note: {warning}"));
     }
     output::line("the configuration is fine")
 }
 
 pub(super) fn show(global: &Global) -> Result<()> {
-    output::line(&format!("{:#?}", config(global)?))
+    let config = config(global)?;
+    match global.output {
+        Format::Table => output::line(config.shown_as_toml()?.trim_end()),
+        format => output::json(format, &config.shown()?),
+    }
 }

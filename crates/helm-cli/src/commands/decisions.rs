@@ -8,7 +8,7 @@ use crate::output::{self, Format};
 
 pub(super) async fn show(global: &Global, id: &str) -> Result<()> {
     let id: DecisionId = id.parse()?;
-    let helm = open::existing(global).await?;
+    let helm = open::reading(global).await?;
     let explained = helm.explain(id).await;
     open::close(&helm).await;
     let explanation = explained?;

@@ -1,7 +1,11 @@
 use std::process::ExitCode;
+use std::time::Duration;
 
-use helm_orchestrator::{Helm, HelmConfig, TurnRequest};
+use helm_core::{Message, Role, TenantId};
+use helm_orchestrator::llm::{Call, ChatModel, ChatRequest};
+use helm_orchestrator::{Helm, HelmBuilder, HelmConfig};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::arguments::Global;
 use crate::error::{Result, SAID_NO};
@@ -27,6 +31,9 @@ fn check(name: &str, verdict: Verdict, detail: impl Into<String>) -> Check {
     Check { check: name.to_owned(), verdict, detail: detail.into() }
 }
 
+/// How long a model may take to say hello.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Looks at everything it can without changing anything.
 pub(super) async fn run(global: &Global, live: bool) -> Result<ExitCode> {
     let config = open::config(global)?;
@@ -35,26 +42,38 @@ pub(super) async fn run(global: &Global, live: bool) -> Result<ExitCode> {
     checks
         .extend(config.warnings().into_iter().map(|warning| check("configuration", Verdict::Warn, warning)));
     checks.push(features(&config));
-    match installation(&config).await {
-        Ok(helm) => {
-            checks.push(store(&helm).await);
-            for task in helm.tasks() {
-                checks.push(learning(&helm, &task).await);
-            }
-            if live {
-                checks.push(answer(&helm).await);
-            }
-            open::close(&helm).await;
-        }
-        Err(error) => checks.push(check("installation", Verdict::Fail, error.report())),
+    checks.extend(installation(&config).await);
+    if live {
+        checks.extend(models(&config).await);
     }
     let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
     report(global, &checks)?;
     Ok(if failed { ExitCode::from(SAID_NO) } else { ExitCode::SUCCESS })
 }
 
-async fn installation(config: &HelmConfig) -> helm_orchestrator::Result<Helm> {
-    config.builder(&open::variable)?.build().await
+/// The configuration as a whole, the store and what was learnt in it.
+async fn installation(config: &HelmConfig) -> Vec<Check> {
+    let whole = config.builder(&open::variable).and_then(HelmBuilder::check);
+    if let Err(error) = whole {
+        return vec![check("installation", Verdict::Fail, config.locate(error).report())];
+    }
+    match config.sqlite_path() {
+        Ok(path) if !path.exists() => {
+            let detail = format!("there is no database at {} yet; the first turn creates it", path.display());
+            return vec![check("store", Verdict::Warn, detail)];
+        }
+        _ => {}
+    }
+    let helm = match open::watched(config).await {
+        Ok(helm) => helm,
+        Err(error) => return vec![check("store", Verdict::Fail, error.to_string())],
+    };
+    let mut checks = vec![store(&helm).await];
+    for task in helm.tasks() {
+        checks.push(learning(&helm, &task).await);
+    }
+    open::close(&helm).await;
+    checks
 }
 
 fn features(config: &HelmConfig) -> Check {
@@ -83,27 +102,30 @@ async fn learning(helm: &Helm, task: &helm_core::TaskId) -> Check {
     }
 }
 
-/// One real turn of a user of its own; pinned, so that it teaches nothing.
-async fn answer(helm: &Helm) -> Check {
-    let asked = async {
-        let task = helm.tasks().into_iter().next();
-        let Some(task) = task else { return Ok(None) };
-        let strategy =
-            helm.report(&task).await?.strategies.into_iter().next().map(|s| s.strategy.name().clone());
-        let mut request = TurnRequest::new("helmctl-doctor", &task, "Say hello.")?;
-        if let Some(strategy) = strategy {
-            request = request.with_strategy(strategy);
-        }
-        helm.turn(request).await.map(Some)
+/// Asks each model for a hello, and nobody else: no turn, no decision, nothing learnt.
+async fn models(config: &HelmConfig) -> Vec<Check> {
+    let models = match config.models(&open::variable) {
+        Ok(models) => models,
+        Err(error) => return vec![check("models", Verdict::Fail, error.report())],
     };
-    match asked.await {
-        Ok(Some(turn)) if turn.status.is_answered() => {
-            let by = if turn.simulated { "the built-in demonstration model" } else { "the model" };
-            check("model", Verdict::Ok, format!("{by} answered in {} ms", turn.latency.as_millis()))
+    let mut checks = Vec::new();
+    for model in models {
+        checks.push(answer(&*model).await);
+    }
+    checks
+}
+
+async fn answer(model: &dyn ChatModel) -> Check {
+    let name = format!("model {}", model.name());
+    let request = ChatRequest::new(vec![Message::text(Role::User, "Say hello.")]);
+    let began = Instant::now();
+    let call = Call::new(TenantId::single()).with_deadline(began + PATIENCE);
+    match model.generate(&request, &call).await {
+        Ok(_) => {
+            let by = if model.capabilities().simulated { "the built-in demonstration model" } else { "it" };
+            check(&name, Verdict::Ok, format!("{by} answered in {} ms", began.elapsed().as_millis()))
         }
-        Ok(Some(turn)) => check("model", Verdict::Fail, turn.error.unwrap_or_default()),
-        Ok(None) => check("model", Verdict::Warn, "there is no task to ask for"),
-        Err(error) => check("model", Verdict::Fail, error.report()),
+        Err(error) => check(&name, Verdict::Fail, error.report()),
     }
 }
 

@@ -46,8 +46,13 @@ fn verdict(line: &Line, result: &GuardrailResult, scores: bool) -> Value {
         })
         .collect();
     let profane = f64::from(result.score(Category::Profanity) > 0.0);
-    let scores =
-        scores.then(|| json!({ "toxic": ToxicityFilter::new().score(&line.text), "profane": profane }));
+    // What this version does not measure has no number, not a low one.
+    let scores = scores.then(|| {
+        json!({
+            "toxic": ToxicityFilter::new().score(&line.text), "profane": profane,
+            "injection": null, "suspicious": null,
+        })
+    });
     let text = result.text(&line.text);
     match scores {
         Some(scores) => json!({

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use helm_orchestrator::config::TEMPLATE;
 
+use crate::arguments::Global;
 use crate::error::{Failure, Result};
-use crate::output;
+use crate::output::{self, Format};
 
-pub(super) fn run(path: &Path, force: bool) -> Result<()> {
+pub(super) fn run(global: &Global, path: &Path, force: bool) -> Result<()> {
     let shown = path.display();
     let mut options = OpenOptions::new();
     options.write(true);
@@ -24,6 +25,9 @@ pub(super) fn run(path: &Path, force: bool) -> Result<()> {
     })?;
     file.write_all(TEMPLATE.as_bytes())
         .map_err(|error| Failure::wrong(format!("cannot write {shown}: {error}")))?;
+    if global.output != Format::Table {
+        return output::json(global.output, &serde_json::json!({ "path": shown.to_string() }));
+    }
     output::note(&format!("Wrote {shown}. Next: helmctl config check, helmctl chat"));
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::error::Result;
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { global, command } = arguments;
     match command {
-        Command::Init { path, force } => init::run(&path, force)?,
+        Command::Init { path, force } => init::run(&global, &path, force)?,
         Command::Chat { task, user, conversation } => {
             return chat::run(&global, task, &user, conversation).await;
         }

@@ -2,8 +2,10 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use helm_core::{Category, Feedback, StrategyName, TaskId, UserId};
-use helm_orchestrator::{Helm, TurnRequest, TurnResponse};
+use helm_core::{Category, Feedback, StrategyName, TaskId, TurnStatus, UserId};
+use helm_orchestrator::config::MAX_MESSAGE_BYTES;
+use helm_orchestrator::llm::ErrorKind;
+use helm_orchestrator::{Helm, HelmConfig, TurnRequest, TurnResponse};
 use helm_server::json::report_json;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Deserialize;
@@ -33,32 +35,47 @@ struct Outcome {
     rewards: BTreeMap<TaskId, Vec<f64>>,
     rated: u64,
     simulated: bool,
+    answered: u64,
+    /// Why the last turn that failed did.
+    failure: Option<String>,
 }
 
+/// After so many failures in a row that only a person can end, the rest is not tried.
+const MOST_REFUSALS: u32 = 3;
 /// More mistakes than this are not listed one by one.
 const MOST_MISTAKES: usize = 20;
 
 pub(super) async fn run(global: &Global, file: &Path, limit: Option<usize>) -> Result<()> {
-    let scenes = read(file)?;
+    let scenes = read(file, &open::config(global)?)?;
     let scenes: Vec<_> = scenes.into_iter().take(limit.unwrap_or(usize::MAX)).collect();
     let helm = open::helm(global).await?;
     let played = play(&helm, &scenes).await;
     let shown = match played {
-        Ok(outcome) => show(global, &helm, file, &outcome).await,
+        Ok(outcome) => show(global, &helm, file, &outcome).await.and_then(|()| verdict(&outcome)),
         Err(error) => Err(error),
     };
     open::close(&helm).await;
     shown
 }
 
+/// A scenario in which nothing was answered has shown nothing.
+fn verdict(outcome: &Outcome) -> Result<()> {
+    let Some(why) = &outcome.failure else { return Ok(()) };
+    if outcome.answered == 0 {
+        return Err(Failure::wrong(format!("no message was answered: {why}")));
+    }
+    output::note(&format!("note: some messages were not answered, the last of them because {why}"));
+    Ok(())
+}
+
 /// Reads the whole file and names every mistake before anything is played.
-fn read(file: &Path) -> Result<Vec<Scene>> {
+fn read(file: &Path, config: &HelmConfig) -> Result<Vec<Scene>> {
     let shown = file.display();
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::wrong(format!("cannot read {shown}: {error}")))?;
     let (mut scenes, mut mistakes) = (Vec::new(), Vec::new());
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        match scene(line) {
+        match scene(line, config) {
             Ok(scene) => scenes.push(scene),
             Err(why) => mistakes.push(format!("{shown}, line {}: {why}", index + 1)),
         }
@@ -77,17 +94,35 @@ fn read(file: &Path) -> Result<Vec<Scene>> {
     Ok(scenes)
 }
 
-fn scene(line: &str) -> std::result::Result<Scene, String> {
+fn scene(line: &str, config: &HelmConfig) -> std::result::Result<Scene, String> {
     let scene: Scene = serde_json::from_str(line).map_err(|error| error.to_string())?;
     if scene.message.trim().is_empty() {
         return Err("the message is empty".to_owned());
     }
-    match scene.ratings.iter().find(|(_, rating)| !(1.0..=5.0).contains(*rating)) {
-        Some((strategy, rating)) => {
-            Err(format!("the rating of {strategy} must be from 1 to 5, got {rating}"))
-        }
-        None => Ok(scene),
+    if scene.message.len() > MAX_MESSAGE_BYTES {
+        let length = scene.message.len();
+        return Err(format!(
+            "the message has {length} bytes, more than the {MAX_MESSAGE_BYTES} that are accepted"
+        ));
     }
+    let Some(task) = config.tasks.get(&scene.task) else {
+        let known = listed(config.tasks.keys());
+        return Err(format!("there is no task {}; the configured tasks are: {known}", scene.task));
+    };
+    for (strategy, rating) in &scene.ratings {
+        if !task.strategies.contains_key(strategy) {
+            let known = listed(task.strategies.keys());
+            return Err(format!("task {} has no strategy {strategy}; it has: {known}", scene.task));
+        }
+        if !(1.0..=5.0).contains(rating) {
+            return Err(format!("the rating of {strategy} must be from 1 to 5, got {rating}"));
+        }
+    }
+    Ok(scene)
+}
+
+fn listed<T: ToString>(names: impl Iterator<Item = T>) -> String {
+    names.map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 async fn play(helm: &Helm, scenes: &[Scene]) -> Result<Outcome> {
@@ -98,12 +133,25 @@ async fn play(helm: &Helm, scenes: &[Scene]) -> Result<Outcome> {
     };
     let bar = ProgressBar::with_draw_target(Some(scenes.len() as u64), target);
     let mut outcome = Outcome::default();
-    for scene in scenes {
+    let mut refusals = 0;
+    for (played, scene) in scenes.iter().enumerate() {
         // A user's messages of a task are one conversation.
         let conversation = format!("scenario/{}", scene.task).parse()?;
         let request = TurnRequest::new(&scene.user, &scene.task, &*scene.message)?;
         let turn = helm.turn(request.with_conversation(conversation)).await?;
+        let refused = turn.failure.is_some_and(ErrorKind::needs_a_person);
+        refusals = if refused { refusals + 1 } else { 0 };
+        if refusals == MOST_REFUSALS {
+            bar.finish_and_clear();
+            let why = turn.error.unwrap_or_default();
+            let (played, of) = (played + 1, scenes.len());
+            return Err(Failure::wrong(format!("stopped after {played} of {of} messages: {why}")));
+        }
         let reward = rate(helm, scene, &turn, &mut outcome).await?;
+        outcome.answered += u64::from(turn.status.is_answered() || turn.status == TurnStatus::Blocked);
+        if turn.failure.is_some() {
+            outcome.failure.clone_from(&turn.error);
+        }
         outcome.rewards.entry(scene.task.clone()).or_default().extend(reward);
         *outcome.statuses.entry(turn.status.as_str()).or_default() += 1;
         for violation in &turn.violations {

@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
         Failure::wrong(format!("cannot listen on {address}: {error}; {hint}"))
     })?;
     let metrics = install_metrics().map_err(|error| Failure::wrong(error.to_string()))?;
-    let helm = config.builder(&open::variable)?.build().await?;
+    let helm = open::opened(&config).await?;
     for warning in config.warnings() {
         output::note(&format!("note: {warning}"));
     }

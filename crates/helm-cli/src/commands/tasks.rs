@@ -9,16 +9,17 @@ use crate::output::{self, Format};
 
 pub(super) fn list(global: &Global) -> Result<()> {
     let tasks: Vec<TaskId> = open::config(global)?.tasks.into_keys().collect();
-    if global.output != Format::Table {
-        return output::json(global.output, &tasks);
+    match global.output {
+        Format::Json => output::json(Format::Json, &tasks),
+        Format::Jsonl => tasks.iter().try_for_each(|task| output::json(Format::Jsonl, task)),
+        Format::Table => tasks.iter().try_for_each(|task| output::line(task.as_str())),
     }
-    tasks.iter().try_for_each(|task| output::line(task.as_str()))
 }
 
 pub(super) async fn report(global: &Global, task: &str) -> Result<()> {
     let task = TaskId::new(task)?;
     open::known_task(global, &task)?;
-    let helm = open::briefly(global).await?;
+    let helm = open::reading_or_empty(global).await?;
     let report = helm.report(&task).await;
     open::close(&helm).await;
     let report = report?;

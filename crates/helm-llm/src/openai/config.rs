@@ -4,6 +4,7 @@ use helm_core::ModelName;
 
 use crate::capabilities::Capabilities;
 use crate::prices::Prices;
+use crate::redacted::RedactedUrl;
 use crate::secret::Secret;
 
 /// An endpoint that understands OpenAI chat completions.
@@ -13,7 +14,7 @@ pub struct OpenAiChatConfig {
     /// The name it is configured under.
     pub name: ModelName,
     /// Its address up to and without `/chat/completions`.
-    pub base_url: String,
+    pub base_url: RedactedUrl,
     /// What the provider calls the model.
     pub model: String,
     /// The key. Default: none is sent.
@@ -34,7 +35,7 @@ pub struct OpenAiChatConfig {
 impl OpenAiChatConfig {
     /// The defaults, for this endpoint and model.
     #[must_use]
-    pub fn new(name: ModelName, base_url: impl Into<String>, model: impl Into<String>) -> Self {
+    pub fn new(name: ModelName, base_url: impl Into<RedactedUrl>, model: impl Into<String>) -> Self {
         Self {
             name,
             base_url: base_url.into(),
@@ -62,6 +63,27 @@ impl OpenAiChatConfig {
         self
     }
 
+    /// Sets what it can do.
+    #[must_use]
+    pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    /// Calls the limit of tokens `max_tokens`.
+    #[must_use]
+    pub fn with_legacy_max_tokens(mut self, legacy: bool) -> Self {
+        self.legacy_max_tokens = legacy;
+        self
+    }
+
+    /// Says whether the tokens of a stream are asked for.
+    #[must_use]
+    pub fn with_stream_usage(mut self, asked: bool) -> Self {
+        self.stream_usage = asked;
+        self
+    }
+
     /// Sets what its tokens cost.
     #[must_use]
     pub fn with_prices(mut self, prices: Prices) -> Self {
@@ -70,14 +92,14 @@ impl OpenAiChatConfig {
     }
 }
 
-/// How long parts of a call may take. The whole is bounded by the call's deadline.
+/// How long parts of a call may take. All of it, and a whole answer, is bounded by the call's deadline alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
     /// Reaching the provider. Default: 5 s.
     pub connect: Duration,
-    /// From the request to the first content; for a whole answer, to all of it. Default: 30 s.
+    /// From the request to the first content of a streamed answer. Default: 30 s.
     pub first_token: Duration,
-    /// Between pieces of content. Default: 30 s.
+    /// Waiting for the next content of a streamed answer. Default: 30 s.
     pub idle: Duration,
 }
 

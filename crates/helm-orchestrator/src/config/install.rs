@@ -2,14 +2,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use helm_core::{ModelName, Sampling, Strategy, StrategyId, TaskId, TokenCount};
+use helm_core::{ModelName, RewardName, Sampling, Strategy, StrategyId, TaskId, TokenCount};
+use helm_eval::RewardSpec;
 use helm_experiment::Variant;
 use helm_guardrails::GuardrailEngine;
-use helm_llm::{BuiltinModel, ChatModel, OpenAiChat, OpenAiChatConfig, Prices, Retry, RetryPolicy, Secret};
+use helm_llm::{
+    BuiltinModel, Capabilities, ChatModel, Observed, OpenAiChat, OpenAiChatConfig, Prices, RedactedUrl,
+    Retry, RetryPolicy, Secret, Timeouts,
+};
 use helm_policy::Registry;
 
+use super::environment::OPENAI_KEY;
 use super::sections::{
-    ExperimentSection, HelmConfig, ModelFamily, ModelSection, StrategySection, TaskSection,
+    Environment, ExperimentSection, HelmConfig, ModelFamily, ModelSection, StrategySection, TaskSection,
 };
 use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
@@ -18,6 +23,10 @@ use crate::inner::comma_separated;
 use crate::task::Task;
 
 const OPENAI_URL: &str = "https://api.openai.com/v1";
+/// The longest message that a configured installation takes, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// No setting in seconds is longer.
+const DAY: u64 = 86_400;
 
 impl HelmConfig {
     /// Checks the configuration and makes it a builder. `variable` gives the values of environment variables,
@@ -40,11 +49,21 @@ impl HelmConfig {
         variable: &dyn Fn(&str) -> Option<String>,
         registry: &Registry,
     ) -> Result<HelmBuilder> {
+        self.assemble(variable, registry).map_err(|error| self.locate(error))
+    }
+
+    fn assemble(
+        &self,
+        variable: &dyn Fn(&str) -> Option<String>,
+        registry: &Registry,
+    ) -> Result<HelmBuilder> {
+        self.check_alone()?;
         let mut builder = Helm::builder()
             .sqlite(self.sqlite_path()?)
+            .max_message_bytes(MAX_MESSAGE_BYTES)
             .workers(self.background.workers, self.background.queue);
-        for (name, section) in &self.models {
-            builder = builder.model(model(name, section, &self.folder, variable)?);
+        for model in self.given_models(variable)? {
+            builder = builder.model(model);
         }
         for (id, section) in &self.tasks {
             builder = builder.task(self.task(id, section, registry)?);
@@ -52,16 +71,57 @@ impl HelmConfig {
         if !self.features.vector_search {
             builder = builder.without_vector_search();
         }
-        if self.features.ab_testing {
-            for (key, section) in &self.experiments {
-                builder = builder.experiment(
-                    section.task.clone(),
-                    key.clone(),
-                    self.variants(key.as_str(), section)?,
-                )?;
+        for (key, section) in &self.experiments {
+            let variants = self.variants(key.as_str(), section)?;
+            if self.features.ab_testing {
+                builder = builder.experiment(section.task.clone(), key.clone(), variants)?;
             }
         }
         Ok(builder)
+    }
+
+    /// Checks what nothing may refer to, so that nobody else would look at it.
+    fn check_alone(&self) -> Result<()> {
+        self.log.filter()?;
+        if self.server.drain_seconds > DAY {
+            return Err(Error::config("server.drain_seconds", format!("write at most {DAY}, a day")));
+        }
+        for name in self.rewards.keys() {
+            self.reward(name)?;
+        }
+        for name in self.guardrails.keys() {
+            self.guardrails(name)?;
+        }
+        Ok(())
+    }
+
+    /// The models that are configured; without any, the built-in one as `main`. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a model cannot be set up.
+    pub fn models(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Arc<dyn ChatModel>>> {
+        let mut models = self.given_models(variable).map_err(|error| self.locate(error))?;
+        if models.is_empty() {
+            models.push(builtin(ModelName::new("main")?));
+        }
+        Ok(models)
+    }
+
+    fn given_models(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Arc<dyn ChatModel>>> {
+        self.models.iter().map(|(name, section)| model(name, section, &self.folder, variable)).collect()
+    }
+
+    /// The error with the file and the line of what it is about, where that was written in a file.
+    #[must_use]
+    pub fn locate(&self, error: Error) -> Error {
+        match error {
+            Error::Config { place, message } => Error::Config { place: self.places.locate(&place), message },
+            Error::Template { place, source } => {
+                Error::Template { place: self.places.locate(&place), source }
+            }
+            other => other,
+        }
     }
 
     /// The file that `store.url` names.
@@ -70,15 +130,22 @@ impl HelmConfig {
     ///
     /// Fails when the URL is not one of SQLite.
     pub fn sqlite_path(&self) -> Result<std::path::PathBuf> {
-        let url = &self.store.url;
+        let refuse = |message: String| Err(Error::config("store.url", message));
+        let url = self.store.url.expose();
         let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
         match path {
+            Some(path) if path.contains(":memory:") => refuse(
+                "this would forget everything with each process; write sqlite://PATH".to_owned(),
+            ),
+            Some(path) if path.contains('?') => {
+                refuse("options behind a ? are not understood; write sqlite://PATH alone".to_owned())
+            }
             Some(path) if !path.is_empty() => Ok(path.into()),
-            _ if url.starts_with("postgres") => Err(Error::config(
-                "store.url",
-                "this version keeps state in SQLite only; write sqlite://PATH (DATABASE_URL overrides the file)",
-            )),
-            _ => Err(Error::config("store.url", format!("write sqlite://PATH, not {url:?}"))),
+            _ if url.starts_with("postgres") => refuse(
+                "this version keeps state in SQLite only; write sqlite://PATH (DATABASE_URL overrides the file)"
+                    .to_owned(),
+            ),
+            _ => refuse(format!("write sqlite://PATH, not {:?}", self.store.url)),
         }
     }
 
@@ -103,7 +170,7 @@ impl HelmConfig {
     /// Whether `environment` is `production`.
     #[must_use]
     pub fn is_production(&self) -> bool {
-        self.environment.as_deref() == Some("production")
+        self.environment == Some(Environment::Production)
     }
 
     fn task(&self, id: &TaskId, section: &TaskSection, registry: &Registry) -> Result<Task> {
@@ -135,31 +202,36 @@ impl HelmConfig {
         if let Some(name) = &section.reward
             && (name.as_str() != "default" || self.rewards.contains_key(name))
         {
-            let spec = self.rewards.get(name).ok_or_else(|| {
+            let spec = self.reward(name)?.ok_or_else(|| {
                 let known = comma_separated(self.rewards.keys());
                 Error::config(
                     format!("{place}.reward"),
                     format!("there is no [rewards.{name}]; there are: default, {known}"),
                 )
             })?;
-            let spec = spec.build(name);
-            let spec = spec.map_err(|error| Error::config(format!("rewards.{name}"), error.to_string()))?;
             task = task.with_reward(spec);
         }
         if let Some(name) = &section.guardrails
             && (name != "standard" || self.guardrails.contains_key(name))
         {
-            let config = self.guardrails.get(name).ok_or_else(|| {
+            let engine = self.guardrails(name)?.ok_or_else(|| {
                 let known = comma_separated(self.guardrails.keys());
                 let message = format!("there is no [guardrails.{name}]; there are: standard, {known}");
                 Error::config(format!("{place}.guardrails"), message)
             })?;
-            let engine = GuardrailEngine::from_config(config);
-            let engine =
-                engine.map_err(|error| Error::config(format!("guardrails.{name}"), error.to_string()))?;
             task = task.with_guardrails(engine);
         }
         Ok(task)
+    }
+
+    fn reward(&self, name: &RewardName) -> Result<Option<RewardSpec>> {
+        let built = self.rewards.get(name).map(|config| config.build(name)).transpose();
+        built.map_err(|error| Error::config(format!("rewards.{name}"), error.to_string()))
+    }
+
+    fn guardrails(&self, name: &str) -> Result<Option<GuardrailEngine>> {
+        let built = self.guardrails.get(name).map(GuardrailEngine::from_config).transpose();
+        built.map_err(|error| Error::config(format!("guardrails.{name}"), error.to_string()))
     }
 
     fn variants(&self, key: &str, section: &ExperimentSection) -> Result<Vec<(Variant, Option<StrategyId>)>> {
@@ -198,12 +270,19 @@ fn strategy_of(id: StrategyId, section: &StrategySection, folder: &Path, place: 
         Sampling { temperature: section.temperature, top_p: section.top_p, effort: section.effort.clone() };
     strategy.max_output_tokens = section.max_output_tokens.map(TokenCount::new);
     strategy.retrieval = section.retrieve.clone().unwrap_or_default();
-    if let Some(seconds) = section.deadline_seconds {
-        let deadline = Duration::try_from_secs_f64(seconds).ok().filter(|deadline| !deadline.is_zero());
-        strategy.limits.deadline = deadline
-            .ok_or_else(|| Error::config(place, "deadline_seconds must be a number of seconds above 0"))?;
+    if let Some(given) = section.deadline_seconds {
+        strategy.limits.deadline = seconds(given, &format!("{place}.deadline_seconds"))?;
     }
     Ok(strategy)
+}
+
+/// A duration that is worth waiting for, and that no clock is too short for.
+fn seconds(given: f64, place: &str) -> Result<Duration> {
+    let duration = Duration::try_from_secs_f64(given).ok();
+    let accepted = Duration::from_millis(10)..=Duration::from_secs(DAY);
+    duration.filter(|duration| accepted.contains(duration)).ok_or_else(|| {
+        Error::config(place, format!("write a number of seconds from 0.01 to {DAY}, not {given}"))
+    })
 }
 
 fn system(section: &StrategySection, folder: &Path, place: &str) -> Result<String> {
@@ -227,9 +306,13 @@ fn model(
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Arc<dyn ChatModel>> {
     match section.family {
-        ModelFamily::Builtin => Ok(Arc::new(BuiltinModel::new(name.clone()))),
+        ModelFamily::Builtin => Ok(builtin(name.clone())),
         ModelFamily::OpenaiChat => openai_chat(name, section, folder, variable),
     }
+}
+
+fn builtin(name: ModelName) -> Arc<dyn ChatModel> {
+    Arc::new(Observed::new(BuiltinModel::new(name), "helm", "helm-builtin-1"))
 }
 
 fn openai_chat(
@@ -242,9 +325,14 @@ fn openai_chat(
     let wanted = section.model.clone().ok_or_else(|| {
         Error::config(&place, "say which model: model = \"…\", or OPENAI_MODEL in the environment for main")
     })?;
-    let key = key(section, folder, variable, &place)?;
-    let url = section.base_url.as_deref().unwrap_or(OPENAI_URL);
-    let mut config = OpenAiChatConfig::new(name.clone(), url, wanted).with_api_key(Secret::new(key));
+    let url = section.base_url.clone().unwrap_or_else(|| OPENAI_URL.into());
+    let key = key(section, &url, folder, variable, &place)?;
+    let mut config = OpenAiChatConfig::new(name.clone(), url, &wanted)
+        .with_timeouts(timeouts(section, &place)?)
+        .with_capabilities(capabilities(section))
+        .with_legacy_max_tokens(section.legacy_max_tokens)
+        .with_stream_usage(section.stream_usage.unwrap_or(true));
+    config.api_key = key;
     match (section.input_price, section.output_price) {
         (Some(input), Some(output)) => config = config.with_prices(Prices::per_million(input, output)?),
         (None, None) => {}
@@ -252,29 +340,62 @@ fn openai_chat(
             return Err(Error::config(place, "give both input_price and output_price, or neither"));
         }
     }
-    let client = OpenAiChat::new(config).map_err(|error| Error::config(place, error.to_string()))?;
-    Ok(Arc::new(Retry::new(client, RetryPolicy::default())))
+    let client = OpenAiChat::new(config).map_err(|error| Error::config(place, error.report()))?;
+    Ok(Arc::new(Retry::new(Observed::new(client, "openai", wanted), RetryPolicy::default())))
 }
 
+fn timeouts(section: &ModelSection, place: &str) -> Result<Timeouts> {
+    let usual = Timeouts::default();
+    let or = |given: Option<f64>, usual: Duration, name: &str| {
+        given.map_or(Ok(usual), |given| seconds(given, &format!("{place}.{name}")))
+    };
+    Ok(Timeouts {
+        connect: or(section.connect_seconds, usual.connect, "connect_seconds")?,
+        first_token: or(section.first_token_seconds, usual.first_token, "first_token_seconds")?,
+        idle: or(section.idle_seconds, usual.idle, "idle_seconds")?,
+    })
+}
+
+fn capabilities(section: &ModelSection) -> Capabilities {
+    let (given, mut capabilities) = (&section.capabilities, Capabilities::default());
+    capabilities.streaming = given.streaming.unwrap_or(capabilities.streaming);
+    capabilities.sampling = given.sampling.unwrap_or(capabilities.sampling);
+    capabilities.effort = given.effort.unwrap_or(capabilities.effort);
+    capabilities.max_output_tokens = given.max_output_tokens.map(TokenCount::new);
+    capabilities
+}
+
+/// The key that is named. Unnamed, OpenAI gets its own; nobody else is sent a key unasked.
 fn key(
     section: &ModelSection,
+    url: &RedactedUrl,
     folder: &Path,
     variable: &dyn Fn(&str) -> Option<String>,
     place: &str,
-) -> Result<String> {
+) -> Result<Option<Secret>> {
     let text = match (&section.key_file, &section.key_env) {
         (Some(_), Some(_)) => return Err(Error::config(place, "give either key_env or key_file, not both")),
         (Some(file), None) => read(&folder.join(file))?,
-        (None, given) => {
-            let name = given.as_deref().unwrap_or("OPENAI_API_KEY");
-            variable(name).ok_or_else(|| {
-                Error::config(place, format!("the environment variable {name} with its key is not set"))
-            })?
+        (None, Some(name)) => key_in(name, variable, place)?,
+        (None, None) if url.expose().starts_with("https://api.openai.com") => {
+            key_in(OPENAI_KEY, variable, place)?
         }
+        (None, None) => return Ok(None),
     };
     let text = text.trim();
     match text.is_empty() {
         true => Err(Error::config(place, "its key is empty")),
-        false => Ok(text.to_owned()),
+        false => Ok(Some(Secret::new(text))),
     }
+}
+
+fn key_in(name: &str, variable: &dyn Fn(&str) -> Option<String>, place: &str) -> Result<String> {
+    // Whoever writes the key where its name belongs must not find it in a log.
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        let message = "write the name of an environment variable (letters, digits and _), not the key itself";
+        return Err(Error::config(format!("{place}.key_env"), message));
+    }
+    variable(name).ok_or_else(|| {
+        Error::config(place, format!("the environment variable {name} with its key is not set"))
+    })
 }

@@ -1,6 +1,9 @@
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
+
 use super::environment;
+use super::places::{Places, position};
 use super::sections::HelmConfig;
 use crate::error::{Error, Result};
 
@@ -30,10 +33,9 @@ impl HelmConfig {
     ///
     /// [`Error::ConfigSyntax`] with file, line and key when the text is not a configuration.
     pub fn from_toml(text: &str, path: &Path) -> Result<Self> {
-        let mut config: Self = toml::from_str(text).map_err(|error| Error::ConfigSyntax {
-            path: path.display().to_string(),
-            message: error.to_string().trim_end().to_owned(),
-        })?;
+        let mut config: Self = toml::from_str(text).map_err(|error| syntax(&error, text, path))?;
+        config.places = Places::of(text, path);
+        config.written = written(text);
         config.folder = path.parent().map(PathBuf::from).unwrap_or_default();
         Ok(config)
     }
@@ -68,4 +70,20 @@ impl HelmConfig {
             .map_err(|source| Error::ConfigFile { path: path.display().to_string(), source })?;
         Self::from_toml(&text, path)
     }
+}
+
+/// The parser's own text would show the line, and the line may hold a key.
+fn syntax(error: &toml::de::Error, text: &str, path: &Path) -> Error {
+    let path = path.display().to_string();
+    let path = match error.span().map(|span| position(text, span.start)) {
+        Some((line, column)) => format!("{path}, line {line}, column {column}"),
+        None => path,
+    };
+    Error::ConfigSyntax { path, message: error.message().trim_end().to_owned() }
+}
+
+/// The parts whose types can be read only.
+fn written(text: &str) -> Value {
+    let all: Map<String, Value> = toml::from_str(text).unwrap_or_default();
+    all.into_iter().filter(|(name, _)| matches!(name.as_str(), "rewards" | "guardrails")).collect()
 }

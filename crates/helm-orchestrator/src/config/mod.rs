@@ -7,10 +7,15 @@
 mod environment;
 mod install;
 mod load;
+mod log;
+mod places;
 mod sections;
+mod show;
 
+pub use install::MAX_MESSAGE_BYTES;
 pub use load::{TEMPLATE, default_path};
 pub use sections::{
-    BackgroundSection, ExperimentSection, FeatureSection, HelmConfig, LogFormat, LogSection, ModelFamily,
-    ModelSection, ServerSection, StoreSection, StrategySection, TaskSection, VariantSection,
+    BackgroundSection, CapabilitySection, Environment, ExperimentSection, FeatureSection, HelmConfig,
+    LogFormat, LogSection, ModelFamily, ModelSection, ServerSection, StoreSection, StrategySection,
+    TaskSection, VariantSection,
 };

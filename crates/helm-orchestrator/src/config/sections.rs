@@ -7,16 +7,19 @@ use helm_core::{
 };
 use helm_eval::RewardSpecConfig;
 use helm_guardrails::GuardrailConfig;
-use serde::Deserialize;
+use helm_llm::RedactedUrl;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::places::Places;
 
 /// A whole configuration, as `helm.toml` writes it. Parsed, not yet checked: [`HelmConfig::builder`] checks.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct HelmConfig {
-    /// `development` or `production`. Environment: `ENVIRONMENT`. In production logs are JSON unless
-    /// `log.format` says otherwise.
-    pub environment: Option<String>,
+    /// Where it runs. Environment: `ENVIRONMENT`. In production logs are JSON unless `log.format` says otherwise.
+    pub environment: Option<Environment>,
     /// The HTTP server.
     pub server: ServerSection,
     /// Where state is kept.
@@ -32,18 +35,36 @@ pub struct HelmConfig {
     /// Tasks by name.
     pub tasks: BTreeMap<TaskId, TaskSection>,
     /// Reward specifications by name.
+    #[serde(skip_serializing)]
     pub rewards: BTreeMap<RewardName, RewardSpecConfig>,
     /// Guardrail settings by name.
+    #[serde(skip_serializing)]
     pub guardrails: BTreeMap<String, GuardrailConfig>,
     /// Running experiments by key.
     pub experiments: BTreeMap<ExperimentKey, ExperimentSection>,
     /// The folder that relative paths in the file are relative to. Set by loading.
     #[serde(skip)]
     pub folder: PathBuf,
+    /// Where in which file each part was written.
+    #[serde(skip)]
+    pub(super) places: Places,
+    /// Rewards and guardrails as they were written, to be shown.
+    #[serde(skip)]
+    pub(super) written: Value,
+}
+
+/// Where Helm runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// On somebody's desk: logs for people.
+    Development,
+    /// For others: logs for programs.
+    Production,
 }
 
 /// The HTTP server.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ServerSection {
@@ -62,24 +83,25 @@ impl Default for ServerSection {
 }
 
 /// Where state is kept.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct StoreSection {
-    /// `sqlite://PATH`. Environment: `DATABASE_URL`. Default: `sqlite://helm.db`.
-    pub url: String,
+    /// `sqlite://PATH`; a relative path is relative to the working directory, as everywhere but in files that the
+    /// configuration includes. Environment: `DATABASE_URL`. Default: `sqlite://helm.db`.
+    pub url: RedactedUrl,
     /// A Redis to cache in. Environment: `REDIS_URL`. Not used by this version, which says so.
-    pub redis_url: Option<String>,
+    pub redis_url: Option<RedactedUrl>,
 }
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self { url: "sqlite://helm.db".to_owned(), redis_url: None }
+        Self { url: "sqlite://helm.db".into(), redis_url: None }
     }
 }
 
 /// Logs.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogSection {
@@ -91,7 +113,7 @@ pub struct LogSection {
 }
 
 /// How logs are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -101,7 +123,7 @@ pub enum LogFormat {
 }
 
 /// What can be switched off.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct FeatureSection {
@@ -118,7 +140,7 @@ impl Default for FeatureSection {
 }
 
 /// Background work.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct BackgroundSection {
@@ -135,7 +157,7 @@ impl Default for BackgroundSection {
 }
 
 /// A model.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ModelSection {
@@ -143,11 +165,12 @@ pub struct ModelSection {
     pub family: ModelFamily,
     /// Where its provider is, up to and without `/chat/completions`. Default: `https://api.openai.com/v1`.
     #[serde(default)]
-    pub base_url: Option<String>,
+    pub base_url: Option<RedactedUrl>,
     /// What the provider calls it.
     #[serde(default)]
     pub model: Option<String>,
-    /// The environment variable that holds its key. Default for `openai-chat`: `OPENAI_API_KEY`.
+    /// The environment variable that holds its key. Default: `OPENAI_API_KEY` at OpenAI's own address, and no key
+    /// elsewhere.
     #[serde(default)]
     pub key_env: Option<String>,
     /// The file that holds its key.
@@ -159,10 +182,65 @@ pub struct ModelSection {
     /// Dollars for a million answer tokens.
     #[serde(default)]
     pub output_price: Option<f64>,
+    /// How long reaching the provider may take, in seconds. Default: 5.
+    #[serde(default)]
+    pub connect_seconds: Option<f64>,
+    /// How long the first token of a streamed answer may take, in seconds. Default: 30.
+    #[serde(default)]
+    pub first_token_seconds: Option<f64>,
+    /// How long the next token of a streamed answer may take, in seconds. Default: 30.
+    #[serde(default)]
+    pub idle_seconds: Option<f64>,
+    /// What it can do.
+    #[serde(default)]
+    pub capabilities: CapabilitySection,
+    /// Whether the limit of tokens is called `max_tokens`, as older servers do. Default: no.
+    #[serde(default)]
+    pub legacy_max_tokens: bool,
+    /// Whether the tokens of a stream are asked for with `stream_options`. Default: yes.
+    #[serde(default)]
+    pub stream_usage: Option<bool>,
+}
+
+impl ModelSection {
+    /// A model of this family with every default.
+    #[must_use]
+    pub fn new(family: ModelFamily) -> Self {
+        Self {
+            family,
+            base_url: None,
+            model: None,
+            key_env: None,
+            key_file: None,
+            input_price: None,
+            output_price: None,
+            connect_seconds: None,
+            first_token_seconds: None,
+            idle_seconds: None,
+            capabilities: CapabilitySection::default(),
+            legacy_max_tokens: false,
+            stream_usage: None,
+        }
+    }
+}
+
+/// What a model can do; a strategy that asks for more is a mistake.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct CapabilitySection {
+    /// Whether it can answer piece by piece. Default: yes.
+    pub streaming: Option<bool>,
+    /// Whether `temperature` and `top_p` may be set. Default: yes.
+    pub sampling: Option<bool>,
+    /// Whether `effort` may be set. Default: yes.
+    pub effort: Option<bool>,
+    /// The most tokens it can answer with. Default: unknown.
+    pub max_output_tokens: Option<u64>,
 }
 
 /// The wire formats.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ModelFamily {
@@ -173,7 +251,7 @@ pub enum ModelFamily {
 }
 
 /// A task.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct TaskSection {
@@ -194,7 +272,7 @@ pub struct TaskSection {
 }
 
 /// A strategy.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct StrategySection {
@@ -216,14 +294,14 @@ pub struct StrategySection {
     pub effort: Option<String>,
     /// The most tokens an answer may have.
     pub max_output_tokens: Option<u64>,
-    /// How long a turn may take, in seconds. Default: 60.
+    /// How long a turn may take, retries included, in seconds up to a day. Default: 60.
     pub deadline_seconds: Option<f64>,
     /// What is recalled.
     pub retrieve: Option<Retrieval>,
 }
 
 /// An experiment.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ExperimentSection {
@@ -234,7 +312,7 @@ pub struct ExperimentSection {
 }
 
 /// A variant.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VariantSection {

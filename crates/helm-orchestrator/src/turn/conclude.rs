@@ -45,6 +45,7 @@ impl Turn {
         recalled: Recalled,
     ) -> Result<TurnResponse> {
         let Execution { ending, progress } = execution;
+        let failure = self.note_failure(&decision, &ending);
         let (status, error) = match ending {
             Ending::Unlogged(error) => return Err(error.into()),
             Ending::Unprompted(error) => return Err(error),
@@ -65,7 +66,15 @@ impl Turn {
         self.add_consequences(task, &recalled, &mut record);
         let receipt = self.commit(&record).await?;
         self.after_commit(task);
-        Ok(self.respond(Some(decision), record, &receipt))
+        Ok(TurnResponse { failure, ..self.respond(Some(decision), record, &receipt) })
+    }
+
+    /// Logs why the provider failed; the kind of it.
+    fn note_failure(&self, decision: &Decision, ending: &Ending) -> Option<helm_llm::ErrorKind> {
+        let Ending::Failed(error) = ending else { return None };
+        tracing::warn!(decision = %self.id, strategy = %decision.strategy, model = %error.model(),
+            error = %error.report(), "the model did not answer");
+        Some(error.kind())
     }
 
     fn outcome(&self, status: TurnStatus) -> Outcome {
@@ -218,6 +227,7 @@ impl Turn {
             model: outcome.model,
             simulated: outcome.simulated,
             error: outcome.error,
+            failure: None,
             latency: outcome.latency,
         }
     }
@@ -251,7 +261,7 @@ fn describe(ending: &Ending) -> (TurnStatus, Option<String>) {
         }
         Ending::TimedOut => (TurnStatus::Timeout, Some("the turn's deadline passed".to_owned())),
         Ending::Cancelled => (TurnStatus::Cancelled, Some("the caller went away or cancelled".to_owned())),
-        Ending::Failed(error) => (failed_status(error), Some(error.to_string())),
+        Ending::Failed(error) => (failed_status(error), Some(error.report())),
         Ending::Broken(what) => (TurnStatus::UpstreamError, Some((*what).to_owned())),
         Ending::Unlogged(_) | Ending::Unprompted(_) => (TurnStatus::StorageError, None),
     }

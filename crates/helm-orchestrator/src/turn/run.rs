@@ -4,6 +4,7 @@ use helm_core::{Context, DecisionId, TenantId, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::stream::TurnStream;
 use crate::error::{Error, Result};
@@ -50,7 +51,7 @@ pub(crate) fn start(
         cancel: cancel.clone(),
     };
     let (sender, receiver) = mpsc::channel(64);
-    inner.tracker.spawn(async move {
+    let played = async move {
         let end = match turn.play(&sender).await {
             Ok(response) => Ok(TurnEvent::Ended(Box::new(response))),
             Err(error) => {
@@ -60,7 +61,9 @@ pub(crate) fn start(
         };
         // A caller that has gone away needs no answer; the turn is stored all the same.
         drop(sender.send(end).await);
-    });
+    };
+    // What the turn logs belongs to the request that began it.
+    inner.tracker.spawn(played.in_current_span());
     Ok(TurnStream::new(receiver, cancel.drop_guard()))
 }
 

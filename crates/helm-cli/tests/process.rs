@@ -1,0 +1,213 @@
+//! The built program as a process among others: signals, pipes, sockets and a scripted provider.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use helm_testkit::{ModelServer, Reply};
+use serde_json::Value;
+
+fn start(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_helmctl"))
+        .current_dir(folder)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn run(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+    start(folder, environment, arguments).wait_with_output().unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let kill = format!("kill -{name} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+/// The exit code, within a time that nothing should need.
+fn ended(child: &mut Child) -> Option<i32> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    panic!("the program did not end");
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The environment that makes this server the model.
+fn provider(url: &str) -> [(&'static str, &str); 3] {
+    [("OPENAI_API_KEY", "sk-very-secret"), ("OPENAI_BASE_URL", url), ("OPENAI_MODEL", "gpt-test")]
+}
+
+fn pulls(folder: &Path) -> u64 {
+    let report = run(folder, &[], &["tasks", "report", "support", "--output", "json"]);
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    report["strategies"].as_array().unwrap().iter().map(|strategy| strategy["pulls"].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn the_server_answers_until_it_is_told_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start(folder.path(), &[], &["serve", "--listen", "127.0.0.1:0"]);
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let address = loop {
+        let mut line = String::new();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it never listened");
+        if let Some(address) = line.trim().strip_prefix("listening on http://") {
+            break address.to_owned();
+        }
+    };
+    let taken = run(folder.path(), &[], &["serve", "--listen", &address]);
+    assert_eq!(taken.status.code(), Some(2));
+    assert!(text(&taken.stderr).contains("something else listens there"));
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let body = r#"{"user_id":"ana","task":"support","message":"How do I reset my router?"}"#;
+    write!(stream, "POST /chat HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\nx-request-id: ticket-7\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"status\":\"completed\""), "{answer}");
+    signal(&child, "TERM");
+    assert_eq!(ended(&mut child), Some(0));
+    let mut log = String::new();
+    told.read_to_string(&mut log).unwrap();
+    assert!(log.contains("request_id=ticket-7"), "{log}");
+    assert_eq!(pulls(folder.path()), 1);
+}
+
+#[test]
+fn a_piped_line_is_answered_before_the_next_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start(folder.path(), &[], &["chat"]);
+    let (mut input, mut answers) =
+        (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    for question in ["How do I reset my router?", "And my password?"] {
+        writeln!(input, "{question}").unwrap();
+        let mut line = String::new();
+        while !line.contains("decision ") {
+            line.clear();
+            assert!(answers.read_line(&mut line).unwrap() > 0);
+        }
+    }
+    // Between turns Ctrl-C ends the program, though more lines could come.
+    signal(&child, "INT");
+    assert_eq!(ended(&mut child), Some(130));
+    assert_eq!(pulls(folder.path()), 2);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_conversation() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start(folder.path(), &[], &["chat"]);
+    drop(child.stdout.take());
+    let mut input = child.stdin.take().unwrap();
+    writeln!(input, "How do I reset my router?").unwrap();
+    // The input stays open: it is the output that ends the program.
+    assert_eq!(ended(&mut child), Some(0));
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert!(!told.contains("panicked") && !told.contains("Broken pipe"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupt_ends_the_turn_and_the_next_line_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = [Reply::Stall("It is".to_owned(), 1), Reply::Answer("Yes, it is plugged in.".to_owned())];
+    let server = ModelServer::start(script).await.unwrap();
+    let url = server.base_url();
+    let mut child = start(folder.path(), &provider(&url), &["chat"]);
+    let mut input = child.stdin.take().unwrap();
+    writeln!(input, "Is it plugged in?").unwrap();
+    while server.received().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    signal(&child, "INT");
+    writeln!(input, "Is it, really?").unwrap();
+    drop(input);
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(text(&output.stderr).contains("cancelled"), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("Yes, it is plugged in."), "{}", text(&output.stdout));
+    assert_eq!(pulls(folder.path()), 2, "the cancelled turn is recorded, too");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scenario_asks_for_whole_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ModelServer::start([Reply::Answer("Yes, it is plugged in.".to_owned())]).await.unwrap();
+    let line = r#"{"user":"ana","task":"support","message":"Is it plugged in?"}"#;
+    std::fs::write(folder.path().join("one.jsonl"), line).unwrap();
+    let played = run(
+        folder.path(),
+        &provider(&server.base_url()),
+        &["scenario", "run", "one.jsonl", "--output", "json"],
+    );
+    assert!(played.status.success(), "{}", text(&played.stderr));
+    let played: Value = serde_json::from_slice(&played.stdout).unwrap();
+    assert_eq!((&played["statuses"]["completed"], &played["simulated"]), (&1.into(), &false.into()));
+    assert!(server.received()[0].body.get("stream").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scenario_stops_when_only_a_person_can_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = Reply::status(401, "invalid_api_key", "Incorrect API key provided: sk-very-secret");
+    let server = ModelServer::start([refusal]).await.unwrap();
+    let line = r#"{"user":"ana","task":"support","message":"Is it plugged in?"}"#;
+    for (lines, asked, expected) in [(10, 3, "stopped after 3 of 10"), (2, 5, "no message was answered")] {
+        std::fs::write(folder.path().join("many.jsonl"), vec![line; lines].join("\n")).unwrap();
+        let played = run(folder.path(), &provider(&server.base_url()), &["scenario", "run", "many.jsonl"]);
+        assert_eq!(played.status.code(), Some(2));
+        let told = text(&played.stderr);
+        assert!(told.contains(expected) && told.contains("refused the key"), "{told}");
+        assert!(!told.contains("very-secret"), "{told}");
+        assert_eq!(server.received().len(), asked);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_asks_each_model_once_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ModelServer::start([Reply::Answer("Hello.".to_owned())]).await.unwrap();
+    let model = |name: &str| {
+        format!(
+            "[models.{name}]\nfamily = \"openai-chat\"\nmodel = \"{name}\"\nbase_url = \"{}\"\n",
+            server.base_url()
+        )
+    };
+    let task = "[tasks.support.strategies.concise]\nsystem = \"Be brief.\"\n";
+    std::fs::write(folder.path().join("helm.toml"), format!("{task}{}{}", model("main"), model("spare")))
+        .unwrap();
+    let looked = run(folder.path(), &[], &["doctor", "--live"]);
+    assert!(looked.status.success(), "{}", text(&looked.stdout));
+    let asked: Vec<_> = server.received().iter().map(|request| request.body["model"].clone()).collect();
+    assert_eq!(asked, ["main", "spare"]);
+    assert!(
+        server.received().iter().all(|request| request.authorization.is_none()),
+        "no key is sent unasked"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no database was made");
+    let closed = format!(
+        "{task}[models.main]\nfamily = \"openai-chat\"\nmodel = \"m\"\nbase_url = \"http://127.0.0.1:9/v1\"\n"
+    );
+    std::fs::write(folder.path().join("helm.toml"), closed).unwrap();
+    let looked = run(folder.path(), &[], &["doctor", "--live"]);
+    assert_eq!(looked.status.code(), Some(1));
+    assert!(text(&looked.stdout).contains("refused"), "the cause is told: {}", text(&looked.stdout));
+}

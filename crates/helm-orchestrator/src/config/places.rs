@@ -1,0 +1,56 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+/// Where the parts of a configuration stand in its file: lines by dotted path.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    file: String,
+    lines: BTreeMap<String, usize>,
+}
+
+impl Places {
+    /// The places of a text that has been parsed before.
+    pub(super) fn of(text: &str, path: &Path) -> Self {
+        let mut places = Self { file: path.display().to_string(), lines: BTreeMap::new() };
+        if let Ok(table) = DeTable::parse(text) {
+            places.add(text, "", table.get_ref());
+        }
+        places
+    }
+
+    fn add(&mut self, text: &str, prefix: &str, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let path = match prefix {
+                "" => key.get_ref().to_string(),
+                prefix => format!("{prefix}.{}", key.get_ref()),
+            };
+            self.lines.insert(path.clone(), position(text, key.span().start).0);
+            if let DeValue::Table(inner) = value.get_ref() {
+                self.add(text, &path, inner);
+            }
+        }
+    }
+
+    /// The place with its file and line, as near to it as something was written.
+    pub(super) fn locate(&self, place: &str) -> String {
+        let mut path = place;
+        loop {
+            if let Some(line) = self.lines.get(path) {
+                return format!("{}, line {line}: {place}", self.file);
+            }
+            match path.rsplit_once('.') {
+                Some((parent, _)) => path = parent,
+                None => return place.to_owned(),
+            }
+        }
+    }
+}
+
+/// Line and column of a byte, both counted from 1.
+pub(super) fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}

@@ -1,0 +1,137 @@
+//! Configuration files, right and wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use helm_orchestrator::{Error, HelmConfig};
+
+const TASK: &str = "[tasks.t.strategies.s]\nsystem = \"Be brief.\"\n";
+const MODEL: &str = "[models.main]\nfamily = \"openai-chat\"\nmodel = \"m\"\n";
+
+fn load(text: &str, variables: &[(&str, &str)]) -> Result<HelmConfig, Error> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let find =
+        |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let config = HelmConfig::from_toml(text, Path::new("etc/helm.toml"))?.with_environment(&find)?;
+    config.builder(&find)?.check().map_err(|error| config.locate(error))?;
+    Ok(config)
+}
+
+fn refused(text: &str, variables: &[(&str, &str)]) -> String {
+    let error = load(text, variables).unwrap_err();
+    format!("{} {error:?}", error.report())
+}
+
+#[test]
+fn mistakes_name_file_and_line() {
+    for (text, expected) in [
+        ("[store]\nurls = \"x\"\n", ["line 2", "urls"]),
+        (
+            "[tasks.t]\npolicy = { kind = \"best\" }\n[tasks.t.strategies.s]",
+            ["line 2: tasks.t.policy", "best"],
+        ),
+        (
+            "[tasks.t]\n[tasks.t.strategies.s]\n\nsystem = \"{{ nobody }}\"",
+            ["line 4: tasks.t.strategies.s.system", "template"],
+        ),
+        ("[tasks.t.strategies.s]\nmodel = \"other\"", ["line 1: tasks.t.strategies.s", "no model other"]),
+        ("[tasks.t.strategies.s]\ndeadline_seconds = 1e300", ["line 2", "0.01 to 86400"]),
+        ("[tasks.t.strategies.s]\ndeadline_seconds = -1", ["line 2", "0.01 to 86400"]),
+        // Nothing refers to these, and they are looked at all the same.
+        (
+            "[tasks.t.strategies.s]\n[rewards.mine]\nterms = []\nhuman_weight = 7",
+            ["line 2: rewards.mine", "7"],
+        ),
+        (
+            "[tasks.t.strategies.s]\n[guardrails.mine]\ninput = { toxicity_threshold = 7 }",
+            ["line 2: guardrails.mine", ""],
+        ),
+        ("[server]\ndrain_seconds = 9999999999", ["line 2: server.drain_seconds", "86400"]),
+        ("[log]\nlevel = \"verbose\"", ["line 2: log.level", "error, warn, info"]),
+        (
+            "[models.main]\nfamily = \"openai-chat\"\nmodel = \"m\"\nbase_url = \"http://h\"\nidle_seconds = 0",
+            ["line 5: models.main.idle_seconds", "0.01"],
+        ),
+    ] {
+        let told = refused(text, &[]);
+        for expected in expected.iter().chain(["etc/helm.toml"].iter()) {
+            assert!(told.contains(expected), "{expected}: {told}");
+        }
+    }
+}
+
+#[test]
+fn no_message_repeats_a_secret() {
+    let model = |more: &str| format!("{TASK}{MODEL}{more}");
+    for text in [
+        model("api_key = \"sk-very-secret\""),
+        model("api_key = sk-very-secret"),
+        model("key_env = \"sk-very-secret\""),
+        model("base_url = \"ftp://ana:sk-very-secret@host/?key=sk-very-secret\""),
+        "[store]\nurl = \"mysql://ana:sk-very-secret@host/helm?password=sk-very-secret\"".to_owned(),
+    ] {
+        let told = refused(&text, &[]);
+        assert!(!told.contains("very-secret"), "{told}");
+    }
+}
+
+#[test]
+fn what_is_shown_holds_no_secret() {
+    let text = format!(
+        "{TASK}{MODEL}base_url = \"https://ana:sk-very-secret@host/v1?key=sk-very-secret\"\n\
+         [store]\nredis_url = \"redis://:sk-very-secret@cache\"\n[guardrails.mine]\nmonitor = true\n"
+    );
+    let config = load(&text, &[]).unwrap();
+    let shown = format!("{config:?} {} {}", config.shown().unwrap(), config.shown_as_toml().unwrap());
+    assert!(!shown.contains("very-secret"), "{shown}");
+    for expected in ["host/v1", "Be brief.", "[guardrails.mine]", "monitor = true"] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+}
+
+#[test]
+fn only_openai_gets_its_key_unasked() {
+    let local = format!("{TASK}{MODEL}base_url = \"http://127.0.0.1:11434/v1\"\n");
+    load(&local, &[]).unwrap();
+    let told = refused(&format!("{TASK}{MODEL}"), &[]);
+    assert!(told.contains("OPENAI_API_KEY") && told.contains("not set"), "{told}");
+    load(&format!("{TASK}{MODEL}"), &[("OPENAI_API_KEY", "k")]).unwrap();
+    let told = refused(&format!("{local}key_env = \"MINE\"\n"), &[]);
+    assert!(told.contains("MINE"), "{told}");
+}
+
+#[test]
+fn a_model_has_its_limits_and_abilities() {
+    let abilities = "base_url = \"http://127.0.0.1:1/v1\"\nconnect_seconds = 1\nfirst_token_seconds = 2.5\nidle_seconds = 3\n\
+        legacy_max_tokens = true\nstream_usage = false\ncapabilities = { sampling = false, max_output_tokens = 100 }\n";
+    load(&format!("{TASK}{MODEL}{abilities}"), &[]).unwrap();
+    for (knob, expected) in
+        [("temperature = 0.5", "no sampling knobs"), ("max_output_tokens = 101", "at most 100")]
+    {
+        let told = refused(&format!("{TASK}{knob}\n{MODEL}{abilities}"), &[]);
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+#[test]
+fn a_database_is_a_file() {
+    for (url, expected) in [
+        ("sqlite::memory:", "forget"),
+        ("sqlite://helm.db?mode=ro", "behind a ?"),
+        ("postgres://ana@host/helm", "SQLite only"),
+        ("sqlite://", "write sqlite://PATH"),
+    ] {
+        let told = refused(TASK, &[("DATABASE_URL", url)]);
+        assert!(told.contains(expected) && told.contains("store.url"), "{told}");
+    }
+}
+
+#[test]
+fn the_documented_tables_are_accepted() {
+    let guide = include_str!("../../../docs/configuration.md");
+    let tables: Vec<_> =
+        guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(tables.len(), 2);
+    load(&format!("{}{}{TASK}", tables[0], tables[1]), &[]).unwrap();
+}
