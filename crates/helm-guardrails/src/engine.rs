@@ -150,10 +150,7 @@ impl GuardrailEngine {
         if text.len() > self.inner.max_bytes {
             return GuardrailResult::too_long(stage, &self.inner.version);
         }
-        let mut violations = self.violations(stage, text, |_| true);
-        violations
-            .sort_by_key(|violation| violation.span.map_or((usize::MAX, 0), |span| (span.start, span.end)));
-        self.verdict(text, violations)
+        self.verdict(text, self.violations(stage, text, |_| true))
     }
 
     /// Begins checking a text that arrives in pieces.
@@ -213,9 +210,29 @@ impl GuardrailEngine {
         violations
     }
 
-    pub(crate) fn verdict(&self, text: &str, violations: Vec<Violation>) -> GuardrailResult {
+    /// The verdict on `text`. Everything found is acted upon; at most [`KEPT`] violations are kept.
+    pub(crate) fn verdict(&self, text: &str, mut violations: Vec<Violation>) -> GuardrailResult {
         let action = violations.iter().map(|violation| violation.action).max().unwrap_or_default();
         let redacted = if action == GuardAction::Block { None } else { redact(text, &violations) };
-        GuardrailResult { action, violations, policy_version: self.inner.version.clone(), redacted }
+        let omitted = violations.len().saturating_sub(KEPT);
+        if omitted > 0 {
+            violations.sort_by_key(|violation| std::cmp::Reverse(violation.action));
+            violations.truncate(KEPT);
+        }
+        violations.sort_by_key(position);
+        GuardrailResult {
+            action,
+            violations,
+            omitted: omitted as u64,
+            policy_version: self.inner.version.clone(),
+            redacted,
+        }
     }
+}
+
+/// The most violations that a result keeps: a text of nothing but addresses must not fill the log.
+const KEPT: usize = 1_000;
+
+fn position(violation: &Violation) -> (usize, usize) {
+    violation.span.map_or((usize::MAX, 0), |span| (span.start, span.end))
 }

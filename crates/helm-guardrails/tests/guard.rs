@@ -231,3 +231,37 @@ proptest! {
         prop_assert_eq!(twice.text(&once), once.as_str());
     }
 }
+
+#[test]
+fn digits_of_other_scripts_are_no_numbers_and_do_no_harm() {
+    let guard = GuardrailEngine::standard();
+    for text in [
+        "AT१२123456789012",
+        "GB२९ NWBK 6016 1331 9268 19",
+        "४१११ ११११ ११११ ११११",
+        "4१११111111111111",
+        "２１９-09-9999",
+        "१.१.१.१ and ١٩٢.168.1.20",
+        "+४९ ३० ९०१८२०",
+    ] {
+        assert_eq!(guard.check_input(text).text(text), text);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_of_digits_and_letters_makes_the_guards_panic(
+        text in "[A-Z]{0,2}[0-9०-९０-９٠-٩]{0,8}[A-Z0-9०-९ .()+@-]{0,30}",
+    ) {
+        let result = GuardrailEngine::standard().check_output(&text);
+        prop_assert!(!result.is_blocked());
+    }
+}
+
+#[test]
+fn many_findings_are_all_redacted_and_some_are_kept() {
+    let text = "1.1.1.1 ".repeat(5_000);
+    let result = GuardrailEngine::standard().check_input(&text);
+    assert_eq!((result.violations.len(), result.omitted), (1_000, 4_000));
+    assert!(!result.text(&text).contains("1.1"));
+}
