@@ -1,7 +1,8 @@
 //! International bank account numbers: ISO 13616, with the check of ISO 7064 (mod 97-10).
 
 /// In capitals, whole or in groups of four.
-pub(super) const PATTERN: &str = r"[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)";
+pub(super) const PATTERN: &str =
+    r"[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)";
 
 /// Lengths by country, from the registry of ISO 13616.
 const LENGTHS: [(&str, usize); 34] = [

@@ -39,8 +39,7 @@ pub(super) fn is_ipv4(candidate: &str) -> bool {
 }
 
 /// With a country code, or with the area in parentheses, or in three groups as in North America.
-pub(super) const PHONE: &str =
-    r"\+[0-9]{1,3}(?:[ .-]?\(?[0-9]{1,4}\)?){2,5}|\([0-9]{2,4}\)[ -]?[0-9]{3,4}[ .-]?[0-9]{3,4}|[0-9]{3}[.-][0-9]{3}[.-][0-9]{4}";
+pub(super) const PHONE: &str = r"\+[0-9]{1,3}(?:[ .-]?\(?[0-9]{1,4}\)?){2,5}|\([0-9]{2,4}\)[ -]?[0-9]{3,4}[ .-]?[0-9]{3,4}|[0-9]{3}[.-][0-9]{3}[.-][0-9]{4}";
 
 /// E.164 allows 15 digits; fewer than 8 with a country code are no whole number.
 pub(super) fn is_phone(candidate: &str) -> bool {
