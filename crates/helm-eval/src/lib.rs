@@ -46,4 +46,6 @@ pub use evaluator::{Evaluator, Heuristic, Inline, from_fn, inline};
 pub use evaluators::{Coherence, Length, Relevance, Safety};
 pub use exchange::Exchange;
 pub use reward::{Composition, Evidence};
-pub use spec::{Combine, DefaultReward, Gate, Missing, Price, RewardSpec, RewardSpecConfig, Term};
+pub use spec::{
+    Combine, DefaultReward, Gate, GateMissing, Missing, Price, RewardSpec, RewardSpecConfig, Term,
+};
