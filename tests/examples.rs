@@ -48,6 +48,7 @@ fn the_quickstart_learns_and_goes_on_after_a_kill() {
         .unwrap();
     let database = folder.path().join("quickstart.db-wal");
     while std::fs::metadata(&database).map_or(0, |wal| wal.len()) < 500_000 {
+        assert!(killed.try_wait().unwrap().is_none(), "it ended before it was killed");
         std::thread::sleep(Duration::from_millis(20));
     }
     killed.kill().unwrap();

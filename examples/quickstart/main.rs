@@ -12,7 +12,7 @@ mod live;
 mod play;
 mod show;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +33,10 @@ struct Options {
     /// How many simulated users there are.
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     users: u64,
-    /// The SQLite file that state is kept in; a second run goes on from it.
-    #[arg(long, default_value = "quickstart.db")]
-    database: PathBuf,
+    /// The SQLite file that state is kept in; a second run goes on from it [default: quickstart.db, or
+    /// quickstart-uniform.db with --no-learning]
+    #[arg(long)]
+    database: Option<PathBuf>,
     /// Play uniformly instead of learning.
     #[arg(long)]
     no_learning: bool,
@@ -60,11 +61,14 @@ async fn run(options: Options) -> Result<()> {
         return live::run().await;
     }
     let policy = if options.no_learning { play::RANDOM } else { play::AUTO };
-    let helm = open(&options, policy).await?;
+    // What uniform play decides would teach the learning policy, so it has a file of its own.
+    let usual = if options.no_learning { "quickstart-uniform.db" } else { "quickstart.db" };
+    let database = options.database.unwrap_or_else(|| PathBuf::from(usual));
+    let helm = open(&database, policy).await?;
     let users = usize::try_from(options.users)?;
     let world = Arc::new(play::World::new(users)?);
     let before = play::turns_so_far(&helm).await?;
-    show::opening(&options.database, before, options.turns, users);
+    show::opening(&database, before, options.turns, users);
 
     let schedule = before..before + options.turns;
     let learnt = play::play(&helm, &world, schedule.clone(), play::Chooser::Policy, "playing").await?;
@@ -78,7 +82,7 @@ async fn run(options: Options) -> Result<()> {
     show::learning(&learnt, &uniform, &ideal);
     show::verdict(&learnt, &uniform, &ideal, options.no_learning);
     if let Some(decision) = learnt.last_decision {
-        show::explanation(&helm.explain(decision).await?);
+        show::explanation(&helm.explain(decision).await?, &database);
     }
     check(&helm).await?;
     helm.shutdown(Duration::from_secs(10)).await;
@@ -86,11 +90,13 @@ async fn run(options: Options) -> Result<()> {
 }
 
 /// Always the built-in model, whatever keys the shell holds.
-async fn open(options: &Options, policy: &str) -> Result<Helm> {
-    let builder = play::builder(policy)?.sqlite(&options.database);
-    builder.build().await.map_err(|error| anyhow::anyhow!(error.report())).with_context(|| {
-        format!("cannot open {}; name another file with --database", options.database.display())
-    })
+async fn open(database: &Path, policy: &str) -> Result<Helm> {
+    let builder = play::builder(policy)?.sqlite(database);
+    builder
+        .build()
+        .await
+        .map_err(|error| anyhow::anyhow!(error.report()))
+        .with_context(|| format!("cannot open {}; name another file with --database", database.display()))
 }
 
 /// What was learnt must be the sum of what was logged.

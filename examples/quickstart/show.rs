@@ -90,16 +90,28 @@ pub(crate) fn verdict(learnt: &Run, uniform: &Run, ideal: &Run, no_learning: boo
     let (gain, possible) = (got - floor, ceiling - floor);
     let name = if no_learning { "uniform policy" } else { "learnt policy" };
     println!("Mean reward: {name} {got:.3}, uniform play {floor:.3}, best possible {ceiling:.3}");
-    println!("Improvement over uniform play: {:+.1} %", 100.0 * gain / floor.max(f64::MIN_POSITIVE));
-    println!("Share of the possible gain:    {:.1} %\n", 100.0 * gain / possible.max(f64::MIN_POSITIVE));
+    println!("Improvement over uniform play: {}", percent(gain, floor, learnt.rewards.len(), true));
+    println!("Share of the possible gain:    {}\n", percent(gain, possible, learnt.rewards.len(), false));
 }
 
-pub(crate) fn explanation(explanation: &Explanation) {
+/// With fewer turns the differences are noise.
+const ENOUGH: usize = 100;
+
+/// `part` of `whole`, where there is a whole to speak of.
+fn percent(part: f64, whole: f64, turns: usize, signed: bool) -> String {
+    match 100.0 * part / whole {
+        _ if turns < ENOUGH || whole < 1e-3 => "too few turns to tell".to_owned(),
+        share if signed => format!("{share:+.1} %"),
+        share => format!("{share:.1} %"),
+    }
+}
+
+pub(crate) fn explanation(explanation: &Explanation, database: &Path) {
     println!("One decision explained ({}):", explanation.turn.id);
     for part in explanation.why.split("; ") {
         println!("  {part}");
     }
-    println!("\nAsk for any other: helmctl --database sqlite://quickstart.db decisions show ID");
+    println!("\nAsk for any other: helmctl --database sqlite://{} decisions show ID", database.display());
 }
 
 fn part_of(rewards: &[f64], slice: usize) -> &[f64] {

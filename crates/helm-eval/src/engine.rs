@@ -1,6 +1,10 @@
+use std::future::{Future, pending};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures::future::join_all;
+use futures::FutureExt;
+use futures::future::{Either, join_all, select};
 use helm_core::{EvaluatorName, NotScored, ScoreEntry, ScoreOutcome};
 
 use crate::error::{Error, Result};
@@ -52,14 +56,41 @@ impl EvaluationEngine {
         self.evaluators.iter().map(super::evaluator::Evaluator::name)
     }
 
-    /// What every evaluator says, in the order they were added. One that fails is recorded as not scored.
+    /// What every evaluator says, in the order they were added. One that fails or panics is recorded as not
+    /// scored.
     pub async fn evaluate(&self, exchange: &Exchange<'_>) -> Vec<ScoreEntry> {
-        let running = self.evaluators.iter().map(|evaluator| async move {
-            let outcome = evaluator.evaluate(exchange).await;
-            let outcome =
-                outcome.unwrap_or_else(|error| ScoreOutcome::NotScored(NotScored::Failed(error.to_string())));
-            ScoreEntry { evaluator: evaluator.name().clone(), outcome }
+        self.evaluate_until(exchange, pending()).await
+    }
+
+    /// As [`evaluate`](Self::evaluate), but what has not judged when `cut` ends is recorded as not scored, for
+    /// the reason that `cut` gives.
+    pub async fn evaluate_until(
+        &self,
+        exchange: &Exchange<'_>,
+        cut: impl Future<Output = NotScored> + Send,
+    ) -> Vec<ScoreEntry> {
+        let cut = cut.boxed().shared();
+        let running = self.evaluators.iter().map(|evaluator| {
+            let cut = cut.clone();
+            async move {
+                let judging = pin!(judge(&**evaluator, exchange));
+                let outcome = match select(judging, cut).await {
+                    Either::Left((outcome, _)) => outcome,
+                    Either::Right((reason, _)) => ScoreOutcome::NotScored(reason),
+                };
+                ScoreEntry { evaluator: evaluator.name().clone(), outcome }
+            }
         });
         join_all(running).await
+    }
+}
+
+async fn judge(evaluator: &dyn Evaluator, exchange: &Exchange<'_>) -> ScoreOutcome {
+    let failed = |why: String| ScoreOutcome::NotScored(NotScored::Failed(why));
+    // An evaluator may panic while its future is made as well as while it runs.
+    let judging = AssertUnwindSafe(async { evaluator.evaluate(exchange).await });
+    match judging.catch_unwind().await {
+        Ok(outcome) => outcome.unwrap_or_else(|error| failed(error.to_string())),
+        Err(_) => failed("the evaluator panicked".to_owned()),
     }
 }

@@ -20,6 +20,8 @@ pub struct Exchange<'a> {
     pub violations: Option<&'a [Violation]>,
     /// Whether the answer came to its own end.
     pub finished: bool,
+    /// Whether the answer was withheld as unsafe, by the output guards or by the provider.
+    pub withheld: bool,
 }
 
 impl<'a> Exchange<'a> {
@@ -35,6 +37,7 @@ impl<'a> Exchange<'a> {
             reference: None,
             violations: None,
             finished: true,
+            withheld: false,
         }
     }
 
@@ -77,6 +80,13 @@ impl<'a> Exchange<'a> {
     #[must_use]
     pub fn with_finished(mut self, finished: bool) -> Self {
         self.finished = finished;
+        self
+    }
+
+    /// Says that the answer was withheld as unsafe.
+    #[must_use]
+    pub fn withheld(mut self) -> Self {
+        self.withheld = true;
         self
     }
 }

@@ -6,7 +6,7 @@
 //! | evaluator | question | how | fails on |
 //! |---|---|---|---|
 //! | `length` | is the length right for this request? | a band from what was asked for | requests whose wish for length is not in their words |
-//! | `relevance` | is it about what was asked? | shared content words and word pieces, logistic | answers in other words or another language |
+//! | `relevance` | is it about what was asked? | shared content words by their stems, logistic | answers in other words or another language |
 //! | `coherence` | does it hang together? | repetition, echo, loose ends | fluent nonsense |
 //! | `safety` | is it harmless? | what the guardrails found | what guardrails miss |
 //!
@@ -46,4 +46,6 @@ pub use evaluator::{Evaluator, Heuristic, Inline, from_fn, inline};
 pub use evaluators::{Coherence, Length, Relevance, Safety};
 pub use exchange::Exchange;
 pub use reward::{Composition, Evidence};
-pub use spec::{Combine, DefaultReward, Gate, Missing, Price, RewardSpec, RewardSpecConfig, Term};
+pub use spec::{
+    Combine, DefaultReward, Gate, GateMissing, Missing, Price, RewardSpec, RewardSpecConfig, Term,
+};

@@ -5,7 +5,7 @@ use helm_core::{
 };
 
 use crate::error::Result;
-use crate::spec::{Combine, Missing, RewardSpec};
+use crate::spec::{Combine, Gate, GateMissing, Missing, RewardSpec};
 
 /// All that is known about a turn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,12 +51,22 @@ struct Machine {
     blocked: Option<EvaluatorName>,
 }
 
+impl Machine {
+    fn is_without_weight(&self) -> bool {
+        !self.parts.is_empty() && self.parts.iter().all(|part| part.weight <= 0.0)
+    }
+}
+
 impl RewardSpec {
     /// Composes a reward. Pure, and independent of the order of scores and feedback.
     ///
     /// Evaluators first: their weighted, geometric or worst value, each weight multiplied by the score's
-    /// confidence. People's mean judgement outweighs it by `human_weight`. Prices are taken off. Closed gates
-    /// cap the result, and so no rating lifts an unsafe answer.
+    /// confidence; scores without any confidence are no judgement. People's mean judgement outweighs it by
+    /// `human_weight`. Without either, once the time for feedback is over, the default. Prices are taken off.
+    /// Closed gates cap the result, and so neither a rating nor silence lifts an unsafe answer.
+    ///
+    /// The standard error is that of the evaluators' weighted mean joined with that of people's mean; there is
+    /// none with a single evaluator or a single person, whose error is not known.
     ///
     /// # Errors
     ///
@@ -64,29 +74,28 @@ impl RewardSpec {
     pub fn compose(&self, evidence: &Evidence<'_>) -> Result<Composition> {
         let machine = self.machine(evidence.scores);
         let coverage = UnitInterval::clamped(machine.coverage)?;
-        let people = mean(evidence.feedback.iter().map(|(_, value)| value.get()));
-        let judged = machine.blocked.is_none()
-            && !machine.parts.is_empty()
-            && machine.coverage + 1e-12 >= self.config.min_coverage;
-        if !judged && people.is_none() {
-            return self.silence(evidence, coverage, &machine);
+        if let Some(reason) = self.unknown_gate(evidence.scores) {
+            return Ok(Composition::NotScored { coverage, reason });
         }
-        let machine_value = judged.then(|| self.combine(&machine.parts)).flatten();
-        let (value, human_weight) = match (machine_value, people) {
+        let people: Vec<f64> = evidence.feedback.iter().map(|(_, value)| value.get()).collect();
+        let covered = machine.blocked.is_none() && machine.coverage + 1e-12 >= self.config.min_coverage;
+        let machine_value = covered.then(|| self.combine(&machine.parts)).flatten();
+        let (value, human_weight) = match (machine_value, mean(&people)) {
             (Some(machine), Some(people)) => {
                 let weight = self.config.human_weight;
                 ((1.0 - weight) * machine + weight * people, weight)
             }
             (None, Some(people)) => (people, 1.0),
-            (machine, None) => (machine.unwrap_or(0.0), 0.0),
+            (Some(machine), None) => (machine, 0.0),
+            (None, None) => return self.silence(evidence, coverage, &machine),
         };
-        let value = (value - self.price(evidence)).min(self.cap(evidence.scores));
+        let machine_error = machine_value.map(|mean| spread(&machine.parts, mean));
         let components = self.components(&machine, machine_value.is_some(), evidence, human_weight);
         Ok(Composition::Reward(Reward {
-            value: UnitInterval::clamped(value)?,
-            stderr: machine_value.and_then(|mean| spread(&machine.parts, mean)),
+            value: self.limited(value, evidence)?,
+            stderr: joint_error(machine_error, &people, human_weight),
             coverage,
-            stage: if people.is_some() { RewardStage::Human } else { RewardStage::Provisional },
+            stage: if people.is_empty() { RewardStage::Provisional } else { RewardStage::Human },
             spec: self.id.clone(),
             components,
         }))
@@ -135,7 +144,7 @@ impl RewardSpec {
     ) -> Result<Composition> {
         if let (true, Some(default)) = (evidence.silence_ended, self.config.default) {
             return Ok(Composition::Reward(Reward {
-                value: default.value,
+                value: self.limited(default.value.get(), evidence)?,
                 stderr: None,
                 coverage,
                 stage: RewardStage::Default,
@@ -145,9 +154,16 @@ impl RewardSpec {
         }
         let reason = match &machine.blocked {
             Some(evaluator) => format!("{evaluator} has no score, and the reward needs it"),
+            None if machine.is_without_weight() => "no evaluator is at all confident in its score".to_owned(),
             None => format!("only {:.0} % of the reward's weight was scored", 100.0 * coverage.get()),
         };
         Ok(Composition::NotScored { coverage, reason })
+    }
+
+    /// Less the prices, and at most what the gates let through.
+    fn limited(&self, value: f64, evidence: &Evidence<'_>) -> Result<UnitInterval> {
+        let limited = (value - self.price(evidence)).min(self.cap(evidence.scores));
+        Ok(UnitInterval::clamped(limited)?)
     }
 
     fn price(&self, evidence: &Evidence<'_>) -> f64 {
@@ -156,12 +172,19 @@ impl RewardSpec {
         self.config.price.per_dollar * dollars + self.config.price.per_second * seconds
     }
 
+    /// Why there can be no reward: a gate needs a score that the evaluation did not bring.
+    fn unknown_gate(&self, scores: &[ScoreEntry]) -> Option<String> {
+        let mut gates = self.config.gates.iter();
+        let gate = gates.find(|gate| gate.missing == GateMissing::NoReward && is_unknown(gate, scores))?;
+        Some(format!("{} has no score, and the reward's gate needs it", gate.evaluator))
+    }
+
     fn cap(&self, scores: &[ScoreEntry]) -> f64 {
-        let closed =
-            self.config.gates.iter().filter(|gate| {
-                score(scores, &gate.evaluator).is_some_and(|score| score.value < gate.at_least)
-            });
-        closed.map(|gate| gate.cap.get()).fold(1.0, f64::min)
+        let is_closed = |gate: &&Gate| match score(scores, &gate.evaluator) {
+            Some(score) => score.value < gate.at_least,
+            None => gate.missing == GateMissing::Closed && is_unknown(gate, scores),
+        };
+        self.config.gates.iter().filter(is_closed).map(|gate| gate.cap.get()).fold(1.0, f64::min)
     }
 
     fn components(
@@ -200,9 +223,34 @@ fn score<'a>(scores: &'a [ScoreEntry], evaluator: &EvaluatorName) -> Option<&'a 
     scores.iter().find(|entry| entry.evaluator == *evaluator)?.outcome.score()
 }
 
+/// Whether the turn was evaluated and this gate's evaluator brought no score.
+fn is_unknown(gate: &Gate, scores: &[ScoreEntry]) -> bool {
+    !scores.is_empty() && score(scores, &gate.evaluator).is_none()
+}
+
+/// The standard error of the evaluators' and the people's parts together; `None` when that of a part is not
+/// known, as that of a single person's is not.
+fn joint_error(machine: Option<Option<f64>>, people: &[f64], human_weight: f64) -> Option<f64> {
+    let of_machine = match machine {
+        Some(error) => (1.0 - human_weight) * error?,
+        None => 0.0,
+    };
+    if people.is_empty() || human_weight <= 0.0 {
+        return machine.flatten();
+    }
+    let (count, mean) = (people.len() as f64, mean(people)?);
+    if people.len() < 2 {
+        return None;
+    }
+    let mut squares: Vec<f64> = people.iter().map(|value| (value - mean).powi(2)).collect();
+    squares.sort_by(f64::total_cmp);
+    let of_people = human_weight * (squares.iter().sum::<f64>() / (count - 1.0) / count).sqrt();
+    Some(of_machine.hypot(of_people))
+}
+
 /// The mean in an order of its own, so that the order of the values does not show in the last bit.
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
+fn mean(values: &[f64]) -> Option<f64> {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }

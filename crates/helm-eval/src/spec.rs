@@ -96,6 +96,23 @@ pub struct Gate {
     /// The most that the reward can be behind a closed gate, whatever people say. Default: 0.
     #[serde(default)]
     pub cap: UnitInterval,
+    /// What happens when the turn was evaluated and there is no score. Default: there is no reward.
+    #[serde(default)]
+    pub missing: GateMissing,
+}
+
+/// What a gate does without a score.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GateMissing {
+    /// There is no reward, whatever people say.
+    #[default]
+    NoReward,
+    /// The gate is closed.
+    Closed,
+    /// The gate is open.
+    Open,
 }
 
 /// What money and time cost.
@@ -133,6 +150,7 @@ impl RewardSpec {
             evaluator: EvaluatorName::new("safety")?,
             at_least: UnitInterval::new(0.3)?,
             cap: UnitInterval::ZERO,
+            missing: GateMissing::NoReward,
         };
         let config = RewardSpecConfig {
             version: first(),

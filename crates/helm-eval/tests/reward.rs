@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use helm_core::{NanoUsd, NotScored, RewardStage, Score, ScoreEntry, ScoreOutcome, SourceName, UnitInterval};
+use helm_core::{
+    EvaluatorName, NanoUsd, NotScored, RewardStage, Score, ScoreEntry, ScoreOutcome, SourceName, UnitInterval,
+};
 use helm_eval::{
     Composition, Error, EvaluationEngine, Evaluator, Evidence, Exchange, RewardSpec, RewardSpecConfig,
     check_evaluator, from_fn,
@@ -29,7 +31,7 @@ fn spec(config: serde_json::Value) -> Result<RewardSpec, Error> {
 fn two_terms() -> RewardSpec {
     spec(json!({
         "terms": [{"evaluator": "a", "weight": 3.0}, {"evaluator": "b", "weight": 1.0}],
-        "gates": [{"evaluator": "safe", "at_least": 0.5, "cap": 0.1}],
+        "gates": [{"evaluator": "safe", "at_least": 0.5, "cap": 0.1, "missing": "open"}],
         "price": {"per_dollar": 5.0},
         "default": {"value": 0.4, "after_seconds": 60},
     }))
@@ -68,6 +70,82 @@ fn terms_people_and_prices_add_up() {
 fn a_closed_gate_is_not_lifted_by_praise() {
     let scores = [entry("a", 1.0), entry("b", 1.0), entry("safe", 0.2)];
     assert!((value(&scores, &[(SourceName::user(), UnitInterval::ONE)]) - 0.1).abs() < 1e-12);
+}
+
+#[test]
+fn silence_passes_no_closed_gate_and_pays_the_price() {
+    let silent = |scores: &[ScoreEntry], cost| {
+        reward(&two_terms(), &Evidence { scores, cost, silence_ended: true, ..Evidence::default() })
+            .value
+            .get()
+    };
+    let cost = Some(NanoUsd::from_nanos(50_000_000));
+    assert!((silent(&[entry("safe", 0.2)], None) - 0.1).abs() < 1e-12);
+    assert!((silent(&[], cost) - 0.15).abs() < 1e-9);
+}
+
+#[test]
+fn a_gate_without_a_score_is_not_open() {
+    let gated = |missing: &str| {
+        spec(json!({
+            "terms": [{"evaluator": "a", "weight": 1.0}],
+            "gates": [{"evaluator": "safe", "at_least": 0.5, "cap": 0.1, "missing": missing}],
+            "default": {"value": 0.4, "after_seconds": 60},
+        }))
+        .expect("a good specification")
+    };
+    let failed = ScoreOutcome::NotScored(NotScored::Failed("broken".to_owned()));
+    let scores = [entry("a", 1.0), ScoreEntry { outcome: failed, ..entry("safe", 0.0) }];
+    let feedback = [(SourceName::user(), UnitInterval::ONE)];
+    let evidence =
+        Evidence { scores: &scores, feedback: &feedback, silence_ended: true, ..Evidence::default() };
+    let none = gated("no_reward").compose(&evidence).expect("composes");
+    assert!(matches!(&none, Composition::NotScored { reason, .. } if reason.contains("safe")), "{none:?}");
+    assert!((reward(&gated("closed"), &evidence).value.get() - 0.1).abs() < 1e-12);
+    assert!((reward(&gated("open"), &evidence).value.get() - 1.0).abs() < 1e-12);
+    let unjudged = Evidence { feedback: &feedback, ..Evidence::default() };
+    assert_eq!(reward(&gated("closed"), &unjudged).value, UnitInterval::ONE, "nothing was evaluated");
+    let standard = RewardSpec::standard().expect("standard");
+    let scores = ["relevance", "coherence", "length"].map(|name| entry(name, 1.0));
+    let composed = standard.compose(&Evidence { scores: &scores, ..Evidence::default() }).expect("composes");
+    assert!(matches!(composed, Composition::NotScored { .. }));
+}
+
+#[test]
+fn scores_without_confidence_are_no_judgement() {
+    let unsure = |name, value| {
+        let outcome = ScoreOutcome::Scored(Score::new(unit(value), UnitInterval::ZERO));
+        ScoreEntry { outcome, ..entry(name, 0.0) }
+    };
+    let scores = [unsure("a", 1.0), unsure("b", 1.0)];
+    let evidence = Evidence { scores: &scores, ..Evidence::default() };
+    let composed = two_terms().compose(&evidence).expect("composes");
+    assert!(matches!(composed, Composition::NotScored { .. }), "{composed:?}");
+    let silent = reward(&two_terms(), &Evidence { silence_ended: true, ..evidence });
+    assert_eq!(silent.stage, RewardStage::Default);
+}
+
+#[test]
+fn the_standard_error_is_of_both_parts() {
+    let scores = [entry("a", 1.0), entry("b", 0.0)];
+    let person = |name: &str, value| (name.parse().expect("a name"), unit(value));
+    let error = |scores: &[ScoreEntry], feedback: &[(SourceName, UnitInterval)]| {
+        reward(&two_terms(), &Evidence { scores, feedback, ..Evidence::default() }).stderr
+    };
+    let machine = error(&scores, &[]).expect("two evaluators");
+    assert_eq!(error(&scores, &[person("x", 1.0)]), None, "one person's error is not known");
+    let both = error(&scores, &[person("x", 1.0), person("y", 0.0)]).expect("two people");
+    assert!((both - (0.2 * machine).hypot(0.8 * 0.5)).abs() < 1e-12, "{both}");
+    assert_eq!(error(&[], &[person("x", 1.0), person("y", 0.0)]), Some(0.5));
+}
+
+#[tokio::test]
+async fn what_was_blocked_or_withheld_is_not_safe() {
+    assert_eq!(score("safety", "Hello", "You should kill yourself.").await, 0.0);
+    let engine = EvaluationEngine::standard().expect("standard");
+    let scores = engine.evaluate(&Exchange::new("Hello there", "").withheld()).await;
+    let spec = RewardSpec::standard().expect("standard");
+    assert_eq!(reward(&spec, &Evidence { scores: &scores, ..Evidence::default() }).value, UnitInterval::ZERO);
 }
 
 #[test]
@@ -174,4 +252,42 @@ async fn failures_are_recorded_and_never_zero() {
     ));
     let again = engine.with_evaluator(Arc::new(from_fn("broken", |_| 1.0).expect("a name")));
     assert!(matches!(again, Err(Error::DuplicateEvaluator { .. })));
+}
+
+struct Stuck(EvaluatorName);
+
+#[async_trait::async_trait]
+impl Evaluator for Stuck {
+    fn name(&self) -> &EvaluatorName {
+        &self.0
+    }
+
+    async fn evaluate(&self, _: &Exchange<'_>) -> Result<ScoreOutcome, Error> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn panics_and_endless_evaluators_are_not_scored_and_harm_no_other() {
+    let panics = from_fn("panics", |_| panic!("on purpose")).expect("a name");
+    let calm = from_fn("calm", |_| 1.0).expect("a name");
+    let engine = EvaluationEngine::new()
+        .with_evaluator(Arc::new(panics))
+        .and_then(|engine| engine.with_evaluator(Arc::new(Stuck("stuck".parse()?))))
+        .and_then(|engine| engine.with_evaluator(Arc::new(calm)))
+        .expect("three evaluators");
+    let cut = std::future::ready(NotScored::Incomplete);
+    let scores = engine.evaluate_until(&Exchange::new("a", "b"), cut).await;
+    let outcomes: Vec<_> = scores.iter().map(|entry| &entry.outcome).collect();
+    assert!(
+        matches!(
+            outcomes.as_slice(),
+            [
+                ScoreOutcome::NotScored(NotScored::Failed(_)),
+                ScoreOutcome::NotScored(NotScored::Incomplete),
+                ScoreOutcome::Scored(_)
+            ]
+        ),
+        "{outcomes:?}"
+    );
 }

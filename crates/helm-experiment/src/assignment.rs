@@ -1,4 +1,4 @@
-use helm_core::{Assignment, ExperimentKey, Probability, VariantName};
+use helm_core::{Assignment, ExperimentKey, Probability, TenantId, UserId, VariantName};
 use sha2::{Digest, Sha256};
 
 /// A result whose error is this crate's [`Error`].
@@ -24,6 +24,14 @@ pub enum Error {
         /// The name.
         variant: VariantName,
     },
+    /// The weights are so far apart, or so large, that not every variant has a share.
+    #[error("experiment {experiment}: the weights give {variant} no share; write them as percentages")]
+    NoShare {
+        /// Which experiment.
+        experiment: ExperimentKey,
+        /// Which variant.
+        variant: VariantName,
+    },
     /// A share that is not a positive finite number.
     #[error("experiment {experiment}: the weight of {variant} must be a number above 0, got {weight}")]
     InvalidWeight {
@@ -34,6 +42,24 @@ pub enum Error {
         /// What was given.
         weight: f64,
     },
+}
+
+/// What an experiment assigns: it keeps its side for as long as the shares stay as they are.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Unit(String);
+
+impl Unit {
+    /// A user of a tenant.
+    #[must_use]
+    pub fn user(tenant: &TenantId, user: &UserId) -> Self {
+        Self(format!("{tenant}/{user}"))
+    }
+
+    /// The bytes that are hashed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// One side of an experiment.
@@ -72,19 +98,19 @@ impl Experiment {
     ///
     /// # Errors
     ///
-    /// [`Error`] when there are fewer than two, two share a name, or a weight is not a positive number.
+    /// [`Error`] when there are fewer than two, two share a name, a weight is not a positive number, or the
+    /// weights give a variant no share.
     pub fn new(key: ExperimentKey, variants: Vec<Variant>) -> Result<Self> {
         check(&key, &variants)?;
         let total: f64 = variants.iter().map(|variant| variant.weight).sum();
         let count = variants.len();
         let mut sides = variants.into_iter().map(|variant| {
-            let invalid = |_| Error::InvalidWeight {
-                experiment: key.clone(),
-                variant: variant.name.clone(),
-                weight: variant.weight,
-            };
-            let share = Probability::new(variant.weight / total).map_err(invalid)?;
-            Ok(Side { name: variant.name, share })
+            // A total that overflowed makes every share 0.
+            let share = Probability::new(variant.weight / total).ok().filter(|share| share.get() > 0.0);
+            match share {
+                Some(share) => Ok(Side { name: variant.name, share }),
+                None => Err(Error::NoShare { experiment: key.clone(), variant: variant.name }),
+            }
         });
         let too_few = Error::TooFewVariants { experiment: key.clone(), count };
         let first = sides.next().ok_or(too_few)??;
@@ -106,8 +132,8 @@ impl Experiment {
     /// The side that `unit` is on: the first 53 bits of SHA-256 over key and unit, read as a number in
     /// \[0, 1), looked up in the cumulated shares.
     #[must_use]
-    pub fn assign(&self, unit: &str) -> Assignment {
-        let point = hash_to_unit(self.key.as_str(), unit);
+    pub fn assign(&self, unit: &Unit) -> Assignment {
+        let point = hash_to_unit(self.key.as_str(), unit.as_str());
         let mut upper = self.first.share.get();
         let mut chosen = &self.first;
         for side in &self.rest {

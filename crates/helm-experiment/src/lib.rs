@@ -1,25 +1,27 @@
 //! Experiments over the decision log: who meets which variant.
 //!
-//! Assignment is a pure function of the experiment's key, its salt and the unit: no state, the same on every
-//! replica, and a unit keeps its variant for as long as the shares stay as they are. Every decision made under
+//! Assignment is a pure function of the experiment's key and the unit: no state, the same on every replica, and
+//! a unit keeps its variant for as long as the shares stay as they are. Every decision made under
 //! an experiment logs the variant and its share, so the one log that trains the policy is also the one that an
 //! analysis reads.
 //!
 //! # Examples
 //!
 //! ```
-//! use helm_experiment::{Experiment, Variant};
+//! use helm_core::{TenantId, UserId};
+//! use helm_experiment::{Experiment, Unit, Variant};
 //!
 //! let experiment = Experiment::new(
 //!     "tone-2026-11".parse()?,
 //!     vec![Variant::new("control".parse()?, 0.5), Variant::new("warm".parse()?, 0.5)],
 //! )?;
-//! let assignment = experiment.assign("default/ana");
-//! assert_eq!(experiment.assign("default/ana"), assignment);
+//! let ana = Unit::user(&TenantId::single(), &UserId::new("ana")?);
+//! let assignment = experiment.assign(&ana);
+//! assert_eq!(experiment.assign(&ana), assignment);
 //! assert_eq!(assignment.share.get(), 0.5);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod assignment;
 
-pub use assignment::{Error, Experiment, Result, Variant};
+pub use assignment::{Error, Experiment, Result, Unit, Variant};

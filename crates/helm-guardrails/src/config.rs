@@ -22,7 +22,7 @@ pub struct GuardrailConfig {
     pub max_bytes: Option<usize>,
     /// Record everything, change nothing. Default: no.
     pub monitor: bool,
-    /// Words to add to the profanity lexicon.
+    /// Words to add to the profanity lexicon, which toxicity is also judged by. Case and accents do not count.
     pub banned_words: Vec<String>,
     /// Words to take out of it.
     pub allowed_words: Vec<String>,
@@ -53,8 +53,8 @@ impl GuardrailEngine {
         let profanity = ProfanityFilter::with_words(&config.banned_words, &config.allowed_words)?;
         let mut builder = Self::builder()
             .detector(Arc::new(PiiFilter::new()))
-            .detector(Arc::new(profanity))
-            .detector(Arc::new(ToxicityFilter::new()))
+            .detector(Arc::new(profanity.clone()))
+            .detector(Arc::new(ToxicityFilter::with_profanity(profanity)))
             .max_bytes(config.max_bytes.unwrap_or(1 << 20));
         let standard = [
             (Stage::Input, config.input, GuardAction::Flag, GuardAction::Flag, 0.5),

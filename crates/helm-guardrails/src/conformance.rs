@@ -1,7 +1,11 @@
+use std::ops::Range;
+
 use helm_core::Span;
 
 use crate::detector::{Detector, Findings, Reach};
-use crate::stream::is_boundary;
+use crate::fold::visible_len;
+use crate::sentence::sentences;
+use crate::stream::is_separator;
 
 /// How a detector breaks the contract of [`Detector`].
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -24,7 +28,7 @@ pub enum Unfit {
         /// As declared.
         reach: usize,
     },
-    /// A detector of bounded reach found something else when the text was cut at an allowed place.
+    /// A part of the text that its reach makes independent of the rest was judged differently alone.
     #[error("cutting the text at byte {at}, outside every finding, changed what was found")]
     CutMatters {
         /// Where.
@@ -67,28 +71,49 @@ fn check_text(detector: &dyn Detector, text: &str) -> Result<(), Unfit> {
             return Err(Unfit::BadSpan { span: *span });
         }
     }
-    let Reach::Bounded(reach) = detector.reach() else {
-        return Ok(());
-    };
-    if let Some(span) = found.iter().find(|span| span.end - span.start > reach) {
-        return Err(Unfit::TooLong { length: span.end - span.start, reach });
+    match detector.reach() {
+        Reach::Bounded(reach) => check_bounded(detector, text, &found, reach),
+        Reach::Sentence => check_sentences(detector, text, &found),
+        Reach::WholeText => Ok(()),
     }
-    let mut before = None;
-    for (at, char) in text.char_indices() {
-        if is_boundary(before, Some(char)) && !found.iter().any(|span| span.start < at && at < span.end) {
-            check_cut(detector, text, at, &found)?;
+}
+
+fn check_bounded(detector: &dyn Detector, text: &str, found: &[Span], reach: usize) -> Result<(), Unfit> {
+    for span in found {
+        let length = text.get(span.start..span.end).unwrap_or_default().chars().map(visible_len).sum();
+        if length > reach {
+            return Err(Unfit::TooLong { length, reach });
         }
-        before = Some(char);
+    }
+    for (before, char) in text.char_indices().filter(|(_, char)| is_separator(*char)) {
+        let at = before + char.len_utf8();
+        if !found.iter().any(|span| span.start < at && at < span.end) {
+            let behind: Vec<_> = found.iter().filter(|span| span.start >= at).copied().collect();
+            check_part(detector, text, at..text.len(), &behind)?;
+        }
     }
     Ok(())
 }
 
-fn check_cut(detector: &dyn Detector, text: &str, at: usize, found: &[Span]) -> Result<(), Unfit> {
-    let (head, tail) = text.split_at(at);
-    let mut parts = spans(detector, head);
-    parts.extend(spans(detector, tail).iter().map(|s| Span { start: s.start + at, end: s.end + at }));
-    parts.sort();
-    if parts == found { Ok(()) } else { Err(Unfit::CutMatters { at }) }
+fn check_sentences(detector: &dyn Detector, text: &str, found: &[Span]) -> Result<(), Unfit> {
+    for range in sentences(text) {
+        let inside: Vec<_> =
+            found.iter().filter(|span| span.start >= range.start && span.end <= range.end).copied().collect();
+        check_part(detector, text, range, &inside)?;
+    }
+    Ok(())
+}
+
+fn check_part(
+    detector: &dyn Detector,
+    text: &str,
+    range: Range<usize>,
+    expected: &[Span],
+) -> Result<(), Unfit> {
+    let at = range.start;
+    let found = spans(detector, text.get(range).unwrap_or_default());
+    let found = found.iter().map(|span| Span { start: span.start + at, end: span.end + at });
+    if found.eq(expected.iter().copied()) { Ok(()) } else { Err(Unfit::CutMatters { at }) }
 }
 
 fn spans(detector: &dyn Detector, text: &str) -> Vec<Span> {

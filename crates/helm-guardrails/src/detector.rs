@@ -10,15 +10,22 @@ pub trait Detector: Send + Sync {
     /// The kind of thing it finds.
     fn category(&self) -> Category;
 
-    /// How far one finding can extend, which is how much a stream must hold back.
+    /// What one finding depends on, which is how much a stream must hold back.
     ///
-    /// A detector of bounded reach promises more: what it finds in a part of the text is the same when the
-    /// text is cut elsewhere, provided the cut lies inside no finding, behind a letter that is no capital, and
-    /// before white space. [`check_detector`](crate::check_detector) tries to break the promise.
+    /// A detector promises more: of bounded reach, that what it finds behind white space that lies inside no
+    /// finding does not depend on what stands before it, nor on what stands further on than its reach; of a
+    /// sentence, that it finds the same in each sentence alone. [`check_detector`](crate::check_detector)
+    /// tries to break the promise.
     fn reach(&self) -> Reach;
 
     /// Adds what it finds in `text`.
     fn scan(&self, text: &str, findings: &mut Findings);
+
+    /// What sets it apart from others of its id, such as its words. Part of the engine's
+    /// [`version`](crate::GuardrailEngine::version). Default: nothing.
+    fn settings(&self) -> String {
+        String::new()
+    }
 }
 
 impl<D: Detector + ?Sized> Detector for Arc<D> {
@@ -36,6 +43,10 @@ impl<D: Detector + ?Sized> Detector for Arc<D> {
 
     fn scan(&self, text: &str, findings: &mut Findings) {
         (**self).scan(text, findings);
+    }
+
+    fn settings(&self) -> String {
+        (**self).settings()
     }
 }
 
@@ -55,13 +66,21 @@ impl<D: Detector + ?Sized> Detector for Box<D> {
     fn scan(&self, text: &str, findings: &mut Findings) {
         (**self).scan(text, findings);
     }
+
+    fn settings(&self) -> String {
+        (**self).settings()
+    }
 }
 
-/// How far one finding can extend.
+/// What one finding depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Reach {
-    /// At most this many bytes.
+    /// At most this many bytes, not counting invisible characters and combining marks.
     Bounded(usize),
+    /// One sentence: up to a full stop, an exclamation or question mark, a semicolon or the end of a line.
+    /// What has no end is cut after some 400 letters.
+    Sentence,
     /// The whole text decides.
     WholeText,
 }
@@ -71,7 +90,8 @@ pub enum Reach {
 pub struct Finding {
     /// The exact kind in capitals.
     pub entity: &'static str,
-    /// Where, in bytes on character boundaries; `None` for a property of the whole text.
+    /// Where, in bytes on character boundaries; `None` for a property of the whole text, which is blocked where
+    /// the rule says redact.
     pub span: Option<Span>,
     /// How bad it is.
     pub severity: Severity,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use helm_core::{Category, GuardAction, PolicyHash, Stage, Violation};
 
-use crate::detector::{Detector, Findings, Reach};
+use crate::detector::{Detector, Finding, Findings, Reach};
 use crate::error::{Error, Result};
 use crate::pii::PiiFilter;
 use crate::profanity::ProfanityFilter;
@@ -94,11 +94,15 @@ impl GuardrailBuilder {
                 return Err(Error::DuplicateDetector { id: detector.id().to_owned() });
             }
         }
-        let ids: Vec<_> = self.detectors.iter().map(Detector::id).collect();
-        let canonical = format!("{ids:?} {:?} {} {}", self.rules, self.max_bytes, self.monitor);
+        Ok(self.assembled())
+    }
+
+    fn assembled(self) -> GuardrailEngine {
+        let parts: Vec<_> = self.detectors.iter().map(|part| (part.id(), part.settings())).collect();
+        let canonical = format!("{parts:?} {:?} {} {}", self.rules, self.max_bytes, self.monitor);
         let version = PolicyHash::of(&canonical).to_string();
         let Self { detectors, rules, max_bytes, monitor } = self;
-        Ok(GuardrailEngine { inner: Arc::new(Inner { detectors, rules, max_bytes, monitor, version }) })
+        GuardrailEngine { inner: Arc::new(Inner { detectors, rules, max_bytes, monitor, version }) }
     }
 }
 
@@ -127,9 +131,8 @@ impl GuardrailEngine {
             Arc::new(ProfanityFilter::new()),
             Arc::new(ToxicityFilter::new()),
         ];
-        let version = PolicyHash::of(&format!("standard 1 {rules:?}")).to_string();
-        let rules = BTreeMap::from(rules);
-        Self { inner: Arc::new(Inner { detectors, rules, max_bytes: 1 << 20, monitor: false, version }) }
+        GuardrailBuilder { detectors, rules: BTreeMap::from(rules), ..GuardrailBuilder::default() }
+            .assembled()
     }
 
     /// Checks what a user wrote.
@@ -150,10 +153,7 @@ impl GuardrailEngine {
         if text.len() > self.inner.max_bytes {
             return GuardrailResult::too_long(stage, &self.inner.version);
         }
-        let mut violations = self.violations(stage, text, |_| true);
-        violations
-            .sort_by_key(|violation| violation.span.map_or((usize::MAX, 0), |span| (span.start, span.end)));
-        self.verdict(text, violations)
+        self.verdict(text, self.violations(stage, text, |_| true))
     }
 
     /// Begins checking a text that arrives in pieces.
@@ -172,13 +172,27 @@ impl GuardrailEngine {
         self.inner.max_bytes
     }
 
-    /// How much a stream must hold back.
-    pub(crate) fn hold_back(&self) -> usize {
-        let bounded = self.inner.detectors.iter().filter_map(|detector| match detector.reach() {
+    /// How much a stream must hold back for detectors of bounded reach, in visible bytes.
+    pub(crate) fn hold_back(&self, stage: Stage) -> usize {
+        let bounded = self.active(stage).filter_map(|(detector, _)| match detector.reach() {
             Reach::Bounded(bytes) => Some(bytes),
-            Reach::WholeText => None,
+            _ => None,
         });
         bounded.max().unwrap_or(0)
+    }
+
+    /// Whether a detector of this reach may redact or block at this stage.
+    pub(crate) fn may_change(&self, stage: Stage, reach: Reach) -> bool {
+        let mut rules = self.active(stage).filter(|(detector, _)| detector.reach() == reach);
+        !self.inner.monitor && rules.any(|(_, rule)| rule.action > GuardAction::Flag)
+    }
+
+    /// The detectors that a rule of this stage listens to.
+    fn active(&self, stage: Stage) -> impl Iterator<Item = (&Arc<dyn Detector>, Rule)> {
+        self.inner.detectors.iter().filter_map(move |detector| {
+            let rule = self.inner.rules.get(&(stage, detector.category()))?;
+            (rule.action != GuardAction::Allow).then_some((detector, *rule))
+        })
     }
 
     /// What the wanted detectors find that a rule does not ignore.
@@ -189,33 +203,56 @@ impl GuardrailEngine {
         wanted: impl Fn(Reach) -> bool,
     ) -> Vec<Violation> {
         let mut violations = Vec::new();
-        for detector in self.inner.detectors.iter().filter(|detector| wanted(detector.reach())) {
-            let Some(rule) = self.inner.rules.get(&(stage, detector.category())) else {
-                continue;
-            };
-            if rule.action == GuardAction::Allow {
-                continue;
-            }
+        for (detector, rule) in self.active(stage).filter(|(detector, _)| wanted(detector.reach())) {
             let mut findings = Findings::new();
             detector.scan(text, &mut findings);
             let counted = findings.into_vec().into_iter().filter(|found| found.score.get() >= rule.threshold);
             violations.extend(counted.map(|finding| Violation {
                 stage,
                 category: detector.category(),
+                action: self.action(rule, &finding),
                 entity: finding.entity.to_owned(),
                 span: finding.span,
                 severity: finding.severity,
                 score: finding.score,
-                action: if self.inner.monitor { GuardAction::Flag } else { rule.action },
                 detector: detector.id().to_owned(),
             }));
         }
         violations
     }
 
-    pub(crate) fn verdict(&self, text: &str, violations: Vec<Violation>) -> GuardrailResult {
+    /// What cannot be replaced because it has no place is refused, not let through.
+    fn action(&self, rule: Rule, finding: &Finding) -> GuardAction {
+        match rule.action {
+            _ if self.inner.monitor => GuardAction::Flag,
+            GuardAction::Redact if finding.span.is_none() => GuardAction::Block,
+            action => action,
+        }
+    }
+
+    /// The verdict on `text`. Everything found is acted upon; at most [`KEPT`] violations are kept.
+    pub(crate) fn verdict(&self, text: &str, mut violations: Vec<Violation>) -> GuardrailResult {
         let action = violations.iter().map(|violation| violation.action).max().unwrap_or_default();
         let redacted = if action == GuardAction::Block { None } else { redact(text, &violations) };
-        GuardrailResult { action, violations, policy_version: self.inner.version.clone(), redacted }
+        let omitted = violations.len().saturating_sub(KEPT);
+        if omitted > 0 {
+            violations.sort_by_key(|violation| std::cmp::Reverse(violation.action));
+            violations.truncate(KEPT);
+        }
+        violations.sort_by_key(position);
+        GuardrailResult {
+            action,
+            violations,
+            omitted: omitted as u64,
+            policy_version: self.inner.version.clone(),
+            redacted,
+        }
     }
+}
+
+/// The most violations that a result keeps: a text of nothing but addresses must not fill the log.
+const KEPT: usize = 1_000;
+
+fn position(violation: &Violation) -> (usize, usize) {
+    violation.span.map_or((usize::MAX, 0), |span| (span.start, span.end))
 }

@@ -27,6 +27,11 @@ pub(crate) fn letters(text: &str) -> impl Iterator<Item = Letter> + '_ {
     })
 }
 
+/// How many bytes of `char` a reader sees: none of what [`letters`] drops.
+pub(crate) fn visible_len(char: char) -> usize {
+    if is_combining_mark(char) || is_invisible(char) { 0 } else { char.len_utf8() }
+}
+
 /// Characters that take no room: soft hyphen, zero-width and direction marks, variation selectors, tags.
 fn is_invisible(char: char) -> bool {
     matches!(char, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'

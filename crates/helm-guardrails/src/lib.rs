@@ -42,6 +42,7 @@ mod pii;
 mod profanity;
 mod redact;
 mod result;
+mod sentence;
 mod stream;
 mod toxicity;
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use helm_core::{Category, Severity};
+use helm_core::{Category, PolicyHash, Severity};
 
 use crate::detector::{Detector, Findings, Reach};
 use crate::error::{Error, Result};
@@ -17,10 +17,12 @@ pub struct ProfanityFilter {
     words: Arc<BTreeSet<String>>,
 }
 
-/// The longest finding in bytes: a spaced word of 16 letters of four bytes with separators.
-const REACH: usize = 160;
-/// Longer tokens are no words.
+/// The longest finding in bytes: a token of 64 letters of four bytes.
+const REACH: usize = 256;
+/// Longer tokens, in letters, are no words.
 const LONGEST: usize = 64;
+/// Single letters that are further apart, in letters, spell no word.
+const LONGEST_GAP: usize = 8;
 /// The longest word of the lexicon with an ending.
 const LONGEST_SPACED: usize = 16;
 /// What may follow a base form.
@@ -44,21 +46,20 @@ impl ProfanityFilter {
         Self { words: Arc::clone(&LEXICON) }
     }
 
-    /// The filter with words added and taken out.
+    /// The filter with words added and taken out. Like the text, they are compared without case and accents,
+    /// and letters that look the same are the same.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidWord`] when one is not a single word of 2 to 64 letters or digits.
     pub fn with_words(added: &[String], removed: &[String]) -> Result<Self> {
         let mut words = BTreeSet::clone(&LEXICON);
-        for word in added.iter().chain(removed) {
-            let length = word.chars().count();
-            if !(2..=LONGEST).contains(&length) || !word.chars().all(char::is_alphanumeric) {
-                return Err(Error::InvalidWord { word: word.clone() });
-            }
+        for word in added {
+            words.insert(folded(word)?);
         }
-        words.extend(added.iter().map(|word| word.to_lowercase()));
-        words.retain(|word| !removed.iter().any(|removed| removed.to_lowercase() == *word));
+        for word in removed {
+            words.remove(&folded(word)?);
+        }
         Ok(Self { words: Arc::new(words) })
     }
 
@@ -86,8 +87,8 @@ impl ProfanityFilter {
         if self.is_listed(token) {
             return true;
         }
-        let plain: String = token.chars().map(unleet).collect();
-        if plain != token && plain.chars().any(char::is_alphabetic) && self.is_listed(&plain) {
+        let plain = spelled_out(token);
+        if plain != token && self.is_listed(&plain) {
             return true;
         }
         if let Some(short) = unstretch(&plain) {
@@ -101,6 +102,7 @@ impl ProfanityFilter {
 
     /// `f**k` against words of its length; at least two letters must be left, one of them at an edge.
     fn matches_mask(&self, token: &str) -> bool {
+        let token = &spelled_out(token);
         let shown = token.chars().filter(|char| char.is_alphabetic()).count();
         let edges = [token.chars().next(), token.chars().next_back()];
         if shown < 2 || !edges.iter().flatten().any(|char| char.is_alphabetic()) {
@@ -108,10 +110,7 @@ impl ProfanityFilter {
         }
         let fits = |word: &String| {
             word.chars().count() == token.chars().count()
-                && word
-                    .chars()
-                    .zip(token.chars())
-                    .all(|(letter, shown)| shown == '*' || unleet(shown) == letter)
+                && word.chars().zip(token.chars()).all(|(letter, shown)| shown == '*' || shown == letter)
         };
         self.words.iter().any(fits)
     }
@@ -130,16 +129,23 @@ impl Detector for ProfanityFilter {
         Reach::Bounded(REACH)
     }
 
+    fn settings(&self) -> String {
+        PolicyHash::of(&format!("{:?}", self.words)).to_string()
+    }
+
     fn scan(&self, text: &str, findings: &mut Findings) {
         let mut token = Token::default();
-        let mut spaced = Vec::new();
+        let mut spaced: Vec<Token> = Vec::new();
         let end = Letter { char: ' ', start: text.len(), end: text.len() };
-        for letter in letters(text).chain(std::iter::once(end)) {
+        for (place, letter) in letters(text).chain(std::iter::once(end)).enumerate() {
             if is_token(letter.char) {
-                token.push(letter);
+                token.push(letter, place);
                 continue;
             }
             if !token.text.is_empty() {
+                if is_far(spaced.last(), &token) {
+                    self.judge_spaced(&mut spaced, findings);
+                }
                 self.judge(std::mem::take(&mut token), &mut spaced, findings);
             }
             if !matches!(letter.char, ' ' | '.' | '-' | '_' | '\n') {
@@ -157,7 +163,7 @@ impl ProfanityFilter {
             return;
         }
         self.judge_spaced(spaced, findings);
-        if token.text.len() > LONGEST * 4 {
+        if token.text.chars().count() > LONGEST {
             return;
         }
         let trimmed = token.text.trim_matches(['*', '!', '$', '@', '+']);
@@ -172,13 +178,12 @@ impl ProfanityFilter {
         while rest.len() > 2 {
             let spells = |length: &usize| {
                 let word: String = rest.iter().take(*length).map(|token| token.text.as_str()).collect();
-                self.is_listed(&word.chars().map(unleet).collect::<String>())
+                let letters = word.chars().filter(|char| char.is_alphabetic()).count();
+                2 * letters > *length && self.is_listed(&word.chars().map(unleet).collect::<String>())
             };
             let length = (3..=rest.len().min(LONGEST_SPACED)).rev().find(spells);
             let last = length.and_then(|length| rest.get(length - 1));
-            if let (Some(first), Some(last)) = (rest.first(), last)
-                && last.end - first.start <= REACH
-            {
+            if let (Some(first), Some(last)) = (rest.first(), last) {
                 findings.span("PROFANITY", first.start, last.end, Severity::Low);
             }
             rest = rest.get(length.unwrap_or(1)..).unwrap_or_default();
@@ -193,16 +198,48 @@ struct Token {
     text: String,
     start: usize,
     end: usize,
+    /// Its first and last place in the folded text, where invisible characters take none.
+    first: usize,
+    last: usize,
 }
 
 impl Token {
-    fn push(&mut self, letter: Letter) {
+    fn push(&mut self, letter: Letter, place: usize) {
         if self.text.is_empty() {
-            self.start = letter.start;
+            (self.start, self.first) = (letter.start, place);
         }
         self.text.push(letter.char);
-        self.end = letter.end;
+        (self.end, self.last) = (letter.end, place);
     }
+
+    fn gap_after(&self, before: &Self) -> usize {
+        self.first - before.last
+    }
+}
+
+/// Whether the gap before a token ends a row of single letters.
+fn is_far(before: Option<&Token>, token: &Token) -> bool {
+    before.is_some_and(|before| token.gap_after(before) > LONGEST_GAP)
+}
+
+/// A word as the lexicon holds it.
+fn folded(word: &str) -> Result<String> {
+    let folded: String = letters(word).map(|letter| letter.char).collect();
+    let length = folded.chars().count();
+    if (2..=LONGEST).contains(&length) && folded.chars().all(char::is_alphanumeric) {
+        return Ok(folded);
+    }
+    Err(Error::InvalidWord { word: word.to_owned() })
+}
+
+/// A token with leet resolved. With more digits than letters it is a number with a unit and stays as it is.
+fn spelled_out(token: &str) -> String {
+    let letters = token.chars().filter(|char| char.is_alphabetic()).count();
+    let digits = token.chars().filter(char::is_ascii_digit).count();
+    if letters == 0 || digits > letters {
+        return token.to_owned();
+    }
+    token.chars().map(unleet).collect()
 }
 
 fn is_token(char: char) -> bool {

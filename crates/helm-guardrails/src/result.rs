@@ -7,8 +7,11 @@ use serde::Serialize;
 pub struct GuardrailResult {
     /// The strictest action of all violations.
     pub action: GuardAction,
-    /// What was found, in order of position; properties of the whole text come last.
+    /// What was found, in order of position; properties of the whole text come last. At most 1,000, of the
+    /// strictest action.
     pub violations: Vec<Violation>,
+    /// How many violations more there were; all of them were acted upon.
+    pub omitted: u64,
     /// The hash of the settings that judged.
     pub policy_version: String,
     /// The text with what must not pass replaced; `None` when nothing was replaced or everything is refused.
@@ -54,6 +57,7 @@ impl GuardrailResult {
         Self {
             action: GuardAction::Block,
             violations: vec![violation],
+            omitted: 0,
             policy_version: policy_version.to_owned(),
             redacted: None,
         }

@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use helm_core::{Category, Severity, UnitInterval};
+use helm_core::{Category, Severity, Span, UnitInterval};
 
 use crate::detector::{Detector, Finding, Findings, Reach};
 use crate::fold::letters;
 use crate::profanity::ProfanityFilter;
+use crate::sentence::sentences;
 
-/// Scores insults, threats and contempt from 0 to 1: the score of the worst sentence.
+/// Scores insults, threats and contempt from 0 to 1, a sentence at a time; a text's score is that of its worst
+/// sentence.
 ///
 /// In a sentence each listed phrase, and each swear word, has a weight w, and the score is 1 − Π (1 − w). An
 /// insult aimed at `you` weighs more, a negated one less. A heuristic: it knows words, not meaning.
@@ -39,17 +41,22 @@ impl ToxicityFilter {
         Self::default()
     }
 
+    /// The filter that takes for swear words what `profanity` does.
+    #[must_use]
+    pub fn with_profanity(profanity: ProfanityFilter) -> Self {
+        Self { profanity }
+    }
+
     /// The score of a text, from 0 to 1.
     #[must_use]
     pub fn score(&self, text: &str) -> f64 {
-        let folded: String =
-            letters(text).map(|letter| if letter.char == '’' { '\'' } else { letter.char }).collect();
-        let sentences = folded.split(['.', '!', '?', '\n', ';']);
-        sentences.map(|sentence| self.sentence(sentence)).fold(0.0, f64::max)
+        sentences(text).map(|range| self.sentence(text.get(range).unwrap_or_default())).fold(0.0, f64::max)
     }
 
     fn sentence(&self, sentence: &str) -> f64 {
-        let words: Vec<&str> = sentence
+        let folded: String =
+            letters(sentence).map(|letter| if letter.char == '’' { '\'' } else { letter.char }).collect();
+        let words: Vec<&str> = folded
             .split(|char: char| !(char.is_alphanumeric() || matches!(char, '\'' | '*' | '@' | '$')))
             .filter(|word| !word.is_empty())
             .collect();
@@ -102,21 +109,30 @@ impl Detector for ToxicityFilter {
     }
 
     fn reach(&self) -> Reach {
-        Reach::WholeText
+        Reach::Sentence
+    }
+
+    fn settings(&self) -> String {
+        self.profanity.settings()
     }
 
     fn scan(&self, text: &str, findings: &mut Findings) {
-        let score = self.score(text);
-        if score < REPORTED {
-            return;
+        for range in sentences(text) {
+            let sentence = text.get(range.clone()).unwrap_or_default();
+            let score = self.sentence(sentence);
+            if let (true, Ok(known)) = (score >= REPORTED, UnitInterval::clamped(score)) {
+                let start = range.end - sentence.trim_start().len();
+                let span = Some(Span { start, end: start + sentence.trim().len() });
+                findings.push(Finding { entity: "TOXICITY", span, severity: severity(score), score: known });
+            }
         }
-        let severity = match score {
-            high if high >= 0.8 => Severity::High,
-            medium if medium >= 0.5 => Severity::Medium,
-            _ => Severity::Low,
-        };
-        if let Ok(score) = UnitInterval::clamped(score) {
-            findings.push(Finding { entity: "TOXICITY", span: None, severity, score });
-        }
+    }
+}
+
+fn severity(score: f64) -> Severity {
+    match score {
+        high if high >= 0.8 => Severity::High,
+        medium if medium >= 0.5 => Severity::Medium,
+        _ => Severity::Low,
     }
 }

@@ -1,13 +1,13 @@
 //! The engine through its public interface.
 
-#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 
-use helm_core::{Category, GuardAction, Stage};
+use helm_core::{Category, GuardAction, Severity, Stage, UnitInterval};
 use helm_guardrails::{
-    Detector, GuardrailConfig, GuardrailEngine, PiiFilter, ProfanityFilter, Rule, StreamStep, ToxicityFilter,
-    check_detector,
+    Detector, Finding, Findings, GuardrailConfig, GuardrailEngine, PiiFilter, ProfanityFilter, Reach, Rule,
+    StreamStep, ToxicityFilter, check_detector,
 };
 use proptest::prelude::*;
 
@@ -176,6 +176,20 @@ fn stream(guard: &GuardrailEngine, text: &str, sizes: &[usize]) -> (String, bool
     (sent, result.is_blocked())
 }
 
+/// Detectors of every built-in kind; what is done about the bounded ones, and about toxicity.
+fn engine(bounded: GuardAction, toxicity: GuardAction) -> GuardrailEngine {
+    let rule = |action| Rule { action, threshold: 0.5 };
+    GuardrailEngine::builder()
+        .detector(Arc::new(PiiFilter::new()))
+        .detector(Arc::new(ProfanityFilter::new()))
+        .detector(Arc::new(ToxicityFilter::new()))
+        .rule(Stage::Output, Category::Pii, rule(bounded))
+        .rule(Stage::Output, Category::Profanity, rule(bounded))
+        .rule(Stage::Output, Category::Toxicity, rule(toxicity))
+        .build()
+        .unwrap()
+}
+
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => "[a-z]{1,9} ",
@@ -186,6 +200,10 @@ fn pieces() -> impl Strategy<Value = String> {
         1 => Just("GB29 NWBK 6016 1331 9268 19 ".to_owned()),
         1 => Just("s h i t ".to_owned()),
         1 => Just("fuck".to_owned()),
+        1 => Just("s\u{200b}\u{200b}h\u{301}it ".to_owned()),
+        1 => Just(format!("s h i t{}t y ", " ".repeat(200))),
+        1 => Just(format!("sh{}it ", "\u{200b}".repeat(300))),
+        1 => Just("HELLO WORLD 123, ".to_owned()),
         1 => Just("日本語、テスト。".to_owned()),
         1 => "[0-9 ]{1,12}",
         1 => "\\PC{0,4}",
@@ -198,14 +216,7 @@ proptest! {
 
     #[test]
     fn a_stream_lets_through_what_the_whole_would(text in pieces(), sizes in proptest::collection::vec(1_usize..40, 1..6)) {
-        let rule = Rule { action: GuardAction::Redact, threshold: 0.5 };
-        let guard = GuardrailEngine::builder()
-            .detector(Arc::new(PiiFilter::new()))
-            .detector(Arc::new(ProfanityFilter::new()))
-            .rule(Stage::Output, Category::Pii, rule)
-            .rule(Stage::Output, Category::Profanity, rule)
-            .build()
-            .unwrap();
+        let guard = engine(GuardAction::Redact, GuardAction::Allow);
         let whole = guard.check_output(&text);
         prop_assert_eq!(stream(&guard, &text, &sizes), (whole.text(&text).to_owned(), false));
     }
@@ -216,7 +227,18 @@ proptest! {
         let text = format!("{text}. You should kill yourself. {tail}");
         let (sent, blocked) = stream(&guard, &text, &sizes);
         prop_assert!(blocked);
-        prop_assert!(!sent.contains("ana@example.com"));
+        prop_assert!(!sent.contains("kill"), "{sent}");
+        let harmless = engine(GuardAction::Redact, GuardAction::Allow).check_output(&text);
+        prop_assert!(harmless.text(&text).starts_with(&sent), "{sent}");
+    }
+
+    #[test]
+    fn sentences_are_redacted_in_a_stream_as_in_the_whole(text in pieces(), tail in pieces(), sizes in proptest::collection::vec(1_usize..40, 1..6)) {
+        let guard = engine(GuardAction::Redact, GuardAction::Redact);
+        let text = format!("{text} You should kill yourself. {tail}. You stupid idiot!");
+        let whole = guard.check_output(&text);
+        prop_assert!(!whole.text(&text).contains("kill yourself") && !whole.text(&text).contains("idiot"));
+        prop_assert_eq!(stream(&guard, &text, &sizes), (whole.text(&text).to_owned(), false));
     }
 
     #[test]
@@ -230,4 +252,145 @@ proptest! {
         let twice = guard.check_output(&once);
         prop_assert_eq!(twice.text(&once), once.as_str());
     }
+}
+
+#[test]
+fn digits_of_other_scripts_are_no_numbers_and_do_no_harm() {
+    let guard = GuardrailEngine::standard();
+    for text in [
+        "AT१२123456789012",
+        "GB२९ NWBK 6016 1331 9268 19",
+        "४१११ ११११ ११११ ११११",
+        "4१११111111111111",
+        "２１９-09-9999",
+        "१.१.१.१ and ١٩٢.168.1.20",
+        "+४९ ३० ९०१८२०",
+    ] {
+        assert_eq!(guard.check_input(text).text(text), text);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_of_digits_and_letters_makes_the_guards_panic(
+        text in "[A-Z]{0,2}[0-9०-९０-９٠-٩]{0,8}[A-Z0-9०-९ .()+@-]{0,30}",
+    ) {
+        let result = GuardrailEngine::standard().check_output(&text);
+        prop_assert!(!result.is_blocked());
+    }
+}
+
+#[test]
+fn many_findings_are_all_redacted_and_some_are_kept() {
+    let text = "1.1.1.1 ".repeat(5_000);
+    let result = GuardrailEngine::standard().check_input(&text);
+    assert_eq!((result.violations.len(), result.omitted), (1_000, 4_000));
+    assert!(!result.text(&text).contains("1.1"));
+}
+
+#[test]
+fn a_threat_at_the_start_of_an_answer_never_leaves() {
+    let guard = GuardrailEngine::standard();
+    let text = format!("You should kill yourself. {}", "and so on and on ".repeat(29));
+    for size in [1, 3, 7, 64, 500] {
+        assert_eq!(stream(&guard, &text, &[size]), (String::new(), true), "pieces of {size}");
+    }
+}
+
+#[test]
+fn a_stream_holds_back_little_of_any_text() {
+    for piece in ["HELLO WORLD 123, ", "4", "a", "A1", "日", "no end and no mark ", "a@"] {
+        let mut guard = GuardrailEngine::standard().stream(Stage::Output);
+        let (mut arrived, mut left, mut most) = (0, 0, 0);
+        for _ in 0..8_000 / piece.len() {
+            arrived += piece.len();
+            match guard.push(piece) {
+                StreamStep::Emit(text) => left += text.len(),
+                StreamStep::Blocked(result) => panic!("{piece}: {result:?}"),
+            }
+            most = most.max(arrived - left);
+        }
+        assert!(most <= 2_600, "{most} bytes of {piece:?} were held back");
+    }
+}
+
+/// Refuses a text that holds both words, wherever they stand.
+struct Both;
+
+impl Detector for Both {
+    fn id(&self) -> &'static str {
+        "both"
+    }
+
+    fn category(&self) -> Category {
+        Category::Toxicity
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::WholeText
+    }
+
+    fn scan(&self, text: &str, findings: &mut Findings) {
+        if text.contains("salt") && text.contains("wound") {
+            findings.push(Finding {
+                entity: "BOTH",
+                span: None,
+                severity: Severity::High,
+                score: UnitInterval::ONE,
+            });
+        }
+    }
+}
+
+#[test]
+fn nothing_leaves_that_a_detector_of_the_whole_text_has_not_seen() {
+    for action in [GuardAction::Block, GuardAction::Redact] {
+        let guard = GuardrailEngine::builder()
+            .detector(Arc::new(Both))
+            .rule(Stage::Output, Category::Toxicity, Rule { action, threshold: 0.5 })
+            .build()
+            .unwrap();
+        let text = format!("Rub salt into it. {} the wound and so on.", "Slowly and gently. ".repeat(30));
+        for size in [1, 5, 100] {
+            let (sent, blocked) = stream(&guard, &text, &[size]);
+            assert!(blocked && text.starts_with(&sent) && !sent.contains("wound"), "{sent}");
+        }
+    }
+}
+
+#[test]
+fn numbers_are_not_swear_words() {
+    let guard = GuardrailEngine::standard();
+    for text in [
+        "The total is 455 dollars.",
+        "717, 4555 and 600k or $600k or 600K",
+        "Version 4.5.5 and 4-5-5",
+        "You owe 455 and 717.",
+        "5 1 7 5 and $455",
+        "a 4 5 5",
+    ] {
+        let result = guard.check_output(text);
+        assert_eq!((result.text(text), result.violations.len()), (text, 0));
+    }
+    for text in ["5h1t", "a$$hole", "455hole", "s h 1 t", "b1tch"] {
+        assert_eq!(guard.check_output(text).violations.len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn banned_and_allowed_words_are_folded_and_reach_every_filter() {
+    let engine = |banned: &[&str], allowed: &[&str]| {
+        let config = serde_json::json!({"banned_words": banned, "allowed_words": allowed});
+        GuardrailEngine::from_config(&serde_json::from_value(config).unwrap()).unwrap()
+    };
+    let own = engine(&["сука", "idée", "Ñoño", "nai\u{308}ve"], &["Shít"]);
+    for text in ["сука", "une idee", "Idée!", "ñoño", "NONO", "naïve"] {
+        assert_eq!(own.check_output(text).score(Category::Profanity), 1.0, "{text}");
+    }
+    assert_eq!(own.check_output("shit").violations.len(), 0);
+    let (usual, own) = (engine(&[], &[]), engine(&["grobian"], &[]));
+    assert_eq!(usual.check_input("You grobian.").score(Category::Toxicity), 0.0);
+    assert!(own.check_input("You grobian.").score(Category::Toxicity) > 0.5);
+    assert_ne!(usual.version(), own.version());
+    assert_eq!(usual.version(), engine(&[], &[]).version());
 }

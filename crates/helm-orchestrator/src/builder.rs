@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use helm_core::{
     Clock, HeuristicTokenCounter, ModelName, Strategy, StrategyId, StrategyName, SystemClock, TaskId,
@@ -356,6 +357,7 @@ fn checked_strategies(task: &Task, models: &Models, place: &str) -> Result<Promp
         }
         names.push(strategy.id.name());
         check_model(strategy, models, &place)?;
+        check_deadline(strategy, &place)?;
         prompts.add(strategy.id.name().as_str(), &strategy.system)?;
     }
     if names.is_empty() {
@@ -372,6 +374,18 @@ fn check_model(strategy: &Strategy, models: &Models, place: &str) -> Result<()> 
     };
     let checked = model.capabilities().check(&strategy.sampling, strategy.max_output_tokens);
     checked.map_err(|error| Error::config(place, format!("model {}: {error}", strategy.model)))
+}
+
+/// The longest that a turn may be given.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn check_deadline(strategy: &Strategy, place: &str) -> Result<()> {
+    let deadline = strategy.limits.deadline;
+    if deadline.is_zero() || deadline > LONGEST_DEADLINE {
+        let message = format!("the deadline must be above 0 and at most 24 hours, got {deadline:?}");
+        return Err(Error::config(place, message));
+    }
+    Ok(())
 }
 
 fn fallback(task: &Task, place: &str) -> Result<StrategyId> {

@@ -37,6 +37,12 @@ pub enum Error {
         /// What was asked for.
         id: DecisionId,
     },
+    /// The name belongs to a preference that Helm keeps itself.
+    #[error("the preference {name} is kept by helm itself; choose another name")]
+    ReservedPreference {
+        /// The name.
+        name: String,
+    },
     /// The configuration contradicts itself or names what does not exist.
     #[error("{place}: {message}")]
     Config {
@@ -125,7 +131,9 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Invalid(_) | Self::InvalidMessage(_) => ErrorKind::InvalidRequest,
+            Self::Invalid(_) | Self::InvalidMessage(_) | Self::ReservedPreference { .. } => {
+                ErrorKind::InvalidRequest
+            }
             Self::UnknownTask { .. } | Self::UnknownStrategy { .. } | Self::UnknownDecision { .. } => {
                 ErrorKind::NotFound
             }

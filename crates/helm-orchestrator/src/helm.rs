@@ -13,7 +13,7 @@ use crate::explain::Explanation;
 use crate::inner::Inner;
 use crate::report::{self, TaskReport};
 use crate::request::{TurnRequest, TurnResponse};
-use crate::turn::{self, Delivery, TurnStream};
+use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
 
 /// An installation of Helm, seen by one tenant. Cloning is cheap and shares everything.
 #[derive(Clone)]
@@ -141,12 +141,16 @@ impl Helm {
     ///
     /// # Errors
     ///
-    /// Fails when a change does not fit or cannot be stored.
+    /// [`Error::ReservedPreference`] for a name that Helm keeps itself; otherwise when a change does not fit or
+    /// cannot be stored.
     pub async fn change_preferences(
         &self,
         user: &UserId,
         changes: &[PreferenceChange],
     ) -> Result<Preferences> {
+        if let Some(name) = changes.iter().filter_map(changed).find(|name| OWN_PREFERENCES.contains(name)) {
+            return Err(Error::ReservedPreference { name: name.to_owned() });
+        }
         Ok(self.inner.store.preferences().apply(&self.tenant, user, changes, None).await?)
     }
 
@@ -193,6 +197,9 @@ impl Helm {
     /// Takes no more turns, waits for those that run, cancels what is left after `deadline`, and closes the
     /// store. Cancelled turns are recorded as such. Answers whether all ended by themselves.
     ///
+    /// What is cancelled has ten more seconds to be recorded and the store to be closed, so this ends even when
+    /// a part of it hangs.
+    ///
     /// # Cancellation safety
     ///
     /// Dropping the future leaves Helm stopped but its store open; call it again to go on.
@@ -200,11 +207,28 @@ impl Helm {
         self.inner.stopping.cancel();
         self.inner.tracker.close();
         let drained = tokio::time::timeout(deadline, self.inner.tracker.wait()).await.is_ok();
-        if !drained {
-            self.inner.abort.cancel();
+        self.inner.abort.cancel();
+        let closing = async {
             self.inner.tracker.wait().await;
+            self.inner.store.close().await;
+        };
+        if tokio::time::timeout(CLOSING, closing).await.is_err() {
+            tracing::warn!("turns or the store did not end in time and are left behind");
+            return false;
         }
-        self.inner.store.close().await;
         drained
+    }
+}
+
+/// How long cancelled turns may take to be recorded, and the store to close.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// The name of the preference that a change is about.
+fn changed(change: &PreferenceChange) -> Option<&str> {
+    match change {
+        PreferenceChange::Set { name, .. }
+        | PreferenceChange::Increment { name, .. }
+        | PreferenceChange::Remove { name } => Some(name),
+        _ => None,
     }
 }

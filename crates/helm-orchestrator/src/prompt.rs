@@ -53,6 +53,12 @@ impl Prompts {
         template.render(variables).map_err(|source| self.failed(strategy, source))
     }
 
+    /// Whether the template itself says where memories go.
+    pub(crate) fn places_memories(&self, strategy: &str) -> bool {
+        let template = self.environment.get_template(strategy);
+        template.is_ok_and(|template| template.undeclared_variables(false).contains("memories"))
+    }
+
     fn failed(&self, strategy: &str, source: minijinja::Error) -> Error {
         let place = format!("tasks.{}.strategies.{strategy}.system", self.task);
         Error::Template { place, source: Box::new(source) }
@@ -95,6 +101,19 @@ mod tests {
         );
         assert_eq!(text.unwrap(), "support/ana: dry, likes tea");
         assert_eq!(render("<{{ preferences.tone }}>", &BTreeMap::new()).unwrap(), "<>");
+    }
+
+    #[test]
+    fn only_a_variable_places_memories() {
+        let mut prompts = Prompts::new(TaskId::new("support").unwrap());
+        for (name, template, places) in [
+            ("mentions", "Help the user keep their memories.", false),
+            ("loops", "{% for memory in memories %}{{ memory }}{% endfor %}", true),
+            ("shadows", "{% set memories = 1 %}{{ memories }}", false),
+        ] {
+            prompts.add(name, template).unwrap();
+            assert_eq!(prompts.places_memories(name), places, "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use helm_core::{
-    ConversationId, DecisionId, Features, ModelName, NanoUsd, Probability, Reward, ScoreEntry, StrategyId,
-    StrategyName, TaskId, TurnStatus, Usage, UserId, Violation,
+    ConversationId, DecisionId, Features, ModelName, NanoUsd, Probability, Reward, ScoreEntry, SegmentName,
+    StrategyId, StrategyName, TaskId, TurnStatus, Usage, UserId, Violation,
 };
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub struct TurnRequest {
     pub conversation: Option<ConversationId>,
     /// Uses this strategy instead of letting the policy choose; teaches nothing. Default: none.
     pub strategy: Option<StrategyName>,
+    /// The group of users this one belongs to, for policies that learn by group. Default: none.
+    pub segment: Option<SegmentName>,
     /// Numbers that describe the turn, for contextual policies. Default: none.
     pub features: Features,
 }
@@ -37,6 +39,7 @@ impl TurnRequest {
             message: message.into(),
             conversation: None,
             strategy: None,
+            segment: None,
             features: Features::none(),
         })
     }
@@ -55,6 +58,13 @@ impl TurnRequest {
         self
     }
 
+    /// Names the group of users this one belongs to.
+    #[must_use]
+    pub fn with_segment(mut self, segment: SegmentName) -> Self {
+        self.segment = Some(segment);
+        self
+    }
+
     /// Describes the turn in numbers.
     #[must_use]
     pub fn with_features(mut self, features: Features) -> Self {
@@ -69,7 +79,7 @@ impl TurnRequest {
 pub struct TurnResponse {
     /// The id to give feedback by.
     pub decision_id: DecisionId,
-    /// The conversation, if any.
+    /// The conversation that the request named; `None` for a turn that stands alone.
     pub conversation_id: Option<ConversationId>,
     /// The task.
     pub task: TaskId,

@@ -11,7 +11,9 @@ use helm_core::{
 };
 use helm_orchestrator::experiment::Variant;
 use helm_orchestrator::llm::{ErrorKind as ModelErrorKind, Scripted, ScriptedModel, TimeoutKind};
-use helm_orchestrator::store::{Applied, JobState, LogQuery, NewJob, PreferenceChange, Store};
+use helm_orchestrator::store::{
+    Applied, JobState, LogQuery, NewJob, PreferenceChange, Store, memory::MemoryStore,
+};
 use helm_orchestrator::{Error, Helm, HelmConfig, Task, TurnEvent, TurnRequest};
 
 fn task() -> Task {
@@ -275,7 +277,7 @@ async fn pinned_turns_and_experiments_are_marked() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn silence_gets_the_default_reward_from_a_durable_job() {
     let config = r#"
         [rewards.people]
@@ -287,9 +289,8 @@ async fn silence_gets_the_default_reward_from_a_durable_job() {
         [tasks.support.strategies.s]
     "#;
     let config = HelmConfig::from_toml(config, std::path::Path::new("test.toml")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("helm.db");
-    let helm = config.builder(&|_| None).unwrap().sqlite(&path).build().await.unwrap();
+    let builder = config.builder(&|_| None).unwrap().store(Arc::new(MemoryStore::new()));
+    let helm = builder.build().await.unwrap();
     let turn = helm.turn(ask("Hello there")).await.unwrap();
     assert!(turn.reward.is_none(), "nobody has judged");
     let reward = async || helm.explain(turn.decision_id).await.unwrap().turn.reward;

@@ -9,7 +9,7 @@ use crate::text::{content, cosine, recall, words};
 /// Is it about what was asked?
 ///
 /// A logistic function of the share of the question's content words that the answer has, and of the cosine
-/// between the two. Words of the last messages before the question count as the question's.
+/// between the two. Only the question itself counts, not what was said before it.
 #[derive(Clone, Debug)]
 pub struct Relevance(EvaluatorName);
 

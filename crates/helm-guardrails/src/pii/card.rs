@@ -1,11 +1,11 @@
 //! Payment cards: ISO/IEC 7812, 12 to 19 digits with a Luhn check digit and a known issuer range.
 
 /// Digits in groups; the check decides.
-pub(super) const PATTERN: &str = r"[2-6]\d{3}(?:[ -]?\d){8,15}";
+pub(super) const PATTERN: &str = r"[2-6][0-9]{3}(?:[ -]?[0-9]){8,15}";
 
 pub(super) fn is_valid(candidate: &str) -> bool {
     let digits: Vec<u8> = candidate.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
-    has_issuer(&digits) && luhn(&digits)
+    candidate.is_ascii() && has_issuer(&digits) && luhn(&digits)
 }
 
 /// Whether the first digits and the length are those of a scheme that issues cards.

@@ -1,7 +1,8 @@
 //! International bank account numbers: ISO 13616, with the check of ISO 7064 (mod 97-10).
 
 /// In capitals, whole or in groups of four.
-pub(super) const PATTERN: &str = r"[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)";
+pub(super) const PATTERN: &str =
+    r"[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)";
 
 /// Lengths by country, from the registry of ISO 13616.
 const LENGTHS: [(&str, usize); 34] = [
@@ -42,6 +43,10 @@ const LENGTHS: [(&str, usize); 34] = [
 ];
 
 pub(super) fn is_valid(candidate: &str) -> bool {
+    // Lengths and positions below are those of ASCII.
+    if !candidate.is_ascii() {
+        return false;
+    }
     let compact: String = candidate.chars().filter(|char| *char != ' ').collect();
     let expected = LENGTHS.iter().find(|(country, _)| compact.starts_with(country));
     expected.is_some_and(|(_, length)| *length == compact.len()) && remainder(&compact) == 1
@@ -70,6 +75,7 @@ mod tests {
             let misprint = number.replacen('1', "7", 1);
             assert!(!is_valid(&misprint), "{misprint}");
         }
+        assert!(!is_valid("AT१२123456789012") && !is_valid("AT１２"), "other scripts' digits are refused");
         assert!(!is_valid("XX89370400440532013000"), "no such country");
     }
 }

@@ -4,6 +4,7 @@ mod card;
 mod iban;
 mod shapes;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -80,7 +81,7 @@ impl Detector for PiiFilter {
     }
 
     fn scan(&self, text: &str, findings: &mut Findings) {
-        let mut taken: Vec<Range<usize>> = Vec::new();
+        let mut taken = Taken::default();
         for kind in KINDS.iter() {
             if !text.bytes().any(kind.needs) {
                 continue;
@@ -89,14 +90,14 @@ impl Detector for PiiFilter {
             while let Some(found) = kind.pattern.find_at(text, from) {
                 let start = found.start();
                 let good = |range: &Range<usize>| {
-                    is_free(&taken, range)
+                    taken.leaves_free(range)
                         && stands_alone(text, range)
                         && text.get(range.clone()).is_some_and(kind.accepts)
                 };
                 if let Some(range) = shortened(found.as_str()).map(|end| start..start + end).find(good) {
                     from = range.end;
                     findings.span(kind.entity, range.start, range.end, kind.severity);
-                    taken.push(range);
+                    taken.add(&range);
                 } else {
                     // Something acceptable may begin inside a candidate that is not.
                     from = text.ceil_char_boundary(start + 1);
@@ -112,8 +113,19 @@ fn shortened(candidate: &str) -> impl Iterator<Item = usize> + '_ {
     std::iter::once(candidate.len()).chain(groups.rev())
 }
 
-fn is_free(taken: &[Range<usize>], range: &Range<usize>) -> bool {
-    !taken.iter().any(|other| other.start < range.end && range.start < other.end)
+/// What has been found: ranges that do not overlap, ends by starts.
+#[derive(Default)]
+struct Taken(BTreeMap<usize, usize>);
+
+impl Taken {
+    fn add(&mut self, range: &Range<usize>) {
+        self.0.insert(range.start, range.end);
+    }
+
+    /// Of the ranges that begin before this one ends, the last also ends last.
+    fn leaves_free(&self, range: &Range<usize>) -> bool {
+        self.0.range(..range.end).next_back().is_none_or(|(_, end)| *end <= range.start)
+    }
 }
 
 /// Whether a candidate is not a piece of something longer.

@@ -18,7 +18,7 @@ pub(super) fn is_email(candidate: &str) -> bool {
         && top.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-pub(super) const US_SSN: &str = r"\d{3}-\d{2}-\d{4}";
+pub(super) const US_SSN: &str = r"[0-9]{3}-[0-9]{2}-[0-9]{4}";
 
 /// Areas 000, 666 and 900 to 999, group 00 and serial 0000 were never given out (Social Security
 /// Administration, POMS RM 10201.035).
@@ -29,7 +29,7 @@ pub(super) fn is_us_ssn(candidate: &str) -> bool {
     area != 0 && area != 666 && area < 900 && group != 0 && serial != 0
 }
 
-pub(super) const IPV4: &str = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}";
+pub(super) const IPV4: &str = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}";
 
 /// Four octets without leading zeros that name a host: not the unspecified address or a netmask.
 pub(super) fn is_ipv4(candidate: &str) -> bool {
@@ -39,8 +39,7 @@ pub(super) fn is_ipv4(candidate: &str) -> bool {
 }
 
 /// With a country code, or with the area in parentheses, or in three groups as in North America.
-pub(super) const PHONE: &str =
-    r"\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}|\(\d{2,4}\)[ -]?\d{3,4}[ .-]?\d{3,4}|\d{3}[.-]\d{3}[.-]\d{4}";
+pub(super) const PHONE: &str = r"\+[0-9]{1,3}(?:[ .-]?\(?[0-9]{1,4}\)?){2,5}|\([0-9]{2,4}\)[ -]?[0-9]{3,4}[ .-]?[0-9]{3,4}|[0-9]{3}[.-][0-9]{3}[.-][0-9]{4}";
 
 /// E.164 allows 15 digits; fewer than 8 with a country code are no whole number.
 pub(super) fn is_phone(candidate: &str) -> bool {

@@ -1,20 +1,35 @@
 use std::time::Duration;
 
-use helm_core::{Decision, Message, Outcome, Role, ScoreEntry, TokenCounter, TurnStatus, Usage, Violation};
+use helm_core::{
+    Decision, Message, NotScored, Outcome, Role, ScoreEntry, TokenCounter, TurnStatus, Usage, Violation,
+};
 use helm_eval::Exchange;
 use helm_guardrails::GuardrailResult;
 use helm_store::{Memory, MemoryId, NewJob, PreferenceChange, TurnReceipt, TurnRecord};
 
 use super::{
     execute::{Ending, Execution, Progress},
-    recall::{COLLECTION, Recalled},
-    run::Turn,
+    recall::{Recalled, collection},
+    run::{Stop, Turn},
 };
 use crate::background::{self, DEFAULT_REWARD};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
 use crate::observe;
 use crate::request::TurnResponse;
+
+/// How long evaluators may judge within a turn.
+const EVALUATION: Duration = Duration::from_secs(10);
+const TIMED_OUT: &str = "the turn's deadline passed";
+const CANCELLED: &str = "the caller went away or cancelled";
+pub(super) const PANICKED: &str = "a component panicked";
+
+const INTERACTION_COUNT: &str = "interaction_count";
+const LAST_TASK: &str = "last_task";
+const LAST_ACTIVE_AT: &str = "last_active_at";
+
+/// The preferences that Helm keeps itself.
+pub(crate) const OWN_PREFERENCES: [&str; 3] = [INTERACTION_COUNT, LAST_TASK, LAST_ACTIVE_AT];
 
 /// How often a write is tried before the turn is given up as a storage error.
 const WRITE_TRIES: u32 = 5;
@@ -34,6 +49,34 @@ impl Turn {
         Ok(self.respond(None, record, &receipt))
     }
 
+    /// Ends a turn that stopped half-way. What stopped it was not the strategy, so it teaches nothing.
+    ///
+    /// # Errors
+    ///
+    /// What stopped it, when that cannot be recorded either.
+    pub(super) async fn conclude_stopped(&self, stop: Stop) -> Result<TurnResponse> {
+        let (status, error) = stopped(&stop);
+        let mut outcome = self.outcome(status);
+        outcome.error = Some(error);
+        let (message, violations) = match self.known.input.get() {
+            Some((message, found)) => (message.clone(), found.violations.clone()),
+            // What no guard has passed is not kept.
+            None => Default::default(),
+        };
+        outcome.violations = violations;
+        let decision = self.known.decision.get();
+        if let Some(decision) = decision
+            && let Err(error) = self.log(decision).await
+        {
+            return Err(first_cause(stop, error));
+        }
+        let record = self.record(message, None, outcome);
+        match self.commit(&record).await {
+            Ok(receipt) => Ok(self.respond(decision.cloned(), record, &receipt)),
+            Err(error) => Err(first_cause(stop, error)),
+        }
+    }
+
     /// Evaluates and stores an executed decision.
     pub(super) async fn conclude(
         &self,
@@ -43,14 +86,10 @@ impl Turn {
         input: GuardrailResult,
         message: String,
         recalled: Recalled,
-    ) -> Result<TurnResponse> {
+    ) -> Result<TurnResponse, Stop> {
         let Execution { ending, progress } = execution;
         let failure = self.note_failure(&decision, &ending);
-        let (status, error) = match ending {
-            Ending::Unlogged(error) => return Err(error.into()),
-            Ending::Unprompted(error) => return Err(error),
-            other => describe(&other),
-        };
+        let (status, error) = describe(ending)?;
         if !progress.logged {
             self.log(&decision).await?;
         }
@@ -59,12 +98,12 @@ impl Turn {
         outcome.violations = violations(input, &progress);
         outcome.served =
             (!progress.raw.is_empty() || status.is_answered()).then(|| decision.strategy.clone());
-        self.fill_usage(task, &decision, &progress, &message, &mut outcome);
+        self.fill_usage(task, &decision, &progress, &mut outcome);
         outcome.scores = self.evaluate(task, &recalled, &progress, &message, &outcome).await;
         let answer = (status.is_answered() || !progress.passed.is_empty()).then_some(progress.passed);
         let mut record = self.record(message, answer, outcome);
         self.add_consequences(task, &recalled, &mut record);
-        let receipt = self.commit(&record).await?;
+        let receipt = self.commit_what_fits(&mut record).await?;
         self.after_commit(task);
         Ok(TurnResponse { failure, ..self.respond(Some(decision), record, &receipt) })
     }
@@ -88,14 +127,13 @@ impl Turn {
         task: &TaskRuntime,
         decision: &Decision,
         progress: &Progress,
-        message: &str,
         outcome: &mut Outcome,
     ) {
         outcome.attempts = progress.attempts;
         outcome.first_token = progress.first_token;
         let finish = progress.finish.as_ref();
         outcome.usage = finish.and_then(|finish| finish.usage).unwrap_or_else(|| Usage {
-            input: self.inner.tokens.count(message),
+            input: progress.asked,
             output: self.inner.tokens.count(&progress.raw),
             estimated: true,
         });
@@ -116,17 +154,33 @@ impl Turn {
         message: &str,
         outcome: &Outcome,
     ) -> Vec<ScoreEntry> {
-        if !(outcome.status.is_answered() || outcome.status == TurnStatus::Blocked) {
+        let blocked = outcome.status == TurnStatus::Blocked;
+        if !(outcome.status.is_answered() || blocked) {
             return Vec::new();
         }
         let found = progress.output.as_ref().map(|output| output.violations.as_slice());
-        let mut exchange = Exchange::new(message, &progress.raw)
+        // A refused answer is judged as none, so that how well it was written cannot pay.
+        let answer = if blocked { "" } else { &progress.raw };
+        let mut exchange = Exchange::new(message, answer)
             .with_history(&recalled.history)
             .with_finished(outcome.status != TurnStatus::Length);
         if let Some(found) = found {
             exchange = exchange.with_violations(found);
         }
-        task.evaluators.evaluate(&exchange).await
+        if blocked {
+            exchange = exchange.withheld();
+        }
+        task.evaluators.evaluate_until(&exchange, self.evaluation_ends()).await
+    }
+
+    /// When evaluators must have judged, and why one that has not has no score.
+    async fn evaluation_ends(&self) -> NotScored {
+        tokio::select! {
+            () = self.cancel.cancelled() => NotScored::Incomplete,
+            () = tokio::time::sleep(EVALUATION) => {
+                NotScored::Failed(format!("no score within {} s", EVALUATION.as_secs()))
+            }
+        }
     }
 
     fn record(&self, input: String, output: Option<String>, outcome: Outcome) -> TurnRecord {
@@ -151,9 +205,9 @@ impl Turn {
         let set =
             |name: &str, value: &str| PreferenceChange::Set { name: name.to_owned(), value: value.into() };
         vec![
-            PreferenceChange::Increment { name: "interaction_count".to_owned(), by: 1 },
-            set("last_task", self.request.task.as_str()),
-            set("last_active_at", &self.began.to_string()),
+            PreferenceChange::Increment { name: INTERACTION_COUNT.to_owned(), by: 1 },
+            set(LAST_TASK, self.request.task.as_str()),
+            set(LAST_ACTIVE_AT, &self.began.to_string()),
         ]
     }
 
@@ -162,8 +216,10 @@ impl Turn {
         if let (true, Some(answer)) = (record.outcome.status.is_answered(), &record.output) {
             record.messages =
                 vec![Message::text(Role::User, &*record.input), Message::text(Role::Assistant, &**answer)];
-            if let (true, Some(embedding)) = (task.remember, &recalled.embedding) {
-                record.memories.push(self.memory(&record.input, embedding));
+            if let (true, Some(embedding), Some(embedder)) =
+                (task.remember, &recalled.embedding, &self.inner.embedder)
+            {
+                record.memories.push(self.memory(&record.input, embedding, collection(&**embedder)));
             }
         }
         // Silence about an answer says something; silence about a failure says nothing.
@@ -178,10 +234,10 @@ impl Turn {
         }
     }
 
-    fn memory(&self, text: &str, embedding: &[f32]) -> Memory {
+    fn memory(&self, text: &str, embedding: &[f32], collection: String) -> Memory {
         Memory {
             id: MemoryId { turn: self.id, index: 0 },
-            collection: COLLECTION.to_owned(),
+            collection,
             text: text.to_owned(),
             embedding: embedding.to_vec(),
             metadata: serde_json::json!({ "task": self.request.task }),
@@ -196,6 +252,23 @@ impl Turn {
         let limit = strategy.map_or(Duration::ZERO, |strategy| strategy.limits.deadline);
         let deadline = self.began.after(limit).after(COMMIT_GRACE);
         persist(|| self.inner.store.log_decision(decision, deadline)).await.map(drop)
+    }
+
+    /// Commits the turn; when a consequence that is not needed is refused, without all of those.
+    async fn commit_what_fits(&self, record: &mut TurnRecord) -> Result<TurnReceipt> {
+        let committed = self.commit(record).await;
+        let Err(Error::Store(error)) = &committed else {
+            return committed;
+        };
+        let optional = !(record.preferences.is_empty() && record.memories.is_empty());
+        if error.kind() != helm_store::ErrorKind::Invalid || !optional {
+            return committed;
+        }
+        tracing::warn!(decision = %self.id, %error, "a turn is stored without preferences and memories");
+        metrics::counter!("helm_consequences_dropped_total").increment(1);
+        record.preferences.clear();
+        record.memories.clear();
+        self.commit(record).await
     }
 
     /// Commits, again after a failure that may pass: the record's id makes that harmless.
@@ -250,20 +323,40 @@ where
 }
 
 /// The terminal status of an ending and its explanation for people.
-fn describe(ending: &Ending) -> (TurnStatus, Option<String>) {
-    match ending {
+fn describe(ending: Ending) -> Result<(TurnStatus, Option<String>), Stop> {
+    Ok(match ending {
         Ending::Answered(TurnStatus::Blocked) => {
-            (TurnStatus::Blocked, Some("the provider's content filter withheld the answer".to_owned()))
+            (TurnStatus::Blocked, Some("the provider's content filter stopped the answer".to_owned()))
         }
-        Ending::Answered(status) => (*status, None),
+        Ending::Answered(status) => (status, None),
         Ending::Blocked => {
             (TurnStatus::Blocked, Some("the answer was refused by the output guardrails".to_owned()))
         }
-        Ending::TimedOut => (TurnStatus::Timeout, Some("the turn's deadline passed".to_owned())),
-        Ending::Cancelled => (TurnStatus::Cancelled, Some("the caller went away or cancelled".to_owned())),
-        Ending::Failed(error) => (failed_status(error), Some(error.report())),
-        Ending::Broken(what) => (TurnStatus::UpstreamError, Some((*what).to_owned())),
-        Ending::Unlogged(_) | Ending::Unprompted(_) => (TurnStatus::StorageError, None),
+        Ending::TimedOut => (TurnStatus::Timeout, Some(TIMED_OUT.to_owned())),
+        Ending::Cancelled => (TurnStatus::Cancelled, Some(CANCELLED.to_owned())),
+        Ending::Failed(error) => (failed_status(&error), Some(error.report())),
+        Ending::Broken(what) => (TurnStatus::UpstreamError, Some(what.to_owned())),
+        Ending::Stopped(stop) => return Err(stop),
+    })
+}
+
+/// The same for a turn that stopped half-way. There is no status for a defect of Helm or of a part that was
+/// given to it; like a failed provider, it says nothing about the strategy.
+fn stopped(stop: &Stop) -> (TurnStatus, String) {
+    match stop {
+        Stop::Failed(error @ Error::Store(_)) => (TurnStatus::StorageError, error.report()),
+        Stop::Failed(error) => (TurnStatus::UpstreamError, error.report()),
+        Stop::TimedOut => (TurnStatus::Timeout, TIMED_OUT.to_owned()),
+        Stop::Cancelled => (TurnStatus::Cancelled, CANCELLED.to_owned()),
+        Stop::Panicked => (TurnStatus::UpstreamError, PANICKED.to_owned()),
+    }
+}
+
+/// The error that a caller should see of a turn that stopped and then could not be recorded.
+fn first_cause(stop: Stop, unrecorded: impl Into<Error>) -> Error {
+    match stop {
+        Stop::Failed(error) => error,
+        _ => unrecorded.into(),
     }
 }
 

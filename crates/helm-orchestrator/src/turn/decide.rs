@@ -1,4 +1,5 @@
 use helm_core::{Assignment, Candidate, Decision, DecisionMode, Epoch, Exclusion, Probability, StrategyId};
+use helm_experiment::Unit;
 use helm_policy::ChoiceRequest;
 
 use super::{recall::Recalled, run::Turn};
@@ -66,7 +67,7 @@ impl Turn {
 
     fn assigned(&self, task: &TaskRuntime) -> Option<(Assignment, Option<StrategyId>)> {
         let running = task.experiment.as_ref()?;
-        let assignment = running.experiment.assign(&format!("{}/{}", self.tenant, self.request.user));
+        let assignment = running.experiment.assign(&Unit::user(&self.tenant, &self.request.user));
         let strategy = running.strategies.get(&assignment.variant).cloned().flatten();
         Some((assignment, strategy))
     }

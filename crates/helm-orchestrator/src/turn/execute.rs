@@ -3,14 +3,16 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use helm_core::{Decision, Message, NanoUsd, Role, Stage, Strategy, TurnStatus};
+use helm_core::{Decision, Message, NanoUsd, Role, Stage, Strategy, TokenCount, TokenCounter, TurnStatus};
 use helm_guardrails::{GuardrailResult, StreamStep};
 use helm_llm::{Call, ChatEvent, ChatModel, ChatRequest, ChatStream, Finish, FinishReason};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::{
+    conclude::PANICKED,
     recall::Recalled,
-    run::{Delivery, Turn},
+    run::{Delivery, Stop, Turn},
 };
 use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
@@ -29,10 +31,8 @@ pub(super) enum Ending {
     TimedOut,
     /// The caller went away or asked to stop.
     Cancelled,
-    /// The decision could not be made durable, so nothing may be shown.
-    Unlogged(helm_store::Error),
-    /// The prompt could not be made.
-    Unprompted(Error),
+    /// The decision could not be made durable, so nothing may be shown; or the prompt could not be made.
+    Stopped(Stop),
     /// A component broke its contract; the text says which.
     Broken(&'static str),
 }
@@ -50,11 +50,27 @@ pub(super) struct Progress {
     pub(super) output: Option<GuardrailResult>,
     pub(super) finish: Option<Finish>,
     pub(super) cost: Option<NanoUsd>,
+    /// The tokens of the prompt, counted here.
+    pub(super) asked: TokenCount,
+    /// When the model was called.
+    pub(super) called: Option<Instant>,
+    /// From the call to the first content.
     pub(super) first_token: Option<Duration>,
     pub(super) attempts: u32,
 }
 
 impl Progress {
+    fn calls(&mut self, request: &ChatRequest, counter: &dyn TokenCounter) {
+        let tokens = request.messages.iter().map(|message| counter.count(&message.joined_text()).get());
+        self.asked = TokenCount::new(tokens.sum());
+        self.called = Some(Instant::now());
+    }
+
+    fn has_content(&mut self) {
+        let waited = self.called.map(|called| called.elapsed());
+        self.first_token = self.first_token.or(waited);
+    }
+
     fn finished(&mut self, finish: Finish) {
         self.cost = finish.cost;
         self.finish = Some(finish);
@@ -94,7 +110,7 @@ impl Turn {
             ending = AssertUnwindSafe(work).catch_unwind() => match ending {
                 Ok(Ok(status)) => Ending::Answered(status),
                 Ok(Err(ending)) => ending,
-                Err(_) => Ending::Broken("a component panicked"),
+                Err(_) => Ending::Broken(PANICKED),
             },
         };
         progress.attempts = call.attempts();
@@ -112,8 +128,9 @@ impl Turn {
         progress: &mut Progress,
         events: &Events,
     ) -> Result<TurnStatus, Ending> {
-        let request = prompt.map_err(Ending::Unprompted)?;
-        let model = self.inner.model(strategy).map_err(Ending::Unprompted)?;
+        let request = prompt.map_err(stopped)?;
+        let model = self.inner.model(strategy).map_err(stopped)?;
+        progress.calls(&request, &*self.inner.tokens);
         let decided = TurnEvent::Decided {
             decision_id: decision.id,
             strategy: decision.strategy.clone(),
@@ -126,10 +143,11 @@ impl Turn {
             return self.forward(task, stream, progress, events).await;
         }
         let response = self.while_logging(decision, model.generate(&request, call), progress).await?;
-        progress.first_token = Some(self.started.elapsed());
+        progress.has_content();
         progress.raw = response.text;
         progress.finished(response.finish);
-        let checked = task.guardrails.check_output(&progress.raw);
+        let checked = self.check(&task.guardrails, Stage::Output, &progress.raw).await;
+        let checked = checked.map_err(Ending::Stopped)?;
         let blocked = checked.is_blocked();
         if !blocked {
             progress.passed = checked.text(&progress.raw).to_owned();
@@ -157,12 +175,12 @@ impl Turn {
         tokio::pin!(log, call);
         let answer = tokio::select! {
             written = &mut log => {
-                written.map_err(Ending::Unlogged)?;
+                written.map_err(stopped)?;
                 progress.logged = true;
                 call.await
             }
             answer = &mut call => {
-                log.await.map_err(Ending::Unlogged)?;
+                log.await.map_err(stopped)?;
                 progress.logged = true;
                 answer
             }
@@ -182,7 +200,7 @@ impl Turn {
         while let Some(event) = stream.next().await {
             match event.map_err(Ending::Failed)? {
                 ChatEvent::Delta(text) => {
-                    progress.first_token.get_or_insert_with(|| self.started.elapsed());
+                    progress.has_content();
                     progress.raw.push_str(&text);
                     match guard.push(&text) {
                         StreamStep::Emit(text) => pass(progress, events, text).await?,
@@ -224,8 +242,9 @@ impl Turn {
             preferences: &recalled.preferences.values,
             memories,
         };
-        let mut system = task.prompts.render(strategy.id.name().as_str(), &view)?;
-        if !memories.is_empty() && !strategy.system.contains("memories") {
+        let name = strategy.id.name().as_str();
+        let mut system = task.prompts.render(name, &view)?;
+        if !memories.is_empty() && !task.prompts.places_memories(name) {
             system.push_str("\n\nEarlier messages of this user that may help:\n- ");
             system.push_str(&memories.join("\n- "));
         }
@@ -249,6 +268,10 @@ async fn pass(progress: &mut Progress, events: &Events, text: String) -> Result<
     }
     progress.passed.push_str(&text);
     send(events, TurnEvent::Delta(text)).await
+}
+
+fn stopped(error: impl Into<Error>) -> Ending {
+    Ending::Stopped(Stop::Failed(error.into()))
 }
 
 /// A caller that no longer listens has cancelled the turn.

@@ -9,5 +9,6 @@ mod stream;
 
 pub use stream::TurnStream;
 
+pub(crate) use conclude::OWN_PREFERENCES;
 pub(crate) use recall::snapshot;
 pub(crate) use run::{Delivery, start};

@@ -1,4 +1,8 @@
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
 use helm_core::{Message, TokenCount, TokenCounter};
+use helm_llm::EmbeddingModel;
 use helm_policy::{PriorEstimate, Snapshot};
 use helm_store::{BanditState, Preferences, StateQuery, StoredMessage, VectorQuery};
 
@@ -6,8 +10,8 @@ use super::run::Turn;
 use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
 
-/// The collection that messages are remembered in.
-pub(super) const COLLECTION: &str = "messages";
+/// The share of a turn's shortest deadline that recalling memories may take: they help, but are not needed.
+const MEMORY_SHARE: u32 = 4;
 /// More messages than this are never sent along, whatever the token budget.
 const MOST_MESSAGES: usize = 100;
 
@@ -29,7 +33,7 @@ impl Turn {
         let state = async { store.bandits().load(&self.tenant, &task.id, &query).await.map_err(Error::from) };
         let preferences = async { store.preferences().get(&self.tenant, user).await.map_err(Error::from) };
         let (state, preferences, history, (embedding, memories)) =
-            tokio::try_join!(state, preferences, self.history(task), self.memories(task, message))?;
+            tokio::try_join!(state, preferences, self.history(task), self.memories_if_any(task, message))?;
         Ok(Recalled { snapshot: snapshot(state)?, preferences, history, memories, embedding })
     }
 
@@ -51,6 +55,26 @@ impl Turn {
         Ok(within_budget(stored, task.history, &*self.inner.tokens))
     }
 
+    /// Memories, or none when they cannot be had in time: a turn does not fail for want of them.
+    async fn memories_if_any(
+        &self,
+        task: &TaskRuntime,
+        message: &str,
+    ) -> Result<(Option<Vec<f32>>, Vec<String>)> {
+        let shortest = task.strategies.iter().map(|strategy| strategy.limits.deadline).min();
+        let patience = shortest.unwrap_or_default() / MEMORY_SHARE;
+        let recalling = AssertUnwindSafe(self.memories(task, message)).catch_unwind();
+        let why = match tokio::time::timeout(patience, recalling).await {
+            Ok(Ok(Ok(recalled))) => return Ok(recalled),
+            Ok(Ok(Err(error))) => error.report(),
+            Ok(Err(_)) => "the embedding model panicked".to_owned(),
+            Err(_) => format!("no answer within {patience:?}"),
+        };
+        tracing::warn!(task = %task.id, error = why, "no memories could be recalled");
+        metrics::counter!("helm_recall_failures_total", "task" => task.id.to_string()).increment(1);
+        Ok((None, Vec::new()))
+    }
+
     async fn memories(&self, task: &TaskRuntime, message: &str) -> Result<(Option<Vec<f32>>, Vec<String>)> {
         let wanted = task.strategies.iter().map(|strategy| strategy.retrieval.memories).max().unwrap_or(0);
         let Some(embedder) = self.inner.embedder.as_ref().filter(|_| wanted > 0 || task.remember) else {
@@ -62,7 +86,7 @@ impl Turn {
             return Ok((None, Vec::new()));
         };
         let query = VectorQuery {
-            collection: COLLECTION.to_owned(),
+            collection: collection(&**embedder),
             embedding: embedding.clone(),
             k: usize::try_from(wanted).unwrap_or(usize::MAX),
         };
@@ -72,6 +96,12 @@ impl Turn {
         };
         Ok((Some(embedding), hits.into_iter().map(|hit| hit.memory.text).collect()))
     }
+}
+
+/// The collection that messages are remembered in. Embeddings of different models cannot be compared, so each
+/// model has its own.
+pub(super) fn collection(embedder: &dyn EmbeddingModel) -> String {
+    format!("messages/{}@{}", embedder.name(), embedder.dimensions())
 }
 
 /// A policy's view of stored state. A prior that this build cannot read is treated as not yet estimated: it is

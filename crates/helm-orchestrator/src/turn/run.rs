@@ -1,6 +1,11 @@
-use std::sync::Arc;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use helm_core::{Context, DecisionId, TenantId, Timestamp};
+use futures::FutureExt;
+use helm_core::{Context, Decision, DecisionId, Stage, TenantId, Timestamp};
+use helm_guardrails::{GuardrailEngine, GuardrailResult};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +33,34 @@ pub(super) struct Turn {
     pub(super) started: Instant,
     pub(super) delivery: Delivery,
     pub(super) cancel: CancellationToken,
+    /// What is known of the turn when it stops half-way.
+    pub(super) known: Known,
 }
+
+/// What a turn has come to know, kept where a panic cannot take it along.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The message as the input guards let it pass, and what they found.
+    pub(super) input: OnceLock<(String, GuardrailResult)>,
+    pub(super) decision: OnceLock<Decision>,
+}
+
+/// Why a turn stopped before it came to an end of its own.
+pub(super) enum Stop {
+    Failed(Error),
+    TimedOut,
+    Cancelled,
+    Panicked,
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Longer texts are checked beside the runtime's own threads, in bytes.
+const LONG: usize = 64 << 10;
 
 /// Checks the request and begins the turn in a task of its own, which outlives the caller.
 pub(crate) fn start(
@@ -49,18 +81,22 @@ pub(crate) fn start(
         request,
         delivery,
         cancel: cancel.clone(),
+        known: Known::default(),
     };
     let (sender, receiver) = mpsc::channel(64);
     let played = async move {
-        let end = match turn.play(&sender).await {
-            Ok(response) => Ok(TurnEvent::Ended(Box::new(response))),
-            Err(error) => {
-                tracing::warn!(decision = %turn.id, error = %error.report(), "a turn could not be recorded");
-                Err(error)
+        let end = turn.run(&sender).await;
+        // A caller that has gone away needs no answer, and one that reads nothing gets none once Helm must end;
+        // the turn is stored all the same.
+        tokio::select! {
+            biased;
+            place = sender.reserve() => {
+                if let Ok(place) = place {
+                    place.send(end);
+                }
             }
-        };
-        // A caller that has gone away needs no answer; the turn is stored all the same.
-        drop(sender.send(end).await);
+            () = turn.inner.abort.cancelled() => {}
+        }
     };
     // What the turn logs belongs to the request that began it.
     inner.tracker.spawn(played.in_current_span());
@@ -89,18 +125,61 @@ fn check(inner: &Inner, request: &TurnRequest) -> Result<()> {
 }
 
 impl Turn {
+    /// Plays the turn, and records it also when that stops half-way.
+    async fn run(&self, events: &mpsc::Sender<Result<TurnEvent>>) -> Result<TurnEvent> {
+        let played = AssertUnwindSafe(self.play(events)).catch_unwind().await;
+        let response = match played.unwrap_or(Err(Stop::Panicked)) {
+            Ok(response) => response,
+            Err(stop) => self.conclude_stopped(stop).await.inspect_err(|error| {
+                tracing::warn!(decision = %self.id, error = %error.report(), "a turn could not be recorded");
+            })?,
+        };
+        Ok(TurnEvent::Ended(Box::new(response)))
+    }
+
     /// The turn from its input to its stored end.
-    async fn play(&self, events: &mpsc::Sender<Result<TurnEvent>>) -> Result<TurnResponse> {
+    async fn play(&self, events: &mpsc::Sender<Result<TurnEvent>>) -> Result<TurnResponse, Stop> {
         let task = self.task()?;
-        let input = task.guardrails.check_input(&self.request.message);
+        let input = self.check(&task.guardrails, Stage::Input, &self.request.message).await?;
         if input.is_blocked() {
-            return self.conclude_blocked_input(input).await;
+            return Ok(self.conclude_blocked_input(input).await?);
         }
         let message = input.text(&self.request.message).to_owned();
-        let recalled = self.recall(task, &message).await?;
+        // Set once: nothing else sets it.
+        let _ = self.known.input.set((message.clone(), input.clone()));
+        let recalled = self.bounded(longest_deadline(task), self.recall(task, &message)).await??;
         let decision = self.decide(task, &recalled)?;
+        let _ = self.known.decision.set(decision.clone());
         let execution = self.execute(task, &decision, &recalled, &message, events).await;
         self.conclude(task, decision, execution, input, message, recalled).await
+    }
+
+    /// `work` until `deadline` after the turn's start, or until it is cancelled.
+    pub(super) async fn bounded<T>(
+        &self,
+        deadline: Duration,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Stop> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Stop::Cancelled),
+            () = tokio::time::sleep_until(self.started + deadline) => Err(Stop::TimedOut),
+            done = work => Ok(done),
+        }
+    }
+
+    pub(super) async fn check(
+        &self,
+        guardrails: &GuardrailEngine,
+        stage: Stage,
+        text: &str,
+    ) -> Result<GuardrailResult, Stop> {
+        if text.len() < LONG {
+            return Ok(guardrails.check(stage, text));
+        }
+        let (guardrails, text) = (guardrails.clone(), text.to_owned());
+        let checking = self.inner.tracker.spawn_blocking(move || guardrails.check(stage, &text));
+        checking.await.map_err(|_| Stop::Panicked)
     }
 
     pub(super) fn task(&self) -> Result<&TaskRuntime> {
@@ -111,8 +190,14 @@ impl Turn {
         let request = &self.request;
         let mut context =
             Context::new(self.tenant.clone(), request.user.clone(), request.task.clone(), self.began);
+        context.segment.clone_from(&request.segment);
         context.conversation.clone_from(&request.conversation);
         context.features = request.features.clone();
         context
     }
+}
+
+/// How long a turn may take before its strategy, and so its deadline, is known.
+fn longest_deadline(task: &TaskRuntime) -> Duration {
+    task.strategies.iter().map(|strategy| strategy.limits.deadline).max().unwrap_or_default()
 }

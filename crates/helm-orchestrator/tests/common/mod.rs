@@ -1,0 +1,197 @@
+//! Parts that fail in the ways a test asks for.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use helm_core::{Decision, DecisionId, Feedback, ModelName, Reward, TenantId, Timestamp};
+use helm_orchestrator::llm::{
+    self, Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, EmbeddingModel, Finish,
+    FinishReason,
+};
+use helm_orchestrator::store::{
+    self, Applied, BanditStore, ConversationStore, ErrorKind, FeedbackReceipt, Health, InteractionLog,
+    JobQueue, MigrationReport, PreferenceStore, Settle, Store, TurnReceipt, TurnRecord, VectorStore,
+    memory::MemoryStore,
+};
+
+/// A store in memory that refuses some writes.
+pub(crate) struct FaultyStore {
+    inner: MemoryStore,
+    /// So many decisions are refused, slowly.
+    pub(crate) refuse_decisions: AtomicU32,
+    /// Turns with preferences or memories are refused.
+    pub(crate) refuse_consequences: bool,
+    /// Closing never ends.
+    pub(crate) never_closes: bool,
+}
+
+impl FaultyStore {
+    pub(crate) fn new() -> Self {
+        Self {
+            inner: MemoryStore::new(),
+            refuse_decisions: AtomicU32::new(0),
+            refuse_consequences: false,
+            never_closes: false,
+        }
+    }
+
+    fn refusal(kind: ErrorKind) -> store::Error {
+        store::Error::new(kind, "faulty", "write", "refused on purpose")
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    fn capabilities(&self) -> store::Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn bandits(&self) -> &dyn BanditStore {
+        self.inner.bandits()
+    }
+
+    fn log(&self) -> &dyn InteractionLog {
+        self.inner.log()
+    }
+
+    fn preferences(&self) -> &dyn PreferenceStore {
+        self.inner.preferences()
+    }
+
+    fn conversations(&self) -> &dyn ConversationStore {
+        self.inner.conversations()
+    }
+
+    fn vectors(&self) -> &dyn VectorStore {
+        self.inner.vectors()
+    }
+
+    fn jobs(&self) -> &dyn JobQueue {
+        self.inner.jobs()
+    }
+
+    async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> store::Result<Applied> {
+        let taken = |left: u32| left.checked_sub(1);
+        if self.refuse_decisions.fetch_update(Ordering::SeqCst, Ordering::SeqCst, taken).is_ok() {
+            // Late enough for the model to have answered.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            return Err(Self::refusal(ErrorKind::Internal));
+        }
+        self.inner.log_decision(decision, deadline).await
+    }
+
+    async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> store::Result<TurnReceipt> {
+        if self.refuse_consequences && !(turn.preferences.is_empty() && turn.memories.is_empty()) {
+            return Err(Self::refusal(ErrorKind::Invalid));
+        }
+        self.inner.commit_turn(turn, settle).await
+    }
+
+    async fn record_feedback(
+        &self,
+        tenant: &TenantId,
+        feedback: &Feedback,
+        at: Timestamp,
+        settle: Arc<dyn Settle>,
+    ) -> store::Result<FeedbackReceipt> {
+        self.inner.record_feedback(tenant, feedback, at, settle).await
+    }
+
+    async fn end_silence(
+        &self,
+        tenant: &TenantId,
+        decision: DecisionId,
+        settle: Arc<dyn Settle>,
+    ) -> store::Result<Option<Reward>> {
+        self.inner.end_silence(tenant, decision, settle).await
+    }
+
+    async fn migrate(&self) -> store::Result<MigrationReport> {
+        self.inner.migrate().await
+    }
+
+    async fn health(&self) -> store::Result<Health> {
+        self.inner.health().await
+    }
+
+    async fn close(&self) {
+        if self.never_closes {
+            std::future::pending::<()>().await;
+        }
+        self.inner.close().await;
+    }
+}
+
+/// A model whose provider stops the answer, or that panics.
+pub(crate) struct OddModel {
+    name: ModelName,
+    capabilities: llm::Capabilities,
+    panics: bool,
+}
+
+impl OddModel {
+    pub(crate) fn filtering() -> Self {
+        Self { name: "main".parse().unwrap(), capabilities: llm::Capabilities::default(), panics: false }
+    }
+
+    pub(crate) fn panicking() -> Self {
+        Self { panics: true, ..Self::filtering() }
+    }
+
+    fn answer(&self) -> ChatResponse {
+        assert!(!self.panics, "on purpose");
+        let text = "You reset your password in the settings of your account. ".to_owned();
+        let finish = Finish { reason: FinishReason::ContentFilter, usage: None, cost: None, model: None };
+        ChatResponse { text, finish }
+    }
+}
+
+#[async_trait]
+impl ChatModel for OddModel {
+    fn name(&self) -> &ModelName {
+        &self.name
+    }
+
+    fn capabilities(&self) -> &llm::Capabilities {
+        &self.capabilities
+    }
+
+    async fn generate(&self, _: &ChatRequest, _: &Call) -> llm::Result<ChatResponse> {
+        Ok(self.answer())
+    }
+
+    async fn stream(&self, _: &ChatRequest, _: &Call) -> llm::Result<ChatStream> {
+        let ChatResponse { text, finish } = self.answer();
+        Ok(stream::iter([Ok(ChatEvent::Delta(text)), Ok(ChatEvent::Finished(finish))]).boxed())
+    }
+}
+
+/// An embedding model of a name and a length, or one that never answers.
+pub(crate) struct OddEmbedder {
+    pub(crate) name: ModelName,
+    pub(crate) dimensions: usize,
+    pub(crate) hangs: bool,
+}
+
+#[async_trait]
+impl EmbeddingModel for OddEmbedder {
+    fn name(&self) -> &ModelName {
+        &self.name
+    }
+
+    fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    async fn embed(&self, texts: &[String]) -> llm::Result<Vec<Vec<f32>>> {
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+        Ok(texts.iter().map(|_| vec![1.0; self.dimensions]).collect())
+    }
+}
