@@ -177,13 +177,15 @@ async fn a_template_that_fails_for_one_user_is_recorded() {
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_is_cancelled_before_its_decision_is_recorded() {
     let embedder = OddEmbedder { name: "odd".parse().unwrap(), dimensions: 3, hangs: true };
+    let store = MemoryStore::new();
     let helm = helm_of(task().remembering(), answers("Fine.")).embeddings(Arc::new(embedder));
-    let helm = helm.build().await.unwrap();
+    let helm = helm.store(Arc::new(store.clone())).build().await.unwrap();
     let stream = helm.turn_stream(ask("mail ana@example.com")).unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     drop(stream);
     assert!(helm.shutdown(Duration::from_secs(1)).await);
-    let stored = records(helm.store(), &TenantId::single()).await;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let stored = records(&store, &TenantId::single()).await;
     let [view] = stored.as_slice() else { panic!("{stored:?}") };
     assert_eq!(view.outcome.as_ref().unwrap().status, TurnStatus::Cancelled);
     assert_eq!((&view.decision, view.input.as_deref()), (&None, Some("mail [EMAIL]")));
@@ -194,13 +196,15 @@ async fn shutdown_ends_though_nobody_reads_a_stream_and_the_store_never_closes()
     for never_closes in [false, true] {
         let mut store = FaultyStore::new();
         store.never_closes = never_closes;
+        // Open still when the installation has closed its own.
+        let kept: Arc<dyn Store> = Arc::new(store.inner.clone());
         let store: Arc<dyn Store> = Arc::new(store);
         let helm = helm_of(task(), answers(&"It is in the settings. ".repeat(2_000)));
         let helm = helm.store(Arc::clone(&store)).build().await.unwrap();
         let unread = helm.turn_stream(ask("Where is it?")).unwrap();
         let drained = tokio::time::timeout(Duration::from_secs(60), helm.shutdown(Duration::from_secs(1)));
         assert!(!drained.await.unwrap());
-        let stored = records(&store, &TenantId::single()).await;
+        let stored = records(&kept, &TenantId::single()).await;
         let [view] = stored.as_slice() else { panic!("{stored:?}") };
         assert_eq!(view.outcome.as_ref().unwrap().status, TurnStatus::Cancelled);
         drop(unread);

@@ -21,7 +21,7 @@ use helm_orchestrator::store::{
 
 /// A store in memory that refuses some writes.
 pub(crate) struct FaultyStore {
-    inner: MemoryStore,
+    pub(crate) inner: MemoryStore,
     /// So many decisions are refused, slowly.
     pub(crate) refuse_decisions: AtomicU32,
     /// Turns with preferences or memories are refused.
