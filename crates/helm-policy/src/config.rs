@@ -12,7 +12,7 @@ use crate::options::Options;
 use crate::policy::{LearnerPolicy, Policy};
 use crate::rule::{
     EpsilonGreedy, Exp3Ix, FixedWeights, InverseGap, KlUcb, Optimism, RandomRule, RandomizedUcb, Rule,
-    Softmax, Thompson, TopTwoThompson, Ucb1, Ucb1Tuned,
+    Softmax, Thompson, TopTwoThompson, TrackAndStop, Ucb1, Ucb1Tuned,
 };
 
 /// A built-in policy: its kind with that kind's parameters, and what all kinds have. Unchecked;
@@ -59,6 +59,15 @@ pub enum Kind {
         /// The leader's share. Default: 0.5.
         #[serde(default = "half")]
         leader: f64,
+    },
+    /// Track-and-Stop: finds the best with a bounded error, then plays it.
+    TrackAndStop {
+        /// The probability of a wrong winner. Default: 0.05.
+        #[serde(default = "twentieth")]
+        delta: f64,
+        /// Rewards of each strategy before proportions are tracked. Default: 10.
+        #[serde(default = "ten_rewards")]
+        least: u32,
     },
     /// The best mean, or with probability ε any.
     EpsilonGreedy {
@@ -205,6 +214,7 @@ impl PolicyConfig {
             Kind::Auto {} => "auto",
             Kind::Thompson { .. } => "thompson",
             Kind::TopTwoThompson { .. } => "top_two_thompson",
+            Kind::TrackAndStop { .. } => "track_and_stop",
             Kind::EpsilonGreedy { .. } => "epsilon_greedy",
             Kind::Softmax { .. } => "softmax",
             Kind::Ucb1 {} => "ucb1",
@@ -246,6 +256,7 @@ impl PolicyConfig {
             Kind::TopTwoThompson { learner: kind, pool, leader } => {
                 (learner(*kind, *pool, None)?, Box::new(TopTwoThompson::new(*leader)?))
             }
+            Kind::TrackAndStop { delta, least } => (plain(), Box::new(TrackAndStop::new(*delta, *least)?)),
             Kind::EpsilonGreedy { epsilon, decay, learner: kind, pool } => {
                 let rule = EpsilonGreedy::new(*epsilon)?;
                 let rule = decay.map_or(Ok(rule), |decay| rule.decaying(decay))?;
@@ -329,6 +340,14 @@ fn one() -> f64 {
 
 fn half() -> f64 {
     0.5
+}
+
+fn twentieth() -> f64 {
+    0.05
+}
+
+fn ten_rewards() -> u32 {
+    10
 }
 
 fn tenth() -> f64 {

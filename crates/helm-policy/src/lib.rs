@@ -11,6 +11,7 @@
 //! | `auto` | chooses among the rows below by what it sees, see [`Auto`] | |
 //! | `thompson` | the probability of holding the largest mean | Thompson 1933; Chapelle & Li 2011; Honda & Takemura 2014 |
 //! | `top_two_thompson` | the leader or the challenger | Russo 2016 |
+//! | `track_and_stop` | finds the best and says when it has | Garivier & Kaufmann 2016; Krichevsky & Trofimov 1981 |
 //! | `epsilon_greedy` | the best mean, or with ε, constant or falling, any | Auer, Cesa-Bianchi & Fischer 2002 |
 //! | `softmax` | ∝ exp(mean / τ) | Sutton & Barto 2018 |
 //! | `ucb1`, `ucb1_tuned` | the largest upper bound | Auer, Cesa-Bianchi & Fischer 2002 |
@@ -85,6 +86,6 @@ pub use prior::{PriorEstimate, StrategyPrior, UserStats};
 pub use registry::{Constructor, Registry};
 pub use rule::{
     Belief, EpsilonGreedy, Exp3Ix, FixedWeights, InverseGap, KlUcb, Optimism, RandomRule, RandomizedUcb,
-    Rule, Softmax, Thompson, TopTwoThompson, Ucb1, Ucb1Tuned,
+    Rule, Softmax, Thompson, TopTwoThompson, TrackAndStop, Ucb1, Ucb1Tuned,
 };
 pub use snapshot::Snapshot;

@@ -40,6 +40,7 @@ impl Registry {
             "square_cb",
             "thompson",
             "top_two_thompson",
+            "track_and_stop",
             "ucb1",
             "ucb1_tuned",
         ];

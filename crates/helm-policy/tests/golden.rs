@@ -1,7 +1,7 @@
 //! Numbers computed independently, see `tests/golden/bandits/README.md`. `HELM_GOLDEN_BANDITS` names another
 //! folder of the same layout.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::path::PathBuf;
 
@@ -87,15 +87,11 @@ fn golden_bandit_formulas() {
         let (mab, expected) = (&case["mab"], &case["mab_expect"]);
         let (n, s, q, t) = (numbers(mab, "n"), numbers(mab, "S"), numbers(mab, "Q"), number(mab, "t"));
         let evidence = |index: usize| Evidence { count: n[index], sum: s[index], sum_sq: q[index] };
-        let indices: [(&str, fn(&Evidence, f64) -> f64, f64); 3] = [
-            ("ucb1", Ucb1::index, 1e-9),
-            ("ucb_tuned", Ucb1Tuned::index, 1e-9),
-            ("kl_ucb", KlUcb::index, 1e-9),
-        ];
-        for (name, index, tolerance) in indices {
-            for (arm, expected) in numbers(expected, name).into_iter().enumerate() {
-                near(index(&evidence(arm), t), expected, tolerance, name);
-            }
+        for arm in 0..n.len() {
+            let index = |name: &str| numbers(expected, name)[arm];
+            near(Ucb1::index(&evidence(arm), t), index("ucb1"), 1e-9, "ucb1");
+            near(Ucb1Tuned::index(&evidence(arm), t), index("ucb_tuned"), 1e-9, "ucb_tuned");
+            near(KlUcb::index(&evidence(arm), t), index("kl_ucb"), 1e-9, "kl_ucb");
         }
         let nig = &expected["nig"];
         let (mu, scale, alpha) = (numbers(nig, "mu"), numbers(nig, "student_t_scale"), numbers(nig, "alpha"));

@@ -17,12 +17,13 @@ use proptest::prelude::*;
 use serde_json::json;
 
 /// Every built-in kind, some of them twice.
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 20] = [
     r#"{"kind":"auto"}"#,
     r#"{"kind":"thompson","learner":"beta","pool":"none"}"#,
     r#"{"kind":"thompson","learner":"beta","floor":0.05,"forget":{"half_life_seconds":10000}}"#,
     r#"{"kind":"thompson","pool":"strategies","forget":"adaptive"}"#,
     r#"{"kind":"top_two_thompson","forget":{"window_seconds":10000}}"#,
+    r#"{"kind":"track_and_stop"}"#,
     r#"{"kind":"epsilon_greedy","epsilon":0.2}"#,
     r#"{"kind":"epsilon_greedy","decay":5.0}"#,
     r#"{"kind":"softmax"}"#,

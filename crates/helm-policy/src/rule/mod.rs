@@ -7,6 +7,7 @@ mod inverse_gap;
 mod randomized_ucb;
 mod softmax;
 mod thompson;
+mod track_and_stop;
 mod ucb;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use inverse_gap::InverseGap;
 pub use randomized_ucb::RandomizedUcb;
 pub use softmax::Softmax;
 pub use thompson::{Thompson, TopTwoThompson};
+pub use track_and_stop::TrackAndStop;
 pub use ucb::{KlUcb, Optimism, Ucb1, Ucb1Tuned};
 
 use crate::error::Result;
