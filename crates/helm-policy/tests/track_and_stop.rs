@@ -1,6 +1,6 @@
 //! Track-and-Stop keeps its promise where sample variances would deceive: rare rewards, near-certain ones, ties.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use helm_core::StrategyId;
 use helm_policy::{Belief, Evidence, Posterior, Rule, TrackAndStop};
