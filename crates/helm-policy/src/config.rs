@@ -301,7 +301,7 @@ fn learner(kind: LearnerKind, pool: Pool, ridge: Option<&RidgeOptions>) -> Resul
 }
 
 /// Keys that belong to every kind.
-const COMMON: [&str; 3] = ["floor", "epoch_seconds", "forget"];
+const COMMON: [&str; 4] = ["floor", "epoch_seconds", "forget", "budget"];
 
 impl TryFrom<Map<String, Value>> for PolicyConfig {
     type Error = Error;

@@ -50,6 +50,7 @@
 mod arm;
 mod auto;
 mod best;
+mod budget;
 mod config;
 mod drift;
 mod error;
@@ -71,6 +72,7 @@ mod special;
 
 pub use arm::Arm;
 pub use auto::Auto;
+pub use budget::Budget;
 pub use config::{Kind, LearnerKind, PolicyConfig, Pool};
 pub use error::{Error, Result};
 pub use evidence::Evidence;

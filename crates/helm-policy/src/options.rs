@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::floor::Floor;
 use crate::forget::Forgetting;
@@ -20,6 +21,9 @@ pub struct Options {
     /// How older rewards fade. Default: never; `auto` forgets as fast as the rewards say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forget: Option<Forgetting>,
+    /// What may be spent. Default: anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -32,7 +36,7 @@ fn is_hour(seconds: &u64) -> bool {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { floor: Floor::default(), epoch_seconds: 3_600, forget: None }
+        Self { floor: Floor::default(), epoch_seconds: 3_600, forget: None, budget: None }
     }
 }
 
@@ -58,11 +62,19 @@ impl Options {
         self
     }
 
-    /// Checks the durations.
+    /// Sets what may be spent.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// Checks the durations and the budget.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] when an epoch has no length, or forgetting is faster than epochs can tell.
+    /// [`Error::InvalidParameter`] when an epoch has no length, forgetting is faster than epochs can
+    /// tell, or the budget is no amount.
     pub fn checked(self) -> Result<Self> {
         if self.epoch_seconds == 0 {
             let value = "0".to_owned();
@@ -70,6 +82,7 @@ impl Options {
             return Err(Error::InvalidParameter { parameter, accepted: "at least 1", value });
         }
         self.forgetting().checked(self.epoch())?;
+        self.budget.map(Budget::checked).transpose()?;
         Ok(self)
     }
 

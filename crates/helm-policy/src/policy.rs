@@ -7,6 +7,7 @@ use helm_core::{
 };
 
 use crate::arm::Arm;
+use crate::budget::Budget;
 use crate::drift::Drift;
 use crate::error::{Error, Result};
 use crate::evidence::Evidence;
@@ -14,6 +15,7 @@ use crate::floor::mix;
 use crate::forget::{EpochWeights, Forgetting};
 use crate::learner::{ArmEvidence, Learner};
 use crate::options::Options;
+use crate::posterior::Posterior;
 use crate::prior::{PriorEstimate, UserStats};
 use crate::rule::{Belief, Rule};
 use crate::sampling::{inverse_cdf, uniform};
@@ -237,6 +239,16 @@ impl LearnerPolicy {
         })
     }
 
+    /// Lowers beliefs by what their strategies are expected to spend, where there is a budget.
+    fn charge(&self, request: &ChoiceRequest<'_>, posteriors: &mut [Posterior]) -> Result<()> {
+        let Some(budget) = self.options.budget else {
+            return Ok(());
+        };
+        let price = budget.price(request.snapshot, self.options.epoch(), request.context.at);
+        let ids: Vec<&StrategyId> = request.eligible.iter().map(|arm| &arm.id).collect();
+        budget.charge(price, request.snapshot, &ids, posteriors)
+    }
+
     fn evidence<'a>(
         &self,
         request: &ChoiceRequest<'a>,
@@ -295,13 +307,15 @@ impl Policy for LearnerPolicy {
             let micros = i64::try_from(Duration::from_secs(seconds).as_micros()).unwrap_or(i64::MAX);
             Epoch::containing(Timestamp::from_micros(now.as_micros().saturating_sub(micros)), epoch)
         };
-        Some(match self.options.forgetting() {
+        let since = match self.options.forgetting() {
             Forgetting::Never => back(0),
             // After forty half-lives a reward weighs less than its own quantum.
             Forgetting::HalfLifeSeconds(seconds) => back(seconds.saturating_mul(40)),
             Forgetting::WindowSeconds(seconds) => back(seconds.saturating_add(2 * epoch.as_secs())),
             Forgetting::Adaptive => back(epoch.as_secs().saturating_mul(256)),
-        })
+        };
+        let budget = self.options.budget.map(|_| Budget::since(now, epoch));
+        Some(budget.map_or(since, |first| first.min(since)))
     }
 
     fn choose(&self, request: &ChoiceRequest<'_>) -> Result<Choice> {
@@ -309,10 +323,11 @@ impl Policy for LearnerPolicy {
         let rewards = request.snapshot.rewards()?;
         let weights = self.weights(request)?;
         let evidence = self.evidence(request, &weights)?;
-        let posteriors = self.learner.posteriors(&evidence, request.context)?;
+        let mut posteriors = self.learner.posteriors(&evidence, request.context)?;
         if posteriors.len() != evidence.len() {
             return Err(Error::WrongLength { given: posteriors.len(), expected: evidence.len() });
         }
+        self.charge(request, &mut posteriors)?;
         let beliefs = beliefs(request, &evidence, &posteriors)?;
         let mut probabilities = vec![0.0; beliefs.len()];
         self.rule.probabilities(&beliefs, rewards, &mut probabilities)?;
@@ -363,9 +378,9 @@ fn check(request: &ChoiceRequest<'_>) -> Result<()> {
 fn beliefs<'a>(
     request: &ChoiceRequest<'a>,
     evidence: &[ArmEvidence<'a>],
-    posteriors: &[crate::posterior::Posterior],
+    posteriors: &[Posterior],
 ) -> Result<Vec<Belief<'a>>> {
-    let belief = |(arm, posterior): (&ArmEvidence<'a>, &crate::posterior::Posterior)| {
+    let belief = |(arm, posterior): (&ArmEvidence<'a>, &Posterior)| {
         let belief = Belief::new(&arm.arm.id, posterior.checked()?);
         let loss = request.snapshot.task_total(&arm.arm.id)?.loss.to_f64();
         Ok(belief.with_evidence(arm.task).with_loss(loss))

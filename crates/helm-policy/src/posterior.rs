@@ -91,6 +91,17 @@ impl Posterior {
         }
     }
 
+    /// The same belief about a reward that is smaller by `by`. A beta, which cannot leave \[0, 1\], becomes the normal
+    /// of its mean and deviation.
+    #[must_use]
+    pub fn lowered(&self, by: f64) -> Self {
+        match *self {
+            Self::Beta { .. } => Self::Normal { mean: self.mean() - by, deviation: self.deviation() },
+            Self::StudentT { mean, scale, dof } => Self::StudentT { mean: mean - by, scale, dof },
+            Self::Normal { mean, deviation } => Self::Normal { mean: mean - by, deviation },
+        }
+    }
+
     /// Checks that it is one.
     ///
     /// # Errors

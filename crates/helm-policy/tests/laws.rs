@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helm_core::{
-    Context, Decision, DecisionId, DecisionMode, Epoch, Layout, Scope, Stats, StatsRow, StrategyId, TaskId,
-    TenantId, Timestamp, UnitInterval, UserId,
+    Context, Decision, DecisionId, DecisionMode, Epoch, Layout, NanoUsd, Scope, Stats, StatsRow, StrategyId,
+    TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
 use helm_policy::{
     Arm, Belief, ChoiceRequest, Contribution, Error, Learner, LearnerPolicy, Options, Policy, PolicyConfig,
@@ -295,6 +295,8 @@ fn bad_configurations_say_what_to_do() {
         (json!({"kind": "fixed", "weights": {"a": 0.0}}), "weights"),
         (json!({"kind": "auto", "epoch_seconds": 0}), "epoch_seconds"),
         (json!({"kind": "auto", "floor": null}), "floor"),
+        (json!({"kind": "auto", "budget": {"usd_per_day": 0.0}}), "budget"),
+        (json!({"kind": "auto", "budget": {"euros": 1.0}}), "euros"),
         (json!({"kind": "auto", "forget": {"half_life_seconds": 60}}), "epoch_seconds"),
         (json!({"kind": "lin_ucb", "ridge": {"penalty": 0.0}}), "penalty"),
         (json!({"kind": "lin_ucb", "ridge": {"penality": 1.0}}), "penality"),
@@ -303,6 +305,39 @@ fn bad_configurations_say_what_to_do() {
         let error = registry.build(&config).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(expected), "{config}: {error}");
     }
+}
+
+/// Everybody's rewards, with what they cost, in one epoch.
+fn costly(start: i64, strategy: &StrategyId, rewards: &[f64], usd: f64) -> StatsRow {
+    let mut row = StatsRow { epoch: Epoch::starting_at(start), ..row(Scope::Task, strategy, rewards) };
+    row.stats.cost = NanoUsd::from_nanos((usd * 1e9) as i64);
+    row
+}
+
+#[test]
+fn a_budget_makes_the_dear_give_way() {
+    // It is half past one of day 0; each strategy has had both hours.
+    let strategies = ids(2);
+    let spend = |dear: f64| {
+        let hours = [0, 3_600].into_iter();
+        let rows = hours.flat_map(|hour| {
+            [
+                costly(hour, &strategies[0], &[0.9; 30], dear),
+                costly(hour, &strategies[1], &[0.7; 30], dear / 100.0),
+            ]
+        });
+        Snapshot::from_rows(rows.collect::<Vec<_>>(), None).unwrap()
+    };
+    let unpaced = policy(r#"{"kind":"auto","forget":"never"}"#);
+    let paced = policy(r#"{"kind":"auto","forget":"never","budget":{"usd_per_day":24.0}}"#);
+    let dear = |policy: &dyn Policy, snapshot: &Snapshot| {
+        choose(policy, &strategies, snapshot, 0).candidates[0].probability.get()
+    };
+    assert!(dear(&unpaced, &spend(4.0)) > 0.9, "without a budget the better one is played");
+    assert!(dear(&paced, &spend(0.1)) > 0.9, "so it is while little is spent");
+    assert!(dear(&paced, &spend(4.0)) < 0.1, "an hour of four dollars where one is allowed raises the price");
+    assert!(dear(&paced, &spend(13.0)) < 0.02, "when the day's budget is spent only the cheapest is left");
+    assert_eq!(paced.history(context().at), Some(Epoch::starting_at(-601_200)), "a week is looked at");
 }
 
 /// A rule of one's own: always the strategy with the most uncertain mean.
