@@ -53,7 +53,7 @@ fn the_quickstart_learns_and_goes_on_after_a_kill() {
     }
     killed.kill().unwrap();
     killed.wait().unwrap();
-    let text = run("quickstart", folder.path(), &["--turns", "4000"]);
+    let text = run("quickstart", folder.path(), &["--turns", "3000"]);
     assert!(text.starts_with("Found "), "{text}");
     assert!(text.contains("All answers are simulated") && text.contains("One decision explained"), "{text}");
     assert!(percent(&text, "Improvement over uniform play:") > 20.0, "{text}");
