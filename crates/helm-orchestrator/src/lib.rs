@@ -66,7 +66,7 @@ pub use explain::Explanation;
 pub use helm::Helm;
 pub use report::{FeedbackSummary, RewardSummary, StrategyReport, TaskReport};
 pub use request::{TurnEvent, TurnRequest, TurnResponse};
-pub use task::Task;
+pub use task::{Sticky, Task};
 pub use turn::TurnStream;
 
 pub use helm_core as core;
