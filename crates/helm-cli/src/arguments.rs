@@ -82,6 +82,9 @@ pub(crate) enum Command {
     /// Look at tasks.
     #[command(subcommand, after_help = "Example: helmctl tasks report support")]
     Tasks(TasksCommand),
+    /// Look at policies and what they have learnt.
+    #[command(subcommand, after_help = "Example: helmctl policy rebuild --task support --check")]
+    Policy(PolicyCommand),
     /// See whether everything is as it should be.
     #[command(
         after_help = "Examples:\n  helmctl doctor\n  helmctl doctor --live --output json\n\nNothing is changed. Exit code 1 when a check failed."
@@ -179,6 +182,22 @@ pub(crate) enum TasksCommand {
     Report {
         /// The task.
         task: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Settle a task's logged decisions again with the configured policy and reward, and make state of them.
+    #[command(
+        after_help = "Examples:\n  helmctl policy rebuild --task support --check\n  helmctl policy rebuild --task support --output json\n\nNeeded after the kind of policy or the reward was changed. With --check nothing is changed; exit code 1 when log and state differ."
+    )]
+    Rebuild {
+        /// Which task.
+        #[arg(long)]
+        task: String,
+        /// Only compare.
+        #[arg(long)]
+        check: bool,
     },
 }
 

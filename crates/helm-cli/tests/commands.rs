@@ -279,7 +279,7 @@ fn the_doctor_looks_at_everything() {
     let ill = run(&folder, &["--database", "sqlite://no.db", "doctor"]);
     assert_eq!(ill.status.code(), Some(1), "a check said no");
     assert!(out(&ill).contains("FAIL"), "{}", out(&ill));
-    assert!(out(&run(&folder, &["migrate"])).contains("version 1"));
+    assert!(out(&run(&folder, &["migrate"])).contains("version 2"));
     let redis = helmctl(folder.path(), &[("REDIS_URL", "redis://127.0.0.1")], &["doctor"], "");
     assert!(out(&redis).contains("REDIS_URL"), "{}", out(&redis));
     let off = helmctl(
@@ -358,4 +358,33 @@ async fn a_provider_that_fails_is_told_without_the_key() {
         assert_eq!(chat.status.code(), Some(2), "{expected}");
         assert!(!format!("{}{}", out(&chat), err(&chat)).contains("very-secret"));
     }
+}
+
+#[test]
+fn a_state_is_rebuilt_after_another_policy_was_configured() {
+    let folder = folder();
+    let configure = |kind: &str| {
+        let text = format!(
+            "[tasks.t]\npolicy = {{ kind = \"{kind}\" }}\n[tasks.t.strategies.a]\n[tasks.t.strategies.b]\n"
+        );
+        std::fs::write(folder.path().join("helm.toml"), text).unwrap();
+    };
+    configure("thompson");
+    refused(&run(&folder, &["policy", "rebuild", "--task", "t", "--check"]), &["no database"]);
+    let lines = "How do I reset it?\n/rate 5\nAnd then?\n/rate 1\n/quit\n";
+    assert!(helmctl(folder.path(), &[], &["chat", "--task", "t"], lines).status.success());
+    let check = || run(&folder, &["policy", "rebuild", "--task", "t", "--check", "--output", "json"]);
+    let equal = check();
+    assert_eq!(equal.status.code(), Some(0), "{}", err(&equal));
+    configure("lin_ucb");
+    let different = check();
+    assert_eq!(different.status.code(), Some(1), "{}", err(&different));
+    let told: Value = serde_json::from_str(&out(&different)).unwrap();
+    assert_eq!((&told["decisions"], &told["changed"], &told["equal"]), (&2.into(), &2.into(), &false.into()));
+    assert!(!told["differences"].as_array().unwrap().is_empty());
+    let rebuilt = run(&folder, &["policy", "rebuild", "--task", "t"]);
+    assert!(rebuilt.status.success() && out(&rebuilt).contains("was rebuilt"), "{}", err(&rebuilt));
+    assert!(out(&rebuilt).contains("a@1") || out(&rebuilt).contains("b@1"), "{}", out(&rebuilt));
+    assert_eq!(check().status.code(), Some(0));
+    refused(&run(&folder, &["policy", "rebuild", "--task", "none"]), &["no task none"]);
 }

@@ -14,10 +14,16 @@ pub struct Decision {
     pub context: Context,
     /// What it chose.
     pub strategy: StrategyId,
-    /// The probability with which the policy chooses this strategy in this state: exactly the sampling law.
+    /// The probability with which the policy chooses this strategy in this state: exactly the sampling law. Of a
+    /// [`Sticky`](DecisionMode::Sticky) decision: that of the draw it keeps to.
     pub propensity: Probability,
     /// How the choice came about.
     pub mode: DecisionMode,
+    /// The earlier draw that this decision rests on: of a [`Sticky`](DecisionMode::Sticky) one the draw that it
+    /// keeps to, of a [`Sampled`](DecisionMode::Sampled) one the draw that it replaces because that one's strategy
+    /// was no longer eligible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn_by: Option<DecisionId>,
     /// The experiment that assigned this user, if one did.
     pub assignment: Option<Assignment>,
     /// The policy's name.
@@ -28,6 +34,10 @@ pub struct Decision {
     pub epoch: Epoch,
     /// The eligible strategies with their probabilities, which sum to 1; empty when nothing was drawn.
     pub candidates: Vec<Candidate>,
+    /// The exploration that was kept, as a total probability mass spread evenly; `None` when nothing was drawn or
+    /// the policy does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Probability>,
     /// The strategies that were not eligible, and why.
     pub excluded: Vec<Exclusion>,
     /// When it was made.
@@ -54,6 +64,9 @@ pub struct Assignment {
 pub enum DecisionMode {
     /// Drawn from the policy's distribution: teaches the policy.
     Sampled,
+    /// The conversation's or the user's draw was kept: teaches the policy, since that draw's law is known. All
+    /// decisions of one draw stand or fall together, so whoever estimates from them must count by draw.
+    Sticky,
     /// Nothing was eligible, so the task's fallback strategy was taken: teaches nothing.
     Fallback,
     /// The caller named the strategy: teaches nothing.
@@ -66,7 +79,7 @@ impl DecisionMode {
     /// Whether rewards of such decisions train the policy.
     #[must_use]
     pub const fn teaches(self) -> bool {
-        matches!(self, Self::Sampled | Self::Assigned)
+        matches!(self, Self::Sampled | Self::Sticky | Self::Assigned)
     }
 
     /// The snake-case name that logs and stores use.
@@ -74,6 +87,7 @@ impl DecisionMode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sampled => "sampled",
+            Self::Sticky => "sticky",
             Self::Fallback => "fallback",
             Self::Pinned => "pinned",
             Self::Assigned => "assigned",

@@ -323,6 +323,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         strategies: task.strategies,
         fallback,
         policy,
+        sticky: task.sticky,
         evaluators,
         guardrails: task.guardrails.unwrap_or_else(GuardrailEngine::standard),
         prompts,
@@ -356,6 +357,9 @@ fn checked_strategies(task: &Task, models: &Models, place: &str) -> Result<Promp
             ));
         }
         names.push(strategy.id.name());
+        if strategy.parent.as_ref() == Some(&strategy.id) {
+            return Err(Error::config(place, "a strategy is not its own parent; name the version before it"));
+        }
         check_model(strategy, models, &place)?;
         check_deadline(strategy, &place)?;
         prompts.add(strategy.id.name().as_str(), &strategy.system)?;

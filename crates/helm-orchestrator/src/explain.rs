@@ -29,11 +29,16 @@ fn why(decision: &Decision) -> String {
         DecisionMode::Fallback => {
             format!("nothing was eligible, so the fallback {} answered", decision.strategy)
         }
+        DecisionMode::Sticky => format!("an earlier draw was kept: {}", drawn(decision)),
         DecisionMode::Assigned => format!("an experiment fixed {}", decision.strategy),
         _ => drawn(decision),
     };
+    // Writing to a string cannot fail.
+    if let Some(earlier) = decision.drawn_by {
+        let relation = if decision.mode == DecisionMode::Sticky { "the draw is" } else { "it replaces" };
+        let _ = write!(text, "; {relation} decision {earlier}");
+    }
     if let Some(assignment) = &decision.assignment {
-        // Writing to a string cannot fail.
         let _ = write!(text, "; experiment {} variant {}", assignment.experiment, assignment.variant);
     }
     for excluded in &decision.excluded {

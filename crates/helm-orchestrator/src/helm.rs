@@ -11,6 +11,7 @@ use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::inner::Inner;
+use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
 use crate::request::{TurnRequest, TurnResponse};
 use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
@@ -120,6 +121,38 @@ impl Helm {
     pub async fn audit(&self, task: &TaskId) -> Result<Audit> {
         self.inner.task(task)?;
         Ok(self.inner.store.bandits().audit(&self.tenant, task).await?)
+    }
+
+    /// Settles all logged decisions of a task again, from their stored evidence with the present policy and reward,
+    /// and compares what they add up to with the learning state, bit for bit. Changes nothing. `progress` is called
+    /// now and then with the number of decisions so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTask`] when there is no such task; otherwise when state cannot be read, or a decision cannot
+    /// be settled.
+    pub async fn check_state(&self, task: &TaskId, mut progress: impl FnMut(u64) + Send) -> Result<Rebuild> {
+        let compared = rebuild::compare(&self.inner, &self.tenant, task, &mut progress).await?;
+        Ok(compared.0)
+    }
+
+    /// As [`Helm::check_state`], and replaces contributions and state by what was found, as is needed after another
+    /// kind of policy or another reward was configured. Answers what was different before. Doing it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Helm::check_state`], and when state cannot be written.
+    ///
+    /// # Cancellation safety
+    ///
+    /// Dropping the future leaves some decisions as they were; call it again to go on.
+    pub async fn rebuild_state(
+        &self,
+        task: &TaskId,
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Result<Rebuild> {
+        rebuild::rebuild(&self.inner, &self.tenant, task, &mut progress).await
     }
 
     /// The configured tasks, in alphabetical order.

@@ -16,6 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::error::{Error, Result};
 use crate::prompt::Prompts;
 use crate::refit::Refits;
+use crate::task::Sticky;
 use crate::worker::WorkerPool;
 
 /// Everything a [`Helm`](crate::Helm) holds; immutable but for the counters.
@@ -53,6 +54,7 @@ pub(crate) struct TaskRuntime {
     pub(crate) strategies: Vec<Strategy>,
     pub(crate) fallback: StrategyId,
     pub(crate) policy: Arc<dyn Policy>,
+    pub(crate) sticky: Sticky,
     pub(crate) evaluators: EvaluationEngine,
     pub(crate) guardrails: GuardrailEngine,
     pub(crate) prompts: Prompts,

@@ -4,12 +4,13 @@ use helm_core::{ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCoun
 use helm_eval::{EvaluationEngine, Evaluator, RewardSpec};
 use helm_guardrails::GuardrailEngine;
 use helm_policy::{Policy, PolicyConfig};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
 /// A kind of work and everything that is decided, checked and measured for it.
 ///
-/// Defaults: the `auto` policy, the standard evaluators, reward and guardrails, 2,000 tokens of history, no
+/// Defaults: the `auto` policy, a draw for each turn, the standard evaluators, reward and guardrails, 2,000 tokens of history, no
 /// memories kept. Checked when the [`Helm`](crate::Helm) is built.
 #[derive(Clone)]
 pub struct Task {
@@ -17,12 +18,33 @@ pub struct Task {
     pub(crate) strategies: Vec<Strategy>,
     pub(crate) fallback: Option<StrategyName>,
     pub(crate) policy: PolicyChoice,
+    pub(crate) sticky: Sticky,
     pub(crate) evaluators: Option<EvaluationEngine>,
     pub(crate) extra_evaluators: Vec<Arc<dyn Evaluator>>,
     pub(crate) reward: Option<RewardSpec>,
     pub(crate) guardrails: Option<GuardrailEngine>,
     pub(crate) history: TokenCount,
     pub(crate) remember: bool,
+}
+
+/// How long a draw of the policy holds.
+///
+/// With a conversation or a user, the first draw fixes the strategy for as long as it is eligible; later turns are
+/// logged as [`Sticky`](helm_core::DecisionMode::Sticky), with that draw's law and id, and teach like it. When the
+/// strategy is not eligible any more, a new draw takes the place of the first for good. Two first turns at once may
+/// draw twice; the draw with the earlier decision id holds from then on. A caller's own choice and an experiment's
+/// fixed strategy go first, and are no draws.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Sticky {
+    /// For one decision: each turn draws anew.
+    #[default]
+    Decision,
+    /// For a conversation; turns outside of any draw anew.
+    Conversation,
+    /// For a user, within the task.
+    User,
 }
 
 /// Where a task's policy comes from.
@@ -44,6 +66,7 @@ impl Task {
             strategies: Vec::new(),
             fallback: None,
             policy: PolicyChoice::Config(PolicyConfig::default()),
+            sticky: Sticky::default(),
             evaluators: None,
             extra_evaluators: Vec::new(),
             reward: None,
@@ -88,6 +111,13 @@ impl Task {
     #[must_use]
     pub fn with_custom_policy(mut self, policy: Arc<dyn Policy>) -> Self {
         self.policy = PolicyChoice::Built(policy);
+        self
+    }
+
+    /// How long a draw of the policy holds. Default: for one decision.
+    #[must_use]
+    pub fn sticky(mut self, sticky: Sticky) -> Self {
+        self.sticky = sticky;
         self
     }
 

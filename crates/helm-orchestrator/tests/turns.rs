@@ -303,6 +303,11 @@ async fn silence_gets_the_default_reward_from_a_durable_job() {
     assert_eq!(reward().await.unwrap().value.get(), 0.4);
     let receipt = helm.feedback(Feedback::rating(turn.decision_id, 5.0).unwrap()).await.unwrap();
     assert_eq!(receipt.reward.unwrap().value.get(), 1.0);
+    let receipt = helm.feedback(Feedback::rating(turn.decision_id, 2.0).unwrap()).await.unwrap();
+    assert_eq!(receipt.applied, Applied::Corrected);
+    assert_eq!(receipt.reward.unwrap().value.get(), 0.25);
+    let learnt = helm.report(&"support".parse().unwrap()).await.unwrap().strategies[0].reward;
+    assert_eq!((learnt.count, learnt.mean), (1, Some(0.25)), "one decision, at what it is worth now");
 }
 
 #[tokio::test]

@@ -140,11 +140,13 @@ fn decision(strategy: &StrategyId, context: Context) -> Decision {
         strategy: strategy.clone(),
         propensity: Probability::ONE,
         mode: DecisionMode::Sampled,
+        drawn_by: None,
         assignment: None,
         policy: PolicyName::new("p").unwrap(),
         policy_hash: PolicyHash::of("p"),
         epoch: Epoch::starting_at(0),
         candidates: vec![],
+        floor: None,
         excluded: vec![],
     }
 }

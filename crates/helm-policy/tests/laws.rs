@@ -213,11 +213,13 @@ fn decision(strategy: &StrategyId) -> Decision {
         strategy: strategy.clone(),
         propensity: helm_core::Probability::ONE,
         mode: DecisionMode::Sampled,
+        drawn_by: None,
         assignment: None,
         policy: policy.name().clone(),
         policy_hash: policy.hash().clone(),
         epoch: Epoch::starting_at(0),
         candidates: vec![],
+        floor: None,
         excluded: vec![],
         at: context().at,
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use helm_core::{
-    Category, ConversationId, DecisionId, GuardAction, ModelName, NotScored, Probability, ScoreEntry,
-    ScoreOutcome, Severity, SourceName, Stage, StrategyId, TaskId, Timestamp, TurnStatus, Usage, UserId,
-    Violation,
+    Candidate, Category, ConversationId, DecisionId, DecisionMode, ExclusionReason, GuardAction, ModelName,
+    NotScored, PolicyName, Probability, ScoreEntry, ScoreOutcome, Severity, SourceName, Stage, StrategyId,
+    TaskId, Timestamp, TurnStatus, Usage, UserId, Violation,
 };
 use helm_orchestrator::{Explanation, TaskReport, TurnResponse};
 use serde::Serialize;
@@ -118,6 +118,11 @@ pub struct DecisionJson {
     strategy: Option<StrategyId>,
     propensity: Option<Probability>,
     probabilities: BTreeMap<String, f64>,
+    mode: Option<DecisionMode>,
+    policy: Option<PolicyName>,
+    drawn_by: Option<DecisionId>,
+    candidates: Vec<CandidateJson>,
+    excluded: Vec<ExclusionJson>,
     status: Option<TurnStatus>,
     reward: Option<f64>,
     scores: BTreeMap<String, Option<f64>>,
@@ -127,6 +132,24 @@ pub struct DecisionJson {
     variant: Option<String>,
     at: Timestamp,
     why: String,
+}
+
+/// An eligible strategy as the policy saw it: the mean and standard deviation of its expected reward, and how many
+/// rewards they rest on.
+#[derive(Debug, Serialize)]
+struct CandidateJson {
+    strategy: StrategyId,
+    probability: Probability,
+    mean: f64,
+    deviation: f64,
+    pulls: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ExclusionJson {
+    strategy: StrategyId,
+    reason: ExclusionReason,
+    why: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,6 +176,12 @@ pub fn decision_json(explanation: &Explanation) -> DecisionJson {
         value: entry.value.get(),
         at: entry.at,
     });
+    let excluded = decision.map_or(&[][..], |decision| &decision.excluded);
+    let excluded = excluded.iter().map(|excluded| ExclusionJson {
+        strategy: excluded.strategy.clone(),
+        reason: excluded.reason,
+        why: excluded.reason.as_str(),
+    });
     DecisionJson {
         decision_id: turn.id,
         task: turn.task.clone(),
@@ -160,6 +189,11 @@ pub fn decision_json(explanation: &Explanation) -> DecisionJson {
         strategy: decision.map(|decision| decision.strategy.clone()),
         propensity: decision.map(|decision| decision.propensity),
         probabilities: candidates.iter().map(|c| (c.strategy.to_string(), c.probability.get())).collect(),
+        mode: decision.map(|decision| decision.mode),
+        policy: decision.map(|decision| decision.policy.clone()),
+        drawn_by: decision.and_then(|decision| decision.drawn_by),
+        candidates: candidates.iter().map(candidate_json).collect(),
+        excluded: excluded.collect(),
         status: turn.outcome.as_ref().map(|outcome| outcome.status),
         reward: turn.reward.as_ref().map(|reward| reward.value.get()),
         scores: scores(entries),
@@ -169,6 +203,16 @@ pub fn decision_json(explanation: &Explanation) -> DecisionJson {
         variant: assignment.map(|assignment| assignment.variant.to_string()),
         at: turn.at,
         why: explanation.why.clone(),
+    }
+}
+
+fn candidate_json(candidate: &Candidate) -> CandidateJson {
+    CandidateJson {
+        strategy: candidate.strategy.clone(),
+        probability: candidate.probability,
+        mean: candidate.mean,
+        deviation: candidate.deviation,
+        pulls: candidate.pulls,
     }
 }
 

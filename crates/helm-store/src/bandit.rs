@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 
 /// Learning state: additive statistics by tenant, task, scope, strategy version and epoch. Only the store's
-/// own transactions change it; there is deliberately no method that overwrites statistics.
+/// own transactions change it, and always to what its log says; there is deliberately no method that takes
+/// statistics from its caller.
 #[async_trait]
 pub trait BanditStore: Send + Sync {
     /// The rows of the task and of the segment and user that the query names, with the prior of the policy that

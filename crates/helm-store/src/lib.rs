@@ -43,7 +43,7 @@ pub use bandit::{
 pub use conversation::{ConversationStore, StoredMessage};
 pub use error::{Error, ErrorKind, Result};
 pub use job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE};
-pub use log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, Page, TurnView};
+pub use log::{Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, Page, SettledDecision, TurnView};
 pub use preference::{PreferenceChange, PreferenceStore, Preferences};
 pub use records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 pub use settle::{Case, Settle, SettleError, Settlement};

@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use helm_core::{
-    ConversationId, Decision, DecisionId, Outcome, Reward, SourceName, TaskId, TenantId, Timestamp,
+    ConversationId, Decision, DecisionId, Outcome, Reward, SourceName, StatsRow, TaskId, TenantId, Timestamp,
     UnitInterval, UserId,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Case, Result};
 
 /// The log of turns, which is also the feature store: context, decision, outcome, reward and feedback of every
 /// turn, by tenant.
@@ -32,6 +32,30 @@ pub trait InteractionLog: Send + Sync {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<TurnView>>;
+
+    /// The draw that a user, or one conversation of theirs, keeps to in a task: of the decisions with mode
+    /// [`Sampled`](helm_core::DecisionMode::Sampled) the one that replaced most draws in turn
+    /// ([`Decision::drawn_by`]), and of several that replaced as many the one with the earliest id. So whoever
+    /// looks later sees the same draw, also when two were made at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>>;
+
+    /// At most `limit` decisions of a task that have been settled, but never more than 10,000, in order of their
+    /// ids, beginning after `after`; each with all evidence and what it came to, of one moment.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn settled(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        after: Option<DecisionId>,
+        limit: usize,
+    ) -> Result<Vec<SettledDecision>>;
 }
 
 #[async_trait]
@@ -48,6 +72,72 @@ impl<T: InteractionLog + ?Sized> InteractionLog for Arc<T> {
         limit: usize,
     ) -> Result<Page<TurnView>> {
         (**self).scan(tenant, query, after, limit).await
+    }
+
+    async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
+        (**self).last_draw(tenant, query).await
+    }
+
+    async fn settled(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        after: Option<DecisionId>,
+        limit: usize,
+    ) -> Result<Vec<SettledDecision>> {
+        (**self).settled(tenant, task, after, limit).await
+    }
+}
+
+/// Whose draw is looked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct DrawQuery {
+    /// In which task.
+    pub task: TaskId,
+    /// Of which user.
+    pub user: UserId,
+    /// Only in this conversation of theirs. Default: in all, and outside of any.
+    pub conversation: Option<ConversationId>,
+}
+
+impl DrawQuery {
+    /// The draw that this user keeps to in this task.
+    #[must_use]
+    pub fn of_user(task: TaskId, user: UserId) -> Self {
+        Self { task, user, conversation: None }
+    }
+
+    /// Only in this conversation.
+    #[must_use]
+    pub fn in_conversation(mut self, conversation: ConversationId) -> Self {
+        self.conversation = Some(conversation);
+        self
+    }
+}
+
+/// A decision, what is known of it, and what that came to when it was last settled.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SettledDecision {
+    /// The decision.
+    pub decision: Decision,
+    /// How it went; `None` while the turn is still running.
+    pub outcome: Option<Outcome>,
+    /// People's current judgements, one for each source, sorted by source.
+    pub feedback: Vec<(SourceName, UnitInterval)>,
+    /// Whether the task's reward window has ended.
+    pub silence_ended: bool,
+    /// The reward.
+    pub reward: Option<Reward>,
+    /// What it has added to learning state.
+    pub contribution: Vec<StatsRow>,
+}
+
+impl SettledDecision {
+    /// The evidence, to be settled again.
+    #[must_use]
+    pub fn case(&self) -> Case<'_> {
+        Case::new(&self.decision, self.outcome.as_ref(), &self.feedback, self.silence_ended)
     }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use helm_core::{Decision, DecisionId, Feedback, Reward, TenantId, Timestamp};
+use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timestamp};
 use serde::Serialize;
 
 use crate::{
@@ -90,6 +90,30 @@ pub trait Store: Send + Sync {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>>;
+
+    /// Settles a decision again from its stored evidence, as after a change of policy or reward, and adds the
+    /// difference to the state. Answers its reward. Doing it twice changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such decision in this tenant;
+    /// [`ErrorKind::Unsettled`](crate::ErrorKind::Unsettled) when the settlement refuses;
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) when the state has lost what the decision added:
+    /// [`Store::restate`] puts it right.
+    async fn resettle(
+        &self,
+        tenant: &TenantId,
+        decision: DecisionId,
+        settle: Arc<dyn Settle>,
+    ) -> Result<Option<Reward>>;
+
+    /// Makes a task's learning state exactly the sum of its decisions' contributions, in one transaction: rows
+    /// that no contribution explains are dropped. Answers how many rows there are then.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or the sum leaves its range.
+    async fn restate(&self, tenant: &TenantId, task: &TaskId) -> Result<u64>;
 
     /// Brings the schema up to this build's version. Safe to run from several processes at once.
     ///

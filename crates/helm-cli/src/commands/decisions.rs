@@ -34,5 +34,19 @@ pub(super) async fn show(global: &Global, id: &str) -> Result<()> {
         .iter()
         .map(|f| row(&format!("feedback {}", f.source), output::number(Some(f.value.get()))));
     output::line(&output::table(["decision", &id.to_string()], rows.into_iter().chain(judged)))?;
+    let candidates = decision.map_or(&[][..], |decision| &decision.candidates);
+    if !candidates.is_empty() {
+        let rows = candidates.iter().map(|candidate| {
+            [
+                candidate.strategy.to_string(),
+                output::percent(Some(candidate.probability.get())),
+                output::number(Some(candidate.mean)),
+                output::number(Some(candidate.deviation)),
+                candidate.pulls.to_string(),
+            ]
+        });
+        let header = ["candidate", "probability", "expected reward", "deviation", "rewards"];
+        output::line(&output::table(header, rows))?;
+    }
     output::line(&explanation.why.replace("; ", "\n  "))
 }

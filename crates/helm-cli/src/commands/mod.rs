@@ -8,6 +8,7 @@ mod feedback;
 mod guard;
 mod init;
 mod migrate;
+mod policy_rebuild;
 mod scenario;
 mod serve;
 mod tasks;
@@ -15,7 +16,8 @@ mod tasks;
 use std::process::ExitCode;
 
 use crate::arguments::{
-    Arguments, Command, ConfigCommand, DecisionsCommand, GuardCommand, ScenarioCommand, TasksCommand,
+    Arguments, Command, ConfigCommand, DecisionsCommand, GuardCommand, PolicyCommand, ScenarioCommand,
+    TasksCommand,
 };
 use crate::error::Result;
 
@@ -35,6 +37,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Feedback(feedback) => feedback::run(&global, &feedback).await?,
         Command::Tasks(TasksCommand::List) => tasks::list(&global)?,
         Command::Tasks(TasksCommand::Report { task }) => tasks::report(&global, &task).await?,
+        Command::Policy(PolicyCommand::Rebuild { task, check }) => {
+            return policy_rebuild::run(&global, &task, check).await;
+        }
         Command::Doctor { live } => return doctor::run(&global, live).await,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,
         Command::Config(ConfigCommand::Show) => config::show(&global)?,

@@ -175,7 +175,7 @@ impl HelmConfig {
 
     fn task(&self, id: &TaskId, section: &TaskSection, registry: &Registry) -> Result<Task> {
         let place = format!("tasks.{id}");
-        let mut task = Task::new(id)?;
+        let mut task = Task::new(id)?.sticky(section.sticky);
         for (name, strategy) in &section.strategies {
             let place = format!("{place}.strategies.{name}");
             let id = StrategyId::new(name.clone(), version(strategy, &place)?);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::places::Places;
+use crate::task::Sticky;
 
 /// A whole configuration, as `helm.toml` writes it. Parsed, not yet checked: [`HelmConfig::builder`] checks.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -257,6 +258,8 @@ pub enum ModelFamily {
 pub struct TaskSection {
     /// The policy: a table with `kind` and that kind's parameters. Default: `{ kind = "auto" }`.
     pub policy: Option<serde_json::Value>,
+    /// How long a draw holds: `decision`, `conversation` or `user`. Default: `decision`.
+    pub sticky: Sticky,
     /// A name under `rewards`. Default: the standard reward.
     pub reward: Option<RewardName>,
     /// A name under `guardrails`. Default: the standard guardrails.

@@ -1,4 +1,7 @@
-use helm_core::{Assignment, Candidate, Decision, DecisionMode, Epoch, Exclusion, Probability, StrategyId};
+use helm_core::{
+    Assignment, Candidate, Decision, DecisionId, DecisionMode, Epoch, Exclusion, PolicyHash, PolicyName,
+    Probability, StrategyId,
+};
 use helm_experiment::Unit;
 use helm_policy::ChoiceRequest;
 
@@ -15,17 +18,44 @@ struct Chosen {
     propensity: Probability,
     candidates: Vec<Candidate>,
     mode: DecisionMode,
+    drawn_by: Option<DecisionId>,
     assignment: Option<Assignment>,
+    /// The policy whose law it is, and its configuration.
+    law: (PolicyName, PolicyHash),
 }
 
 impl Chosen {
-    fn certain(strategy: StrategyId, mode: DecisionMode, assignment: Option<Assignment>) -> Self {
-        Self { strategy, propensity: Probability::ONE, candidates: Vec::new(), mode, assignment }
+    fn certain(
+        task: &TaskRuntime,
+        strategy: StrategyId,
+        mode: DecisionMode,
+        assignment: Option<Assignment>,
+    ) -> Self {
+        let (propensity, candidates, law) = (Probability::ONE, Vec::new(), law(task));
+        Self { strategy, propensity, candidates, mode, drawn_by: None, assignment, law }
+    }
+
+    /// As an earlier draw had it, under the law of that draw.
+    fn kept(draw: &Decision, assignment: Option<Assignment>) -> Self {
+        Self {
+            strategy: draw.strategy.clone(),
+            propensity: draw.propensity,
+            candidates: draw.candidates.clone(),
+            mode: DecisionMode::Sticky,
+            drawn_by: Some(draw.id),
+            assignment,
+            law: (draw.policy.clone(), draw.policy_hash.clone()),
+        }
     }
 }
 
+/// The law of a task's own policy.
+fn law(task: &TaskRuntime) -> (PolicyName, PolicyHash) {
+    (task.policy.name().clone(), task.policy.hash().clone())
+}
+
 impl Turn {
-    /// Caller's wish first, then a running experiment, then the policy; with nothing eligible, the fallback.
+    /// Caller's wish first, then a running experiment, then the draw that is kept to, then the policy; with nothing eligible, the fallback.
     pub(super) fn decide(&self, task: &TaskRuntime, recalled: &Recalled) -> Result<Decision> {
         let (eligible, excluded) = task.eligible(self.inner.embedder.is_some());
         let chosen = self.choose(task, recalled, &eligible)?;
@@ -35,21 +65,24 @@ impl Turn {
     fn choose(&self, task: &TaskRuntime, recalled: &Recalled, eligible: &[StrategyId]) -> Result<Chosen> {
         if let Some(name) = &self.request.strategy {
             let strategy = task.strategy_named(name)?.id.clone();
-            return Ok(Chosen::certain(strategy, DecisionMode::Pinned, None));
+            return Ok(Chosen::certain(task, strategy, DecisionMode::Pinned, None));
         }
         if eligible.is_empty() {
-            return Ok(Chosen::certain(task.fallback.clone(), DecisionMode::Fallback, None));
+            return Ok(Chosen::certain(task, task.fallback.clone(), DecisionMode::Fallback, None));
         }
         let assigned = self.assigned(task);
         if let Some((assignment, Some(strategy))) = &assigned
             && eligible.contains(strategy)
         {
             let assignment = Some(assignment.clone());
-            return Ok(Chosen::certain(strategy.clone(), DecisionMode::Assigned, assignment));
+            return Ok(Chosen::certain(task, strategy.clone(), DecisionMode::Assigned, assignment));
         }
         // A variant without a strategy leaves the choice to the policy. A variant whose strategy is not
         // eligible now cannot be shown, so the turn is no exposure.
         let assignment = assigned.and_then(|(assignment, pinned)| pinned.is_none().then_some(assignment));
+        if let Some(draw) = recalled.held.as_ref().filter(|draw| eligible.contains(&draw.strategy)) {
+            return Ok(Chosen::kept(draw, assignment));
+        }
         let context = self.context();
         let arms = task.arms(eligible);
         let request = ChoiceRequest::new(self.id, &context, &arms, &recalled.snapshot);
@@ -61,7 +94,9 @@ impl Turn {
             propensity: choice.propensity,
             candidates: choice.candidates,
             mode: DecisionMode::Sampled,
+            drawn_by: recalled.held.as_ref().map(|replaced| replaced.id),
             assignment,
+            law: law(task),
         })
     }
 
@@ -79,11 +114,13 @@ impl Turn {
             strategy: chosen.strategy,
             propensity: chosen.propensity,
             mode: chosen.mode,
+            drawn_by: chosen.drawn_by,
             assignment: chosen.assignment,
-            policy: task.policy.name().clone(),
-            policy_hash: task.policy.hash().clone(),
+            policy: chosen.law.0,
+            policy_hash: chosen.law.1,
             epoch: Epoch::containing(self.began, task.policy.epoch_length()),
             candidates: chosen.candidates,
+            floor: None,
             excluded,
             at: self.began,
         }

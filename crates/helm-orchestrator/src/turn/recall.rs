@@ -1,14 +1,15 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use helm_core::{Message, TokenCount, TokenCounter};
+use helm_core::{Decision, Message, TokenCount, TokenCounter};
 use helm_llm::EmbeddingModel;
 use helm_policy::{PriorEstimate, Snapshot};
-use helm_store::{BanditState, Preferences, StateQuery, StoredMessage, VectorQuery};
+use helm_store::{BanditState, DrawQuery, Preferences, StateQuery, StoredMessage, VectorQuery};
 
 use super::run::Turn;
 use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
+use crate::task::Sticky;
 
 /// The share of a turn's shortest deadline that recalling memories may take: they help, but are not needed.
 const MEMORY_SHARE: u32 = 4;
@@ -18,6 +19,8 @@ const MOST_MESSAGES: usize = 100;
 /// What is known before the decision.
 pub(super) struct Recalled {
     pub(super) snapshot: Snapshot,
+    /// The draw that the conversation or the user keeps to.
+    pub(super) held: Option<Decision>,
     pub(super) preferences: Preferences,
     pub(super) history: Vec<Message>,
     pub(super) memories: Vec<String>,
@@ -32,9 +35,25 @@ impl Turn {
         let query = self.state_query(task);
         let state = async { store.bandits().load(&self.tenant, &task.id, &query).await.map_err(Error::from) };
         let preferences = async { store.preferences().get(&self.tenant, user).await.map_err(Error::from) };
-        let (state, preferences, history, (embedding, memories)) =
-            tokio::try_join!(state, preferences, self.history(task), self.memories_if_any(task, message))?;
-        Ok(Recalled { snapshot: snapshot(state)?, preferences, history, memories, embedding })
+        let (state, held, preferences, history, (embedding, memories)) = tokio::try_join!(
+            state,
+            self.held(task),
+            preferences,
+            self.history(task),
+            self.memories_if_any(task, message)
+        )?;
+        Ok(Recalled { snapshot: snapshot(state)?, held, preferences, history, memories, embedding })
+    }
+
+    /// The draw that this turn keeps to, if the task has such and one was made.
+    async fn held(&self, task: &TaskRuntime) -> Result<Option<Decision>> {
+        let query = DrawQuery::of_user(task.id.clone(), self.request.user.clone());
+        let query = match (task.sticky, &self.request.conversation) {
+            (Sticky::User, _) => query,
+            (Sticky::Conversation, Some(conversation)) => query.in_conversation(conversation.clone()),
+            (Sticky::Conversation, None) | (Sticky::Decision, _) => return Ok(None),
+        };
+        Ok(self.inner.store.log().last_draw(&self.tenant, &query).await?)
     }
 
     fn state_query(&self, task: &TaskRuntime) -> StateQuery {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use helm_core::{Decision, DecisionId, Feedback, ModelName, Reward, TenantId, Timestamp};
+use helm_core::{Decision, DecisionId, Feedback, ModelName, Reward, TaskId, TenantId, Timestamp};
 use helm_orchestrator::llm::{
     self, Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, EmbeddingModel, Finish,
     FinishReason,
@@ -109,6 +109,19 @@ impl Store for FaultyStore {
         settle: Arc<dyn Settle>,
     ) -> store::Result<Option<Reward>> {
         self.inner.end_silence(tenant, decision, settle).await
+    }
+
+    async fn resettle(
+        &self,
+        tenant: &TenantId,
+        decision: DecisionId,
+        settle: Arc<dyn Settle>,
+    ) -> store::Result<Option<Reward>> {
+        self.inner.resettle(tenant, decision, settle).await
+    }
+
+    async fn restate(&self, tenant: &TenantId, task: &TaskId) -> store::Result<u64> {
+        self.inner.restate(tenant, task).await
     }
 
     async fn migrate(&self) -> store::Result<MigrationReport> {

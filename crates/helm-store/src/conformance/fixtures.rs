@@ -100,11 +100,13 @@ pub fn decision(number: u64) -> Decision {
         strategy: format!("s{}@1", number % 4).parse().expect("a strategy"),
         propensity: Probability::new(0.25).expect("a probability"),
         mode: DecisionMode::Sampled,
+        drawn_by: None,
         assignment: None,
         policy: "auto".parse().expect("a policy"),
         policy_hash: PolicyHash::of("auto"),
         epoch: Epoch::starting_at(0),
         candidates: vec![],
+        floor: None,
         excluded: vec![],
         at: moment,
     }

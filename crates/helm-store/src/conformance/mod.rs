@@ -5,10 +5,12 @@
 //! finished turn without any, and 0.25 once silence has ended.
 
 mod decisions;
+mod draws;
 mod fixtures;
 mod handles;
 mod jobs;
 mod places;
+mod rebuild;
 mod rewards;
 mod users;
 
@@ -66,6 +68,12 @@ laws!(
     users::memories_are_found_by_angle,
     users::impossible_embeddings_are_refused,
     users::a_prior_is_replaced_in_order,
+    draws::a_conversation_keeps_to_its_first_draw,
+    draws::a_user_keeps_to_their_first_draw,
+    draws::a_replaced_draw_stays_replaced,
+    rebuild::settled_decisions_come_in_order_with_their_evidence,
+    rebuild::a_decision_is_settled_again_from_its_evidence,
+    rebuild::a_state_is_what_its_contributions_say,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,
     jobs::a_job_is_left_to_those_who_know_its_kind,

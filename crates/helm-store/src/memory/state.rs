@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use helm_core::{
-    ConversationId, Decision, DecisionId, IdempotencyKey, Outcome, PolicyHash, Reward, SourceName, Stats,
-    StatsRow, TaskId, TenantId, Timestamp, UnitInterval, UserId,
+    ConversationId, Decision, DecisionId, DecisionMode, IdempotencyKey, Outcome, PolicyHash, Reward,
+    SourceName, Stats, StatsRow, TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
 
 use super::BACKEND;
@@ -11,7 +11,7 @@ use crate::bandit::PriorDocument;
 use crate::changes::check_embedding;
 use crate::conversation::StoredMessage;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fold::{Place, difference, fold};
+use crate::fold::{Place, difference, fold, place};
 use crate::preference::Preferences;
 use crate::records::TurnRecord;
 use crate::settle::{Case, Settle, Settlement, settled};
@@ -28,6 +28,8 @@ pub(super) struct State {
 #[derive(Default)]
 pub(super) struct Tenant {
     pub(super) decisions: BTreeMap<DecisionId, Decision>,
+    /// Sampled decisions by user and task; for each the number of draws that it replaced in turn.
+    pub(super) draws: BTreeMap<(UserId, TaskId), BTreeMap<DecisionId, u32>>,
     pub(super) turns: BTreeMap<DecisionId, Kept>,
     /// Turns by the moment they began, the order of the log.
     pub(super) begun: BTreeSet<(Timestamp, DecisionId)>,
@@ -77,6 +79,31 @@ impl Tenant {
         self.decisions.get(&id).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, BACKEND, operation, format!("there is no decision {id}"))
         })
+    }
+
+    /// Keeps a decision, and its place among the draws if it is one.
+    pub(super) fn log(&mut self, decision: &Decision) {
+        if decision.mode == DecisionMode::Sampled {
+            let key = (decision.context.user.clone(), decision.context.task.clone());
+            let draws = self.draws.entry(key).or_default();
+            let replaced = decision.drawn_by.and_then(|earlier| draws.get(&earlier));
+            let number = replaced.map_or(0, |replaced| replaced + 1);
+            draws.insert(decision.id, number);
+        }
+        self.decisions.insert(decision.id, decision.clone());
+    }
+
+    /// The sum of all contributions of a task.
+    pub(super) fn contributed(&self, task: &TaskId) -> Result<BTreeMap<Place, Stats>> {
+        let of_task = |id: &DecisionId| self.decisions.get(id).is_some_and(|d| d.context.task == *task);
+        let mut sums: BTreeMap<Place, Stats> = BTreeMap::new();
+        for (_, settled) in self.settled.iter().filter(|(id, _)| of_task(id)) {
+            for row in &settled.contribution {
+                let sum = sums.entry(place(row)).or_default();
+                *sum = fold(BACKEND, sum, &row.stats)?;
+            }
+        }
+        Ok(sums)
     }
 
     /// What settling a decision under this evidence would change.

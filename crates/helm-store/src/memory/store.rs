@@ -4,7 +4,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use helm_core::{Decision, DecisionId, Feedback, Reward, TenantId, Timestamp};
+use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timestamp};
 
 use super::BACKEND;
 use super::state::{Judgement, Kept, State, Tenant};
@@ -117,10 +117,10 @@ impl Store for MemoryStore {
 
     async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied> {
         self.write("log_decision", |state| {
-            let decisions = &mut state.tenant_mut(&decision.context.tenant).decisions;
-            match decisions.get(&decision.id) {
+            let tenant = state.tenant_mut(&decision.context.tenant);
+            match tenant.decisions.get(&decision.id) {
                 None => {
-                    decisions.insert(decision.id, decision.clone());
+                    tenant.log(decision);
                     let unfinished = turn_deadline(decision.id, deadline);
                     state.jobs.enqueue(&decision.context.tenant, &[unfinished]);
                     Ok(Applied::Fresh)
@@ -194,6 +194,32 @@ impl Store for MemoryStore {
             let outcome = tenant.turns.get(&decision).map(|kept| &kept.turn.outcome);
             let plan = tenant.plan(decision, outcome, &tenant.judged(decision), true, &*settle)?;
             Ok(tenant.apply(plan))
+        })
+    }
+
+    async fn resettle(
+        &self,
+        tenant: &TenantId,
+        decision: DecisionId,
+        settle: Arc<dyn Settle>,
+    ) -> Result<Option<Reward>> {
+        self.write("resettle", |state| {
+            let tenant = state.tenant_mut(tenant);
+            let outcome = tenant.turns.get(&decision).map(|kept| &kept.turn.outcome);
+            let (judged, ended) = (tenant.judged(decision), tenant.silence_ended(decision));
+            let plan = tenant.plan(decision, outcome, &judged, ended, &*settle)?;
+            Ok(tenant.apply(plan))
+        })
+    }
+
+    async fn restate(&self, tenant: &TenantId, task: &TaskId) -> Result<u64> {
+        self.write("restate", |state| {
+            let tenant = state.tenant_mut(tenant);
+            let mut sums = tenant.contributed(task)?;
+            sums.retain(|_, stats| !stats.is_zero());
+            let rows = sums.len() as u64;
+            tenant.stats.insert(task.clone(), sums);
+            Ok(rows)
         })
     }
 

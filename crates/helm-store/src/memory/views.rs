@@ -1,7 +1,11 @@
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use async_trait::async_trait;
-use helm_core::{ConversationId, DecisionId, Fixed, Scope, Stats, StrategyId, TaskId, TenantId, UserId};
+use helm_core::{
+    ConversationId, Decision, DecisionId, Fixed, Scope, Stats, StrategyId, TaskId, TenantId, UserId,
+};
 
 use super::BACKEND;
 use super::state::Tenant;
@@ -10,8 +14,10 @@ use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, 
 use crate::changes::{apply_preferences, check_embedding, nearest};
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fold::{Place, add_judgement, compare, fold, place, since};
-use crate::log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, TurnView};
+use crate::fold::{add_judgement, compare, fold, since};
+use crate::log::{
+    Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
+};
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
@@ -102,16 +108,10 @@ impl BanditStore for MemoryStore {
                 return Ok(Audit::default());
             };
             let of_task = |id: &DecisionId| tenant.decisions.get(id).is_some_and(|d| d.context.task == *task);
-            let mut expected: BTreeMap<Place, Stats> = BTreeMap::new();
-            let mut audit = Audit::default();
-            for (_, settled) in tenant.settled.iter().filter(|(id, _)| of_task(id)) {
-                audit.decisions += u64::from(!settled.contribution.is_empty());
-                for row in &settled.contribution {
-                    let sum = expected.entry(place(row)).or_default();
-                    *sum = fold(BACKEND, sum, &row.stats)?;
-                }
-            }
-            let nothing = BTreeMap::new();
+            let settled = tenant.settled.iter().filter(|(id, _)| of_task(id));
+            let decisions = settled.filter(|(_, settled)| !settled.contribution.is_empty()).count() as u64;
+            let mut audit = Audit { decisions, ..Audit::default() };
+            let (expected, nothing) = (tenant.contributed(task)?, BTreeMap::new());
             compare(&mut audit, expected, tenant.stats.get(task).unwrap_or(&nothing));
             Ok(audit)
         })
@@ -149,6 +149,49 @@ impl InteractionLog for MemoryStore {
             items.truncate(limit);
             let next = items.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id });
             Page { items, next }
+        })
+    }
+
+    async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
+        self.read("last_draw", |state| {
+            let tenant = state.tenant(tenant)?;
+            let draws = tenant.draws.get(&(query.user.clone(), query.task.clone()))?;
+            let draws = draws.iter().filter_map(|(id, number)| Some((number, tenant.decisions.get(id)?)));
+            let meant = draws.filter(|(_, draw)| match &query.conversation {
+                Some(_) => draw.context.conversation == query.conversation,
+                None => true,
+            });
+            let last = meant.max_by_key(|(number, draw)| (*number, Reverse(draw.id)));
+            last.map(|(_, draw)| draw.clone())
+        })
+    }
+
+    async fn settled(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        after: Option<DecisionId>,
+        limit: usize,
+    ) -> Result<Vec<SettledDecision>> {
+        self.read("settled", |state| {
+            let Some(tenant) = state.tenant(tenant) else {
+                return Vec::new();
+            };
+            let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let settled = tenant.settled.range((begin, Bound::Unbounded));
+            let views = settled.filter_map(|(id, settled)| {
+                let decision = tenant.decisions.get(id).filter(|d| d.context.task == *task)?;
+                let judged = tenant.judgements.get(id).into_iter().flatten();
+                Some(SettledDecision {
+                    decision: decision.clone(),
+                    outcome: tenant.turns.get(id).map(|kept| kept.turn.outcome.clone()),
+                    feedback: judged.map(|(source, said)| (source.clone(), said.value)).collect(),
+                    silence_ended: settled.silence_ended,
+                    reward: settled.reward.clone(),
+                    contribution: settled.contribution.clone(),
+                })
+            });
+            views.take(limit.min(MOST_TURNS)).collect()
         })
     }
 }

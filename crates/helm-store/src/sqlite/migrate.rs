@@ -17,8 +17,10 @@ struct Migration {
 }
 
 /// Every migration ever released, in order; none is ever changed.
-const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") },
+    Migration { version: 2, name: "draws", sql: include_str!("../../migrations/sqlite/0002_draws.sql") },
+];
 
 const CREATE_LOG: &str = "CREATE TABLE IF NOT EXISTS helm_migration (
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT";

@@ -8,16 +8,21 @@ use helm_core::{
 use sqlx::sqlite::SqliteRow;
 
 use super::BACKEND;
-use super::decode::{body, check_format, decision_id, get, json_opt, natural, parsed, stats, stats_row};
+use super::decode::{
+    body, check_format, decision_id, get, json, json_opt, natural, parsed, stats, stats_row,
+};
 use super::error::{driver, unreadable};
+use super::settle::{contributed, feedback};
 use super::store::SqliteStore;
 use super::writes::{memory, preferences};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::changes::{check_embedding, nearest};
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::Result;
-use crate::fold::{Place, add_judgement, compare, fold, place, since};
-use crate::log::{Cursor, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, TurnView};
+use crate::fold::{add_judgement, compare, fold, place, since};
+use crate::log::{
+    Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
+};
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
@@ -120,13 +125,7 @@ impl BanditStore for SqliteStore {
         let failed = |error| driver(OPERATION, error);
         // One transaction, so that log and state are of the same moment.
         let mut snapshot = self.pool.begin().await.map_err(failed)?;
-        let logged =
-            sqlx::query("SELECT contribution, format FROM helm_reward WHERE tenant = ? AND task = ?")
-                .bind(tenant.as_str())
-                .bind(task.as_str())
-                .fetch_all(&mut *snapshot)
-                .await
-                .map_err(failed)?;
+        let logged = contributed(&mut snapshot, tenant, task, OPERATION).await?;
         let stored = sqlx::query(
             "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed
              FROM helm_stats WHERE tenant = ? AND task = ?",
@@ -136,17 +135,9 @@ impl BanditStore for SqliteStore {
         .fetch_all(&mut *snapshot)
         .await
         .map_err(failed)?;
-        let (mut audit, mut expected) = (Audit::default(), BTreeMap::<Place, Stats>::new());
-        for row in &logged {
-            let contribution: Vec<StatsRow> = body(row, "contribution", OPERATION)?;
-            audit.decisions += u64::from(!contribution.is_empty());
-            for row in contribution {
-                let sum = expected.entry(place(&row)).or_default();
-                *sum = fold(BACKEND, sum, &row.stats)?;
-            }
-        }
+        let mut audit = Audit { decisions: logged.decisions, ..Audit::default() };
         let found = stored.iter().map(|row| Ok((place(&stats_row(row, OPERATION)?), stats(row, OPERATION)?)));
-        compare(&mut audit, expected, &found.collect::<Result<_>>()?);
+        compare(&mut audit, logged.sums, &found.collect::<Result<_>>()?);
         Ok(audit)
     }
 }
@@ -279,6 +270,78 @@ impl InteractionLog for SqliteStore {
         let next = items.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id });
         Ok(Page { items, next })
     }
+
+    async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
+        const OPERATION: &str = "last_draw";
+        let row = match &query.conversation {
+            None => sqlx::query(USERS_DRAW),
+            Some(conversation) => sqlx::query(CONVERSATIONS_DRAW).bind(conversation.as_str()),
+        };
+        let row = row.bind(tenant.as_str()).bind(query.user.as_str()).bind(query.task.as_str());
+        let row = row.fetch_optional(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        row.map(|row| body(&row, "body", OPERATION)).transpose()
+    }
+
+    async fn settled(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        after: Option<DecisionId>,
+        limit: usize,
+    ) -> Result<Vec<SettledDecision>> {
+        const OPERATION: &str = "settled";
+        let failed = |error| driver(OPERATION, error);
+        // One transaction, so that evidence and contributions are of the same moment.
+        let mut snapshot = self.pool.begin().await.map_err(failed)?;
+        let rows = sqlx::query(SETTLED)
+            .bind(tenant.as_str())
+            .bind(task.as_str())
+            .bind(after.as_ref().map_or(&[][..], |after| after.as_bytes().as_slice()))
+            .bind(i64::try_from(limit.min(MOST_TURNS)).unwrap_or(i64::MAX))
+            .fetch_all(&mut *snapshot)
+            .await
+            .map_err(failed)?;
+        let mut settled = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut decision = settled_decision(row, OPERATION)?;
+            decision.feedback = feedback(&mut snapshot, tenant, decision.decision.id).await?;
+            settled.push(decision);
+        }
+        Ok(settled)
+    }
+}
+
+/// The draw that a user keeps to.
+const USERS_DRAW: &str = "SELECT body, format FROM helm_decision INDEXED BY helm_decision_by_draw
+    WHERE tenant = ? AND user_id = ? AND task = ? AND draw IS NOT NULL ORDER BY draw DESC, id LIMIT 1";
+
+/// The draw that a conversation keeps to.
+const CONVERSATIONS_DRAW: &str =
+    "SELECT body, format FROM helm_decision INDEXED BY helm_decision_by_conversation
+    WHERE conversation = ? AND tenant = ? AND user_id = ? AND task = ? AND draw IS NOT NULL
+    ORDER BY draw DESC, id LIMIT 1";
+
+/// A page of a task's settled decisions.
+const SETTLED: &str = "SELECT d.body AS decision, d.format AS decision_format, t.outcome,
+        t.format AS turn_format, r.silence_ended, r.reward, r.format, r.contribution
+    FROM helm_reward r INDEXED BY helm_reward_by_task
+    JOIN helm_decision d ON d.tenant = r.tenant AND d.id = r.decision
+    LEFT JOIN helm_turn t ON t.tenant = r.tenant AND t.id = r.decision
+    WHERE r.tenant = ? AND r.task = ? AND r.decision > ? ORDER BY r.decision LIMIT ?";
+
+/// A joined row, without its feedback.
+fn settled_decision(row: &SqliteRow, operation: &'static str) -> Result<SettledDecision> {
+    for format in ["decision_format", "turn_format"] {
+        check_format(row, format, operation)?;
+    }
+    Ok(SettledDecision {
+        decision: json(row, "decision", operation)?,
+        outcome: json_opt(row, "outcome", operation)?,
+        feedback: Vec::new(),
+        silence_ended: get(row, "silence_ended", operation)?,
+        reward: json_opt(row, "reward", operation)?,
+        contribution: body(row, "contribution", operation)?,
+    })
 }
 
 /// The pages of [`InteractionLog::scan`], with a condition on task or user and the index that serves it, which
@@ -473,6 +536,12 @@ mod tests {
             ),
             ("SELECT * FROM helm_reward WHERE tenant = ? AND task = ?", "helm_reward_by_task"),
             (JUDGEMENTS, "helm_evidence_by_task"),
+            (USERS_DRAW, "helm_decision_by_draw (tenant=? AND user_id=? AND task=?"),
+            (
+                CONVERSATIONS_DRAW,
+                "helm_decision_by_conversation (tenant=? AND user_id=? AND task=? AND conversation=?",
+            ),
+            (SETTLED, "helm_reward_by_task (tenant=? AND task=? AND decision>?"),
         ] {
             let plan = plan(&store, sql).await;
             assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");

@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::TryStreamExt;
 use helm_core::{
     Decision, DecisionId, Outcome, Reward, SourceName, Stats, StatsRow, TaskId, TenantId, UnitInterval,
 };
@@ -9,7 +11,7 @@ use super::BACKEND;
 use super::decode::{FORMAT, body, check_format, get, json_opt, pack, parsed, scope_columns, stats, to_json};
 use super::error::{driver, unreadable};
 use crate::error::Result;
-use crate::fold::{Place, difference, fold};
+use crate::fold::{Place, difference, fold, place};
 use crate::settle::{Case, Settle, Settlement, settled};
 
 const OPERATION: &str = "settle";
@@ -76,7 +78,7 @@ async fn outcome(
 }
 
 /// Each source's value of highest revision; SQLite takes the other columns from the row of the maximum.
-async fn feedback(
+pub(super) async fn feedback(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     id: DecisionId,
@@ -93,6 +95,53 @@ async fn feedback(
         Ok((parsed(row, "source", OPERATION)?, value))
     });
     read.collect()
+}
+
+/// Replaces a task's statistics by the sum of its contributions.
+pub(super) async fn restate(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: &TaskId,
+) -> Result<u64> {
+    const OPERATION: &str = "restate";
+    let mut sums = contributed(connection, tenant, task, OPERATION).await?.sums;
+    sums.retain(|_, stats| !stats.is_zero());
+    let cleared = sqlx::query("DELETE FROM helm_stats WHERE tenant = ? AND task = ?");
+    let cleared = cleared.bind(tenant.as_str()).bind(task.as_str()).execute(&mut *connection).await;
+    cleared.map_err(|error| driver(OPERATION, error))?;
+    for (place, sum) in &sums {
+        add(connection, tenant, task, place, sum).await?;
+    }
+    Ok(sums.len() as u64)
+}
+
+/// What the decisions of a task have contributed.
+#[derive(Default)]
+pub(super) struct Contributed {
+    /// How many contributed anything.
+    pub(super) decisions: u64,
+    pub(super) sums: BTreeMap<Place, Stats>,
+}
+
+/// Adds all contributions of a task up.
+pub(super) async fn contributed(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: &TaskId,
+    operation: &'static str,
+) -> Result<Contributed> {
+    let logged = sqlx::query("SELECT contribution, format FROM helm_reward WHERE tenant = ? AND task = ?");
+    let mut logged = logged.bind(tenant.as_str()).bind(task.as_str()).fetch(connection);
+    let mut all = Contributed::default();
+    while let Some(row) = logged.try_next().await.map_err(|error| driver(operation, error))? {
+        let contribution: Vec<StatsRow> = body(&row, "contribution", operation)?;
+        all.decisions += u64::from(!contribution.is_empty());
+        for row in contribution {
+            let sum = all.sums.entry(place(&row)).or_default();
+            *sum = fold(BACKEND, sum, &row.stats)?;
+        }
+    }
+    Ok(all)
 }
 
 /// Adds to one row of statistics with checked arithmetic; there is only one writer, so nothing is lost.

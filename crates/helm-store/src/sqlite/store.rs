@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::committer::Committer;
 use super::error::{closed, driver};
 use super::options::SqliteOptions;
+use super::settle::restate;
 use super::size;
 use super::writer::Writer;
 use super::{BACKEND, connect, migrate, writes};
@@ -220,6 +221,27 @@ impl Store for SqliteStore {
         let tenant = tenant.clone();
         self.write("end_silence", size::SMALL, move |connection| {
             Box::pin(async move { writes::end_silence(connection, &tenant, decision, &settle).await })
+        })
+        .await
+    }
+
+    async fn resettle(
+        &self,
+        tenant: &TenantId,
+        decision: DecisionId,
+        settle: Arc<dyn Settle>,
+    ) -> Result<Option<Reward>> {
+        let tenant = tenant.clone();
+        self.write("resettle", size::SMALL, move |connection| {
+            Box::pin(async move { writes::resettle(connection, &tenant, decision, &settle).await })
+        })
+        .await
+    }
+
+    async fn restate(&self, tenant: &TenantId, task: &TaskId) -> Result<u64> {
+        let (tenant, task) = (tenant.clone(), task.clone());
+        self.write("restate", size::SMALL, move |connection| {
+            Box::pin(async move { restate(connection, &tenant, &task).await })
         })
         .await
     }

@@ -29,8 +29,11 @@ pub(super) async fn log_decision(
     let text = to_json(decision, OPERATION)?;
     let inserted = sqlx::query(
         "INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash,
-             experiment, variant, at, format, body)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+             experiment, variant, at, format, body, conversation, draw)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+             CASE ?7 WHEN 'sampled' THEN COALESCE((SELECT earlier.draw + 1 FROM helm_decision earlier
+                 WHERE earlier.tenant = ?1 AND earlier.id = ?16 AND earlier.user_id = ?3 AND earlier.task = ?4), 0)
+             END) ON CONFLICT DO NOTHING",
     )
     .bind(decision.context.tenant.as_str())
     .bind(decision.id.as_bytes().as_slice())
@@ -46,6 +49,8 @@ pub(super) async fn log_decision(
     .bind(decision.at.as_micros())
     .bind(FORMAT)
     .bind(text)
+    .bind(decision.context.conversation.as_ref().map(helm_core::ConversationId::as_str))
+    .bind(decision.drawn_by.as_ref().map(|earlier| earlier.as_bytes().as_slice()))
     .execute(&mut *connection)
     .await
     .map_err(|error| driver(OPERATION, error))?;
@@ -341,6 +346,16 @@ pub(super) async fn end_silence(
 ) -> Result<Option<Reward>> {
     let decision = known_decision(connection, tenant, id, "end_silence").await?;
     settle(connection, &decision, true, settler).await
+}
+
+pub(super) async fn resettle(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: DecisionId,
+    settler: &Arc<dyn Settle>,
+) -> Result<Option<Reward>> {
+    let decision = known_decision(connection, tenant, id, "resettle").await?;
+    settle(connection, &decision, false, settler).await
 }
 
 pub(super) async fn change_preferences(
