@@ -38,6 +38,8 @@ pub(crate) fn log(config: &HelmConfig, default: &str) -> Result<()> {
     let colour = std::io::stderr().is_terminal() && variable("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+    // When nobody reads the log any more, saying so on the same stream would panic wherever something is logged.
+    let builder = builder.log_internal_errors(false);
     let begun = match format {
         LogFormat::Json => builder.json().try_init(),
         LogFormat::Text => builder.try_init(),

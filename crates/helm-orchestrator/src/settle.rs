@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use helm_core::{Decision, Outcome, Reward, TaskId};
+use helm_core::{Decision, Outcome, Reward, TaskId, TurnStatus};
 use helm_eval::{Composition, Evidence, RewardSpec};
 use helm_policy::{Contribution, Policy};
 use helm_store::{Case, Settle, SettleError, Settlement};
@@ -46,7 +46,7 @@ fn compose(spec: &RewardSpec, case: &Case<'_>) -> Result<Option<Reward>, SettleE
     let answered = case.outcome.is_some_and(|outcome| outcome.status.is_answered());
     let evidence = Evidence {
         scores: case.outcome.map_or(&[], |outcome| &outcome.scores),
-        feedback: case.feedback,
+        feedback: if was_met(case.outcome) { case.feedback } else { &[] },
         cost: case.outcome.and_then(|outcome| outcome.cost),
         latency: case.outcome.map(|outcome| outcome.latency),
         silence_ended: case.silence_ended && answered,
@@ -55,6 +55,16 @@ fn compose(spec: &RewardSpec, case: &Case<'_>) -> Result<Option<Reward>, SettleE
         Composition::Reward(reward) => Ok(Some(reward)),
         _ => Ok(None),
     }
+}
+
+/// Whether a person met what the strategy wrote: what is said of a failure, or of a turn that ended before its
+/// first word, is no judgement of the strategy. It is kept, and counts nowhere.
+fn was_met(outcome: Option<&Outcome>) -> bool {
+    outcome.is_none_or(|outcome| match outcome.status {
+        status if status.is_failure() => false,
+        TurnStatus::Cancelled => outcome.served.is_some(),
+        _ => true,
+    })
 }
 
 /// Only a draw whose law is known, answered by the strategy that was drawn, teaches.

@@ -32,6 +32,10 @@ fn mistakes_name_file_and_line() {
             ["line 2: tasks.t.policy", "best"],
         ),
         (
+            "[tasks.t]\npolicy = { kind = \"fixed\", weights = { z = 1.0 } }\n[tasks.t.strategies.s]",
+            ["line 2: tasks.t.policy", "no strategy \"z\"; it has: s"],
+        ),
+        (
             "[tasks.t]\n[tasks.t.strategies.s]\n\nsystem = \"{{ nobody }}\"",
             ["line 4: tasks.t.strategies.s.system", "template"],
         ),

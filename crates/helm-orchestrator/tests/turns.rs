@@ -139,6 +139,9 @@ async fn every_failure_is_recorded_and_teaches_nothing() {
         let turn = helm.turn(ask("Hello there")).await.unwrap();
         assert_eq!((turn.status, turn.answer, turn.reward), (status, None, None));
         assert!(turn.error.is_some());
+        // Whatever is said of an answer that never came is no judgement of the strategy.
+        let said = helm.feedback(Feedback::rating(turn.decision_id, 5.0).unwrap()).await.unwrap();
+        assert_eq!((said.applied, said.reward), (Applied::Fresh, None));
         let report = helm.report(&TaskId::new("support").unwrap()).await.unwrap();
         assert!(report.strategies.iter().all(|strategy| strategy.reward.count == 0));
         let view = only_turn(&helm).await;

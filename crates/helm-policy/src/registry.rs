@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::catalog::CATALOG;
 use crate::config::PolicyConfig;
 use crate::error::{Error, Result};
 use crate::policy::Policy;
@@ -26,26 +27,9 @@ impl Registry {
     /// The built-in policies.
     #[must_use]
     pub fn standard() -> Self {
-        let kinds = [
-            "auto",
-            "epsilon_greedy",
-            "exp3_ix",
-            "fixed",
-            "kl_ucb",
-            "lin_ts",
-            "lin_ucb",
-            "rand_ucb",
-            "random",
-            "softmax",
-            "square_cb",
-            "thompson",
-            "top_two_thompson",
-            "track_and_stop",
-            "ucb1",
-            "ucb1_tuned",
-        ];
         let constructor: Constructor = Arc::new(builtin);
-        Self { constructors: kinds.map(|kind| (kind.to_owned(), Arc::clone(&constructor))).into() }
+        let built_in = CATALOG.iter().map(|info| (info.kind.to_owned(), Arc::clone(&constructor)));
+        Self { constructors: built_in.collect() }
     }
 
     /// Adds a policy of your own under `kind`.

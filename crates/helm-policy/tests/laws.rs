@@ -342,6 +342,30 @@ fn a_budget_makes_the_dear_give_way() {
     assert_eq!(paced.history(context().at), Some(Epoch::starting_at(-601_200)), "a week is looked at");
 }
 
+#[test]
+fn the_catalog_is_true() {
+    let registry = Registry::standard();
+    for info in helm_policy::CATALOG {
+        assert!(
+            KINDS.iter().any(|kind| kind.contains(&format!(r#""kind":"{}""#, info.kind))),
+            "{}",
+            info.kind
+        );
+        let mut config = json!({"kind": info.kind});
+        let own = info.parameters.iter().filter(|parameter| parameter.default != "-");
+        for parameter in own {
+            config[parameter.name] = serde_json::from_str(parameter.default).unwrap();
+        }
+        if info.kind == "fixed" {
+            config["weights"] = json!({"a": 1.0});
+        }
+        let defaults = registry.build(&config).map(|policy| policy.name().to_string());
+        assert_eq!(defaults.as_deref(), Ok(info.kind));
+        config["nonsense"] = json!(1);
+        assert!(registry.build(&config).is_err(), "{}", info.kind);
+    }
+}
+
 /// A rule of one's own: always the strategy with the most uncertain mean.
 struct MostCurious;
 

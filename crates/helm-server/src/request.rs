@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use helm_core::{DecisionId, Feedback, IdempotencyKey, SourceName, UnitInterval};
+use helm_core::{Clock, DecisionId, Feedback, IdempotencyKey, SourceName, SystemClock, UnitInterval};
 use helm_orchestrator::TurnRequest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -69,9 +69,12 @@ pub(crate) struct ChatBody {
 impl ChatBody {
     pub(crate) fn turn(&self) -> Result<TurnRequest, Problem> {
         let mut request = TurnRequest::new(&self.user_id, &self.task, self.message.clone())?;
-        if let Some(conversation) = &self.conversation_id {
-            request = request.with_conversation(conversation.parse()?);
-        }
+        // A turn without a conversation begins one, so that the answer names what the next one can go on with.
+        let conversation = match &self.conversation_id {
+            Some(conversation) => conversation.parse()?,
+            None => DecisionId::generate(SystemClock.now()).to_string().parse()?,
+        };
+        request = request.with_conversation(conversation);
         if let Some(strategy) = &self.strategy {
             request = request.with_strategy(strategy.parse()?);
         }

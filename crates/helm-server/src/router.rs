@@ -131,7 +131,9 @@ fn named(mut response: Response, id: &str) -> Response {
             let (headers, mut named) =
                 (response.headers().clone(), problem.with_request_id(id).into_response());
             let kept = headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
-            named.headers_mut().extend(kept.filter(|(name, _)| name != header::CONTENT_LENGTH));
+            let own = named.headers().clone();
+            let kept = kept.filter(|(name, _)| name != header::CONTENT_LENGTH && !own.contains_key(name));
+            named.headers_mut().extend(kept);
             named
         }
         None => response,

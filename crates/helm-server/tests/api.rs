@@ -34,6 +34,7 @@ async fn scripted(script: impl IntoIterator<Item = Scripted>) -> Helm {
 async fn send(api: &Router, request: Request<Body>) -> (StatusCode, String, String) {
     let response = api.clone().oneshot(request).await.unwrap();
     assert!(response.headers().contains_key("x-request-id"));
+    assert_eq!(response.headers().get_all(header::CONTENT_TYPE).iter().count(), 1, "one content type");
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap().to_owned());
     let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();

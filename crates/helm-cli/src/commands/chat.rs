@@ -134,7 +134,14 @@ impl Chat {
                 line = lines.recv() => line,
             };
             let Some(line) = line else { break };
-            match self.take(&line?).await {
+            let taken = match line {
+                Ok(line) => self.take(&line).await,
+                Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                    Err(Failure::wrong("a line is not UTF-8; it is left out"))
+                }
+                Err(error) => return Err(error.into()),
+            };
+            match taken {
                 Ok(Next::GoOn) => {}
                 Ok(Next::Quit) => break,
                 Err(error) if error.is_unread() => return Err(error),

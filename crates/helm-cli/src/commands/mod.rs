@@ -8,7 +8,10 @@ mod feedback;
 mod guard;
 mod init;
 mod migrate;
+mod policy_list;
+mod policy_plot;
 mod policy_rebuild;
+mod policy_simulate;
 mod scenario;
 mod serve;
 mod tasks;
@@ -37,6 +40,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Feedback(feedback) => feedback::run(&global, &feedback).await?,
         Command::Tasks(TasksCommand::List) => tasks::list(&global)?,
         Command::Tasks(TasksCommand::Report { task }) => tasks::report(&global, &task).await?,
+        Command::Policy(PolicyCommand::Simulate(arguments)) => policy_simulate::run(&global, &arguments)?,
+        Command::Policy(PolicyCommand::List) => policy_list::run(&global)?,
         Command::Policy(PolicyCommand::Rebuild { task, check }) => {
             return policy_rebuild::run(&global, &task, check).await;
         }

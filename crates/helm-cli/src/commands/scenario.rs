@@ -166,7 +166,9 @@ async fn play(helm: &Helm, scenes: &[Scene]) -> Result<Outcome> {
 
 /// Gives the scene's rating of the strategy that answered; the reward after it.
 async fn rate(helm: &Helm, scene: &Scene, turn: &TurnResponse, outcome: &mut Outcome) -> Result<Option<f64>> {
-    let rating = turn.strategy.as_ref().and_then(|strategy| scene.ratings.get(strategy.name()));
+    // Nobody rates an answer that never came.
+    let answered = turn.strategy.as_ref().filter(|_| turn.status.is_answered());
+    let rating = answered.and_then(|strategy| scene.ratings.get(strategy.name()));
     let reward = match rating {
         Some(rating) => {
             outcome.rated += 1;

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use helm_core::{ModelName, RewardName, Sampling, Strategy, StrategyId, TaskId, TokenCount};
+use helm_core::{ModelName, RewardName, Sampling, Strategy, StrategyId, StrategyName, TaskId, TokenCount};
 use helm_eval::RewardSpec;
 use helm_experiment::Variant;
 use helm_guardrails::GuardrailEngine;
@@ -182,6 +182,8 @@ impl HelmConfig {
             task = task.with_strategy(strategy_of(id, strategy, &self.folder, &place)?);
         }
         if let Some(policy) = &section.policy {
+            known_strategies(policy, section)
+                .map_err(|error| Error::config(format!("{place}.policy"), error))?;
             let built = registry.build(policy);
             let built = built.map_err(|error| Error::config(format!("{place}.policy"), error.to_string()))?;
             task = task.with_custom_policy(built);
@@ -256,6 +258,20 @@ fn version(section: &StrategySection, place: &str) -> Result<u32> {
     match section.version {
         Some(0) => Err(Error::config(place, "versions are counted from 1")),
         given => Ok(given.unwrap_or(1)),
+    }
+}
+
+/// Refuses a policy that names strategies which the task has not: a misspelt one would change who is served.
+fn known_strategies(policy: &serde_json::Value, section: &TaskSection) -> Result<(), String> {
+    let named = [policy.get("weights"), policy.pointer("/ridge/strategies")].into_iter().flatten();
+    let mut names = named.filter_map(serde_json::Value::as_object).flat_map(serde_json::Map::keys);
+    let known = || section.strategies.keys().map(StrategyName::as_str);
+    match names.find(|name| !known().any(|known| known == name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let known = known().collect::<Vec<_>>().join(", ");
+            Err(format!("the task has no strategy {name:?}; it has: {known}"))
+        }
     }
 }
 
