@@ -72,6 +72,8 @@ fn the_other_examples_run() {
     let folder = tempfile::tempdir().unwrap();
     assert!(run("custom_evaluator", folder.path(), &[]).contains("knowledge_base   not scored"));
     assert!(run("custom_strategy_config", folder.path(), &[]).contains("unknown field `max_tokens`"));
+    let policy = run("custom_policy", folder.path(), &[]);
+    assert!(policy.contains("keeps the laws") && policy.contains("policy by_square drew"), "{policy}");
     let feedback = run("delayed_feedback", folder.path(), &[]);
     assert!(
         feedback.contains("Duplicate") && feedback.contains("1 decision, 1 reward, 2 judgements"),

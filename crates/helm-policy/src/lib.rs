@@ -45,6 +45,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! | feature | adds | default |
+//! |---|---|---|
+//! | `conformance` | the laws that every policy keeps, as a suite for yours | off |
+//!
 //! It is not for: keeping state, reading clocks, or deciding what a reward is.
 
 mod arm;
@@ -53,6 +57,8 @@ mod best;
 mod budget;
 mod catalog;
 mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod drift;
 mod error;
 mod evidence;

@@ -342,6 +342,14 @@ fn a_budget_makes_the_dear_give_way() {
     assert_eq!(paced.history(context().at), Some(Epoch::starting_at(-601_200)), "a week is looked at");
 }
 
+#[cfg(feature = "conformance")]
+#[test]
+fn every_kind_keeps_the_laws() {
+    for policy in policies() {
+        helm_policy::conformance::policy(&policy);
+    }
+}
+
 #[test]
 fn the_catalog_is_true() {
     let registry = Registry::standard();

@@ -1,0 +1,171 @@
+//! Laws that every policy keeps, built in or yours. Behind the feature `conformance`.
+//!
+//! ```
+//! # use helm_policy::{PolicyConfig, conformance};
+//! conformance::policy(&PolicyConfig::default().build()?);
+//! # Ok::<(), helm_policy::Error>(())
+//! ```
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken law is told by a panic"
+)]
+
+use std::collections::BTreeMap;
+
+use helm_core::{
+    Context, Decision, DecisionId, DecisionMode, Epoch, Layout, Scope, Stats, StatsRow, StrategyId, TaskId,
+    TenantId, Timestamp, UnitInterval, UserId,
+};
+
+use crate::arm::Arm;
+use crate::error::Error;
+use crate::policy::{Choice, ChoiceRequest, Contribution, Policy};
+use crate::snapshot::Snapshot;
+
+/// Draws by which the law of drawing is tested.
+const DRAWS: u64 = 4_000;
+/// The 0.9999 quantile of chi-squared with two degrees of freedom. Ids are fixed, so the answer never varies.
+const CHI_SQUARED: f64 = 18.5;
+
+/// Holds a policy to every law.
+///
+/// # Panics
+///
+/// Panics with the law that it breaks.
+pub fn policy(policy: &dyn Policy) {
+    let arms = arms(3);
+    for snapshot in [Snapshot::default(), learnt(&arms)] {
+        let choice = choose(policy, 1, &arms, &snapshot);
+        is_a_law(&choice);
+        assert_eq!(choice, choose(policy, 1, &arms, &snapshot), "a decision repeats under its id");
+        draws_follow_the_law(policy, &choice, &arms, &snapshot);
+        order_does_not_matter(policy, &choice, &arms, &snapshot);
+        let alone = choose(policy, 1, &arms[..1], &snapshot);
+        assert!((alone.propensity.get() - 1.0).abs() < 1e-12, "one strategy alone is certain");
+    }
+    refuses_what_cannot_be_chosen(policy, &arms);
+    counts_alike(policy, &arms);
+}
+
+fn arms(count: usize) -> Vec<Arm> {
+    let id = |index| -> StrategyId { format!("s{index}@1").parse().expect("a strategy id") };
+    (0..count).map(|index| Arm::new(id(index))).collect()
+}
+
+fn context() -> Context {
+    let (user, task) = (UserId::new("ana").expect("an id"), TaskId::new("t").expect("an id"));
+    Context::new(TenantId::single(), user, task, Timestamp::from_micros(90_000_000_000))
+}
+
+fn id(number: u64) -> DecisionId {
+    DecisionId::from_bytes((u128::from(number) + 1).to_be_bytes())
+}
+
+/// Some rewards for each strategy, of everybody and of the user.
+fn learnt(arms: &[Arm]) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    for (index, arm) in arms.iter().enumerate() {
+        for reward in 0..8 {
+            let value = 0.1 * ((index * 3 + reward * 7) % 11) as f64;
+            for scope in [Scope::Task, Scope::User(context().user)] {
+                let stats = Stats::of_reward(UnitInterval::new(value).expect("a reward"));
+                let (strategy, epoch) = (arm.id.clone(), Epoch::starting_at(3_600 * reward as i64));
+                let row = StatsRow { scope, strategy, epoch, layout: Layout::NONE, stats };
+                snapshot.add(&row).expect("rows add up");
+            }
+        }
+    }
+    snapshot
+}
+
+fn choose(policy: &dyn Policy, number: u64, arms: &[Arm], snapshot: &Snapshot) -> Choice {
+    let context = context();
+    match policy.choose(&ChoiceRequest::new(id(number), &context, arms, snapshot)) {
+        Ok(choice) => choice,
+        Err(error) => panic!("it chooses where it can: {error}"),
+    }
+}
+
+fn is_a_law(choice: &Choice) {
+    let total: f64 = choice.candidates.iter().map(|candidate| candidate.probability.get()).sum();
+    assert!((total - 1.0).abs() < 1e-12, "probabilities sum to 1, not to {total}");
+    let drawn = choice.candidates.iter().find(|candidate| candidate.strategy == choice.strategy);
+    let drawn = drawn.expect("what is drawn is among the candidates");
+    assert_eq!(drawn.probability, choice.propensity, "the propensity is that of what was drawn");
+    assert!(choice.propensity.get() > 0.0, "what cannot be drawn is not drawn");
+}
+
+fn draws_follow_the_law(policy: &dyn Policy, choice: &Choice, arms: &[Arm], snapshot: &Snapshot) {
+    let mut counts: BTreeMap<StrategyId, f64> = BTreeMap::new();
+    for number in 0..DRAWS {
+        *counts.entry(choose(policy, number, arms, snapshot).strategy).or_default() += 1.0;
+    }
+    let likely = choice.candidates.iter().filter(|candidate| candidate.probability.get() > 0.0);
+    let chi_squared: f64 = likely
+        .map(|candidate| {
+            let expected = candidate.probability.get() * DRAWS as f64;
+            let found = counts.get(&candidate.strategy).copied().unwrap_or(0.0);
+            (found - expected) * (found - expected) / expected
+        })
+        .sum();
+    assert!(chi_squared < CHI_SQUARED, "draws follow the probabilities: chi-squared is {chi_squared}");
+}
+
+fn order_does_not_matter(policy: &dyn Policy, choice: &Choice, arms: &[Arm], snapshot: &Snapshot) {
+    let backward: Vec<Arm> = arms.iter().rev().cloned().collect();
+    let other = choose(policy, 1, &backward, snapshot);
+    for candidate in &choice.candidates {
+        let same = other.candidates.iter().find(|other| other.strategy == candidate.strategy);
+        let difference = same.map(|same| (same.probability.get() - candidate.probability.get()).abs());
+        assert!(difference.is_some_and(|by| by < 1e-9), "the order of the eligible does not matter");
+    }
+}
+
+fn refuses_what_cannot_be_chosen(policy: &dyn Policy, arms: &[Arm]) {
+    let (context, nothing) = (context(), Snapshot::default());
+    let ask = |arms: &[Arm]| policy.choose(&ChoiceRequest::new(id(1), &context, arms, &nothing));
+    assert_eq!(ask(&[]), Err(Error::NothingEligible), "nothing eligible is an error");
+    let twice = [arms[0].clone(), arms[0].clone()];
+    assert!(matches!(ask(&twice), Err(Error::DuplicateStrategy { .. })), "a duplicate is an error");
+}
+
+/// Equal evidence counts alike, and a correction changes sums but no counts.
+fn counts_alike(policy: &dyn Policy, arms: &[Arm]) {
+    let choice = choose(policy, 1, arms, &Snapshot::default());
+    let decision = Decision {
+        id: id(1),
+        at: context().at,
+        context: context(),
+        strategy: choice.strategy,
+        propensity: choice.propensity,
+        mode: DecisionMode::Sampled,
+        assignment: None,
+        policy: policy.name().clone(),
+        policy_hash: policy.hash().clone(),
+        epoch: Epoch::containing(context().at, policy.epoch_length()),
+        candidates: choice.candidates,
+        excluded: Vec::new(),
+        drawn_by: None,
+        floor: None,
+    };
+    let count = |value: f64| {
+        let reward = UnitInterval::new(value).ok();
+        let evidence = Contribution { reward, ..Contribution::default() };
+        policy.contribution(&decision, &evidence).expect("a reward counts")
+    };
+    assert_eq!(count(0.25), count(0.25), "equal evidence counts alike");
+    let (before, after) = (count(0.25), count(0.75));
+    assert_eq!(before.len(), after.len(), "a correction touches the same rows");
+    for (before, after) in before.iter().zip(&after) {
+        let same_place =
+            (&before.scope, before.epoch, before.layout) == (&after.scope, after.epoch, after.layout);
+        assert!(same_place, "a correction touches the same rows");
+        let difference = after.stats.checked_sub(&before.stats).expect("sums can be subtracted");
+        assert_eq!(difference.count, 0, "a correction counts no second time");
+    }
+    let nothing = policy.contribution(&decision, &Contribution::default());
+    assert_eq!(nothing, Ok(Vec::new()), "nothing known, nothing learnt");
+}
