@@ -216,10 +216,10 @@ pub(crate) struct SimulateArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: PathBuf,
     /// A world of the manifest; may be repeated. Default: all of them.
-    #[arg(long = "env", value_name = "NAME")]
+    #[arg(long = "env", value_name = "NAME", num_args = 1..)]
     pub(crate) worlds: Vec<String>,
     /// A kind, or a table with `kind` as in a configuration; may be repeated.
-    #[arg(long = "policy", value_name = "NAME", default_value = "auto")]
+    #[arg(long = "policy", value_name = "NAME", num_args = 1.., default_value = "auto")]
     pub(crate) policies: Vec<String>,
     /// How many of each world's published seeds.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]

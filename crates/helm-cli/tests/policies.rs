@@ -37,8 +37,7 @@ fn worlds() -> tempfile::TempDir {
 #[test]
 fn policies_are_played_through_worlds() {
     let folder = worlds();
-    let arguments =
-        "policy simulate --manifest manifest.json --policy auto --policy random --seeds 2 --output json";
+    let arguments = "policy simulate --manifest manifest.json --env plain lines --policy auto random --seeds 2 --output json";
     let arguments: Vec<&str> = arguments.split(' ').chain(["--plot", "regret.svg"]).collect();
     let played = helmctl(folder.path(), &arguments);
     assert!(played.status.success(), "{}", text(&played.stderr));
