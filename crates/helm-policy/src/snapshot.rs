@@ -55,18 +55,34 @@ impl Snapshot {
     /// [`Error::UnknownScope`] when its scope is none that this build knows; [`Error::Stats`] when it cannot be
     /// added. The snapshot is unchanged.
     pub fn add(&mut self, row: &StatsRow) -> Result<()> {
-        match &row.scope {
-            Scope::Task => {}
-            Scope::Segment(segment) => same(&mut self.segment, segment)?,
-            Scope::User(user) => same(&mut self.user, user)?,
+        let known = match &row.scope {
+            Scope::Task => true,
+            Scope::Segment(segment) => self.segment.as_ref().is_none_or(|known| known == segment),
+            Scope::User(user) => self.user.as_ref().is_none_or(|known| known == user),
             other => return Err(Error::UnknownScope { scope: other.to_string() }),
+        };
+        if !known {
+            return Err(Error::MixedUsers);
         }
-        let arm = self.arms.entry(row.strategy.clone()).or_default();
+        let mut fresh = ArmRows::default();
+        let arm = self.arms.get_mut(&row.strategy);
+        let is_new = arm.is_none();
+        let arm = arm.unwrap_or(&mut fresh);
         match &row.scope {
-            Scope::Segment(_) => arm.segment.add(row),
-            Scope::User(_) => arm.user.add(row),
-            _ => arm.task.add(row),
+            Scope::Segment(_) => arm.segment.add(row)?,
+            Scope::User(_) => arm.user.add(row)?,
+            _ => arm.task.add(row)?,
         }
+        // Only now is it certain that the row counts.
+        if is_new {
+            self.arms.insert(row.strategy.clone(), fresh);
+        }
+        match &row.scope {
+            Scope::Segment(segment) => self.segment = Some(segment.clone()),
+            Scope::User(user) => self.user = Some(user.clone()),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Replaces the prior.
@@ -135,26 +151,16 @@ impl Snapshot {
     }
 }
 
-fn same<T: PartialEq + Clone>(known: &mut Option<T>, given: &T) -> Result<()> {
-    match known {
-        Some(known) if known != given => Err(Error::MixedUsers),
-        _ => {
-            *known = Some(given.clone());
-            Ok(())
-        }
-    }
-}
-
 impl Rows {
     fn add(&mut self, row: &StatsRow) -> Result<()> {
         let scalars = Stats { packed: Vec::new(), ..row.stats.clone() };
         let sum = self.epochs.get(&row.epoch).cloned().unwrap_or_default().checked_add(&scalars)?;
         if !row.stats.packed.is_empty() {
             let place = (row.layout, row.epoch);
-            let before = self.packed.get(&place).cloned().unwrap_or_default();
-            let before = Stats { packed: before, ..Stats::default() };
-            let added = Stats { packed: row.stats.packed.clone(), ..Stats::default() };
-            self.packed.insert(place, before.checked_add(&added)?.packed);
+            let packed = |packed: Vec<i128>| Stats { packed, ..Stats::default() };
+            let before = packed(self.packed.get(&place).cloned().unwrap_or_default());
+            let sum = before.checked_add(&packed(row.stats.packed.clone()))?;
+            self.packed.insert(place, sum.packed);
         }
         self.epochs.insert(row.epoch, sum);
         Ok(())

@@ -285,6 +285,26 @@ fn bad_requests_are_typed_errors() {
 }
 
 #[test]
+fn a_row_that_is_refused_leaves_the_snapshot_as_it_was() {
+    let strategies = ids(2);
+    let known = row(Scope::Task, &strategies[0], &[0.5]);
+    let snapshot = Snapshot::from_rows([known.clone()], None).unwrap();
+    let huge = Stats { count: i64::MAX, ..Stats::default() };
+    let of = |name: &str| Scope::User(UserId::new(name).unwrap());
+    let mut full = snapshot.clone();
+    full.add(&row(of("ana"), &strategies[1], &[0.5])).unwrap();
+    for (mut before, refused) in [
+        (snapshot.clone(), StatsRow { stats: huge.clone(), ..known }),
+        (full.clone(), StatsRow { stats: huge, ..row(of("ana"), &strategies[1], &[]) }),
+        (full, row(of("bo"), &strategies[0], &[0.5])),
+    ] {
+        let unchanged = before.clone();
+        assert!(before.add(&refused).is_err());
+        assert_eq!(before, unchanged);
+    }
+}
+
+#[test]
 fn bad_configurations_say_what_to_do() {
     let registry = Registry::standard();
     for (config, expected) in [
@@ -367,8 +387,14 @@ fn the_catalog_is_true() {
         if info.kind == "fixed" {
             config["weights"] = json!({"a": 1.0});
         }
-        let defaults = registry.build(&config).map(|policy| policy.name().to_string());
-        assert_eq!(defaults.as_deref(), Ok(info.kind));
+        let mut bare = json!({"kind": info.kind});
+        if info.kind == "fixed" {
+            bare["weights"] = json!({"a": 1.0});
+        }
+        // Equal hashes mean equal laws: what is listed is what holds without it.
+        let hash = |config| registry.build(&config).map(|policy| policy.hash().clone());
+        assert!(hash(bare.clone()).is_ok(), "{}", info.kind);
+        assert_eq!(hash(bare), hash(config.clone()), "{}", info.kind);
         config["nonsense"] = json!(1);
         assert!(registry.build(&config).is_err(), "{}", info.kind);
     }
