@@ -221,9 +221,9 @@ pub(crate) struct SimulateArguments {
     /// A kind, or a table with `kind` as in a configuration; may be repeated.
     #[arg(long = "policy", value_name = "NAME", num_args = 1.., default_value = "auto")]
     pub(crate) policies: Vec<String>,
-    /// How many of each world's published seeds.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) seeds: u16,
+    /// How many of each world's published seeds, from the first on. Default: 10, or all of fewer.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seeds: Option<u16>,
     /// The floor of every policy, in place of its own: a total probability mass from 0 to 1.
     #[arg(long)]
     pub(crate) floor: Option<f64>,
@@ -231,7 +231,7 @@ pub(crate) struct SimulateArguments {
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
     pub(crate) range: Option<String>,
     /// How much simulated time passes between steps, in seconds.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) step_seconds: u32,
     /// Draws the mean regret over time to this SVG file.
     #[arg(long, value_name = "FILE")]

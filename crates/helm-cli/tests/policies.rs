@@ -74,6 +74,8 @@ fn what_cannot_be_simulated_is_refused() {
         (vec!["--manifest", "manifest.json", "--range", "1..0"], "LOW..HIGH"),
         (vec!["--manifest", "manifest.json", "--env", "plain", "--range", "0..0.5"], "--range LOW..HIGH"),
         (vec!["--manifest", "manifest.json", "--seeds", "0"], "--seeds"),
+        (vec!["--manifest", "manifest.json", "--seeds", "9"], "plain publishes 3 seeds"),
+        (vec!["--manifest", "manifest.json", "--step-seconds", "0"], "--step-seconds"),
     ] {
         let arguments: Vec<&str> = ["policy", "simulate"].into_iter().chain(arguments).collect();
         let refused = helmctl(folder.path(), &arguments);

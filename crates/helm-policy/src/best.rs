@@ -81,8 +81,10 @@ enum Axis {
 #[derive(Clone, Copy)]
 struct Density {
     posterior: Posterior,
-    /// The logarithm of the density's constant.
+    /// The logarithm of the density's constant: of a beta, its value at the mode.
     ln_constant: f64,
+    /// The logarithm of the beta function, of a beta.
+    ln_beta: f64,
     low: f64,
     high: f64,
     /// The distribution function at the pass's present place.
@@ -95,6 +97,7 @@ impl Density {
     const EMPTY: Self = Self {
         posterior: Posterior::Normal { mean: 0.0, deviation: 1.0 },
         ln_constant: 0.0,
+        ln_beta: 0.0,
         low: 0.0,
         high: 0.0,
         cumulated: 0.0,
@@ -109,6 +112,10 @@ impl Density {
             Posterior::StudentT { scale, dof, .. } => ln_student_t_constant(dof) - libm::log(scale),
             Posterior::Normal { deviation, .. } => -libm::log(deviation) - 0.5 * libm::log(2.0 * PI),
         };
+        if let Posterior::Beta { a, b } = posterior {
+            let (ln_mode, ln_rest) = (libm::log(a / (a + b)), libm::log(b / (a + b)));
+            density.ln_beta = a * ln_mode + b * ln_rest - density.ln_constant;
+        }
         (density.low, density.high) = density.bounds();
         if axis == Axis::LogOdds && !matches!(posterior, Posterior::Beta { .. }) {
             // Seen on the log-odds axis, only what lies within (0, 1) counts; the rest is integrated on the line.
@@ -141,7 +148,7 @@ impl Density {
     fn at(&self, place: &Place) -> f64 {
         match self.posterior {
             Posterior::Beta { a, b } if a + b < 1e5 => {
-                libm::exp(a * place.ln_x + b * place.ln_rest - self.ln_constant_from_ends(a, b))
+                libm::exp(a * place.ln_x + b * place.ln_rest - self.ln_beta)
             }
             Posterior::Beta { a, b } => {
                 // From the mode outwards, where a and b are too large for the logarithms' last digits.
@@ -160,11 +167,6 @@ impl Density {
                 libm::exp(self.ln_constant - 0.5 * u * u + place.ln_jacobian)
             }
         }
-    }
-
-    /// ln B(a, b), from the density's logarithm at the mode.
-    fn ln_constant_from_ends(&self, a: f64, b: f64) -> f64 {
-        a * libm::log(a / (a + b)) + b * libm::log(b / (a + b)) - self.ln_constant
     }
 
     /// How wide a panel may be that begins at this place.

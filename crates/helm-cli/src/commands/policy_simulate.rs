@@ -14,6 +14,9 @@ use crate::arguments::{Global, SimulateArguments};
 use crate::error::{Failure, Result};
 use crate::output::{self, Format, Series};
 
+/// Seeds of each world, where nobody asks for another number.
+const SEEDS: u16 = 10;
+
 /// Plays every policy through every world and reports the regret.
 pub(super) fn run(global: &Global, arguments: &SimulateArguments) -> Result<()> {
     let worlds = worlds(arguments)?;
@@ -22,9 +25,9 @@ pub(super) fn run(global: &Global, arguments: &SimulateArguments) -> Result<()> 
         .iter()
         .map(|text| Contender::read(text, arguments.floor))
         .collect::<Result<_>>()?;
-    let jobs = jobs(&worlds, &policies, usize::from(arguments.seeds));
+    let jobs = jobs(&worlds, &policies, usize::from(arguments.seeds.unwrap_or(SEEDS)));
     let mut options = SimulationOptions::default();
-    options.step = Duration::from_secs(u64::from(arguments.step_seconds.max(1)));
+    options.step = Duration::from_secs(u64::from(arguments.step_seconds));
     let runs = play(&jobs, &options)?;
     let results = results(&worlds, &policies, &jobs, &runs);
     report(global.output, &results)?;
@@ -41,6 +44,12 @@ fn worlds(arguments: &SimulateArguments) -> Result<Vec<World>> {
     let range = arguments.range.as_deref().map(range).transpose()?;
     let read = |name: &String| {
         let world = manifest.world(name).map_err(|error| failed(&error))?;
+        let published = world.seeds().len();
+        if let Some(wanted) = arguments.seeds.filter(|wanted| published < usize::from(*wanted)) {
+            return Err(Failure::wrong(format!(
+                "{name} publishes {published} seeds, fewer than the {wanted} of --seeds; ask for fewer, or add some"
+            )));
+        }
         Ok(range.map_or(world.clone(), |(low, high)| world.with_range(low, high)))
     };
     names.iter().map(read).collect()
