@@ -99,6 +99,8 @@ pub struct Stats {
     pub reward: Fixed,
     /// Sum of squared rewards.
     pub reward_sq: Fixed,
+    /// How many turns have ended, with a reward or without: what the three sums below are over.
+    pub turns: i64,
     /// Sum of costs whose price is known.
     pub cost: NanoUsd,
     /// Sum of tokens, of prompts and answers together.
@@ -157,8 +159,9 @@ impl Stats {
     /// Whether adding this changes nothing.
     #[must_use]
     pub fn is_zero(&self) -> bool {
-        let Self { count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed } = self;
-        let narrow = [*count, reward.0, reward_sq.0, cost.nanos(), *tokens, *latency_us, *failures, loss.0];
+        let Self { count, reward, reward_sq, turns, cost, tokens, latency_us, failures, loss, packed } = self;
+        let narrow =
+            [*count, reward.0, reward_sq.0, *turns, cost.nanos(), *tokens, *latency_us, *failures, loss.0];
         narrow.iter().all(|part| *part == 0) && packed.iter().all(|part| *part == 0)
     }
 
@@ -174,6 +177,7 @@ impl Stats {
             reward: Fixed(part("reward", self.reward.0, other.reward.0)?),
             reward_sq: Fixed(part("reward_sq", self.reward_sq.0, other.reward_sq.0)?),
             cost: NanoUsd::from_nanos(part("cost", self.cost.nanos(), other.cost.nanos())?),
+            turns: part("turns", self.turns, other.turns)?,
             tokens: part("tokens", self.tokens, other.tokens)?,
             latency_us: part("latency_us", self.latency_us, other.latency_us)?,
             failures: part("failures", self.failures, other.failures)?,

@@ -6,11 +6,12 @@ use proptest::prelude::*;
 fn stats() -> impl Strategy<Value = Stats> {
     let part = -1_000_000_000_000_i64..1_000_000_000_000;
     let packed = prop_oneof![Just(vec![]), proptest::collection::vec(-1_000_i128..1_000, 3)];
-    (proptest::array::uniform8(part), packed).prop_map(
-        |([count, reward, reward_sq, cost, tokens, latency_us, failures, loss], packed)| Stats {
+    (proptest::array::uniform9(part), packed).prop_map(
+        |([count, reward, reward_sq, turns, cost, tokens, latency_us, failures, loss], packed)| Stats {
             count,
             reward: Fixed::from_bits(reward),
             reward_sq: Fixed::from_bits(reward_sq),
+            turns,
             cost: NanoUsd::from_nanos(cost),
             tokens,
             latency_us,

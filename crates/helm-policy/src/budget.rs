@@ -17,7 +17,8 @@ use crate::snapshot::Snapshot;
 /// statistics. λ is a function of them alone, so replicas that read the same state charge the same price.
 ///
 /// A day whose budget is spent leaves only the cheapest strategy, but for the floor; days begin at midnight UTC.
-/// Turns whose cost is not known count as free.
+/// Turns whose cost is not known count as free, and turns that teach nothing, because somebody named the strategy
+/// or nothing was eligible, do not count.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -154,5 +155,5 @@ impl Budget {
 }
 
 fn turns_of(stats: &Stats) -> f64 {
-    (stats.count + stats.failures).max(0) as f64
+    stats.turns.max(0) as f64
 }

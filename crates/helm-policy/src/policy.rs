@@ -169,6 +169,8 @@ impl Contribution {
         let overflow = |field| Error::Stats(helm_core::StatsError::Overflow { field });
         let mut stats = self.reward.map_or_else(Stats::default, Stats::of_reward);
         stats.failures = i64::from(self.failed);
+        let ended = self.failed || self.cost.is_some() || self.tokens.is_some() || self.latency.is_some();
+        stats.turns = i64::from(ended);
         stats.cost = self.cost.unwrap_or_default();
         let tokens = self.tokens.map_or(0, TokenCount::get);
         stats.tokens = i64::try_from(tokens).map_err(|_| overflow("tokens"))?;

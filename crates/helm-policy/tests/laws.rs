@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use helm_core::{
     Context, Decision, DecisionId, DecisionMode, Epoch, Layout, NanoUsd, Scope, Stats, StatsRow, StrategyId,
@@ -285,6 +286,27 @@ fn bad_requests_are_typed_errors() {
 }
 
 #[test]
+fn seconds_are_those_of_all_turns_not_only_of_the_judged() {
+    let policy = policy(r#"{"kind":"auto","forget":"never","budget":{"seconds_per_turn":2.0}}"#);
+    let strategies = ids(2);
+    // A tenth of the turns is judged. The first takes a second and is the better one.
+    let rows = |seconds: i64| {
+        let mut slow = row(Scope::Task, &strategies[0], &[0.75; 30]);
+        (slow.stats.turns, slow.stats.latency_us) = (300, 300 * seconds * 1_000_000);
+        let mut quick = row(Scope::Task, &strategies[1], &[0.5; 30]);
+        (quick.stats.turns, quick.stats.latency_us) = (300, 300_000_000 / 2);
+        Snapshot::from_rows([slow, quick], None).unwrap()
+    };
+    let first = |seconds| choose(&policy, &strategies, &rows(seconds), 0).candidates[0].probability.get();
+    assert!(first(1) > 0.9, "within two seconds nobody pays");
+    assert!(first(30) < 0.1, "far beyond them the slow one does");
+    let waited = Contribution { latency: Some(Duration::from_secs(3)), ..Contribution::default() };
+    let waited = policy.contribution(&decision(&strategies[0]), &waited).unwrap();
+    let stats = &waited[0].stats;
+    assert_eq!((stats.count, stats.turns, stats.latency_us), (0, 1, 3_000_000));
+}
+
+#[test]
 fn a_row_that_is_refused_leaves_the_snapshot_as_it_was() {
     let strategies = ids(2);
     let known = row(Scope::Task, &strategies[0], &[0.5]);
@@ -333,6 +355,7 @@ fn bad_configurations_say_what_to_do() {
 fn costly(start: i64, strategy: &StrategyId, rewards: &[f64], usd: f64) -> StatsRow {
     let mut row = StatsRow { epoch: Epoch::starting_at(start), ..row(Scope::Task, strategy, rewards) };
     row.stats.cost = NanoUsd::from_nanos((usd * 1e9) as i64);
+    row.stats.turns = row.stats.count;
     row
 }
 

@@ -124,6 +124,7 @@ fn full(value: UnitInterval) -> Stats {
     let tenths = (value.get() * 10.0).round() as i64;
     Stats {
         cost: NanoUsd::from_nanos(7_000_000_000 + tenths),
+        turns: 11 + tenths,
         tokens: 1_000_000 + tenths,
         latency_us: 3_000_000 + tenths,
         failures: tenths,

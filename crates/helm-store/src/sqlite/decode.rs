@@ -148,6 +148,7 @@ pub(super) fn stats(row: &SqliteRow, operation: &'static str) -> Result<Stats> {
         reward: Fixed::from_bits(get(row, "reward", operation)?),
         reward_sq: Fixed::from_bits(get(row, "reward_sq", operation)?),
         cost: NanoUsd::from_nanos(get(row, "cost", operation)?),
+        turns: get(row, "turns", operation)?,
         tokens: get(row, "tokens", operation)?,
         latency_us: get(row, "latency_us", operation)?,
         failures: get(row, "failures", operation)?,

@@ -31,7 +31,7 @@ impl BanditStore for SqliteStore {
     async fn load(&self, tenant: &TenantId, task: &TaskId, query: &StateQuery) -> Result<BanditState> {
         const OPERATION: &str = "load";
         let rows = sqlx::query(
-            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed
+            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens, latency_us, failures, loss, packed
              FROM helm_stats WHERE tenant = ?1 AND task = ?2
                  AND (scope, member) IN (VALUES ('task', ''), ('segment', ?3), ('user', ?4))",
         )
@@ -60,7 +60,7 @@ impl BanditStore for SqliteStore {
     ) -> Result<Vec<UserTotal>> {
         const OPERATION: &str = "user_totals";
         let rows = sqlx::query(
-            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed
+            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens, latency_us, failures, loss, packed
              FROM helm_stats WHERE tenant = ?1 AND task = ?2 AND scope = 'user' AND member IN (
                  SELECT DISTINCT member FROM helm_stats
                  WHERE tenant = ?1 AND task = ?2 AND scope = 'user' AND member > ?3 ORDER BY member LIMIT ?4)",
@@ -127,7 +127,7 @@ impl BanditStore for SqliteStore {
         let mut snapshot = self.pool.begin().await.map_err(failed)?;
         let logged = contributed(&mut snapshot, tenant, task, OPERATION).await?;
         let stored = sqlx::query(
-            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed
+            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens, latency_us, failures, loss, packed
              FROM helm_stats WHERE tenant = ? AND task = ?",
         )
         .bind(tenant.as_str())

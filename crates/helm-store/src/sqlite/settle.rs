@@ -155,7 +155,7 @@ async fn add(
     let ((scope, member), strategy) = (scope_columns(&place.0, OPERATION)?, place.1.to_string());
     let (epoch, layout) = (place.2.start(), place.3.number());
     let stored = sqlx::query(
-        "SELECT count, reward, reward_sq, cost, tokens, latency_us, failures, loss, packed FROM helm_stats
+        "SELECT count, reward, reward_sq, turns, cost, tokens, latency_us, failures, loss, packed FROM helm_stats
          WHERE tenant = ? AND task = ? AND scope = ? AND member = ? AND strategy = ? AND epoch = ? AND layout = ?",
     )
     .bind(tenant.as_str())
@@ -172,11 +172,11 @@ async fn add(
     let sum = fold(BACKEND, &state, change)?;
     sqlx::query(
         "INSERT INTO helm_stats
-             (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, cost, tokens,
+             (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
               latency_us, failures, loss, packed)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET count = excluded.count, reward = excluded.reward,
-             reward_sq = excluded.reward_sq, cost = excluded.cost, tokens = excluded.tokens,
+             reward_sq = excluded.reward_sq, turns = excluded.turns, cost = excluded.cost, tokens = excluded.tokens,
              latency_us = excluded.latency_us, failures = excluded.failures, loss = excluded.loss, packed = excluded.packed",
     )
     .bind(tenant.as_str())
@@ -189,6 +189,7 @@ async fn add(
     .bind(sum.count)
     .bind(sum.reward.to_bits())
     .bind(sum.reward_sq.to_bits())
+    .bind(sum.turns)
     .bind(sum.cost.nanos())
     .bind(sum.tokens)
     .bind(sum.latency_us)
