@@ -247,6 +247,23 @@ async fn a_limit_ends_an_answer_and_streams_match_whole_answers() {
 }
 
 #[tokio::test]
+async fn a_task_under_inference_keeps_more_exploration() {
+    let floor = async |helm: Helm| {
+        let turn = helm.turn(ask("Hello")).await.unwrap();
+        let decision = helm.explain(turn.decision_id).await.unwrap().turn.decision.unwrap();
+        assert_eq!(decision.mode, DecisionMode::Sampled);
+        decision.floor.unwrap().get()
+    };
+    let plain = Helm::builder().task(task()).build().await.unwrap();
+    assert_eq!(floor(plain).await, 0.02);
+    // Both sides leave the choice to the policy.
+    let variants = ["a", "b"].map(|name| (Variant::new(name.parse().unwrap(), 1.0), None));
+    let (task_id, key) = ("support".parse().unwrap(), "e".parse().unwrap());
+    let builder = Helm::builder().task(task()).experiment(task_id, key, variants.into()).unwrap();
+    assert_eq!(floor(builder.build().await.unwrap()).await, 0.05);
+}
+
+#[tokio::test]
 async fn pinned_turns_and_experiments_are_marked() {
     let helm = Helm::builder().task(task()).build().await.unwrap();
     let pinned = helm.turn(ask("Hello").with_strategy(StrategyName::new("stepwise").unwrap())).await.unwrap();

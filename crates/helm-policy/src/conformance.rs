@@ -149,7 +149,7 @@ fn counts_alike(policy: &dyn Policy, arms: &[Arm]) {
         candidates: choice.candidates,
         excluded: Vec::new(),
         drawn_by: None,
-        floor: None,
+        floor: choice.floor,
     };
     let count = |value: f64| {
         let reward = UnitInterval::new(value).ok();

@@ -147,6 +147,8 @@ pub struct Choice {
     pub propensity: Probability,
     /// All eligible strategies in the order given; the probabilities sum to 1.
     pub candidates: Vec<Candidate>,
+    /// The exploration that was kept, as a total probability mass; `None` where the policy does not tell.
+    pub floor: Option<Probability>,
 }
 
 /// What is known of one decision.
@@ -333,11 +335,14 @@ impl Policy for LearnerPolicy {
         let beliefs = beliefs(request, &evidence, &posteriors)?;
         let mut probabilities = vec![0.0; beliefs.len()];
         self.rule.probabilities(&beliefs, rewards, &mut probabilities)?;
-        mix(self.options.floor.mass(rewards).max(request.least_floor), &mut probabilities)?;
+        let mass = self.options.floor.mass(rewards).max(request.least_floor);
+        mix(mass, &mut probabilities)?;
         let drawn = inverse_cdf(&probabilities, uniform(&self.hash, request.id));
         let candidates = candidates(request, &beliefs, &probabilities)?;
         let drawn = drawn.and_then(|index| candidates.get(index)).ok_or(Error::NothingEligible)?;
-        Ok(Choice { strategy: drawn.strategy.clone(), propensity: drawn.probability, candidates })
+        let floor = Probability::new(mass).map_err(|_| Error::InvalidProbability { value: mass })?;
+        let (strategy, propensity) = (drawn.strategy.clone(), drawn.probability);
+        Ok(Choice { strategy, propensity, candidates, floor: Some(floor) })
     }
 
     fn contribution(&self, decision: &Decision, evidence: &Contribution) -> Result<Vec<StatsRow>> {

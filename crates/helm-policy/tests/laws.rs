@@ -122,6 +122,8 @@ proptest! {
             for candidate in &choice.candidates {
                 prop_assert!(candidate.probability.get() >= floor * (1.0 - 1e-9));
             }
+            let kept = choice.floor.map(|mass| mass.get() / eligible.len() as f64).unwrap();
+            prop_assert!(choice.candidates.iter().all(|c| c.probability.get() >= kept * (1.0 - 1e-9)));
             let drawn = choice.candidates.iter().find(|c| c.strategy == choice.strategy).unwrap();
             prop_assert_eq!(drawn.probability, choice.propensity);
             prop_assert_eq!(choose(&policy, &eligible, &snapshot, number), choice);

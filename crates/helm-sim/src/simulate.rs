@@ -104,7 +104,7 @@ fn decision(policy: &dyn Policy, id: DecisionId, context: Context, choice: Choic
         policy_hash: policy.hash().clone(),
         epoch: Epoch::containing(context.at, policy.epoch_length()),
         candidates: choice.candidates,
-        floor: None,
+        floor: choice.floor,
         excluded: Vec::new(),
         at: context.at,
         context,

@@ -17,6 +17,7 @@ struct Chosen {
     strategy: StrategyId,
     propensity: Probability,
     candidates: Vec<Candidate>,
+    floor: Option<Probability>,
     mode: DecisionMode,
     drawn_by: Option<DecisionId>,
     assignment: Option<Assignment>,
@@ -32,7 +33,7 @@ impl Chosen {
         assignment: Option<Assignment>,
     ) -> Self {
         let (propensity, candidates, law) = (Probability::ONE, Vec::new(), law(task));
-        Self { strategy, propensity, candidates, mode, drawn_by: None, assignment, law }
+        Self { strategy, propensity, candidates, floor: None, mode, drawn_by: None, assignment, law }
     }
 
     /// As an earlier draw had it, under the law of that draw.
@@ -41,6 +42,7 @@ impl Chosen {
             strategy: draw.strategy.clone(),
             propensity: draw.propensity,
             candidates: draw.candidates.clone(),
+            floor: draw.floor,
             mode: DecisionMode::Sticky,
             drawn_by: Some(draw.id),
             assignment,
@@ -93,6 +95,7 @@ impl Turn {
             strategy: choice.strategy,
             propensity: choice.propensity,
             candidates: choice.candidates,
+            floor: choice.floor,
             mode: DecisionMode::Sampled,
             drawn_by: recalled.held.as_ref().map(|replaced| replaced.id),
             assignment,
@@ -120,7 +123,7 @@ impl Turn {
             policy_hash: chosen.law.1,
             epoch: Epoch::containing(self.began, task.policy.epoch_length()),
             candidates: chosen.candidates,
-            floor: None,
+            floor: chosen.floor,
             excluded,
             at: self.began,
         }
