@@ -103,6 +103,10 @@ impl Policy for Auto {
 struct ByKind<B, C>(B, C);
 
 impl<B: Learner, C: Learner> Learner for ByKind<B, C> {
+    fn pools(&self) -> bool {
+        true
+    }
+
     fn posterior(&self, arm: &ArmEvidence<'_>, context: &Context) -> Result<Posterior> {
         if arm.task.is_binary() { self.0.posterior(arm, context) } else { self.1.posterior(arm, context) }
     }

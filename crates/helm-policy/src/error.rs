@@ -10,6 +10,28 @@ pub enum Error {
     /// No strategy is eligible.
     #[error("no strategy is eligible; the caller decides what to fall back to")]
     NothingEligible,
+    /// A reward is none.
+    #[error("the reward {value} is not a number from 0 to 1; map it there before it is learnt from")]
+    InvalidReward {
+        /// What was given.
+        value: f64,
+    },
+    /// A pick is of another bandit.
+    #[error("there is no strategy {arm}, counted from 0, among {arms}; the pick is another bandit's")]
+    UnknownArm {
+        /// Which one.
+        arm: usize,
+        /// How many there are.
+        arms: usize,
+    },
+    /// The context has another number of features than the bandit was made for.
+    #[error("{given} features where the bandit was made for {expected}")]
+    WrongFeatures {
+        /// How many were given.
+        given: usize,
+        /// How many there must be.
+        expected: usize,
+    },
     /// A strategy is listed twice among the eligible ones.
     #[error("strategy {strategy} is listed twice among the eligible ones")]
     DuplicateStrategy {

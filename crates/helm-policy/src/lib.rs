@@ -53,6 +53,7 @@
 
 mod arm;
 mod auto;
+mod bandit;
 mod best;
 mod budget;
 mod catalog;
@@ -66,11 +67,13 @@ mod floor;
 mod forget;
 mod learner;
 mod linear;
+mod linear_bandit;
 mod memo;
 mod options;
 mod policy;
 mod posterior;
 mod prior;
+mod recursive;
 mod registry;
 mod rule;
 mod sampling;
@@ -79,6 +82,7 @@ mod special;
 
 pub use arm::Arm;
 pub use auto::Auto;
+pub use bandit::{Bandit, Pick};
 pub use budget::Budget;
 pub use catalog::{CATALOG, KindInfo, ParameterInfo};
 pub use config::{Kind, LearnerKind, PolicyConfig, Pool};
@@ -89,13 +93,14 @@ pub use forget::{EpochWeights, Forgetting};
 pub use learner::{
     ArmEvidence, BetaCounts, Hierarchical, Learner, Noise, NormalInverseGamma, Pooled, Ridge, RidgeOptions,
 };
+pub use linear_bandit::LinearBandit;
 pub use options::Options;
 pub use policy::{Choice, ChoiceRequest, Contribution, LearnerPolicy, Policy};
 pub use posterior::Posterior;
 pub use prior::{PriorEstimate, StrategyPrior, UserStats};
 pub use registry::{Constructor, Registry};
 pub use rule::{
-    Belief, EpsilonGreedy, Exp3Ix, FixedWeights, InverseGap, KlUcb, Optimism, RandomRule, RandomizedUcb,
-    Rule, Softmax, Thompson, TopTwoThompson, TrackAndStop, Ucb1, Ucb1Tuned,
+    Belief, Drawn, EpsilonGreedy, Exp3Ix, FixedWeights, InverseGap, KlUcb, Optimism, RandomRule,
+    RandomizedUcb, Rule, Softmax, Thompson, TopTwoThompson, TrackAndStop, Ucb1, Ucb1Tuned,
 };
 pub use snapshot::Snapshot;

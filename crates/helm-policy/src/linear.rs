@@ -37,6 +37,47 @@ impl Factor {
         Ok(Self { dimension, lower })
     }
 
+    /// The factor of a matrix of zeros, to be filled later.
+    pub(crate) fn zero(dimension: usize) -> Self {
+        Self { dimension, lower: vec![0.0; dimension * (dimension + 1) / 2] }
+    }
+
+    /// Factors the matrix whose lower triangle by rows is `lower`, with `penalty` added to its diagonal, in the
+    /// place of the old factor. After an error the factor is not to be used.
+    pub(crate) fn refill(&mut self, lower: &[f64], penalty: f64) -> Result<()> {
+        for row in 0..self.dimension {
+            let start = row * (row + 1) / 2;
+            for column in 0..row {
+                let other = column * (column + 1) / 2;
+                let (above, here) = self.lower.split_at_mut(start);
+                let product = dot(&here[..column], &above[other..]);
+                here[column] = (lower[start + column] - product) / above[other + column];
+            }
+            let here = &self.lower[start..start + row];
+            let pivot = lower[start + row] + penalty - dot(here, here);
+            if pivot.is_nan() || pivot <= 0.0 {
+                return Err(Error::Singular);
+            }
+            self.lower[start + row] = libm::sqrt(pivot);
+        }
+        Ok(())
+    }
+
+    /// Replaces b by A⁻¹ b.
+    pub(crate) fn solve(&self, b: &mut [f64]) {
+        for row in 0..self.dimension {
+            let start = row * (row + 1) / 2;
+            let (known, rest) = b.split_at_mut(row);
+            rest[0] = (rest[0] - dot(&self.lower[start..start + row], known)) / self.lower[start + row];
+        }
+        for row in (0..self.dimension).rev() {
+            let start = row * (row + 1) / 2;
+            let value = b[row] / self.lower[start + row];
+            b[row] = value;
+            b[..row].iter_mut().zip(&self.lower[start..]).for_each(|(b, l)| *b -= l * value);
+        }
+    }
+
     /// L⁻¹ b.
     pub(crate) fn forward(&self, b: &[f64]) -> Vec<f64> {
         let mut y: Vec<f64> = Vec::with_capacity(self.dimension);
@@ -63,4 +104,20 @@ impl Factor {
     pub(crate) fn ln_determinant(&self) -> f64 {
         (0..self.dimension).map(|row| 2.0 * libm::log(self.lower[row * (row + 3) / 2])).sum()
     }
+}
+
+/// Σ aᵢ bᵢ over the shorter one, in eight sums side by side.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let length = a.len().min(b.len());
+    let (a, a_rest) = a[..length].as_chunks::<8>();
+    let (b, b_rest) = b[..length].as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..8 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = sums;
+    ((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7)) + rest
 }

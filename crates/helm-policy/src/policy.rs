@@ -351,7 +351,7 @@ impl Policy for LearnerPolicy {
             return Ok(rows);
         };
         if let Some(task) = rows.first_mut() {
-            task.stats.loss = helm_core::Fixed::quantize(self.rule.loss(decision, reward))?;
+            task.stats.loss = helm_core::Fixed::quantize(self.rule.loss(&decision.into(), reward))?;
             task.layout = self.learner.layout(&decision.context);
             task.stats.packed = self.learner.packed(decision, reward)?;
         }

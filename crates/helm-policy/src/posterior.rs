@@ -1,4 +1,8 @@
+use rand_core::Rng;
+use rand_distr::{Distribution, Gamma, StandardNormal};
+
 use crate::error::{Error, Result};
+use crate::sampling::uniform_of;
 use crate::special::{beta_cdf, ln_beta, ln_student_t_constant, normal_cdf, normal_pdf, student_t_cdf};
 
 /// What is believed about a strategy's mean reward.
@@ -77,6 +81,32 @@ impl Posterior {
         }
     }
 
+    /// One draw from it.
+    ///
+    /// Of a beta by two gammas (Marsaglia & Tsang 2000), whose logarithms are compared where a pseudo-count is so
+    /// small that a gamma may vanish.
+    #[must_use]
+    pub fn sample(&self, rng: &mut impl Rng) -> f64 {
+        match *self {
+            Self::Beta { a, b } if a >= 1.0 && b >= 1.0 => {
+                let (left, right) = (gamma(a, rng), gamma(b, rng));
+                left / (left + right)
+            }
+            Self::Beta { a, b } => {
+                let odds = ln_gamma_draw(a, rng) - ln_gamma_draw(b, rng);
+                1.0 / (1.0 + libm::exp(-odds))
+            }
+            Self::StudentT { mean, scale, dof } => {
+                let normal: f64 = StandardNormal.sample(rng);
+                mean + scale * normal * libm::sqrt(0.5 * dof / gamma(0.5 * dof, rng))
+            }
+            Self::Normal { mean, deviation } => {
+                let normal: f64 = StandardNormal.sample(rng);
+                mean + deviation * normal
+            }
+        }
+    }
+
     /// The same belief, `width` times as wide around its mean. A beta stays a beta, its pseudo-counts divided by
     /// `width` squared, so that its variance grows by that factor only where it is narrow.
     #[must_use]
@@ -127,4 +157,15 @@ impl Posterior {
             _ => self.deviation(),
         }
     }
+}
+
+/// A draw from the gamma distribution of this shape, above 0, and scale 1.
+fn gamma(shape: f64, rng: &mut impl Rng) -> f64 {
+    Gamma::new(shape, 1.0).map_or(f64::NAN, |gamma| gamma.sample(rng))
+}
+
+/// The logarithm of such a draw: a gamma of shape s is one of shape s + 1 times u^(1/s).
+fn ln_gamma_draw(shape: f64, rng: &mut impl Rng) -> f64 {
+    let uniform = 1.0 - uniform_of(rng.next_u64());
+    libm::log(gamma(shape + 1.0, rng)) + libm::log(uniform) / shape
 }

@@ -8,6 +8,11 @@ pub(crate) fn uniform(policy: &PolicyHash, decision: DecisionId) -> f64 {
     hasher.update(policy.as_str().as_bytes());
     hasher.update(decision.as_bytes());
     let word = hasher.finalize().iter().take(8).fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));
+    uniform_of(word)
+}
+
+/// The number in \[0, 1) that a random word's first 53 bits are.
+pub(crate) fn uniform_of(word: u64) -> f64 {
     (word >> 11) as f64 / (1_u64 << 53) as f64
 }
 

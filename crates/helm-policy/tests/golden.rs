@@ -10,8 +10,9 @@ use helm_core::{
     StrategyId, TaskId, TenantId, Timestamp, UserId,
 };
 use helm_policy::{
-    Arm, ArmEvidence, Belief, EpochWeights, Evidence, Exp3Ix, InverseGap, KlUcb, Learner, NormalInverseGamma,
-    Posterior, Ridge, RidgeOptions, Rule, Softmax, Thompson, Ucb1, Ucb1Tuned,
+    Arm, ArmEvidence, Belief, EpochWeights, Evidence, Exp3Ix, InverseGap, KlUcb, Learner, LinearBandit,
+    NormalInverseGamma, Optimism, Pick, Posterior, Ridge, RidgeOptions, Rule, Softmax, Thompson, Ucb1,
+    Ucb1Tuned,
 };
 use serde_json::Value;
 
@@ -191,6 +192,33 @@ fn golden_ridge_regression() {
         let gaps = law(&InverseGap::default(), rows.len() as u64, &beliefs);
         for (found, expected) in gaps.iter().zip(numbers(&expected["squarecb"], "p")) {
             near(*found, expected, 1e-6, "inverse gap over ridge");
+        }
+    }
+}
+
+/// In floats from end to end, so to the formulas' own precision.
+#[test]
+fn golden_linear_bandit() {
+    for case in golden("golden_formulas.json") {
+        let (linear, expected) = (&case["linear"], &case["linear_expect"]);
+        let expected = expected["arms"].as_array().unwrap();
+        let vector = |row: &Value| -> Vec<f64> {
+            row.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+        };
+        let query = vector(&linear["query"]);
+        let rule = Optimism::new(0.3).unwrap();
+        let arms = ids(expected.len());
+        let mut bandit = LinearBandit::new(arms, query.len(), number(linear, "lam"), rule).unwrap();
+        let rows = linear["X"].as_array().unwrap().iter().zip(numbers(linear, "arm"));
+        for ((row, arm), reward) in rows.zip(numbers(linear, "reward")) {
+            bandit.learn(&Pick::new(arm as usize, 1.0, 0), &vector(row), reward).unwrap();
+        }
+        for (arm, expected) in expected.iter().enumerate() {
+            let belief = bandit.posterior(arm, &query).unwrap();
+            near(belief.mean(), number(expected, "mean"), 1e-9, "mean");
+            near(belief.deviation().powi(2), number(expected, "quad"), 1e-9, "width");
+            let bound = belief.mean() + 0.3 * belief.deviation();
+            near(bound, number(expected, "ucb_alpha_0_3"), 1e-9, "bound");
         }
     }
 }

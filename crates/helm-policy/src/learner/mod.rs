@@ -14,6 +14,7 @@ pub use beta::BetaCounts;
 pub use hierarchical::Hierarchical;
 pub use normal::NormalInverseGamma;
 pub use pooled::Pooled;
+pub(crate) use ridge::LARGEST_FEATURE;
 pub use ridge::{Noise, Ridge, RidgeOptions};
 
 use crate::arm::Arm;
@@ -76,6 +77,12 @@ pub trait Learner: Send + Sync {
         arms.iter().map(|arm| self.posterior(arm, context)).collect()
     }
 
+    /// Whether one strategy's rewards change what is believed about the others. Then [`Learner::posteriors`] is asked
+    /// for all beliefs after each reward. Default: no.
+    fn pools(&self) -> bool {
+        false
+    }
+
     /// Which packed sums it keeps in this context. Default: none.
     fn layout(&self, context: &Context) -> Layout {
         let _ = context;
@@ -102,6 +109,10 @@ macro_rules! forward_learner {
 
             fn posteriors(&self, arms: &[ArmEvidence<'_>], context: &Context) -> Result<Vec<Posterior>> {
                 (**self).posteriors(arms, context)
+            }
+
+            fn pools(&self) -> bool {
+                (**self).pools()
             }
 
             fn layout(&self, context: &Context) -> Layout {

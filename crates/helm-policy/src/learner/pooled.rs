@@ -45,6 +45,10 @@ impl Common {
 }
 
 impl Learner for Pooled<BetaCounts> {
+    fn pools(&self) -> bool {
+        true
+    }
+
     fn posterior(&self, arm: &ArmEvidence<'_>, context: &Context) -> Result<Posterior> {
         self.0.posterior(arm, context)
     }
@@ -63,6 +67,10 @@ impl Learner for Pooled<BetaCounts> {
 }
 
 impl Learner for Pooled<NormalInverseGamma> {
+    fn pools(&self) -> bool {
+        true
+    }
+
     fn posterior(&self, arm: &ArmEvidence<'_>, context: &Context) -> Result<Posterior> {
         self.0.posterior(arm, context)
     }

@@ -16,7 +16,7 @@ use crate::memo::{Fingerprint, Memo};
 use crate::posterior::Posterior;
 
 /// Features beyond this size are refused: their squares would leave the range of the stored sums.
-const LARGEST_FEATURE: f64 = 1e6;
+pub(crate) const LARGEST_FEATURE: f64 = 1e6;
 /// The penalties among which the rewards choose when none is given; the last one ignores the features.
 const PENALTIES: [f64; 4] = [1.0, 10.0, 100.0, 1e6];
 /// How far each tenfold of the penalty begins behind, in nats.
@@ -154,6 +154,10 @@ impl Ridge {
 }
 
 impl Learner for Ridge {
+    fn pools(&self) -> bool {
+        true
+    }
+
     fn posterior(&self, arm: &ArmEvidence<'_>, context: &Context) -> Result<Posterior> {
         let beliefs = self.posteriors(std::slice::from_ref(arm), context)?;
         beliefs.into_iter().next().ok_or(Error::NothingEligible)

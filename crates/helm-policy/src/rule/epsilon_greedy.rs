@@ -59,4 +59,8 @@ impl Rule for EpsilonGreedy {
         out.iter_mut().for_each(|best| *best = epsilon / strategies + (1.0 - epsilon) * *best / ties);
         Ok(())
     }
+
+    fn reads_widths(&self) -> bool {
+        false
+    }
 }

@@ -1,6 +1,4 @@
-use helm_core::Decision;
-
-use super::{Belief, Rule};
+use super::{Belief, Drawn, Rule};
 use crate::error::Result;
 
 /// Exponential weights on importance-weighted losses with implicit exploration, for rewards that an adversary
@@ -23,10 +21,12 @@ impl Rule for Exp3Ix {
     }
 
     /// Uses the logged propensity and the number of rewards at the decision, so late rewards count alike.
-    fn loss(&self, decision: &Decision, reward: f64) -> f64 {
-        let strategies = decision.candidates.len().max(1) as f64;
-        let rewards: u64 = decision.candidates.iter().map(|candidate| candidate.pulls).sum();
-        let gamma = 0.5 * learning_rate(strategies, rewards as f64);
-        (1.0 - reward) / (decision.propensity.get() + gamma)
+    fn loss(&self, drawn: &Drawn, reward: f64) -> f64 {
+        let gamma = 0.5 * learning_rate(drawn.strategies as f64, drawn.rewards as f64);
+        (1.0 - reward) / (drawn.propensity + gamma)
+    }
+
+    fn reads_widths(&self) -> bool {
+        false
     }
 }

@@ -14,6 +14,10 @@ impl Rule for RandomRule {
         out.fill(1.0);
         Ok(())
     }
+
+    fn reads_widths(&self) -> bool {
+        false
+    }
 }
 
 /// Given weights, whatever the rewards. Strategies without a weight have weight 0.
@@ -53,5 +57,9 @@ impl Rule for FixedWeights {
             out.fill(1.0);
         }
         Ok(())
+    }
+
+    fn reads_widths(&self) -> bool {
+        false
     }
 }

@@ -49,4 +49,8 @@ impl Rule for InverseGap {
         out.iter_mut().filter(|out| **out < 0.0).for_each(|best| *best = rest);
         Ok(())
     }
+
+    fn reads_widths(&self) -> bool {
+        false
+    }
 }

@@ -75,28 +75,60 @@ pub trait Rule: Send + Sync {
     fn probabilities(&self, beliefs: &[Belief<'_>], rewards: u64, out: &mut [f64]) -> Result<()>;
 
     /// What a reward adds to its strategy's sum of losses. Default: nothing.
-    fn loss(&self, decision: &Decision, reward: f64) -> f64 {
-        let _ = (decision, reward);
+    fn loss(&self, drawn: &Drawn, reward: f64) -> f64 {
+        let _ = (drawn, reward);
         0.0
+    }
+
+    /// Whether it looks at more of a posterior than the mean. Where computing widths is dear, a
+    /// [`LinearBandit`](crate::LinearBandit) leaves them out for a rule that does not. Default: yes.
+    fn reads_widths(&self) -> bool {
+        true
+    }
+}
+
+/// What is known of a decision when its reward comes.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Drawn {
+    /// The probability with which its strategy was drawn.
+    pub propensity: f64,
+    /// How many strategies were eligible.
+    pub strategies: usize,
+    /// How many rewards the task had then, over those strategies.
+    pub rewards: u64,
+}
+
+impl From<&Decision> for Drawn {
+    fn from(decision: &Decision) -> Self {
+        Self {
+            propensity: decision.propensity.get(),
+            strategies: decision.candidates.len().max(1),
+            rewards: decision.candidates.iter().map(|candidate| candidate.pulls).sum(),
+        }
     }
 }
 
 macro_rules! forward_rule {
-    ($pointer:ident) => {
-        impl<R: Rule + ?Sized> Rule for $pointer<R> {
+    ($pointer:ty) => {
+        impl<R: Rule + ?Sized> Rule for $pointer {
             fn probabilities(&self, beliefs: &[Belief<'_>], rewards: u64, out: &mut [f64]) -> Result<()> {
                 (**self).probabilities(beliefs, rewards, out)
             }
 
-            fn loss(&self, decision: &Decision, reward: f64) -> f64 {
-                (**self).loss(decision, reward)
+            fn loss(&self, drawn: &Drawn, reward: f64) -> f64 {
+                (**self).loss(drawn, reward)
+            }
+
+            fn reads_widths(&self) -> bool {
+                (**self).reads_widths()
             }
         }
     };
 }
 
-forward_rule!(Arc);
-forward_rule!(Box);
+forward_rule!(&R);
+forward_rule!(Arc<R>);
+forward_rule!(Box<R>);
 
 /// Turns indices into the law of playing the largest, ties evenly.
 fn play_largest(indices: &mut [f64]) {

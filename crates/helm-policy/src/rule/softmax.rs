@@ -34,4 +34,8 @@ impl Rule for Softmax {
             .for_each(|(out, mean)| *out = libm::exp((mean - best) / self.temperature));
         Ok(())
     }
+
+    fn reads_widths(&self) -> bool {
+        false
+    }
 }

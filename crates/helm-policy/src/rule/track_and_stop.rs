@@ -1,3 +1,5 @@
+use smallvec::SmallVec;
+
 use super::{Belief, Rule};
 use crate::error::{Error, Result};
 use crate::evidence::Evidence;
@@ -126,7 +128,7 @@ fn proportions(evidence: &[Evidence], leader: usize, out: &mut [f64]) -> bool {
 
 impl Rule for TrackAndStop {
     fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
-        let evidence: Vec<Evidence> = beliefs.iter().map(|belief| belief.evidence).collect();
+        let evidence: SmallVec<[Evidence; 16]> = beliefs.iter().map(|belief| belief.evidence).collect();
         let too_few = |evidence: &Evidence| evidence.count < self.least;
         if evidence.iter().any(too_few) {
             out.iter_mut().zip(&evidence).for_each(|(out, evidence)| *out = f64::from(too_few(evidence)));
@@ -148,5 +150,9 @@ impl Rule for TrackAndStop {
         let strategies = out.len() as f64;
         out.iter_mut().for_each(|out| *out = (1.0 - forced) * *out / total + forced / strategies);
         Ok(())
+    }
+
+    fn reads_widths(&self) -> bool {
+        false
     }
 }

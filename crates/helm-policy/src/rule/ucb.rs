@@ -34,6 +34,10 @@ impl Rule for Ucb1 {
         by_index(beliefs, out, Self::index);
         Ok(())
     }
+
+    fn reads_widths(&self) -> bool {
+        false
+    }
 }
 
 /// UCB1 with the bonus √(ln t / n · min(¼, V)), V the empirical variance + √(2 ln t / n) (the same paper,
@@ -55,6 +59,10 @@ impl Rule for Ucb1Tuned {
     fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
         by_index(beliefs, out, Self::index);
         Ok(())
+    }
+
+    fn reads_widths(&self) -> bool {
+        false
     }
 }
 
@@ -96,6 +104,10 @@ impl Rule for KlUcb {
     fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
         by_index(beliefs, out, Self::index);
         Ok(())
+    }
+
+    fn reads_widths(&self) -> bool {
+        false
     }
 }
 
