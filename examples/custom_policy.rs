@@ -25,7 +25,7 @@ impl Learner for Cautious {
 struct BySquare;
 
 impl Rule for BySquare {
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> policy::Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> policy::Result<()> {
         let squares = beliefs.iter().map(|belief| belief.posterior.mean().powi(2));
         out.iter_mut().zip(squares).for_each(|(out, square)| *out = square);
         Ok(())

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use helm_policy::{
-    Bandit, BetaCounts, EpsilonGreedy, InverseGap, LinearBandit, Optimism, Posterior, Rule, Thompson,
+    Bandit, Belief, BetaCounts, EpsilonGreedy, InverseGap, LinearBandit, Optimism, Posterior, Rule, Thompson,
 };
 use rand_core::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -75,14 +75,15 @@ fn plain(criterion: &mut Criterion, name: &str, rule: impl Rule) -> Any<()> {
 fn draws(criterion: &mut Criterion) -> Any<()> {
     let (rewards, mut rng) = (rewards(), rng());
     let rule = Thompson::new(1.0)?;
-    let mut beliefs = vec![Posterior::Beta { a: 1.0, b: 1.0 }; 10];
+    let flat = Posterior::Beta { a: 1.0, b: 1.0 };
+    let mut beliefs: Vec<Belief> = ids(10)?.into_iter().map(|id| Belief::new(id, flat)).collect();
     let mut group = criterion.benchmark_group("plain_k10");
     group.throughput(Throughput::Elements(1));
     let mut turn = 0;
     let mut step = || {
         let arm = rule.draw(&beliefs, &mut rng).expect("there are beliefs");
         turn += 1;
-        if let Posterior::Beta { a, b } = &mut beliefs[arm] {
+        if let Posterior::Beta { a, b } = &mut beliefs[arm].posterior {
             let reward = rewards[(turn + arm) % rewards.len()];
             (*a, *b) = (*a + reward, *b + 1.0 - reward);
         }

@@ -1,6 +1,7 @@
-use helm_core::{Context, Stats, StrategyId, TaskId, TenantId, Timestamp, UnitInterval, UserId};
+use helm_core::{
+    Context, Fixed, Stats, StatsError, StrategyId, TaskId, TenantId, Timestamp, UnitInterval, UserId,
+};
 use rand_core::Rng;
-use smallvec::SmallVec;
 
 use crate::arm::Arm;
 use crate::error::{Error, Result};
@@ -10,9 +11,6 @@ use crate::learner::{ArmEvidence, Learner};
 use crate::posterior::Posterior;
 use crate::rule::{Belief, Drawn, Rule};
 use crate::sampling::{inverse_cdf, uniform_of};
-
-/// Up to so many strategies a decision takes no memory from the heap.
-pub(crate) const INLINE: usize = 16;
 
 /// A learner and a rule over rewards that it keeps itself: for simulations and for loops that decide many times a
 /// second. One audience, no time, no log; a [`Policy`](crate::Policy) has all of these.
@@ -47,10 +45,8 @@ pub struct Bandit<L, R> {
     floor: Floor,
     /// What learners are asked about: nobody in particular.
     context: Context,
-    totals: Vec<Stats>,
-    evidence: Vec<Evidence>,
-    losses: Vec<f64>,
-    posteriors: Vec<Posterior>,
+    sums: Vec<Sums>,
+    beliefs: Vec<Belief>,
     probabilities: Vec<f64>,
     rewards: u64,
 }
@@ -75,6 +71,41 @@ impl Pick {
     }
 }
 
+/// One strategy's rewards, as [`Stats`] without what a bandit does not count.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    count: i64,
+    reward: Fixed,
+    reward_sq: Fixed,
+    loss: Fixed,
+}
+
+impl Sums {
+    fn with(self, reward: UnitInterval, loss: f64) -> Result<Self> {
+        let added = Stats::of_reward(reward);
+        let overflow = |field| Error::Stats(StatsError::Overflow { field });
+        let sum = |field, left: Fixed, right: Fixed| {
+            let sum = left.to_bits().checked_add(right.to_bits());
+            sum.map(Fixed::from_bits).ok_or_else(|| overflow(field))
+        };
+        Ok(Self {
+            count: self.count.checked_add(1).ok_or_else(|| overflow("count"))?,
+            reward: sum("reward", self.reward, added.reward)?,
+            reward_sq: sum("reward_sq", self.reward_sq, added.reward_sq)?,
+            loss: sum("loss", self.loss, Fixed::quantize(loss)?)?,
+        })
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence { count: self.count as f64, sum: self.reward.to_f64(), sum_sq: self.reward_sq.to_f64() }
+    }
+
+    fn stats(&self) -> Stats {
+        let Self { count, reward, reward_sq, loss } = *self;
+        Stats { count, reward, reward_sq, loss, ..Stats::default() }
+    }
+}
+
 impl<L: Learner, R: Rule> Bandit<L, R> {
     /// A bandit over these strategies with the default floor, [`Floor::shrinking`].
     ///
@@ -84,22 +115,16 @@ impl<L: Learner, R: Rule> Bandit<L, R> {
     /// whatever the learner refuses.
     pub fn new(arms: impl IntoIterator<Item = StrategyId>, learner: L, rule: R) -> Result<Self> {
         let arms: Vec<Arm> = arms.into_iter().map(Arm::new).collect();
-        distinct(arms.iter().map(|arm| &arm.id))?;
+        distinct(&arms.iter().map(|arm| &arm.id))?;
         let count = arms.len();
-        let mut bandit = Self {
-            arms,
-            learner,
-            rule,
-            floor: Floor::default(),
-            context: anybody()?,
-            totals: vec![Stats::default(); count],
-            evidence: vec![Evidence::default(); count],
-            losses: vec![0.0; count],
-            posteriors: Vec::with_capacity(count),
-            probabilities: vec![0.0; count],
-            rewards: 0,
-        };
-        bandit.posteriors = bandit.all_posteriors()?;
+        let (floor, context) = (Floor::default(), anybody()?);
+        let (sums, probabilities) = (vec![Sums::default(); count], vec![0.0; count]);
+        let beliefs = Vec::with_capacity(count);
+        let mut bandit =
+            Self { arms, learner, rule, floor, context, sums, beliefs, probabilities, rewards: 0 };
+        let posteriors = bandit.all_posteriors(None)?;
+        let beliefs = bandit.arms.iter().zip(posteriors);
+        bandit.beliefs = beliefs.map(|(arm, posterior)| Belief::new(arm.id.clone(), posterior)).collect();
         Ok(bandit)
     }
 
@@ -116,16 +141,7 @@ impl<L: Learner, R: Rule> Bandit<L, R> {
     ///
     /// Whatever the rule refuses.
     pub fn choose(&mut self, rng: &mut impl Rng) -> Result<Pick> {
-        let beliefs: SmallVec<[Belief<'_>; INLINE]> = self
-            .arms
-            .iter()
-            .zip(&self.posteriors)
-            .zip(self.evidence.iter().zip(&self.losses))
-            .map(|((arm, posterior), (evidence, loss))| {
-                Belief::new(&arm.id, *posterior).with_evidence(*evidence).with_loss(*loss)
-            })
-            .collect();
-        self.rule.probabilities(&beliefs, self.rewards, &mut self.probabilities)?;
+        self.rule.probabilities(&self.beliefs, self.rewards, &mut self.probabilities)?;
         mix(self.floor.mass(self.rewards), &mut self.probabilities)?;
         draw(&self.probabilities, self.rewards, rng)
     }
@@ -138,21 +154,14 @@ impl<L: Learner, R: Rule> Bandit<L, R> {
     /// another bandit's; [`Error::Stats`] when a sum would overflow. Nothing is changed then.
     pub fn learn(&mut self, pick: &Pick, reward: f64) -> Result<()> {
         let unit = UnitInterval::new(reward).map_err(|_| Error::InvalidReward { value: reward })?;
-        let place = self.arms.get(pick.arm).zip(self.totals.get(pick.arm));
-        let (arm, total) = place.ok_or(Error::UnknownArm { arm: pick.arm, arms: self.arms.len() })?;
-        let drawn = Drawn { propensity: pick.propensity, strategies: self.arms.len(), rewards: pick.rewards };
-        let mut added = Stats::of_reward(unit);
-        added.loss = helm_core::Fixed::quantize(self.rule.loss(&drawn, reward))?;
-        let total = total.checked_add(&added)?;
-        let evidence = Evidence::of(&total, &arm.id)?;
-        let before = self.evidence.get(pick.arm).copied().unwrap_or_default();
-        put(&mut self.evidence, pick.arm, evidence);
-        if let Err(error) = self.revise(pick.arm) {
-            put(&mut self.evidence, pick.arm, before);
-            return Err(error);
+        let arms = self.arms.len();
+        let before = self.sums.get(pick.arm).ok_or(Error::UnknownArm { arm: pick.arm, arms })?;
+        let drawn = Drawn { propensity: pick.propensity, strategies: arms, rewards: pick.rewards };
+        let sums = before.with(unit, self.rule.loss(&drawn, reward))?;
+        self.believe(pick.arm, &sums)?;
+        if let Some(place) = self.sums.get_mut(pick.arm) {
+            *place = sums;
         }
-        put(&mut self.losses, pick.arm, total.loss.to_f64());
-        put(&mut self.totals, pick.arm, total);
         self.rewards += 1;
         Ok(())
     }
@@ -163,50 +172,49 @@ impl<L: Learner, R: Rule> Bandit<L, R> {
         &self.probabilities
     }
 
-    /// What is believed about each strategy's mean reward.
+    /// What is believed about each strategy, in the order that [`Pick::arm`] counts.
     #[must_use]
-    pub fn posteriors(&self) -> &[Posterior] {
-        &self.posteriors
+    pub fn beliefs(&self) -> &[Belief] {
+        &self.beliefs
     }
 
     /// The rewards of each strategy, as stores keep them.
-    #[must_use]
-    pub fn stats(&self) -> &[Stats] {
-        &self.totals
+    pub fn stats(&self) -> impl ExactSizeIterator<Item = Stats> {
+        self.sums.iter().map(Sums::stats)
     }
 
-    /// The strategies, in the order that [`Pick::arm`] counts.
-    pub fn arms(&self) -> impl ExactSizeIterator<Item = &StrategyId> {
-        self.arms.iter().map(|arm| &arm.id)
-    }
-
-    /// Brings beliefs up to date after one strategy's evidence changed; they are as before on error.
-    fn revise(&mut self, index: usize) -> Result<()> {
+    /// Brings beliefs up to date with one strategy's new sums; they are as before on error.
+    fn believe(&mut self, index: usize, sums: &Sums) -> Result<()> {
         if self.learner.pools() {
-            self.posteriors = self.all_posteriors()?;
-            return Ok(());
+            let posteriors = self.all_posteriors(Some((index, sums)))?;
+            let beliefs = self.beliefs.iter_mut().zip(posteriors);
+            beliefs.for_each(|(belief, posterior)| belief.posterior = posterior);
         }
-        let arm = self.arms.get(index).zip(self.evidence.get(index));
-        let (arm, evidence) = arm.ok_or(Error::NothingEligible)?;
-        let posterior = self.learner.posterior(&ArmEvidence::new(arm, *evidence), &self.context)?;
-        put(&mut self.posteriors, index, posterior.checked()?);
+        let (Some(arm), Some(belief)) = (self.arms.get(index), self.beliefs.get_mut(index)) else {
+            return Err(Error::UnknownArm { arm: index, arms: self.arms.len() });
+        };
+        let evidence = sums.evidence();
+        if !self.learner.pools() {
+            let posterior = self.learner.posterior(&ArmEvidence::new(arm, evidence), &self.context)?;
+            belief.posterior = posterior.checked()?;
+        }
+        (belief.evidence, belief.loss) = (evidence, sums.loss.to_f64());
         Ok(())
     }
 
-    fn all_posteriors(&self) -> Result<Vec<Posterior>> {
-        let evidence = self.arms.iter().zip(&self.evidence);
-        let evidence: Vec<_> = evidence.map(|(arm, evidence)| ArmEvidence::new(arm, *evidence)).collect();
+    /// What the learner believes, where one strategy's sums are others than the bandit's.
+    fn all_posteriors(&self, changed: Option<(usize, &Sums)>) -> Result<Vec<Posterior>> {
+        let evidence = |(index, sums): (usize, &Sums)| match changed {
+            Some((changed, sums)) if changed == index => sums.evidence(),
+            _ => sums.evidence(),
+        };
+        let evidence = self.arms.iter().zip(self.sums.iter().enumerate().map(evidence));
+        let evidence: Vec<_> = evidence.map(|(arm, evidence)| ArmEvidence::new(arm, evidence)).collect();
         let posteriors = self.learner.posteriors(&evidence, &self.context)?;
         if posteriors.len() != self.arms.len() {
             return Err(Error::WrongLength { given: posteriors.len(), expected: self.arms.len() });
         }
         posteriors.into_iter().map(Posterior::checked).collect()
-    }
-}
-
-fn put<T>(places: &mut [T], index: usize, value: T) {
-    if let Some(place) = places.get_mut(index) {
-        *place = value;
     }
 }
 
@@ -218,7 +226,7 @@ fn anybody() -> Result<Context> {
 }
 
 /// Checks that there are strategies and that none is named twice.
-pub(crate) fn distinct<'a>(ids: impl Iterator<Item = &'a StrategyId> + Clone) -> Result<()> {
+pub(crate) fn distinct<'a>(ids: &(impl Iterator<Item = &'a StrategyId> + Clone)) -> Result<()> {
     if ids.clone().next().is_none() {
         return Err(Error::NothingEligible);
     }

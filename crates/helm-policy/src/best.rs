@@ -11,11 +11,12 @@
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 
-use crate::error::{Error, Result};
-use crate::posterior::Posterior;
-use crate::special::{ln_beta, ln_beta_peak, ln_student_t_constant, log_odds, softplus};
+use smallvec::SmallVec;
 
-const ORDER: usize = 8;
+use crate::error::{Error, Result};
+use crate::lanes::{LANES as ORDER, Lanes, exp, ln_1p};
+use crate::posterior::Posterior;
+use crate::special::{ln_beta, ln_beta_peak, ln_student_t_constant, log_odds};
 
 /// Nodes and weights of the 8-point Gauss-Legendre rule on \[-1, 1\] (Abramowitz & Stegun, table 25.4).
 const NODES: [f64; ORDER] = [
@@ -39,13 +40,13 @@ const WEIGHTS: [f64; ORDER] = [
     0.101_228_536_290_376_26,
 ];
 
-/// `PARTIAL[k][m]` = ∫ from -1 to node k of the Lagrange polynomial of node m: integrals up to a node, exact for
+/// `PARTIAL[m][k]` = ∫ from -1 to node k of the Lagrange polynomial of node m: integrals up to a node, exact for
 /// polynomials of degree 7.
-static PARTIAL: LazyLock<[[f64; ORDER]; ORDER]> = LazyLock::new(|| {
+static PARTIAL: LazyLock<[Lanes; ORDER]> = LazyLock::new(|| {
     let mut table = [[0.0; ORDER]; ORDER];
-    for (row, end) in table.iter_mut().zip(NODES) {
-        let half = 0.5 * (end + 1.0);
-        for (m, entry) in row.iter_mut().enumerate() {
+    for (m, row) in table.iter_mut().enumerate() {
+        for (entry, end) in row.iter_mut().zip(NODES) {
+            let half = 0.5 * (end + 1.0);
             let value = |node: f64| lagrange(m, half * (node + 1.0) - 1.0);
             *entry =
                 half * NODES.iter().zip(WEIGHTS).map(|(node, weight)| weight * value(*node)).sum::<f64>();
@@ -89,7 +90,12 @@ struct Density {
     high: f64,
     /// The distribution function at the pass's present place.
     cumulated: f64,
-    values: [f64; ORDER],
+    /// The density at the panel's nodes, times half its width.
+    values: Lanes,
+    /// The distribution function there.
+    function: Lanes,
+    /// The product of the distribution functions of all densities after this one.
+    after: Lanes,
     best: f64,
 }
 
@@ -102,6 +108,8 @@ impl Density {
         high: 0.0,
         cumulated: 0.0,
         values: [0.0; ORDER],
+        function: [0.0; ORDER],
+        after: [0.0; ORDER],
         best: 0.0,
     };
 
@@ -144,47 +152,55 @@ impl Density {
         }
     }
 
-    /// The density at a place on the axis.
-    fn at(&self, place: &Place) -> f64 {
+    /// The density at the places on the axis.
+    fn at(&self, places: &Places) -> Lanes {
+        let mut exponent = [0.0; ORDER];
+        let parts = exponent.iter_mut().zip(0..ORDER);
         match self.posterior {
             Posterior::Beta { a, b } if a + b < 1e5 => {
-                libm::exp(a * place.ln_x + b * place.ln_rest - self.ln_beta)
+                let at = |k: usize| a * places.ln_x[k] + b * places.ln_rest[k] - self.ln_beta;
+                parts.for_each(|(exponent, k)| *exponent = at(k));
             }
             Posterior::Beta { a, b } => {
                 // From the mode outwards, where a and b are too large for the logarithms' last digits.
-                let mode = a / (a + b);
-                let step = place.at - log_odds_of(a, b);
-                let shift = libm::log1p(mode * libm::expm1(step));
-                libm::exp(self.ln_constant + a * step - (a + b) * shift)
+                let (mode, centre) = (a / (a + b), log_odds_of(a, b));
+                parts.for_each(|(exponent, k)| {
+                    let step = places.at[k] - centre;
+                    let shift = libm::log1p(mode * libm::expm1(step));
+                    *exponent = self.ln_constant + a * step - (a + b) * shift;
+                });
             }
             Posterior::StudentT { mean, scale, dof } => {
-                let u = (place.x - mean) / scale;
-                let kernel = -0.5 * (dof + 1.0) * libm::log1p(u * u / dof);
-                libm::exp(self.ln_constant + kernel + place.ln_jacobian)
+                let tail = ln_1p(places.x.map(|x| {
+                    let u = (x - mean) / scale;
+                    u * u / dof
+                }));
+                let kernel = |k: usize| self.ln_constant - 0.5 * (dof + 1.0) * tail[k];
+                parts.for_each(|(exponent, k)| *exponent = kernel(k) + places.ln_jacobian[k]);
             }
-            Posterior::Normal { mean, deviation } => {
-                let u = (place.x - mean) / deviation;
-                libm::exp(self.ln_constant - 0.5 * u * u + place.ln_jacobian)
-            }
+            Posterior::Normal { mean, deviation } => parts.for_each(|(exponent, k)| {
+                let u = (places.x[k] - mean) / deviation;
+                *exponent = self.ln_constant - 0.5 * u * u + places.ln_jacobian[k];
+            }),
         }
+        exp(exponent)
     }
 
-    /// How wide a panel may be that begins at this place.
-    fn step(&self, at: f64, axis: Axis) -> f64 {
+    /// How wide a panel may be that begins at this place of the axis, whose mean is x.
+    fn step(&self, x: f64, axis: Axis) -> f64 {
         match self.posterior {
             Posterior::Beta { a, b } => {
-                let x = 1.0 / (1.0 + libm::exp(-at));
                 let slope = (a - (a + b) * x).abs();
                 let curvature = libm::sqrt((a + b) * x * (1.0 - x));
                 panel(slope, curvature).min(2.5)
             }
-            Posterior::StudentT { mean, scale, dof } => on_axis(at, axis, mean, scale, |u| {
+            Posterior::StudentT { mean, scale, dof } => on_axis(x, axis, mean, scale, |u| {
                 let slope = (dof + 1.0) * u.abs() / (dof + u * u);
                 let curvature = libm::sqrt((dof + 1.0) / (dof + u * u));
                 panel(slope, curvature).min(0.8 * libm::sqrt(u * u + dof))
             }),
             Posterior::Normal { mean, deviation } => {
-                on_axis(at, axis, mean, deviation, |u| panel(u.abs(), 1.0))
+                on_axis(x, axis, mean, deviation, |u| panel(u.abs(), 1.0))
             }
         }
     }
@@ -197,15 +213,12 @@ fn panel(slope: f64, curvature: f64) -> f64 {
 }
 
 /// The step of a location-scale density, on either axis.
-fn on_axis(at: f64, axis: Axis, mean: f64, scale: f64, step: impl Fn(f64) -> f64) -> f64 {
+fn on_axis(x: f64, axis: Axis, mean: f64, scale: f64, step: impl Fn(f64) -> f64) -> f64 {
+    let on_line = scale * step((x - mean) / scale);
     match axis {
-        Axis::Line => scale * step((at - mean) / scale),
-        Axis::LogOdds => {
-            let x = 1.0 / (1.0 + libm::exp(-at));
-            let on_line = scale * step((x - mean) / scale);
-            // dy = dx / (x (1 − x)), and the map itself bends over a few units.
-            (on_line / (x * (1.0 - x)).max(1e-300)).min(1.5)
-        }
+        Axis::Line => on_line,
+        // dy = dx / (x (1 − x)), and the map itself bends over a few units.
+        Axis::LogOdds => (on_line / (x * (1.0 - x)).max(1e-300)).min(1.5),
     }
 }
 
@@ -239,23 +252,32 @@ fn ln_shift(x: f64, step: f64) -> f64 {
     if step > 300.0 { libm::log(x) + step } else { libm::log1p(x * libm::expm1(step)) }
 }
 
-/// A node, with what all densities need of it.
+/// A panel's nodes, with what all densities need of them.
 #[derive(Clone, Copy, Default)]
-struct Place {
-    at: f64,
-    x: f64,
-    ln_x: f64,
-    ln_rest: f64,
-    ln_jacobian: f64,
+struct Places {
+    at: Lanes,
+    x: Lanes,
+    ln_x: Lanes,
+    ln_rest: Lanes,
+    ln_jacobian: Lanes,
 }
 
-impl Place {
-    fn new(at: f64, axis: Axis) -> Self {
+impl Places {
+    fn new(at: Lanes, axis: Axis) -> Self {
         match axis {
             Axis::Line => Self { at, x: at, ..Self::default() },
             Axis::LogOdds => {
-                let (ln_x, ln_rest) = (-softplus(-at), -softplus(at));
-                Self { at, x: libm::exp(ln_x), ln_x, ln_rest, ln_jacobian: ln_x + ln_rest }
+                let small = exp(at.map(|at| -at.abs()));
+                let ln_larger = ln_1p(small);
+                let mut places = Self { at, ..Self::default() };
+                for k in 0..ORDER {
+                    (places.ln_x[k], places.ln_rest[k]) =
+                        (at[k].min(0.0) - ln_larger[k], -at[k].max(0.0) - ln_larger[k]);
+                    let smaller = small[k] / (1.0 + small[k]);
+                    places.x[k] = if at[k] < 0.0 { smaller } else { 1.0 / (1.0 + small[k]) };
+                    places.ln_jacobian[k] = places.ln_x[k] + places.ln_rest[k];
+                }
+                places
             }
         }
     }
@@ -275,17 +297,9 @@ pub(crate) fn probability_of_best(
         return Ok(());
     }
     let betas = posteriors.clone().filter(|posterior| matches!(posterior, Posterior::Beta { .. })).count();
-    let mut inline = [Density::EMPTY; INLINE];
-    let mut heap = Vec::new();
-    let densities = match inline.get_mut(..out.len()) {
-        Some(inline) => inline,
-        None => {
-            heap.resize(out.len(), Density::EMPTY);
-            heap.as_mut_slice()
-        }
-    };
     let axis = if betas > 0 { Axis::LogOdds } else { Axis::Line };
-    densities.iter_mut().zip(posteriors).for_each(|(slot, posterior)| *slot = Density::new(posterior, axis));
+    let densities = posteriors.map(|posterior| Density::new(posterior, axis));
+    let densities = &mut densities.collect::<SmallVec<[Density; INLINE]>>()[..];
     if betas > 0 && betas < out.len() {
         pass(densities, Axis::LogOdds, f64::NEG_INFINITY);
         above_one(densities);
@@ -333,8 +347,9 @@ fn pass(densities: &mut [Density], axis: Axis, low: f64) {
             break;
         }
         let mut step = end - at;
+        let x = if axis == Axis::Line { at } else { 1.0 / (1.0 + libm::exp(-at)) };
         for density in densities.iter().filter(|density| density.high > at) {
-            step = step.min(if density.low > at { density.low - at } else { finer * density.step(at, axis) });
+            step = step.min(if density.low > at { density.low - at } else { finer * density.step(x, axis) });
         }
         // Where the place has no more digits to grow by, the rest is beyond what floats can say.
         let next = at + step;
@@ -348,47 +363,41 @@ fn pass(densities: &mut [Density], axis: Axis, low: f64) {
 
 fn one_panel(densities: &mut [Density], axis: Axis, from: f64, to: f64) {
     let (middle, half) = (0.5 * (from + to), 0.5 * (to - from));
-    let places = NODES.map(|node| Place::new(middle + half * node, axis));
-    let beyond = |density: &Density| density.high <= from || density.low >= to;
+    let places = Places::new(NODES.map(|node| middle + half * node), axis);
+    let partial = &*PARTIAL;
     for density in densities.iter_mut() {
-        density.values = match beyond(density) {
-            true => [0.0; ORDER],
-            false => places.map(|place| half * density.at(&place)),
-        };
-    }
-    for (partial, (weight, node)) in PARTIAL.iter().zip(WEIGHTS.into_iter().zip(0..ORDER)) {
-        add_node(densities, partial, weight, node);
-    }
-    for density in densities.iter_mut() {
-        density.cumulated += dot(&density.values, &WEIGHTS);
-    }
-}
-
-/// Adds weight · f_i · Π_{j≠i} F_j to each. The product without one factor is that of the factors before it times
-/// that of the factors after it: no division, so no loss where a factor vanishes.
-fn add_node(densities: &mut [Density], partial: &[f64; ORDER], weight: f64, node: usize) {
-    let function = |density: &Density| (density.cumulated + dot(&density.values, partial)).clamp(0.0, 1.0);
-    let mut inline = [0.0; INLINE];
-    let mut heap = Vec::new();
-    let after = match inline.get_mut(..densities.len()) {
-        Some(inline) => inline,
-        None => {
-            heap.resize(densities.len(), 0.0);
-            heap.as_mut_slice()
+        if density.high <= from || density.low >= to {
+            density.values = [0.0; ORDER];
+            density.function = [density.cumulated.clamp(0.0, 1.0); ORDER];
+            continue;
         }
-    };
-    let mut product = 1.0;
-    for (after, density) in after.iter_mut().zip(densities.iter()).rev() {
-        *after = product;
-        product *= function(density);
+        density.values = density.at(&places).map(|value| half * value);
+        density.function = [density.cumulated; ORDER];
+        for (value, row) in density.values.iter().zip(partial) {
+            density.function.iter_mut().zip(row).for_each(|(sum, part)| *sum += value * part);
+        }
+        density.function = density.function.map(|function| function.clamp(0.0, 1.0));
     }
-    let mut before = 1.0;
-    for (after, density) in after.iter().zip(densities.iter_mut()) {
-        density.best += weight * density.values[node] * before * after;
-        before *= function(density);
+    add_panel(densities);
+    for density in densities.iter_mut() {
+        density.cumulated += density.values.iter().zip(WEIGHTS).map(|(value, w)| value * w).sum::<f64>();
     }
 }
 
-fn dot(left: &[f64; ORDER], right: &[f64; ORDER]) -> f64 {
-    left.iter().zip(right).map(|(a, b)| a * b).sum()
+/// Adds Σ weight · f_i · Π_{j≠i} F_j to each. The product without one factor is that of the factors before it times
+/// that of the factors after it: no division, so no loss where a factor vanishes.
+fn add_panel(densities: &mut [Density]) {
+    let times = |left: &mut Lanes, right: &Lanes| left.iter_mut().zip(right).for_each(|(l, r)| *l *= r);
+    let mut product = [1.0; ORDER];
+    for density in densities.iter_mut().rev() {
+        density.after = product;
+        times(&mut product, &density.function);
+    }
+    let mut before = WEIGHTS;
+    for density in densities.iter_mut() {
+        times(&mut density.after, &before);
+        times(&mut density.after, &density.values);
+        density.best += density.after.iter().sum::<f64>();
+        times(&mut before, &density.function);
+    }
 }

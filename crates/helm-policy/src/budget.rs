@@ -130,27 +130,26 @@ impl Budget {
         snapshot: &Snapshot,
         ids: &[&StrategyId],
         beliefs: &mut [Posterior],
-    ) -> Result<()> {
+    ) {
         if price <= 0.0 {
-            return Ok(());
+            return;
         }
-        let mean = |id: &&StrategyId| -> Result<Option<f64>> {
-            let total = snapshot.task_total(id)?;
-            let turns = turns_of(&total);
-            Ok((turns > 0.0).then(|| self.spent(&total) / turns))
+        let mean = |id: &&StrategyId| -> Option<f64> {
+            let total = snapshot.total(id)?;
+            let turns = turns_of(total);
+            (turns > 0.0).then(|| self.spent(total) / turns)
         };
-        let means: Vec<Option<f64>> = ids.iter().map(mean).collect::<Result<_>>()?;
+        let means: Vec<Option<f64>> = ids.iter().map(mean).collect();
         let known = || means.iter().flatten().copied();
         let dearest = known().fold(0.0, f64::max);
         if dearest <= 0.0 {
-            return Ok(());
+            return;
         }
         // A strategy that nobody has paid for yet is taken for an average one.
         let average = known().sum::<f64>() / known().count() as f64;
         for (belief, mean) in beliefs.iter_mut().zip(&means) {
             *belief = belief.lowered(price * mean.unwrap_or(average) / dearest);
         }
-        Ok(())
     }
 }
 

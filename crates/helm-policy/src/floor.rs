@@ -65,17 +65,20 @@ impl Floor {
 ///
 /// [`Error::InvalidProbability`] when a weight is negative or not finite, or all vanish.
 pub(crate) fn mix(mass: f64, weights: &mut [f64]) -> Result<()> {
-    if let Some(&value) = weights.iter().find(|weight| !(weight.is_finite() && **weight >= 0.0)) {
+    // NaN is not at least 0, and an infinite one makes the sum infinite.
+    if let Some(&value) = weights.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
         return Err(Error::InvalidProbability { value });
     }
     let each = mass / weights.len() as f64;
-    // Twice, since the first division leaves the sum off by rounding.
+    // Once more where the first pass leaves the sum off by rounding.
     for _ in 0..2 {
         let total: f64 = weights.iter().sum();
         if !(total.is_finite() && total > 0.0) {
             return Err(Error::InvalidProbability { value: total });
         }
-        weights.iter_mut().for_each(|weight| *weight /= total);
+        if (total - 1.0).abs() > 2.0 * f64::EPSILON {
+            weights.iter_mut().for_each(|weight| *weight /= total);
+        }
     }
     // One strategy alone may come out a rounding above 1.
     weights.iter_mut().for_each(|weight| *weight = ((1.0 - mass) * *weight + each).min(1.0));

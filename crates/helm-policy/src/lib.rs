@@ -65,6 +65,7 @@ mod error;
 mod evidence;
 mod floor;
 mod forget;
+mod lanes;
 mod learner;
 mod linear;
 mod linear_bandit;

@@ -106,18 +106,18 @@ impl Factor {
     }
 }
 
-/// Σ aᵢ bᵢ over the shorter one, in eight sums side by side.
+/// Σ aᵢ bᵢ over the shorter one, in four sums side by side.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let length = a.len().min(b.len());
-    let (a, a_rest) = a[..length].as_chunks::<8>();
-    let (b, b_rest) = b[..length].as_chunks::<8>();
-    let mut sums = [0.0; 8];
+    let (a, a_rest) = a[..length].as_chunks::<4>();
+    let (b, b_rest) = b[..length].as_chunks::<4>();
+    let mut sums = [0.0; 4];
     for (a, b) in a.iter().zip(b) {
-        for lane in 0..8 {
+        for lane in 0..4 {
             sums[lane] += a[lane] * b[lane];
         }
     }
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    let [s0, s1, s2, s3, s4, s5, s6, s7] = sums;
-    ((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7)) + rest
+    let [s0, s1, s2, s3] = sums;
+    (s0 + s2) + (s1 + s3) + rest
 }

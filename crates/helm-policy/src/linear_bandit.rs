@@ -1,8 +1,7 @@
 use helm_core::StrategyId;
 use rand_core::Rng;
-use smallvec::SmallVec;
 
-use crate::bandit::{INLINE, Pick, distinct, draw};
+use crate::bandit::{Pick, distinct, draw};
 use crate::error::{Error, Result};
 use crate::evidence::Evidence;
 use crate::floor::{Floor, mix};
@@ -19,7 +18,7 @@ use crate::rule::{Belief, Drawn, Rule};
 /// normal with mean θᵀx and variance xᵀA⁻¹x, A = λI + Σ x xᵀ, θ = A⁻¹ Σ r x. There is no bias but the one that you
 /// put among the features. A⁻¹ follows each reward by the formula of Sherman & Morrison 1950 and is computed anew
 /// from the sums after every 1,000, so rounding does not pile up. Deciding and learning take no memory from the
-/// heap with up to 16 strategies. The sums are floats, so their last digits depend on the order of rewards; where
+/// heap with up to 16 strategies, or with any number where the rule takes none. The sums are floats, so their last digits depend on the order of rewards; where
 /// replicas must agree, use [`Ridge`](crate::Ridge) in a policy.
 ///
 /// # Examples
@@ -45,12 +44,11 @@ use crate::rule::{Belief, Drawn, Rule};
 /// ```
 #[derive(Debug)]
 pub struct LinearBandit<R> {
-    arms: Vec<StrategyId>,
     rule: R,
     floor: Floor,
     models: Vec<Recursive>,
-    evidence: Vec<Evidence>,
-    losses: Vec<f64>,
+    /// Their posteriors are those of the last decision.
+    beliefs: Vec<Belief>,
     probabilities: Vec<f64>,
     rewards: u64,
 }
@@ -69,7 +67,7 @@ impl<R: Rule> LinearBandit<R> {
         rule: R,
     ) -> Result<Self> {
         let arms: Vec<StrategyId> = arms.into_iter().collect();
-        distinct(arms.iter())?;
+        distinct(&arms.iter())?;
         if !(penalty.is_finite() && penalty > 0.0) {
             let (accepted, value) = ("a finite number above 0", penalty.to_string());
             return Err(Error::InvalidParameter { parameter: "penalty", accepted, value });
@@ -79,13 +77,12 @@ impl<R: Rule> LinearBandit<R> {
             return Err(Error::InvalidParameter { parameter: "features", accepted, value });
         }
         let count = arms.len();
+        let unknown = Posterior::Normal { mean: 0.0, deviation: 1.0 };
         Ok(Self {
-            arms,
             rule,
             floor: Floor::default(),
             models: vec![Recursive::new(features, penalty); count],
-            evidence: vec![Evidence::default(); count],
-            losses: vec![0.0; count],
+            beliefs: arms.into_iter().map(|id| Belief::new(id, unknown)).collect(),
             probabilities: vec![0.0; count],
             rewards: 0,
         })
@@ -107,15 +104,11 @@ impl<R: Rule> LinearBandit<R> {
     pub fn choose(&mut self, features: &[f64], rng: &mut impl Rng) -> Result<Pick> {
         self.check(features)?;
         let widths = self.rule.reads_widths();
-        let parts = self.arms.iter().zip(&self.models).zip(self.evidence.iter().zip(&self.losses));
-        let beliefs: SmallVec<[Belief<'_>; INLINE]> = parts
-            .map(|((id, model), (evidence, loss))| {
-                let deviation = if widths { libm::sqrt(model.variance(features)) } else { 1.0 };
-                let posterior = Posterior::Normal { mean: model.mean(features), deviation };
-                Belief::new(id, posterior).with_evidence(*evidence).with_loss(*loss)
-            })
-            .collect();
-        self.rule.probabilities(&beliefs, self.rewards, &mut self.probabilities)?;
+        for (belief, model) in self.beliefs.iter_mut().zip(&self.models) {
+            let deviation = if widths { libm::sqrt(model.variance(features)) } else { 1.0 };
+            belief.posterior = Posterior::Normal { mean: model.mean(features), deviation };
+        }
+        self.rule.probabilities(&self.beliefs, self.rewards, &mut self.probabilities)?;
         mix(self.floor.mass(self.rewards), &mut self.probabilities)?;
         draw(&self.probabilities, self.rewards, rng)
     }
@@ -132,18 +125,14 @@ impl<R: Rule> LinearBandit<R> {
         if !(0.0..=1.0).contains(&reward) {
             return Err(Error::InvalidReward { value: reward });
         }
-        let arms = self.arms.len();
-        let unknown = Error::UnknownArm { arm: pick.arm, arms };
-        let model = self.models.get_mut(pick.arm).ok_or(unknown)?;
+        let arms = self.beliefs.len();
+        let place = self.models.get_mut(pick.arm).zip(self.beliefs.get_mut(pick.arm));
+        let (model, belief) = place.ok_or(Error::UnknownArm { arm: pick.arm, arms })?;
         let drawn = Drawn { propensity: pick.propensity, strategies: arms, rewards: pick.rewards };
-        let added = helm_core::Fixed::quantize(self.rule.loss(&drawn, reward))?;
+        let loss = helm_core::Fixed::quantize(self.rule.loss(&drawn, reward))?;
         model.learn(features, reward)?;
-        if let Some(loss) = self.losses.get_mut(pick.arm) {
-            *loss += added.to_f64();
-        }
-        if let Some(evidence) = self.evidence.get_mut(pick.arm) {
-            *evidence = evidence.plus(Evidence { count: 1.0, sum: reward, sum_sq: reward * reward });
-        }
+        belief.loss += loss.to_f64();
+        belief.evidence = belief.evidence.plus(Evidence { count: 1.0, sum: reward, sum_sq: reward * reward });
         self.rewards += 1;
         Ok(())
     }
@@ -155,7 +144,7 @@ impl<R: Rule> LinearBandit<R> {
     /// As for [`LinearBandit::choose`]; [`Error::UnknownArm`] when there is no such strategy.
     pub fn posterior(&self, arm: usize, features: &[f64]) -> Result<Posterior> {
         self.check(features)?;
-        let model = self.models.get(arm).ok_or(Error::UnknownArm { arm, arms: self.arms.len() })?;
+        let model = self.models.get(arm).ok_or(Error::UnknownArm { arm, arms: self.models.len() })?;
         let deviation = libm::sqrt(model.variance(features));
         Ok(Posterior::Normal { mean: model.mean(features), deviation })
     }
@@ -166,9 +155,11 @@ impl<R: Rule> LinearBandit<R> {
         &self.probabilities
     }
 
-    /// The strategies, in the order that [`Pick::arm`] counts.
-    pub fn arms(&self) -> impl ExactSizeIterator<Item = &StrategyId> {
-        self.arms.iter()
+    /// What is known of each strategy, in the order that [`Pick::arm`] counts, with the posteriors of the last
+    /// decision.
+    #[must_use]
+    pub fn beliefs(&self) -> &[Belief] {
+        &self.beliefs
     }
 
     fn check(&self, features: &[f64]) -> Result<()> {
@@ -176,8 +167,7 @@ impl<R: Rule> LinearBandit<R> {
         if features.len() != expected {
             return Err(Error::WrongFeatures { given: features.len(), expected });
         }
-        // NaN is not within the bounds either.
-        match features.iter().find(|value| !(value.abs() <= LARGEST_FEATURE)) {
+        match features.iter().find(|value| value.is_nan() || value.abs() > LARGEST_FEATURE) {
             Some(&value) => Err(Error::InvalidFeature { value, largest: LARGEST_FEATURE }),
             None => Ok(()),
         }

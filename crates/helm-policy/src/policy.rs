@@ -244,13 +244,11 @@ impl LearnerPolicy {
     }
 
     /// Lowers beliefs by what their strategies are expected to spend, where there is a budget.
-    fn charge(&self, request: &ChoiceRequest<'_>, posteriors: &mut [Posterior]) -> Result<()> {
-        let Some(budget) = self.options.budget else {
-            return Ok(());
-        };
+    fn charge(&self, request: &ChoiceRequest<'_>, posteriors: &mut [Posterior]) {
+        let Some(budget) = self.options.budget else { return };
         let price = budget.price(request.snapshot, self.options.epoch(), request.context.at);
         let ids: Vec<&StrategyId> = request.eligible.iter().map(|arm| &arm.id).collect();
-        budget.charge(price, request.snapshot, &ids, posteriors)
+        budget.charge(price, request.snapshot, &ids, posteriors);
     }
 
     fn evidence<'a>(
@@ -331,14 +329,14 @@ impl Policy for LearnerPolicy {
         if posteriors.len() != evidence.len() {
             return Err(Error::WrongLength { given: posteriors.len(), expected: evidence.len() });
         }
-        self.charge(request, &mut posteriors)?;
+        self.charge(request, &mut posteriors);
         let beliefs = beliefs(request, &evidence, &posteriors)?;
         let mut probabilities = vec![0.0; beliefs.len()];
         self.rule.probabilities(&beliefs, rewards, &mut probabilities)?;
         let mass = self.options.floor.mass(rewards).max(request.least_floor);
         mix(mass, &mut probabilities)?;
         let drawn = inverse_cdf(&probabilities, uniform(&self.hash, request.id));
-        let candidates = candidates(request, &beliefs, &probabilities)?;
+        let candidates = candidates(request, beliefs, &probabilities)?;
         let drawn = drawn.and_then(|index| candidates.get(index)).ok_or(Error::NothingEligible)?;
         let floor = Probability::new(mass).map_err(|_| Error::InvalidProbability { value: mass })?;
         let (strategy, propensity) = (drawn.strategy.clone(), drawn.probability);
@@ -382,14 +380,14 @@ fn check(request: &ChoiceRequest<'_>) -> Result<()> {
     Ok(())
 }
 
-fn beliefs<'a>(
-    request: &ChoiceRequest<'a>,
-    evidence: &[ArmEvidence<'a>],
+fn beliefs(
+    request: &ChoiceRequest<'_>,
+    evidence: &[ArmEvidence<'_>],
     posteriors: &[Posterior],
-) -> Result<Vec<Belief<'a>>> {
-    let belief = |(arm, posterior): (&ArmEvidence<'a>, &Posterior)| {
-        let belief = Belief::new(&arm.arm.id, posterior.checked()?);
-        let loss = request.snapshot.task_total(&arm.arm.id)?.loss.to_f64();
+) -> Result<Vec<Belief>> {
+    let belief = |(arm, posterior): (&ArmEvidence<'_>, &Posterior)| {
+        let belief = Belief::new(arm.arm.id.clone(), posterior.checked()?);
+        let loss = request.snapshot.total(&arm.arm.id).map_or(0.0, |total| total.loss.to_f64());
         Ok(belief.with_evidence(arm.task).with_loss(loss))
     };
     evidence.iter().zip(posteriors).map(belief).collect()
@@ -397,21 +395,23 @@ fn beliefs<'a>(
 
 fn candidates(
     request: &ChoiceRequest<'_>,
-    beliefs: &[Belief<'_>],
+    beliefs: Vec<Belief>,
     probabilities: &[f64],
 ) -> Result<Vec<Candidate>> {
-    let candidate = |(belief, probability): (&Belief<'_>, &f64)| {
-        let pulls = request.snapshot.task_total(belief.id)?.count;
-        let corrupt =
-            |_| Error::CorruptStats { strategy: belief.id.clone(), reason: "the count is negative" };
-        Ok(Candidate {
+    let candidate = |(belief, probability): (Belief, &f64)| {
+        let pulls = request.snapshot.total(&belief.id).map_or(0, |total| total.count);
+        let pulls = u64::try_from(pulls).map_err(|_| Error::CorruptStats {
             strategy: belief.id.clone(),
+            reason: "the count is negative",
+        })?;
+        Ok(Candidate {
+            strategy: belief.id,
             probability: Probability::new(*probability)
                 .map_err(|_| Error::InvalidProbability { value: *probability })?,
             mean: belief.posterior.mean(),
             deviation: belief.posterior.deviation(),
-            pulls: u64::try_from(pulls).map_err(corrupt)?,
+            pulls,
         })
     };
-    beliefs.iter().zip(probabilities).map(candidate).collect()
+    beliefs.into_iter().zip(probabilities).map(candidate).collect()
 }

@@ -12,6 +12,8 @@ use crate::prior::{PriorEstimate, StrategyPrior};
 pub(crate) struct Rows {
     /// Rewards by epoch, over all layouts.
     pub(crate) epochs: BTreeMap<Epoch, Stats>,
+    /// Their sum over all epochs.
+    total: Stats,
     /// Packed sums by layout and epoch.
     packed: BTreeMap<(Layout, Epoch), Vec<i128>>,
 }
@@ -90,22 +92,20 @@ impl Snapshot {
         self.prior = prior;
     }
 
-    /// Everything the task knows of a strategy, over all epochs.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Stats`] when the sum overflows.
-    pub fn task_total(&self, strategy: &StrategyId) -> Result<Stats> {
-        self.arms.get(strategy).map_or(Ok(Stats::default()), |arm| arm.task.total())
+    /// Everything the task knows of a strategy, over all epochs, without packed sums.
+    #[must_use]
+    pub fn task_total(&self, strategy: &StrategyId) -> Stats {
+        self.total(strategy).cloned().unwrap_or_default()
     }
 
-    /// Everything the user's own rows know of a strategy, over all epochs.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Stats`] when the sum overflows.
-    pub fn user_total(&self, strategy: &StrategyId) -> Result<Stats> {
-        self.arms.get(strategy).map_or(Ok(Stats::default()), |arm| arm.user.total())
+    /// Everything the user's own rows know of a strategy, over all epochs, without packed sums.
+    #[must_use]
+    pub fn user_total(&self, strategy: &StrategyId) -> Stats {
+        self.arms.get(strategy).map_or_else(Stats::default, |arm| arm.user.total.clone())
+    }
+
+    pub(crate) fn total(&self, strategy: &StrategyId) -> Option<&Stats> {
+        self.arms.get(strategy).map(|arm| &arm.task.total)
     }
 
     /// What was estimated about how users differ on a strategy.
@@ -123,8 +123,7 @@ impl Snapshot {
         let mut rewards = 0_u64;
         for (strategy, arm) in &self.arms {
             let corrupt = |reason| Error::CorruptStats { strategy: strategy.clone(), reason };
-            let count = arm.task.epochs.values().map(|stats| i128::from(stats.count)).sum::<i128>();
-            let count = u64::try_from(count).map_err(|_| corrupt("the count is negative"))?;
+            let count = u64::try_from(arm.task.total.count).map_err(|_| corrupt("the count is negative"))?;
             rewards = rewards.checked_add(count).ok_or_else(|| corrupt("the counts overflow"))?;
         }
         Ok(rewards)
@@ -154,6 +153,7 @@ impl Snapshot {
 impl Rows {
     fn add(&mut self, row: &StatsRow) -> Result<()> {
         let scalars = Stats { packed: Vec::new(), ..row.stats.clone() };
+        let total = self.total.checked_add(&scalars)?;
         let sum = self.epochs.get(&row.epoch).cloned().unwrap_or_default().checked_add(&scalars)?;
         if !row.stats.packed.is_empty() {
             let place = (row.layout, row.epoch);
@@ -163,12 +163,8 @@ impl Rows {
             self.packed.insert(place, sum.packed);
         }
         self.epochs.insert(row.epoch, sum);
+        self.total = total;
         Ok(())
-    }
-
-    pub(crate) fn total(&self) -> Result<Stats> {
-        let mut epochs = self.epochs.values().map(Ok);
-        epochs.try_fold(Stats::default(), |sum, stats: Result<&Stats>| Ok(sum.checked_add(stats?)?))
     }
 
     /// The rewards, each epoch with its weight. Epochs of equal weight are added as integers before they are

@@ -94,11 +94,6 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
     value
 }
 
-/// ln(1 + exp(x)), without overflow.
-pub(crate) fn softplus(x: f64) -> f64 {
-    if x > 0.0 { x + libm::log1p(libm::exp(-x)) } else { libm::log1p(libm::exp(x)) }
-}
-
 /// ln(x / (1 − x)).
 pub(crate) fn log_odds(x: f64) -> f64 {
     libm::log(x) - libm::log1p(-x)

@@ -81,7 +81,7 @@ fn draws_take_no_memory() {
     let rule = Thompson::new(0.7).unwrap();
     let taken = measure(|| {
         for _ in 0..100 {
-            assert!(rule.draw(bandit.posteriors(), &mut rng).is_some());
+            assert!(rule.draw(bandit.beliefs(), &mut rng).is_some());
         }
     });
     assert_eq!(taken.count_total, 0);

@@ -3,12 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use helm_core::{
-    Context, DecisionId, Epoch, Layout, Scope, StatsRow, StrategyId, TaskId, TenantId, Timestamp, UserId,
+    Context, DecisionId, Epoch, Layout, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId, Timestamp,
+    UserId,
 };
 use helm_policy::{
-    Arm, Bandit, BetaCounts, ChoiceRequest, EpsilonGreedy, Error, Exp3Ix, InverseGap, Learner, LearnerPolicy,
-    LinearBandit, NormalInverseGamma, Optimism, Options, Pick, Policy, Pooled, Posterior, Rule, Snapshot,
-    Softmax, Thompson, TopTwoThompson, TrackAndStop, Ucb1,
+    Arm, Bandit, Belief, BetaCounts, ChoiceRequest, EpsilonGreedy, Error, Exp3Ix, InverseGap, Learner,
+    LearnerPolicy, LinearBandit, NormalInverseGamma, Optimism, Options, Pick, Policy, Pooled, Posterior,
+    Rule, Snapshot, Softmax, Thompson, TopTwoThompson, TrackAndStop, Ucb1,
 };
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
@@ -45,14 +46,14 @@ where
         bandit.learn(&pick, *reward).unwrap();
     }
     bandit.choose(&mut rng).unwrap();
-    let row = |(strategy, stats): (&StrategyId, &helm_core::Stats)| StatsRow {
+    let row = |(belief, stats): (&Belief, Stats)| StatsRow {
         scope: Scope::Task,
-        strategy: strategy.clone(),
+        strategy: belief.id.clone(),
         epoch: Epoch::starting_at(0),
         layout: Layout::NONE,
-        stats: stats.clone(),
+        stats,
     };
-    let rows: Vec<StatsRow> = bandit.arms().zip(bandit.stats()).map(row).collect();
+    let rows: Vec<StatsRow> = bandit.beliefs().iter().zip(bandit.stats()).map(row).collect();
     for (mine, other) in bandit.probabilities().iter().zip(as_policy(learner, rule, &rows)) {
         prop_assert!((mine - other).abs() < 1e-12, "{mine} {other}");
     }
@@ -121,7 +122,7 @@ fn thousands_of_updates_stay_what_a_regression_from_scratch_is() {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let mut bandit = LinearBandit::new(ids(2), FEATURES, 1.0, Optimism::new(0.3).unwrap()).unwrap();
     let mut seen = [vec![], vec![]];
-    let mut context =
+    let context =
         |rng: &mut ChaCha8Rng| -> Vec<f64> { (0..FEATURES).map(|_| 2.0 * uniform(rng) - 1.0).collect() };
     for round in 0..5_000 {
         let x = context(&mut rng);
@@ -179,10 +180,10 @@ fn a_million_draws_follow_the_integrated_probabilities() {
     ];
     let names = ids(4);
     let rule = Thompson::new(1.0).unwrap();
-    let asked: Vec<_> =
-        names.iter().zip(beliefs).map(|(id, posterior)| helm_policy::Belief::new(id, posterior)).collect();
+    let beliefs: Vec<_> =
+        names.into_iter().zip(beliefs).map(|(id, posterior)| Belief::new(id, posterior)).collect();
     let mut law = vec![0.0; 4];
-    rule.probabilities(&asked, 0, &mut law).unwrap();
+    rule.probabilities(&beliefs, 0, &mut law).unwrap();
     let found = chi_squared(&law, 1_000_000, || rule.draw(&beliefs, &mut rng).unwrap());
     assert!(found < CHI_SQUARED_3, "{found}");
     assert_eq!(rule.draw(&[], &mut rng), None);
@@ -233,7 +234,7 @@ fn a_million_hostile_updates_change_nothing() {
     let state = |plain: &Bandit<_, _>, linear: &LinearBandit<_>| {
         let beliefs: Vec<Posterior> =
             (0..3).map(|arm| linear.posterior(arm, &[0.1, 0.9, 0.4, 1.0]).unwrap()).collect();
-        (plain.stats().to_vec(), plain.posteriors().to_vec(), beliefs)
+        (plain.stats().collect::<Vec<_>>(), plain.beliefs().to_vec(), linear.beliefs().to_vec(), beliefs)
     };
     let before = state(&plain, &linear);
     let good = [0.5; 4];

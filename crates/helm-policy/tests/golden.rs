@@ -44,8 +44,10 @@ fn near(found: f64, expected: f64, tolerance: f64, what: &str) {
 /// A rule's law over beliefs of these posteriors and losses.
 fn law(rule: &dyn Rule, rewards: u64, beliefs: &[(Posterior, f64)]) -> Vec<f64> {
     let ids = ids(beliefs.len());
-    let beliefs =
-        ids.iter().zip(beliefs).map(|(id, (posterior, loss))| Belief::new(id, *posterior).with_loss(*loss));
+    let beliefs = ids
+        .into_iter()
+        .zip(beliefs)
+        .map(|(id, (posterior, loss))| Belief::new(id, *posterior).with_loss(*loss));
     let beliefs: Vec<_> = beliefs.collect();
     let mut out = vec![0.0; beliefs.len()];
     rule.probabilities(&beliefs, rewards, &mut out).unwrap();
@@ -56,7 +58,7 @@ fn law(rule: &dyn Rule, rewards: u64, beliefs: &[(Posterior, f64)]) -> Vec<f64> 
 fn thompson(posteriors: &[Posterior]) -> Vec<f64> {
     let ids = ids(posteriors.len());
     let beliefs: Vec<_> =
-        ids.iter().zip(posteriors).map(|(id, posterior)| Belief::new(id, *posterior)).collect();
+        ids.into_iter().zip(posteriors).map(|(id, posterior)| Belief::new(id, *posterior)).collect();
     let mut out = vec![0.0; posteriors.len()];
     Thompson::new(1.0).unwrap().probabilities(&beliefs, 0, &mut out).unwrap();
     out

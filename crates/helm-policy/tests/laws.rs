@@ -429,7 +429,7 @@ fn the_catalog_is_true() {
 struct MostCurious;
 
 impl Rule for MostCurious {
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         let widths = || beliefs.iter().map(|belief| belief.posterior.deviation());
         let widest = widths().fold(0.0, f64::max);
         out.iter_mut().zip(widths()).for_each(|(out, width)| *out = f64::from(width >= widest));

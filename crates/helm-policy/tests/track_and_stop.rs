@@ -25,8 +25,9 @@ fn first_winner(means: &[f64], run: u64, horizon: u64) -> Option<usize> {
             if let Some(winner) = rule.winner(&evidence) {
                 return Some(winner);
             }
-            let belief = |(id, evidence): (_, &Evidence)| {
-                Belief::new(id, Posterior::Normal { mean: 0.0, deviation: 1.0 }).with_evidence(*evidence)
+            let belief = |(id, evidence): (&StrategyId, &Evidence)| {
+                let nothing = Posterior::Normal { mean: 0.0, deviation: 1.0 };
+                Belief::new(id.clone(), nothing).with_evidence(*evidence)
             };
             let beliefs: Vec<_> = ids.iter().zip(&evidence).map(belief).collect();
             rule.probabilities(&beliefs, step, &mut law).unwrap();

@@ -50,13 +50,13 @@ impl EpsilonGreedy {
 }
 
 impl Rule for EpsilonGreedy {
-    fn probabilities(&self, beliefs: &[Belief<'_>], rewards: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], rewards: u64, out: &mut [f64]) -> Result<()> {
         let strategies = beliefs.len() as f64;
         let epsilon = self.epsilon(strategies, rewards);
         out.iter_mut().zip(beliefs).for_each(|(out, belief)| *out = belief.posterior.mean());
         play_largest(out);
-        let ties: f64 = out.iter().sum();
-        out.iter_mut().for_each(|best| *best = epsilon / strategies + (1.0 - epsilon) * *best / ties);
+        let (each, share) = (epsilon / strategies, (1.0 - epsilon) / out.iter().sum::<f64>());
+        out.iter_mut().for_each(|best| *best = each + share * *best);
         Ok(())
     }
 

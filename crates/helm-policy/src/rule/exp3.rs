@@ -13,7 +13,7 @@ fn learning_rate(strategies: f64, rewards: f64) -> f64 {
 }
 
 impl Rule for Exp3Ix {
-    fn probabilities(&self, beliefs: &[Belief<'_>], rewards: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], rewards: u64, out: &mut [f64]) -> Result<()> {
         let eta = learning_rate(beliefs.len() as f64, rewards as f64);
         let least = beliefs.iter().map(|belief| belief.loss).fold(f64::INFINITY, f64::min);
         out.iter_mut().zip(beliefs).for_each(|(out, belief)| *out = libm::exp(-eta * (belief.loss - least)));

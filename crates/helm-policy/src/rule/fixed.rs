@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 pub struct RandomRule;
 
 impl Rule for RandomRule {
-    fn probabilities(&self, _: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, _: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         out.fill(1.0);
         Ok(())
     }
@@ -51,8 +51,8 @@ impl FixedWeights {
 
 impl Rule for FixedWeights {
     /// When only strategies without weight are eligible, they are equally likely.
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
-        out.iter_mut().zip(beliefs).for_each(|(out, belief)| *out = self.weight(belief.id));
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
+        out.iter_mut().zip(beliefs).for_each(|(out, belief)| *out = self.weight(&belief.id));
         if out.iter().all(|weight| *weight == 0.0) {
             out.fill(1.0);
         }

@@ -35,7 +35,7 @@ impl InverseGap {
 }
 
 impl Rule for InverseGap {
-    fn probabilities(&self, beliefs: &[Belief<'_>], rewards: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], rewards: u64, out: &mut [f64]) -> Result<()> {
         let gamma = self.gamma * libm::pow(rewards.max(1) as f64, self.exponent);
         let best = beliefs.iter().map(|belief| belief.posterior.mean()).fold(f64::NEG_INFINITY, f64::max);
         let (mut others, mut ties) = (0.0, 0.0);

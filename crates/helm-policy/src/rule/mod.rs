@@ -29,11 +29,11 @@ use crate::evidence::Evidence;
 use crate::posterior::Posterior;
 
 /// One eligible strategy as a rule sees it.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
-pub struct Belief<'a> {
+pub struct Belief {
     /// The strategy.
-    pub id: &'a StrategyId,
+    pub id: StrategyId,
     /// The learner's belief about its mean reward.
     pub posterior: Posterior,
     /// Everybody's rewards, discounted where the policy forgets.
@@ -42,10 +42,10 @@ pub struct Belief<'a> {
     pub loss: f64,
 }
 
-impl<'a> Belief<'a> {
+impl Belief {
     /// A belief without rewards and losses.
     #[must_use]
-    pub fn new(id: &'a StrategyId, posterior: Posterior) -> Self {
+    pub fn new(id: StrategyId, posterior: Posterior) -> Self {
         Self { id, posterior, evidence: Evidence::default(), loss: 0.0 }
     }
 
@@ -72,7 +72,7 @@ pub trait Rule: Send + Sync {
     /// # Errors
     ///
     /// Whatever keeps the rule from deciding.
-    fn probabilities(&self, beliefs: &[Belief<'_>], rewards: u64, out: &mut [f64]) -> Result<()>;
+    fn probabilities(&self, beliefs: &[Belief], rewards: u64, out: &mut [f64]) -> Result<()>;
 
     /// What a reward adds to its strategy's sum of losses. Default: nothing.
     fn loss(&self, drawn: &Drawn, reward: f64) -> f64 {
@@ -111,7 +111,7 @@ impl From<&Decision> for Drawn {
 macro_rules! forward_rule {
     ($pointer:ty) => {
         impl<R: Rule + ?Sized> Rule for $pointer {
-            fn probabilities(&self, beliefs: &[Belief<'_>], rewards: u64, out: &mut [f64]) -> Result<()> {
+            fn probabilities(&self, beliefs: &[Belief], rewards: u64, out: &mut [f64]) -> Result<()> {
                 (**self).probabilities(beliefs, rewards, out)
             }
 

@@ -33,7 +33,7 @@ impl RandomizedUcb {
 
 impl Rule for RandomizedUcb {
     /// Walks along the envelope from z = 0: from the line on top to the one that next crosses it.
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         let line = |index: usize| {
             let posterior = &beliefs[index].posterior;
             (posterior.mean(), posterior.spread())

@@ -26,7 +26,7 @@ impl Softmax {
 }
 
 impl Rule for Softmax {
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         let means = || beliefs.iter().map(|belief| belief.posterior.mean());
         let best = means().fold(f64::NEG_INFINITY, f64::max);
         out.iter_mut()

@@ -4,7 +4,6 @@ use smallvec::SmallVec;
 use super::{Belief, Rule};
 use crate::best::probability_of_best;
 use crate::error::{Error, Result};
-use crate::posterior::Posterior;
 
 /// Thompson sampling (Thompson 1933) without the sampling: the probability of each strategy is that of holding
 /// the largest mean, integrated numerically; the probabilities sum to 1 within 1e-7.
@@ -42,12 +41,12 @@ impl Thompson {
     /// One strategy by sampling itself: a draw from each belief, and the largest wins. Cheaper than the probabilities,
     /// and without any: not for decisions that are logged. `None` without beliefs.
     #[must_use]
-    pub fn draw(&self, beliefs: &[Posterior], rng: &mut impl Rng) -> Option<usize> {
+    pub fn draw(&self, beliefs: &[Belief], rng: &mut impl Rng) -> Option<usize> {
         let width = self.width(beliefs.len());
         let mut best: Option<(usize, f64)> = None;
         for (index, belief) in beliefs.iter().enumerate() {
-            let belief = if width == 1.0 { *belief } else { belief.scaled(width) };
-            let value = belief.sample(rng);
+            let posterior = belief.posterior;
+            let value = if width == 1.0 { posterior } else { posterior.scaled(width) }.sample(rng);
             if best.is_none_or(|(_, largest)| value > largest) {
                 best = Some((index, value));
             }
@@ -62,7 +61,7 @@ impl Thompson {
 }
 
 impl Rule for Thompson {
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         let width = self.width(beliefs.len());
         probability_of_best(beliefs.iter().map(|belief| belief.posterior.scaled(width)), out)
     }
@@ -98,7 +97,7 @@ impl TopTwoThompson {
 const VANISHED: f64 = 1e-290;
 
 impl Rule for TopTwoThompson {
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         probability_of_best(beliefs.iter().map(|belief| belief.posterior), out)?;
         if out.len() < 2 {
             return Ok(());

@@ -127,7 +127,7 @@ fn proportions(evidence: &[Evidence], leader: usize, out: &mut [f64]) -> bool {
 }
 
 impl Rule for TrackAndStop {
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         let evidence: SmallVec<[Evidence; 16]> = beliefs.iter().map(|belief| belief.evidence).collect();
         let too_few = |evidence: &Evidence| evidence.count < self.least;
         if evidence.iter().any(too_few) {

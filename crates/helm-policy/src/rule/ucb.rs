@@ -8,7 +8,7 @@ fn ln(total: f64) -> f64 {
 }
 
 /// Plays the largest index. A strategy without rewards has an infinite one; all such tie.
-fn by_index(beliefs: &[Belief<'_>], out: &mut [f64], index: impl Fn(&Evidence, f64) -> f64) {
+fn by_index(beliefs: &[Belief], out: &mut [f64], index: impl Fn(&Evidence, f64) -> f64) {
     let total: f64 = beliefs.iter().map(|belief| belief.evidence.count).sum();
     for (out, belief) in out.iter_mut().zip(beliefs) {
         *out = if belief.evidence.count > 0.0 { index(&belief.evidence, total) } else { f64::INFINITY };
@@ -30,7 +30,7 @@ impl Ucb1 {
 }
 
 impl Rule for Ucb1 {
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         by_index(beliefs, out, Self::index);
         Ok(())
     }
@@ -56,7 +56,7 @@ impl Ucb1Tuned {
 }
 
 impl Rule for Ucb1Tuned {
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         by_index(beliefs, out, Self::index);
         Ok(())
     }
@@ -101,7 +101,7 @@ fn bernoulli_kl(p: f64, q: f64) -> f64 {
 }
 
 impl Rule for KlUcb {
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         by_index(beliefs, out, Self::index);
         Ok(())
     }
@@ -137,7 +137,7 @@ impl Optimism {
 }
 
 impl Rule for Optimism {
-    fn probabilities(&self, beliefs: &[Belief<'_>], _: u64, out: &mut [f64]) -> Result<()> {
+    fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
         for (out, belief) in out.iter_mut().zip(beliefs) {
             *out = belief.posterior.mean() + self.alpha * belief.posterior.spread();
         }
