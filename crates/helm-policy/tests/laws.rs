@@ -396,6 +396,90 @@ fn every_kind_keeps_the_laws() {
 }
 
 #[test]
+fn every_learner_keeps_the_laws() {
+    use helm_policy::{
+        BetaCounts, Hierarchical, NormalInverseGamma, Pooled, Ridge, RidgeOptions, conformance,
+    };
+    let normal = NormalInverseGamma::default();
+    let learners: [Box<dyn Learner>; 8] = [
+        Box::new(BetaCounts),
+        Box::new(normal),
+        Box::new(Pooled(BetaCounts)),
+        Box::new(Pooled(normal)),
+        Box::new(Hierarchical(BetaCounts)),
+        Box::new(Hierarchical(normal)),
+        Box::new(Ridge::new(RidgeOptions::default()).unwrap()),
+        Box::new(Ridge::new(RidgeOptions::textbook(1.0)).unwrap()),
+    ];
+    learners.iter().for_each(|learner| conformance::learner(learner));
+}
+
+#[test]
+fn every_rule_keeps_the_laws() {
+    use helm_policy::{
+        EpsilonGreedy, Exp3Ix, FixedWeights, InverseGap, KlUcb, Optimism, RandomRule, RandomizedUcb, Softmax,
+        Thompson, TopTwoThompson, TrackAndStop, Ucb1, Ucb1Tuned, conformance,
+    };
+    let weights = [("s0".parse().unwrap(), 1.0), ("s1".parse().unwrap(), 2.0)].into();
+    let rules: [Box<dyn Rule>; 15] = [
+        Box::new(RandomRule),
+        Box::new(FixedWeights::new(weights).unwrap()),
+        Box::new(EpsilonGreedy::new(0.1).unwrap()),
+        Box::new(EpsilonGreedy::new(0.5).unwrap().decaying(3.0).unwrap()),
+        Box::new(Softmax::new(0.1).unwrap()),
+        Box::new(Ucb1),
+        Box::new(Ucb1Tuned),
+        Box::new(KlUcb),
+        Box::new(Exp3Ix),
+        Box::new(InverseGap::default()),
+        Box::new(Thompson::new(0.7).unwrap().widened_for_few()),
+        Box::new(TopTwoThompson::new(0.5).unwrap()),
+        Box::new(TrackAndStop::default()),
+        Box::new(Optimism::new(0.3).unwrap()),
+        Box::new(RandomizedUcb::new(1.0).unwrap()),
+    ];
+    rules.iter().for_each(|rule| conformance::rule(rule));
+}
+
+#[test]
+fn threads_in_any_order_add_up_to_the_same_bits() {
+    const THREADS: usize = 8;
+    const REWARDS: u64 = 10_000;
+    let policy = policy(r#"{"kind":"exp3_ix"}"#);
+    let strategies = ids(3);
+    let rows = |number: u64| -> Vec<StatsRow> {
+        let mut decision = decision(&strategies[number as usize % 3]);
+        decision.epoch = Epoch::starting_at(3_600 * (number as i64 % 5));
+        decision.propensity = helm_core::Probability::new(0.1 + 0.8 * (number % 7) as f64 / 7.0).unwrap();
+        let reward = UnitInterval::new((number * 7_919 % 10_007) as f64 / 10_007.0).ok();
+        policy.contribution(&decision, &Contribution { reward, ..Contribution::default() }).unwrap()
+    };
+    let mut replayed = Snapshot::default();
+    (0..REWARDS).flat_map(rows).for_each(|row| replayed.add(&row).unwrap());
+    // Every thread sends every reward, in an order of its own; a key that was seen is a duplicate.
+    let shared = std::sync::Mutex::new((std::collections::HashSet::new(), Snapshot::default()));
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (shared, rows) = (&shared, &rows);
+            scope.spawn(move || {
+                for place in 0..REWARDS {
+                    // 7,919 and the like are prime to 10,000, so this visits each reward once.
+                    let number = (place * [7_919, 6_577, 9_973, 3, 7, 9, 11, 13][thread]) % REWARDS;
+                    let rows = rows(number);
+                    let mut shared = shared.lock().unwrap();
+                    if shared.0.insert(number) {
+                        rows.iter().for_each(|row| shared.1.add(row).unwrap());
+                    }
+                }
+            });
+        }
+    });
+    let (seen, added) = shared.into_inner().unwrap();
+    assert_eq!(seen.len() as u64, REWARDS);
+    assert_eq!(added, replayed);
+}
+
+#[test]
 fn the_catalog_is_true() {
     let registry = Registry::standard();
     for info in helm_policy::CATALOG {

@@ -58,6 +58,9 @@ pub(crate) struct ChatBody {
     conversation_id: Option<String>,
     #[serde(default)]
     strategy: Option<String>,
+    /// What the user has in common with others, as a plan or a country: between the task's beliefs and the user's.
+    #[serde(default)]
+    segment: Option<String>,
     #[serde(default)]
     pub(crate) stream: bool,
     /// Accepted for the caller's own logs along the way; not stored by this version.
@@ -77,6 +80,9 @@ impl ChatBody {
         request = request.with_conversation(conversation);
         if let Some(strategy) = &self.strategy {
             request = request.with_strategy(strategy.parse()?);
+        }
+        if let Some(segment) = &self.segment {
+            request = request.with_segment(segment.parse()?);
         }
         Ok(request)
     }

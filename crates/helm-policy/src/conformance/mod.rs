@@ -1,8 +1,10 @@
-//! Laws that every policy keeps, built in or yours. Behind the feature `conformance`.
+//! Laws that every policy, learner and rule keeps, built in or yours. Behind the feature `conformance`.
 //!
 //! ```
-//! # use helm_policy::{PolicyConfig, conformance};
+//! # use helm_policy::{BetaCounts, PolicyConfig, Softmax, conformance};
 //! conformance::policy(&PolicyConfig::default().build()?);
+//! conformance::learner(&BetaCounts);
+//! conformance::rule(&Softmax::new(0.1)?);
 //! # Ok::<(), helm_policy::Error>(())
 //! ```
 
@@ -13,12 +15,19 @@
     reason = "a broken law is told by a panic"
 )]
 
+mod learner;
+mod rule;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use helm_core::{
-    Context, Decision, DecisionId, DecisionMode, Epoch, Layout, Scope, Stats, StatsRow, StrategyId, TaskId,
-    TenantId, Timestamp, UnitInterval, UserId,
+    Context, Decision, DecisionId, DecisionMode, Epoch, Layout, PolicyHash, PolicyName, Probability, Scope,
+    Stats, StatsRow, StrategyId, TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
+
+pub use learner::learner;
+pub use rule::rule;
 
 use crate::arm::Arm;
 use crate::error::Error;
@@ -135,22 +144,11 @@ fn refuses_what_cannot_be_chosen(policy: &dyn Policy, arms: &[Arm]) {
 /// Equal evidence counts alike, and a correction changes sums but no counts.
 fn counts_alike(policy: &dyn Policy, arms: &[Arm]) {
     let choice = choose(policy, 1, arms, &Snapshot::default());
-    let decision = Decision {
-        id: id(1),
-        at: context().at,
-        context: context(),
-        strategy: choice.strategy,
-        propensity: choice.propensity,
-        mode: DecisionMode::Sampled,
-        assignment: None,
-        policy: policy.name().clone(),
-        policy_hash: policy.hash().clone(),
-        epoch: Epoch::containing(context().at, policy.epoch_length()),
-        candidates: choice.candidates,
-        excluded: Vec::new(),
-        drawn_by: None,
-        floor: choice.floor,
-    };
+    let mut decision = decision_of(&arms[0], &context());
+    (decision.strategy, decision.propensity) = (choice.strategy, choice.propensity);
+    (decision.candidates, decision.floor) = (choice.candidates, choice.floor);
+    (decision.policy, decision.policy_hash) = (policy.name().clone(), policy.hash().clone());
+    decision.epoch = Epoch::containing(decision.at, policy.epoch_length());
     let count = |value: f64| {
         let reward = UnitInterval::new(value).ok();
         let evidence = Contribution { reward, ..Contribution::default() };
@@ -168,4 +166,24 @@ fn counts_alike(policy: &dyn Policy, arms: &[Arm]) {
     }
     let nothing = policy.contribution(&decision, &Contribution::default());
     assert_eq!(nothing, Ok(Vec::new()), "nothing known, nothing learnt");
+}
+
+/// A decision for this strategy, of no policy in particular.
+fn decision_of(arm: &Arm, context: &Context) -> Decision {
+    Decision {
+        id: id(1),
+        at: context.at,
+        context: context.clone(),
+        strategy: arm.id.clone(),
+        propensity: Probability::ONE,
+        mode: DecisionMode::Sampled,
+        assignment: None,
+        policy: PolicyName::new("p").expect("a name"),
+        policy_hash: PolicyHash::of("p"),
+        epoch: Epoch::containing(context.at, Duration::from_secs(3_600)),
+        candidates: Vec::new(),
+        excluded: Vec::new(),
+        drawn_by: None,
+        floor: None,
+    }
 }
