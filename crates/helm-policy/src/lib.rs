@@ -92,7 +92,8 @@ pub use evidence::Evidence;
 pub use floor::Floor;
 pub use forget::{EpochWeights, Forgetting};
 pub use learner::{
-    ArmEvidence, BetaCounts, Hierarchical, Learner, Noise, NormalInverseGamma, Pooled, Ridge, RidgeOptions,
+    ArmEvidence, BetaCounts, Hierarchical, Learner, Noise, NormalInverseGamma, PACKED_UNITS, Pooled, Ridge,
+    RidgeOptions,
 };
 pub use linear_bandit::LinearBandit;
 pub use options::Options;

@@ -5,6 +5,7 @@ use helm_core::{Epoch, Layout, Scope, SegmentName, Stats, StatsRow, StrategyId, 
 use crate::error::{Error, Result};
 use crate::evidence::Evidence;
 use crate::forget::EpochWeights;
+use crate::learner::PACKED_UNITS;
 use crate::prior::{PriorEstimate, StrategyPrior};
 
 /// One strategy's rows of one scope.
@@ -189,13 +190,13 @@ impl Rows {
         Ok(sum)
     }
 
-    /// The packed sums of one layout, each epoch with its weight, in units of 2^-32; `None` without any.
+    /// The packed sums of one layout, each epoch with its weight, in natural units; `None` without any.
     pub(crate) fn packed(&self, layout: Layout, weights: &EpochWeights) -> Option<Vec<f64>> {
         let first = (layout, Epoch::starting_at(i64::MIN));
         let last = (layout, Epoch::starting_at(i64::MAX));
         let mut sums: Option<Vec<f64>> = None;
         for ((_, epoch), packed) in self.packed.range(first..=last) {
-            let weight = weights.of(*epoch) / 4_294_967_296.0;
+            let weight = weights.of(*epoch) / PACKED_UNITS;
             let sums = sums.get_or_insert_with(|| vec![0.0; packed.len()]);
             sums.iter_mut().zip(packed).for_each(|(sum, part)| *sum += weight * *part as f64);
         }

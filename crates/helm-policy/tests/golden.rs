@@ -11,8 +11,8 @@ use helm_core::{
 };
 use helm_policy::{
     Arm, ArmEvidence, Belief, EpochWeights, Evidence, Exp3Ix, InverseGap, KlUcb, Learner, LinearBandit,
-    NormalInverseGamma, Optimism, Pick, Posterior, Ridge, RidgeOptions, Rule, Softmax, Thompson, Ucb1,
-    Ucb1Tuned,
+    NormalInverseGamma, Optimism, PACKED_UNITS, Pick, Posterior, Ridge, RidgeOptions, Rule, Softmax,
+    Thompson, Ucb1, Ucb1Tuned,
 };
 use serde_json::Value;
 
@@ -180,20 +180,19 @@ fn golden_ridge_regression() {
             .zip(&sums)
             .map(|(arm, sums)| {
                 let mut evidence = ArmEvidence::new(arm, Evidence::default());
-                evidence.packed = Some(sums.iter().map(|sum| *sum as f64 / 4_294_967_296.0).collect());
+                evidence.packed = Some(sums.iter().map(|sum| *sum as f64 / PACKED_UNITS).collect());
                 evidence
             })
             .collect();
         let beliefs = ridge.posteriors(&evidence, &context(features(&linear["query"]))).unwrap();
         for (belief, expected) in beliefs.iter().zip(expected["arms"].as_array().unwrap()) {
-            // Features and products are stored in multiples of 2^-32; 60 of them differ by a few 1e-9.
-            near(belief.mean(), number(expected, "mean"), 2e-8, "mean");
-            near(belief.deviation(), number(expected, "quad").sqrt(), 2e-8, "width");
+            near(belief.mean(), number(expected, "mean"), 1e-9, "mean");
+            near(belief.deviation(), number(expected, "quad").sqrt(), 1e-9, "width");
         }
         let beliefs: Vec<_> = beliefs.into_iter().map(|belief| (belief, 0.0)).collect();
         let gaps = law(&InverseGap::default(), rows.len() as u64, &beliefs);
         for (found, expected) in gaps.iter().zip(numbers(&expected["squarecb"], "p")) {
-            near(*found, expected, 1e-6, "inverse gap over ridge");
+            near(*found, expected, 1e-9, "inverse gap over ridge");
         }
     }
 }

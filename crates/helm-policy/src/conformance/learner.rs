@@ -3,7 +3,7 @@ use helm_core::{Context, Features, Layout};
 use super::{arms, context, decision_of};
 use crate::arm::Arm;
 use crate::evidence::Evidence;
-use crate::learner::{ArmEvidence, Learner};
+use crate::learner::{ArmEvidence, Learner, PACKED_UNITS};
 use crate::posterior::Posterior;
 
 /// Strategies of which nothing, little, much and very much is known: how many rewards and their mean.
@@ -37,7 +37,7 @@ fn evidence<'a>(
     let mut evidence = ArmEvidence::new(arm, task);
     if learner.layout(context) != Layout::NONE && count > 0.0 {
         let packed = learner.packed(&decision_of(arm, context), mean).expect("a reward can be packed");
-        evidence.packed = Some(packed.iter().map(|part| count * *part as f64 / 4_294_967_296.0).collect());
+        evidence.packed = Some(packed.iter().map(|part| count * *part as f64 / PACKED_UNITS).collect());
     }
     evidence
 }

@@ -23,6 +23,10 @@ use crate::evidence::Evidence;
 use crate::posterior::Posterior;
 use crate::prior::StrategyPrior;
 
+/// Packed sums are kept in multiples of one part in so many, 2^48: finer than stored rewards, since a regression
+/// subtracts large sums from each other, and still of room for 6 · 10¹¹ rewards with features of 10⁶.
+pub const PACKED_UNITS: f64 = 281_474_976_710_656.0;
+
 /// All that is known of one strategy when a decision is made. Counts are discounted where the policy forgets.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
@@ -89,7 +93,7 @@ pub trait Learner: Send + Sync {
         Layout::NONE
     }
 
-    /// What one reward adds to the packed sums, in multiples of 2^-32. Default: nothing.
+    /// What one reward adds to the packed sums, in multiples of 1 / [`PACKED_UNITS`]. Default: nothing.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use helm_core::{Context, Decision, Layout, StrategyId, StrategyName};
 use serde::{Deserialize, Serialize};
 
-use super::{ArmEvidence, Learner};
+use super::{ArmEvidence, Learner, PACKED_UNITS};
 use crate::error::{Error, Result};
 use crate::linear::Factor;
 use crate::memo::{Fingerprint, Memo};
@@ -173,11 +173,12 @@ impl Learner for Ridge {
         Ok(inputs.iter().enumerate().map(belief).collect())
     }
 
-    /// A number of the features' schema, their count, and whether the model is shared.
+    /// A number of the features' schema, their count, whether the model is shared, and the unit.
     fn layout(&self, context: &Context) -> Layout {
         let mut number = 0xcbf2_9ce4_8422_2325_u64;
         let shared = self.options.strategies.values().next().map_or(0, |own| 1 + own.len());
-        for part in [context.features.schema(), context.features.values().len() as u64, shared as u64] {
+        let (schema, length) = (context.features.schema(), context.features.values().len() as u64);
+        for part in [schema, length, shared as u64, PACKED_UNITS as u64] {
             for byte in part.to_le_bytes() {
                 number = (number ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
             }
@@ -199,9 +200,9 @@ impl Learner for Ridge {
     }
 }
 
-/// In multiples of 2^-32; features are bounded, so it fits.
+/// In multiples of 2^-48; features are bounded, so it fits.
 fn quantised(value: f64) -> i128 {
-    libm::round(value * 4_294_967_296.0) as i128
+    libm::round(value * PACKED_UNITS) as i128
 }
 
 fn packed_length(dimension: usize) -> usize {
