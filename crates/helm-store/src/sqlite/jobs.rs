@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::decode::{get, json, parsed, to_json};
 use super::decode::{integer, natural};
 use super::error::{chain, driver};
-use super::size;
+use crate::batch::size;
 use super::store::SqliteStore;
 use crate::error::Result;
 use crate::job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, UNHEARD};

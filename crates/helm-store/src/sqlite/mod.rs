@@ -13,7 +13,6 @@ mod migrate;
 mod options;
 mod reads;
 mod settle;
-mod size;
 mod store;
 mod writer;
 mod writes;

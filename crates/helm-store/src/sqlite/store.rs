@@ -12,7 +12,7 @@ use super::committer::Committer;
 use super::error::{closed, driver};
 use super::options::SqliteOptions;
 use super::settle::restate;
-use super::size;
+use crate::batch::size;
 use super::writer::Writer;
 use super::{BACKEND, connect, migrate, writes};
 use crate::bandit::{BanditStore, PriorDocument};
