@@ -105,9 +105,7 @@ impl Unit {
             && let Some(stored) = &known.turn
         {
             return match stored.digest == digest {
-                true => {
-                    Ok(TurnReceipt { applied: Applied::Duplicate, reward: known.settled.reward.clone() })
-                }
+                true => Ok(TurnReceipt { applied: Applied::Duplicate, reward: known.settled.reward.clone() }),
                 false => Err(turn.conflict(self.backend)),
             };
         }
@@ -201,8 +199,7 @@ impl Unit {
             Applied::Duplicate => None,
             _ => {
                 let judged = judgements(known, Some(feedback));
-                let case =
-                    Case::new(decision, outcome(known), &judged, known.settled.silence_ended);
+                let case = Case::new(decision, outcome(known), &judged, known.settled.silence_ended);
                 Some(self.plan(known, &case, settle)?)
             }
         };

@@ -72,17 +72,8 @@ impl Changes {
 
     /// Whether nothing has to be written.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self {
-            decisions,
-            turns,
-            evidence,
-            settled,
-            preferences,
-            memories,
-            forgotten,
-            jobs,
-            stats,
-        } = self;
+        let Self { decisions, turns, evidence, settled, preferences, memories, forgotten, jobs, stats } =
+            self;
         decisions.is_empty()
             && turns.is_empty()
             && evidence.is_empty()

@@ -23,15 +23,13 @@ pub(super) async fn writers(options: &PostgresOptions) -> Result<PgPool> {
         ("plan_cache_mode", "force_generic_plan"),
         ("jit", "off"),
     ]);
-    let pool = pool(options, options.groups);
+    // What is sent on a connection that has gone is sent again, so none needs to be tried first.
+    let pool = pool(options, options.groups).test_before_acquire(false);
     pool.connect_with(connection).await.map_err(|error| driver("open", error))
 }
 
 fn pool(options: &PostgresOptions, connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(options.acquire_timeout)
-        .test_before_acquire(false)
+    PgPoolOptions::new().max_connections(connections).acquire_timeout(options.acquire_timeout)
 }
 
 fn connection(options: &PostgresOptions) -> Result<PgConnectOptions> {

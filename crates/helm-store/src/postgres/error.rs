@@ -82,9 +82,7 @@ fn by_code(code: &str, constraint: Option<&str>) -> (ErrorKind, &'static str) {
             (ErrorKind::Invalid, "a text holds the character NUL, which PostgreSQL cannot store; remove it")
         }
         ("22008", _) => (ErrorKind::Invalid, "a moment is outside the years that PostgreSQL can store"),
-        ("25006", _) => {
-            (ErrorKind::Unwritable, "the database is read-only; connect to the primary server")
-        }
+        ("25006", _) => (ErrorKind::Unwritable, "the database is read-only; connect to the primary server"),
         ("53100", _) => (ErrorKind::Unwritable, "the server's disk is full; free some space"),
         ("40001" | "40P01", _) => (ErrorKind::Unavailable, "other transactions got in the way; try again"),
         ("57014" | "55P03", _) => (ErrorKind::Timeout, "the server did not finish in time; try again"),

@@ -141,8 +141,11 @@ async fn draws(
     let found = sqlx::query(DRAWS).bind(&tenants).bind(&ids).fetch_all(connection).await;
     for row in found.map_err(|error| failure(OPERATION, error))? {
         let Some(number) = get(&row, "draw", OPERATION)? else { continue };
-        let draw =
-            Draw { user: parsed(&row, "user_id", OPERATION)?, task: parsed(&row, "task", OPERATION)?, number };
+        let draw = Draw {
+            user: parsed(&row, "user_id", OPERATION)?,
+            task: parsed(&row, "task", OPERATION)?,
+            number,
+        };
         working.draws.insert(numbered(&row, &wanted)?.clone(), draw);
     }
     Ok(())

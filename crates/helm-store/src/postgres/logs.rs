@@ -20,7 +20,8 @@ use crate::log::{
     Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
 };
 
-const TURN: &str = "SELECT d.body::text AS decision, d.format AS decision_format, t.user_id, t.task, t.conversation,
+const TURN: &str =
+    "SELECT d.body::text AS decision, d.format AS decision_format, t.user_id, t.task, t.conversation,
         t.input, t.output, t.outcome::text AS outcome, t.format AS turn_format, t.began,
         r.reward::text AS reward, r.format AS reward_format
     FROM (SELECT $1::text AS tenant, $2::uuid AS id) k
@@ -43,7 +44,8 @@ const CONVERSATIONS_DRAW: &str = "SELECT body::text AS body, format FROM helm_de
     ORDER BY draw DESC, id LIMIT 1";
 
 /// A page of a task's settled decisions.
-const SETTLED: &str = "SELECT d.body::text AS decision, d.format AS decision_format, t.outcome::text AS outcome,
+const SETTLED: &str =
+    "SELECT d.body::text AS decision, d.format AS decision_format, t.outcome::text AS outcome,
         t.format AS turn_format, r.silence_ended, r.reward::text AS reward, r.format,
         r.contribution::text AS contribution
     FROM helm_reward r
@@ -115,9 +117,10 @@ impl InteractionLog for PostgresStore {
             .fetch_all(&mut *connection)
             .await
             .map_err(failed)?;
-        let views = rows.iter().take(limit).map(|row| {
-            running_or_finished(row, decision_id(row, "id", OPERATION)?, OPERATION)
-        });
+        let views = rows
+            .iter()
+            .take(limit)
+            .map(|row| running_or_finished(row, decision_id(row, "id", OPERATION)?, OPERATION));
         let mut items: Vec<_> = views.filter_map(Result::transpose).collect::<Result<_>>()?;
         let ids: Vec<_> = items.iter().map(|view| view.id).collect();
         let mut feedback = feedback(&mut connection, tenant, &ids, OPERATION).await?;

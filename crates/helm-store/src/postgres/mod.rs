@@ -21,6 +21,7 @@ mod reads;
 mod restate;
 mod save;
 mod store;
+mod sums;
 mod users;
 
 pub use options::PostgresOptions;

@@ -17,12 +17,14 @@ use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, 
 use crate::error::Result;
 use crate::fold::{add_judgement, fold, place, since};
 
-const STATE: &str = "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
+const STATE: &str =
+    "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
         latency_us, failures, loss, packed::text AS packed
     FROM helm_stats WHERE tenant = $1 AND task = $2
         AND (scope, member) IN (('task', ''), ('segment', $3), ('user', $4))";
 
-const USERS: &str = "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
+const USERS: &str =
+    "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
         latency_us, failures, loss, packed::text AS packed
     FROM helm_stats WHERE tenant = $1 AND task = $2 AND scope = 'user' AND member IN (
         SELECT DISTINCT member FROM helm_stats

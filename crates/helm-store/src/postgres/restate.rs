@@ -10,8 +10,8 @@ use sqlx::postgres::{PgConnection, PgPool};
 use super::BACKEND;
 use super::decode::{body, stats_row};
 use super::error::{driver, failure};
-use super::save;
 use super::store::Work;
+use super::sums;
 use crate::bandit::Audit;
 use crate::batch::Failure;
 use crate::error::Result;
@@ -42,7 +42,7 @@ impl Work for Restate<'_> {
         let key = |place| (tenant.clone(), task.clone(), place);
         let rows: Vec<_> = sums.into_iter().map(|(place, stats)| (key(place), stats)).collect();
         for part in rows.chunks(1_000) {
-            save::add(connection, part).await?;
+            sums::add(connection, part).await?;
         }
         Ok(rows.len() as u64)
     }

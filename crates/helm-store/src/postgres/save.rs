@@ -4,10 +4,10 @@ use sqlx::postgres::{PgConnection, PgQueryResult};
 
 use super::BACKEND;
 use super::columns::{Moment, uuid};
-use super::decode::{FORMAT, integer, pack, scope_columns, to_json};
+use super::decode::{FORMAT, integer, to_json};
 use super::error::failure;
-use super::{memories, users};
-use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, StatsKey, Working};
+use super::{memories, sums, users};
+use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::NewJob;
 
@@ -32,7 +32,8 @@ const TURNS: &str = "INSERT INTO helm_turn (tenant, id, user_id, task, conversat
             input_tokens, output_tokens, outcome, digest, began, ended)
     ON CONFLICT DO NOTHING";
 
-const MESSAGES: &str = "INSERT INTO helm_message (tenant, user_id, conversation, turn, number, role, body, at, format)
+const MESSAGES: &str =
+    "INSERT INTO helm_message (tenant, user_id, conversation, turn, number, role, body, at, format)
     SELECT tenant, user_id, conversation, turn, number, role, body::json, at, $9
     FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::text[],
         $8::timestamptz[]) k (tenant, user_id, conversation, turn, number, role, body, at)";
@@ -64,28 +65,6 @@ const ENQUEUE: &str = "INSERT INTO helm_job
         k (tenant, kind, dedupe, body, run_at, max_attempts)
     ON CONFLICT (tenant, dedupe) DO NOTHING";
 
-/// Adds; what is there already is never read by this process. Packed components are added one by one, and two
-/// lists of different lengths leave a NULL, which the table refuses.
-const STATS: &str = "INSERT INTO helm_stats (tenant, task, scope, member, strategy, epoch, layout, count, reward,
-        reward_sq, turns, cost, tokens, latency_us, failures, loss, packed)
-    SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
-        latency_us, failures, loss, packed::numeric[]
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
-        $15::bigint[], $16::bigint[], $17::text[])
-        k (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
-            latency_us, failures, loss, packed)
-    ON CONFLICT (tenant, task, scope, member, strategy, epoch, layout) DO UPDATE SET
-        count = helm_stats.count + excluded.count, reward = helm_stats.reward + excluded.reward,
-        reward_sq = helm_stats.reward_sq + excluded.reward_sq, turns = helm_stats.turns + excluded.turns,
-        cost = helm_stats.cost + excluded.cost, tokens = helm_stats.tokens + excluded.tokens,
-        latency_us = helm_stats.latency_us + excluded.latency_us,
-        failures = helm_stats.failures + excluded.failures, loss = helm_stats.loss + excluded.loss,
-        packed = CASE WHEN excluded.packed IS NULL THEN helm_stats.packed
-            WHEN helm_stats.packed IS NULL THEN excluded.packed
-            ELSE (SELECT array_agg(a.old + a.new ORDER BY a.n)
-                FROM unnest(helm_stats.packed, excluded.packed) WITH ORDINALITY a (old, new, n)) END";
-
 /// Writes everything; learning state last, because its rows are those that others wait for.
 pub(super) async fn save(
     connection: &mut PgConnection,
@@ -112,11 +91,11 @@ pub(super) async fn save(
     evidence(connection, &changes.evidence).await?;
     rewards(connection, working, &changes).await?;
     let stats: Vec<_> = changes.stats.into_iter().filter(|(_, change)| !change.is_zero()).collect();
-    add(connection, &stats).await
+    sums::add(connection, &stats).await
 }
 
 /// One column of some rows.
-fn column<'r, R, T>(rows: &'r [R], part: impl Fn(&'r R) -> T) -> Vec<T> {
+pub(super) fn column<'r, R, T>(rows: &'r [R], part: impl Fn(&'r R) -> T) -> Vec<T> {
     rows.iter().map(part).collect()
 }
 
@@ -203,8 +182,7 @@ async fn turns(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Fai
 
 async fn messages(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Failure> {
     const OPERATION: &str = "commit_turn";
-    let in_conversation =
-        new.iter().filter_map(|new| Some((&*new.turn, new.turn.conversation.as_ref()?)));
+    let in_conversation = new.iter().filter_map(|new| Some((&*new.turn, new.turn.conversation.as_ref()?)));
     let rows: Vec<_> = in_conversation
         .flat_map(|(turn, name)| (0_i64..).zip(&turn.messages).map(move |said| (turn, name, said)))
         .collect();
@@ -248,11 +226,7 @@ async fn evidence(connection: &mut PgConnection, new: &[NewEvidence]) -> Result<
     all_new(&done, new.len(), OPERATION)
 }
 
-async fn rewards(
-    connection: &mut PgConnection,
-    working: &Working,
-    changes: &Changes,
-) -> Result<(), Failure> {
+async fn rewards(connection: &mut PgConnection, working: &Working, changes: &Changes) -> Result<(), Failure> {
     const OPERATION: &str = "settle";
     let row = |key| {
         let known = working.known.get(key)?;
@@ -289,10 +263,7 @@ async fn forget(connection: &mut PgConnection, changes: &Changes) -> Result<(), 
 }
 
 /// Adds jobs in this order; answers how many were new.
-pub(super) async fn enqueue(
-    connection: &mut PgConnection,
-    jobs: &[(&str, &NewJob)],
-) -> Result<u64, Failure> {
+pub(super) async fn enqueue(connection: &mut PgConnection, jobs: &[(&str, &NewJob)]) -> Result<u64, Failure> {
     const OPERATION: &str = "enqueue";
     if jobs.is_empty() {
         return Ok(0);
@@ -307,36 +278,4 @@ pub(super) async fn enqueue(
         .execute(connection)
         .await;
     done.map(|done| done.rows_affected()).map_err(|error| failure(OPERATION, error))
-}
-
-/// Adds differences to learning state, in the order of their keys.
-pub(super) async fn add(
-    connection: &mut PgConnection,
-    rows: &[(StatsKey, helm_core::Stats)],
-) -> Result<(), Failure> {
-    const OPERATION: &str = "settle";
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let scopes = rows.iter().map(|((.., place), _)| scope_columns(&place.0, OPERATION));
-    let (scopes, members): (Vec<&str>, Vec<&str>) = scopes.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-    let done = sqlx::query(STATS)
-        .bind(column(rows, |((tenant, ..), _)| tenant.as_str()))
-        .bind(column(rows, |((_, task, _), _)| task.as_str()))
-        .bind(scopes)
-        .bind(members)
-        .bind(column(rows, |((.., place), _)| place.1.to_string()))
-        .bind(column(rows, |((.., place), _)| place.2.start()))
-        .bind(column(rows, |((.., place), _)| place.3.number()))
-        .bind(column(rows, |(_, change)| change.count))
-        .bind(column(rows, |(_, change)| change.reward.to_bits()))
-        .bind(column(rows, |(_, change)| change.reward_sq.to_bits()))
-        .bind(column(rows, |(_, change)| change.turns))
-        .bind(column(rows, |(_, change)| change.cost.nanos()))
-        .bind(column(rows, |(_, change)| change.tokens))
-        .bind(column(rows, |(_, change)| change.latency_us))
-        .bind(column(rows, |(_, change)| change.failures))
-        .bind(column(rows, |(_, change)| change.loss.to_bits()))
-        .bind(column(rows, |(_, change)| pack(&change.packed)));
-    done.execute(connection).await.map(drop).map_err(|error| failure(OPERATION, error))
 }

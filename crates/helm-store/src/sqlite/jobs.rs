@@ -8,8 +8,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::decode::{get, json, parsed, to_json};
 use super::decode::{integer, natural};
 use super::error::{chain, driver};
-use crate::batch::size;
 use super::store::SqliteStore;
+use crate::batch::size;
 use crate::error::Result;
 use crate::job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, UNHEARD};
 
