@@ -100,3 +100,10 @@ impl fmt::Display for ErrorKind {
         })
     }
 }
+
+/// An error and its causes, joined by colons.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -29,6 +29,12 @@ pub(crate) fn difference(
     Ok(changes)
 }
 
+/// The sum of two changes.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) fn added(backend: &'static str, one: &Stats, other: &Stats) -> Result<Stats> {
+    one.checked_add(other).map_err(|error| refused(backend, error))
+}
+
 /// `state` with `change` added.
 pub(crate) fn fold(backend: &'static str, state: &Stats, change: &Stats) -> Result<Stats> {
     let sum = state.checked_add(change).map_err(|error| refused(backend, error))?;

@@ -12,9 +12,12 @@
 //! |---|---|---|
 //! | (none) | `memory::MemoryStore` | yes |
 //! | `sqlite` | `sqlite::SqliteStore`: one file, WAL, group commit, synchronous FULL | yes |
+//! | `postgres` | `postgres::PostgresStore`: one database for many processes, group commit | no |
 //! | `conformance` | `conformance`: the suites every backend must pass, in-tree or yours | no |
 
 mod bandit;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod batch;
 mod changes;
 #[cfg(feature = "conformance")]
 #[expect(
@@ -29,6 +32,8 @@ mod fold;
 mod job;
 mod log;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod preference;
 mod records;
 mod settle;

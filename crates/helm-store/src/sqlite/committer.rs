@@ -5,40 +5,55 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::Executor;
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio_util::task::TaskTracker;
+use tokio::sync::oneshot;
 
 use super::BACKEND;
-use super::error::{chain, closed, driver};
-use super::options::SqliteOptions;
+use super::error::driver;
+use super::load::load;
+use super::save::save;
 use super::writer::Writer;
-use crate::error::{Error, ErrorKind, Result};
+use crate::batch::{
+    Answer, Commit, Engine, Failure, Needs, Operation, Queued, Request, Unit, closed, commit,
+};
+use crate::error::{Error, ErrorKind, Result, chain};
 use crate::settle::said;
 
-/// The most writes that share a transaction.
-const BATCH: usize = 512;
+/// A queued write: about one decision, or any other.
+pub(super) enum Write {
+    Operation(Request),
+    Other(Box<dyn Pending>),
+}
 
 /// Statements of one write; run inside the batch's transaction.
 type Work<T> = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send>;
 
 /// A queued write of any result.
-trait Pending: Send {
+pub(super) trait Pending: Send {
     /// Runs the statements; an error's kind means that they must be taken back.
     fn run<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), ErrorKind>>;
     /// Tells the caller, once the transaction's fate is known.
     fn acknowledge(self: Box<Self>, committed: Result<(), Arc<Error>>);
 }
 
-struct Write<T> {
+struct Other<T> {
     operation: &'static str,
     work: Option<Work<T>>,
     done: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
-    /// Its share of the queue's memory, given back with the acknowledgement.
-    _bytes: OwnedSemaphorePermit,
 }
 
-impl<T: Send + 'static> Pending for Write<T> {
+impl Write {
+    /// A write of a few statements.
+    pub(super) fn other<T: Send + 'static>(
+        operation: &'static str,
+        reply: oneshot::Sender<Result<T>>,
+        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    ) -> Self {
+        Self::Other(Box::new(Other { operation, work: Some(Box::new(work)), done: None, reply }))
+    }
+}
+
+impl<T: Send + 'static> Pending for Other<T> {
     fn run<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), ErrorKind>> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return Err(ErrorKind::Internal) };
@@ -60,7 +75,7 @@ impl<T: Send + 'static> Pending for Write<T> {
             (Some(Err(error)), _) => Err(error),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (_, Err(error)) => Err(uncommitted(operation, error)),
-            (None, Ok(())) => Err(closed(operation)),
+            (None, Ok(())) => Err(closed(BACKEND, operation)),
         };
         // A caller that has gone away does not need the answer.
         drop(self.reply.send(answer));
@@ -72,86 +87,123 @@ fn uncommitted(operation: &'static str, error: Arc<Error>) -> Error {
     Error::new(error.kind(), BACKEND, operation, message).with_source(error)
 }
 
-/// The queue of writes and the task that commits them.
-pub(super) struct Committer {
-    queue: mpsc::Sender<Box<dyn Pending>>,
-    bytes: Arc<Semaphore>,
-    budget: u32,
-}
-
-impl Committer {
-    /// Begins committing on `tracker`, until the committer is dropped.
-    pub(super) fn start(writer: Writer, options: &SqliteOptions, tracker: &TaskTracker) -> Self {
-        let (sender, receiver) = mpsc::channel(options.queue);
-        tracker.spawn(commit_all(writer, receiver));
-        let budget = u32::try_from(options.queue_bytes).unwrap_or(u32::MAX);
-        Self { queue: sender, bytes: Arc::new(Semaphore::new(budget as usize)), budget }
-    }
-
-    /// Queues a write that holds about `bytes` of memory and waits until it is durable.
-    pub(super) async fn write<T: Send + 'static>(
-        &self,
-        operation: &'static str,
-        bytes: usize,
-        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        let (reply, answer) = oneshot::channel();
-        // One write larger than the whole budget may still go alone.
-        let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.budget);
-        let share = Arc::clone(&self.bytes).try_acquire_many_owned(share).map_err(|_| full(operation))?;
-        let write = Write { operation, work: Some(Box::new(work)), done: None, reply, _bytes: share };
-        self.queue.try_send(Box::new(write)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => full(operation),
-            mpsc::error::TrySendError::Closed(_) => closed(operation),
-        })?;
-        depth(self.queue.max_capacity() - self.queue.capacity());
-        answer.await.unwrap_or_else(|_| Err(closed(operation)))
-    }
-}
-
-fn full(operation: &'static str) -> Error {
-    Error::new(ErrorKind::Overloaded, BACKEND, operation, "too many writes are waiting; try again later")
-}
-
-fn depth(writes: usize) {
-    metrics::gauge!("helm_queue_depth", "queue" => "commit").set(writes as f64);
-}
-
-/// Takes what is queued, commits it, acknowledges all of it, and looks again. There is no timer: at rest a
-/// batch is one write, and under load it is whatever came in during the last commit.
-async fn commit_all(mut writer: Writer, mut queue: mpsc::Receiver<Box<dyn Pending>>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
-        metrics::histogram!("helm_store_commit_batch_size").record(batch.len() as f64);
-        depth(queue.len());
-        let committed = commit(&mut writer, &mut batch).await.map_err(Arc::new);
-        if let Err(error) = &committed {
-            tracing::warn!(error = %chain(error), writes = batch.len(), "a batch was rolled back");
+impl Commit<Write> for Writer {
+    async fn commit(&mut self, batch: Vec<Queued<Write>>) {
+        let (mut requests, mut others, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+        for queued in batch {
+            let (write, share) = queued.into_parts();
+            shares.push(share);
+            match write {
+                Write::Operation(request) => requests.push(request),
+                Write::Other(other) => others.push(other),
+            }
         }
-        for write in batch.drain(..) {
-            write.acknowledge(committed.clone());
-        }
+        let mut transactions = Transactions { writer: self, others };
+        commit(&mut transactions, requests).await;
+        transactions.commit_others().await;
     }
-    writer.close().await;
+
+    async fn close(self) {
+        self.end().await;
+    }
 }
 
-async fn commit(writer: &mut Writer, batch: &mut [Box<dyn Pending>]) -> Result<()> {
-    let connection = writer.begin().await?;
-    let ran = run_batch(connection, batch).await;
-    let ended = match ran {
-        Ok(()) => connection.execute("COMMIT").await.map(drop).map_err(|error| driver("commit", error)),
-        Err(error) => Err(error),
-    };
-    if ended.is_err() {
-        writer.roll_back().await;
+/// Transactions on the one connection that writes.
+struct Transactions<'w> {
+    writer: &'w mut Writer,
+    /// Writes that wait to go along with the next transaction that comes to its end.
+    others: Vec<Box<dyn Pending>>,
+}
+
+impl Engine for Transactions<'_> {
+    const BACKEND: &'static str = BACKEND;
+
+    async fn attempt(
+        &mut self,
+        operations: &[&Operation],
+        attempt: u32,
+    ) -> Result<Vec<Result<Answer>>, Failure> {
+        let connection = self.writer.begin().await?;
+        let answers = match carry_out(connection, operations, attempt).await {
+            Ok(answers) => answers,
+            Err(failure) => {
+                self.writer.roll_back().await;
+                return Err(failure);
+            }
+        };
+        self.end().await?;
+        Ok(answers)
     }
-    ended
+}
+
+impl Transactions<'_> {
+    /// Commits what no operation took along.
+    async fn commit_others(&mut self) {
+        if self.others.is_empty() {
+            return;
+        }
+        match self.writer.begin().await {
+            // Each of the others is told.
+            Ok(_) => drop(self.end().await),
+            Err(error) => self.acknowledge(Err(Arc::new(error))),
+        }
+    }
+
+    /// Runs the other writes, commits, and tells them.
+    async fn end(&mut self) -> Result<()> {
+        let ended = match self.writer.connection() {
+            Ok(connection) => run_and_commit(connection, &mut self.others).await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(()) => {
+                self.acknowledge(Ok(()));
+                Ok(())
+            }
+            Err(error) => {
+                self.writer.roll_back().await;
+                let error = Arc::new(error);
+                self.acknowledge(Err(Arc::clone(&error)));
+                Err(uncommitted("commit", error))
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, committed: Result<(), Arc<Error>>) {
+        if let Err(error) = &committed
+            && !self.others.is_empty()
+        {
+            tracing::warn!(error = %chain(error), writes = self.others.len(), "writes were rolled back");
+        }
+        for other in self.others.drain(..) {
+            other.acknowledge(committed.clone());
+        }
+    }
+}
+
+async fn carry_out(
+    connection: &mut SqliteConnection,
+    operations: &[&Operation],
+    attempt: u32,
+) -> Result<Vec<Result<Answer>>, Failure> {
+    // Decisions to be logged are taken to be new once; then it is known that one was not.
+    let needs = Needs::of(operations.iter().copied(), attempt == 0);
+    let mut unit = Unit::new(BACKEND, load(connection, &needs).await?);
+    let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
+    let (working, changes) = unit.into_parts();
+    save(connection, &working, changes).await?;
+    Ok(answers)
+}
+
+async fn run_and_commit(connection: &mut SqliteConnection, others: &mut [Box<dyn Pending>]) -> Result<()> {
+    run_others(connection, others).await?;
+    connection.execute("COMMIT").await.map(drop).map_err(|error| driver("commit", error))
 }
 
 /// Each write has a savepoint of its own, so one that is refused takes nothing else with it.
-async fn run_batch(connection: &mut SqliteConnection, batch: &mut [Box<dyn Pending>]) -> Result<()> {
+async fn run_others(connection: &mut SqliteConnection, others: &mut [Box<dyn Pending>]) -> Result<()> {
     let failed = |error| driver("commit", error);
-    for write in batch {
+    for write in others {
         connection.execute("SAVEPOINT helm_write").await.map_err(failed)?;
         if let Err(kind) = write.run(&mut *connection).await {
             // After a full disk and the like SQLite has ended the whole transaction by itself, and there is no

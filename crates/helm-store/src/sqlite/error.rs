@@ -30,19 +30,9 @@ pub(super) fn unwritable(operation: &'static str, error: serde_json::Error) -> E
     Error::new(ErrorKind::Invalid, BACKEND, operation, "a value cannot be written as JSON").with_source(error)
 }
 
-pub(super) fn closed(operation: &'static str) -> Error {
-    Error::new(ErrorKind::Unavailable, BACKEND, operation, "the store is closed")
-}
-
 /// Whether another connection holds what this one needs.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| matches!(code(error) & 0xff, 5 | 6))
-}
-
-/// An error and its causes, joined by colons.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn code(error: &dyn sqlx::error::DatabaseError) -> i32 {

@@ -7,10 +7,10 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::decode::{get, json, parsed, to_json};
 use super::decode::{integer, natural};
-use super::error::{chain, driver};
-use super::size;
+use super::error::driver;
 use super::store::SqliteStore;
-use crate::error::Result;
+use crate::batch::size;
+use crate::error::{Result, chain};
 use crate::job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, UNHEARD};
 
 #[async_trait]

@@ -12,7 +12,7 @@ use super::decode::{
     body, check_format, decision_id, get, json, json_opt, natural, parsed, stats, stats_row,
 };
 use super::error::{driver, unreadable};
-use super::settle::{contributed, feedback};
+use super::restate::{contributed, feedback};
 use super::store::SqliteStore;
 use super::writes::{memory, preferences};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};

@@ -5,17 +5,17 @@ use futures::future::BoxFuture;
 use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timestamp, UserId};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::committer::Committer;
-use super::error::{closed, driver};
+use super::committer::Write;
+use super::error::driver;
 use super::options::SqliteOptions;
-use super::settle::restate;
-use super::size;
+use super::restate::restate;
 use super::writer::Writer;
 use super::{BACKEND, connect, migrate, writes};
 use crate::bandit::{BanditStore, PriorDocument};
+use crate::batch::{Answer, Committer, Limits, Operation, Request, closed, size};
 use crate::conversation::ConversationStore;
 use crate::error::Result;
 use crate::job::JobQueue;
@@ -47,7 +47,7 @@ use crate::vector::{Memory, MemoryId, VectorStore};
 pub struct SqliteStore {
     pub(super) pool: SqlitePool,
     /// `None` once closed.
-    committer: RwLock<Option<Committer>>,
+    committer: RwLock<Option<Committer<Write>>>,
     tracker: TaskTracker,
     options: SqliteOptions,
 }
@@ -76,7 +76,9 @@ impl SqliteStore {
         drop(lock);
         let pool = connect::readers(&options).await?;
         let tracker = TaskTracker::new();
-        let committer = Committer::start(Writer::new(writer, options.clone()), &options, &tracker);
+        let limits = Limits { writes: options.queue, bytes: options.queue_bytes };
+        let writer = Writer::new(writer, options.clone());
+        let committer = Committer::start(BACKEND, limits, &tracker, writer);
         Ok(Self { pool, committer: RwLock::new(Some(committer)), tracker, options })
     }
 
@@ -86,10 +88,23 @@ impl SqliteStore {
         bytes: usize,
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     ) -> Result<T> {
+        self.send(operation, bytes, |reply| Write::other(operation, reply, work)).await
+    }
+
+    async fn operate(&self, bytes: usize, operation: Operation) -> Result<Answer> {
+        self.send(operation.name(), bytes, |reply| Write::Operation(Request { operation, reply })).await
+    }
+
+    async fn send<T>(
+        &self,
+        operation: &'static str,
+        bytes: usize,
+        write: impl FnOnce(oneshot::Sender<Result<T>>) -> Write,
+    ) -> Result<T> {
         let committer = self.committer.read().await;
         let written = match committer.as_ref() {
-            Some(committer) => committer.write(operation, bytes, work).await,
-            None => Err(closed(operation)),
+            Some(committer) => committer.send(operation, bytes, write).await,
+            None => Err(closed(BACKEND, operation)),
         };
         drop(committer);
         written
@@ -182,18 +197,14 @@ impl Store for SqliteStore {
     }
 
     async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied> {
-        let decision = decision.clone();
-        self.write("log_decision", size::decision(&decision), move |connection| {
-            Box::pin(async move { writes::log_decision(connection, &decision, deadline).await })
-        })
-        .await
+        let operation = Operation::log_decision(decision, deadline);
+        self.operate(size::decision(decision), operation).await?.logged(BACKEND)
     }
 
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt> {
-        self.write("commit_turn", size::turn(&turn), move |connection| {
-            Box::pin(async move { writes::commit_turn(connection, &turn, &settle).await })
-        })
-        .await
+        let bytes = size::turn(&turn);
+        let operation = Operation::commit_turn(BACKEND, turn, settle)?;
+        self.operate(bytes, operation).await?.committed(BACKEND)
     }
 
     async fn record_feedback(
@@ -204,12 +215,8 @@ impl Store for SqliteStore {
         settle: Arc<dyn Settle>,
     ) -> Result<FeedbackReceipt> {
         let (tenant, feedback) = (tenant.clone(), feedback.clone());
-        self.write("record_feedback", size::SMALL, move |connection| {
-            Box::pin(
-                async move { writes::record_feedback(connection, &tenant, &feedback, at, &settle).await },
-            )
-        })
-        .await
+        let operation = Operation::RecordFeedback { tenant, feedback, at, settle };
+        self.operate(size::SMALL, operation).await?.recorded(BACKEND)
     }
 
     async fn end_silence(
@@ -218,11 +225,8 @@ impl Store for SqliteStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        let tenant = tenant.clone();
-        self.write("end_silence", size::SMALL, move |connection| {
-            Box::pin(async move { writes::end_silence(connection, &tenant, decision, &settle).await })
-        })
-        .await
+        let operation = Operation::Resettle { tenant: tenant.clone(), decision, ends_silence: true, settle };
+        self.operate(size::SMALL, operation).await?.resettled(BACKEND)
     }
 
     async fn resettle(
@@ -231,11 +235,8 @@ impl Store for SqliteStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        let tenant = tenant.clone();
-        self.write("resettle", size::SMALL, move |connection| {
-            Box::pin(async move { writes::resettle(connection, &tenant, decision, &settle).await })
-        })
-        .await
+        let operation = Operation::Resettle { tenant: tenant.clone(), decision, ends_silence: false, settle };
+        self.operate(size::SMALL, operation).await?.resettled(BACKEND)
     }
 
     async fn restate(&self, tenant: &TenantId, task: &TaskId) -> Result<u64> {

@@ -4,10 +4,11 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Executor};
 use tokio::time::Instant;
 
-use super::connect;
-use super::error::{chain, driver, is_busy};
+use super::error::{driver, is_busy};
 use super::options::SqliteOptions;
-use crate::error::Result;
+use super::{BACKEND, connect};
+use crate::batch::closed;
+use crate::error::{Result, chain};
 
 /// How long all tries to begin a transaction may take together.
 const BEGIN_DEADLINE: Duration = connect::BUSY_TIMEOUT;
@@ -50,6 +51,11 @@ impl Writer {
         }
     }
 
+    /// The connection, inside a transaction that was begun.
+    pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection> {
+        self.connection.as_mut().ok_or_else(|| closed(BACKEND, "commit"))
+    }
+
     /// Ends a transaction that failed.
     pub(super) async fn roll_back(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
@@ -65,7 +71,7 @@ impl Writer {
     }
 
     /// Moves what is committed into the file itself, and closes.
-    pub(super) async fn close(mut self) {
+    pub(super) async fn end(mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         // Another process that reads may prevent it; then the last one to close does it.
         if let Err(error) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {

@@ -9,14 +9,14 @@ use crate::records::TurnRecord;
 use crate::vector::Memory;
 
 /// The fixed part of any write.
-pub(super) const SMALL: usize = 512;
+pub(crate) const SMALL: usize = 512;
 
-pub(super) fn decision(decision: &Decision) -> usize {
+pub(crate) fn decision(decision: &Decision) -> usize {
     let strategies = decision.candidates.len() + decision.excluded.len();
     2 * SMALL + 128 * strategies + 8 * decision.context.features.values().len()
 }
 
-pub(super) fn turn(turn: &TurnRecord) -> usize {
+pub(crate) fn turn(turn: &TurnRecord) -> usize {
     let outcome = &turn.outcome;
     let found = 256 * (outcome.scores.len() + outcome.violations.len());
     let text = turn.input.len() + turn.output.as_ref().map_or(0, String::len);
@@ -34,17 +34,17 @@ fn message(message: &Message) -> usize {
     64 + message.joined_text().len()
 }
 
-pub(super) fn memories(memories: &[Memory]) -> usize {
+pub(crate) fn memories(memories: &[Memory]) -> usize {
     let size =
         |memory: &Memory| 128 + memory.text.len() + 4 * memory.embedding.len() + json(&memory.metadata);
     memories.iter().map(size).sum()
 }
 
-pub(super) fn jobs(jobs: &[NewJob]) -> usize {
+pub(crate) fn jobs(jobs: &[NewJob]) -> usize {
     jobs.iter().map(|job| 128 + job.dedupe.len() + json(&job.body)).sum()
 }
 
-pub(super) fn changes(changes: &[PreferenceChange]) -> usize {
+pub(crate) fn changes(changes: &[PreferenceChange]) -> usize {
     let size = |change: &PreferenceChange| match change {
         PreferenceChange::Set { name, value } => 64 + name.len() + json(value),
         PreferenceChange::Increment { name, .. } | PreferenceChange::Remove { name } => 64 + name.len(),
@@ -52,7 +52,7 @@ pub(super) fn changes(changes: &[PreferenceChange]) -> usize {
     changes.iter().map(size).sum()
 }
 
-pub(super) fn json(value: &Value) -> usize {
+pub(crate) fn json(value: &Value) -> usize {
     match value {
         Value::String(text) => 32 + text.len(),
         Value::Array(values) => 32 + values.iter().map(json).sum::<usize>(),

@@ -1,0 +1,192 @@
+-- Text is ordered by its bytes, as everywhere in Helm. Fixed-point columns are multiples of 2^-32.
+-- Ids of decisions and turns are UUIDs of version 7, so they sort by time, and tables keyed by them can be
+-- partitioned by ranges of ids. Every key begins with the tenant.
+-- `format` is the version of the JSON beside it; a build refuses what is newer than it.
+-- JSONB holds what Helm made; JSON holds what an application gave, which must come back as it was.
+
+-- One row for each decision, written before its answer leaves.
+CREATE TABLE helm_decision (
+    tenant       TEXT COLLATE "C" NOT NULL,
+    id           UUID             NOT NULL,
+    user_id      TEXT COLLATE "C" NOT NULL,
+    task         TEXT COLLATE "C" NOT NULL,
+    strategy     TEXT COLLATE "C" NOT NULL, -- name@version, as chosen
+    propensity   DOUBLE PRECISION NOT NULL, -- probability of that choice
+    mode         TEXT COLLATE "C" NOT NULL, -- sampled, sticky, assigned, pinned, fallback
+    policy       TEXT COLLATE "C" NOT NULL,
+    policy_hash  TEXT COLLATE "C" NOT NULL,
+    experiment   TEXT COLLATE "C",
+    variant      TEXT COLLATE "C",
+    conversation TEXT COLLATE "C",
+    draw         BIGINT,                    -- of a sampled decision: how many draws it replaced in turn
+    at           TIMESTAMPTZ      NOT NULL,
+    format       INTEGER          NOT NULL,
+    body         JSONB            NOT NULL, -- the whole decision: context, candidates, exclusions
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX helm_decision_by_task ON helm_decision (tenant, task, strategy);
+CREATE INDEX helm_decision_by_user ON helm_decision (tenant, user_id, id);
+CREATE INDEX helm_decision_by_draw ON helm_decision (tenant, user_id, task, draw DESC, id) WHERE draw IS NOT NULL;
+CREATE INDEX helm_decision_by_conversation ON helm_decision (tenant, user_id, task, conversation, draw DESC, id)
+    WHERE draw IS NOT NULL AND conversation IS NOT NULL;
+
+-- One row for each finished turn, with or without a decision.
+CREATE TABLE helm_turn (
+    tenant        TEXT COLLATE "C" NOT NULL,
+    id            UUID             NOT NULL,
+    user_id       TEXT COLLATE "C" NOT NULL,
+    task          TEXT COLLATE "C" NOT NULL,
+    conversation  TEXT COLLATE "C",
+    status        TEXT COLLATE "C" NOT NULL,
+    input         TEXT             NOT NULL, -- as the input guards let it pass
+    output        TEXT,                      -- as the output guards let it pass
+    latency_us    BIGINT           NOT NULL,
+    cost_nano_usd BIGINT,                    -- NULL when the price is unknown
+    input_tokens  BIGINT           NOT NULL,
+    output_tokens BIGINT           NOT NULL,
+    format        INTEGER          NOT NULL,
+    outcome       JSONB            NOT NULL, -- the whole outcome: scores, violations, usage
+    digest        BYTEA            NOT NULL, -- SHA-256 of all that was committed, to tell a repetition from a conflict
+    began         TIMESTAMPTZ      NOT NULL,
+    ended         TIMESTAMPTZ      NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX helm_turn_by_time ON helm_turn (tenant, began, id);
+CREATE INDEX helm_turn_by_user ON helm_turn (tenant, user_id, began, id);
+CREATE INDEX helm_turn_by_task ON helm_turn (tenant, task, began, id);
+
+-- Every judgement ever accepted; the highest revision of a source is its current one.
+CREATE TABLE helm_evidence (
+    tenant   TEXT COLLATE "C" NOT NULL,
+    decision UUID             NOT NULL,
+    source   TEXT COLLATE "C" NOT NULL,
+    revision BIGINT           NOT NULL,
+    task     TEXT COLLATE "C" NOT NULL, -- the decision's
+    strategy TEXT COLLATE "C" NOT NULL, -- the decision's
+    value    DOUBLE PRECISION NOT NULL CHECK (value >= 0 AND value <= 1),
+    key      TEXT COLLATE "C",          -- the caller's idempotency key
+    at       TIMESTAMPTZ      NOT NULL, -- when this value was first given; a repetition keeps it
+    PRIMARY KEY (tenant, decision, source, revision)
+);
+CREATE UNIQUE INDEX helm_evidence_by_key ON helm_evidence (tenant, key) WHERE key IS NOT NULL;
+CREATE INDEX helm_evidence_by_task ON helm_evidence (tenant, task);
+
+-- What a decision amounts to now, and what it has contributed to helm_stats.
+CREATE TABLE helm_reward (
+    tenant        TEXT COLLATE "C" NOT NULL,
+    decision      UUID             NOT NULL,
+    task          TEXT COLLATE "C" NOT NULL,
+    value         DOUBLE PRECISION,          -- NULL while there is no reward
+    stage         TEXT COLLATE "C",          -- default, provisional, judged, human
+    silence_ended BOOLEAN          NOT NULL, -- whether the reward window has ended
+    format        INTEGER          NOT NULL,
+    reward        JSONB,                     -- the whole reward
+    contribution  JSON             NOT NULL, -- rows of statistics
+    PRIMARY KEY (tenant, decision)
+) WITH (fillfactor = 70);
+CREATE INDEX helm_reward_by_task ON helm_reward (tenant, task, decision);
+
+-- Learning state: sums over decisions. Always equal to the sum of helm_reward.contribution.
+CREATE TABLE helm_stats (
+    tenant     TEXT COLLATE "C" NOT NULL,
+    task       TEXT COLLATE "C" NOT NULL,
+    scope      TEXT COLLATE "C" NOT NULL, -- task, segment or user
+    member     TEXT COLLATE "C" NOT NULL, -- which segment or user; empty for the task
+    strategy   TEXT COLLATE "C" NOT NULL,
+    epoch      BIGINT NOT NULL, -- the first second of the time bucket
+    layout     BIGINT NOT NULL, -- what packed means; 0 for none
+    count      BIGINT NOT NULL CONSTRAINT helm_stats_count CHECK (count >= 0), -- decisions with a reward
+    reward     BIGINT NOT NULL, -- sum of rewards, fixed-point
+    reward_sq  BIGINT NOT NULL, -- sum of squared rewards, fixed-point
+    turns      BIGINT NOT NULL, -- turns that have ended, over which cost, tokens and latency are summed
+    cost       BIGINT NOT NULL, -- billionths of a dollar
+    tokens     BIGINT NOT NULL, -- of prompts and answers
+    latency_us BIGINT NOT NULL,
+    failures   BIGINT NOT NULL CONSTRAINT helm_stats_failures CHECK (failures >= 0), -- not about quality
+    loss       BIGINT NOT NULL, -- importance-weighted loss, fixed-point
+    packed     NUMERIC[],       -- components of a linear learner: integers of 128 bits; NULL for none
+    CONSTRAINT helm_stats_packed_shape CHECK (array_position(packed, NULL) IS NULL),
+    CONSTRAINT helm_stats_packed_range CHECK (-170141183460469231731687303715884105728 <= ALL (packed)
+        AND 170141183460469231731687303715884105727 >= ALL (packed)),
+    PRIMARY KEY (tenant, task, scope, member, strategy, epoch, layout)
+) WITH (fillfactor = 50);
+
+-- What is estimated from the statistics of all users, for each policy that reads it.
+CREATE TABLE helm_prior (
+    tenant      TEXT COLLATE "C" NOT NULL,
+    task        TEXT COLLATE "C" NOT NULL,
+    policy_hash TEXT COLLATE "C" NOT NULL,
+    revision    BIGINT           NOT NULL,
+    format      INTEGER          NOT NULL,
+    body        JSON             NOT NULL,
+    PRIMARY KEY (tenant, task, policy_hash)
+);
+
+CREATE TABLE helm_preference (
+    tenant   TEXT COLLATE "C" NOT NULL,
+    user_id  TEXT COLLATE "C" NOT NULL,
+    revision BIGINT           NOT NULL, -- 0 while there are none
+    format   INTEGER          NOT NULL,
+    body     JSON             NOT NULL, -- values by name
+    PRIMARY KEY (tenant, user_id)
+);
+
+CREATE TABLE helm_message (
+    tenant       TEXT COLLATE "C" NOT NULL,
+    user_id      TEXT COLLATE "C" NOT NULL,
+    conversation TEXT COLLATE "C" NOT NULL,
+    turn         UUID             NOT NULL,
+    number       BIGINT           NOT NULL, -- counted from 0 within the turn
+    role         TEXT COLLATE "C" NOT NULL,
+    format       INTEGER          NOT NULL,
+    body         JSON             NOT NULL, -- the message
+    at           TIMESTAMPTZ      NOT NULL,
+    PRIMARY KEY (tenant, user_id, conversation, turn, number)
+);
+
+CREATE TABLE helm_memory (
+    tenant     TEXT COLLATE "C" NOT NULL,
+    user_id    TEXT COLLATE "C" NOT NULL,
+    collection TEXT COLLATE "C" NOT NULL,
+    turn       UUID             NOT NULL,
+    number     BIGINT           NOT NULL, -- within the turn
+    text       TEXT             NOT NULL,
+    embedding  REAL[]           NOT NULL,
+    metadata   JSON             NOT NULL,
+    at         TIMESTAMPTZ      NOT NULL,
+    PRIMARY KEY (tenant, user_id, turn, number)
+);
+CREATE INDEX helm_memory_by_collection ON helm_memory (tenant, user_id, collection);
+-- With the extension pgvector, embeddings are vectors of its own type.
+DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'vector') THEN
+        ALTER TABLE helm_memory ALTER COLUMN embedding TYPE vector USING embedding::vector;
+    END IF;
+END
+$$;
+
+-- Follow-up work. `lease` is a fencing token: it grows with every claim.
+CREATE TABLE helm_job (
+    tenant       TEXT COLLATE "C" NOT NULL,
+    id           BIGINT           NOT NULL GENERATED ALWAYS AS IDENTITY,
+    kind         TEXT COLLATE "C" NOT NULL,
+    dedupe       TEXT COLLATE "C" NOT NULL,
+    body         JSON             NOT NULL,
+    run_at       TIMESTAMPTZ      NOT NULL,
+    attempts     BIGINT           NOT NULL,
+    max_attempts BIGINT           NOT NULL,
+    lease        BIGINT           NOT NULL,
+    lease_until  TIMESTAMPTZ,               -- NULL while nobody holds it
+    dead         BOOLEAN          NOT NULL, -- once the attempts are used up
+    last_error   TEXT,
+    PRIMARY KEY (tenant, id),
+    UNIQUE (tenant, dedupe)
+) WITH (fillfactor = 70);
+CREATE INDEX helm_job_due ON helm_job (run_at, id) WHERE NOT dead;
+
+-- One row, written to find out whether the database can be written to.
+CREATE TABLE helm_health (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    beats BIGINT NOT NULL
+);

@@ -1,0 +1,87 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use helm_core::{Decision, Feedback, Stats, StrategyId, TaskId, TenantId, Timestamp, UserId};
+
+use super::working::Key;
+use crate::fold::Place;
+use crate::job::NewJob;
+use crate::records::TurnRecord;
+use crate::vector::{Memory, MemoryId};
+
+/// A row of learning state.
+pub(crate) type StatsKey = (TenantId, TaskId, Place);
+
+/// What a batch leaves to be written.
+#[derive(Default, Debug)]
+pub(crate) struct Changes {
+    pub(crate) decisions: Vec<NewDecision>,
+    pub(crate) turns: Vec<NewTurn>,
+    pub(crate) evidence: Vec<NewEvidence>,
+    /// Decisions that were settled; what they amount to stands in the working set.
+    pub(crate) settled: BTreeSet<Key>,
+    /// Users whose preferences have changed; what they are stands in the working set.
+    pub(crate) preferences: BTreeSet<(TenantId, UserId)>,
+    pub(crate) memories: BTreeMap<(TenantId, UserId, MemoryId), Memory>,
+    /// Queued jobs to be removed by their key, before others are added.
+    pub(crate) forgotten: BTreeSet<(TenantId, String)>,
+    /// Jobs to be added unless their key is queued.
+    pub(crate) jobs: BTreeMap<(TenantId, String), NewJob>,
+    /// Differences, summed.
+    pub(crate) stats: BTreeMap<StatsKey, Stats>,
+}
+
+/// A decision to be inserted.
+#[derive(Debug)]
+pub(crate) struct NewDecision {
+    pub(crate) decision: Arc<Decision>,
+    /// Of a sampled decision: how many draws it replaced in turn.
+    pub(crate) draw: Option<i64>,
+}
+
+/// A turn to be inserted.
+#[derive(Debug)]
+pub(crate) struct NewTurn {
+    pub(crate) turn: Arc<TurnRecord>,
+    pub(crate) digest: [u8; 32],
+}
+
+/// A judgement to be inserted.
+#[derive(Debug)]
+pub(crate) struct NewEvidence {
+    pub(crate) tenant: TenantId,
+    pub(crate) task: TaskId,
+    pub(crate) strategy: StrategyId,
+    pub(crate) feedback: Feedback,
+    pub(crate) revision: i64,
+    pub(crate) at: Timestamp,
+}
+
+impl Changes {
+    /// Adds a job unless one of its key waits.
+    pub(super) fn enqueue(&mut self, tenant: &TenantId, job: NewJob) {
+        self.jobs.entry((tenant.clone(), job.dedupe.clone())).or_insert(job);
+    }
+
+    /// Removes a job that is no longer needed.
+    pub(super) fn forget(&mut self, tenant: &TenantId, dedupe: String) {
+        let key = (tenant.clone(), dedupe);
+        self.jobs.remove(&key);
+        self.forgotten.insert(key);
+    }
+
+    /// Whether nothing has to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { decisions, turns, evidence, settled, preferences, memories, forgotten, jobs, stats } =
+            self;
+        decisions.is_empty()
+            && turns.is_empty()
+            && evidence.is_empty()
+            && settled.is_empty()
+            && preferences.is_empty()
+            && memories.is_empty()
+            && forgotten.is_empty()
+            && jobs.is_empty()
+            && stats.is_empty()
+    }
+}

@@ -1,0 +1,74 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use helm_core::{
+    Decision, DecisionId, IdempotencyKey, Outcome, Reward, SourceName, StatsRow, TaskId, TenantId, Timestamp,
+    UnitInterval, UserId,
+};
+
+use crate::preference::Preferences;
+
+/// A decision or turn of a tenant.
+pub(crate) type Key = (TenantId, DecisionId);
+
+/// What a batch knows: loaded by the backend, then carried forward by the operations.
+#[derive(Default, Debug)]
+pub(crate) struct Working {
+    pub(crate) known: HashMap<Key, Known>,
+    pub(crate) draws: HashMap<Key, Draw>,
+    pub(crate) keys: HashMap<(TenantId, IdempotencyKey), UsedKey>,
+    pub(crate) preferences: HashMap<(TenantId, UserId), Preferences>,
+    /// The length of each collection's embeddings; absent while it is empty.
+    pub(crate) dimensions: HashMap<(TenantId, UserId, String), usize>,
+}
+
+/// All that is known about one decision.
+#[derive(Default, Debug)]
+pub(crate) struct Known {
+    pub(crate) decision: Option<Arc<Decision>>,
+    pub(crate) turn: Option<KnownTurn>,
+    pub(crate) settled: Settled,
+    pub(crate) feedback: BTreeMap<SourceName, Said>,
+}
+
+/// A committed turn.
+#[derive(Debug)]
+pub(crate) struct KnownTurn {
+    pub(crate) digest: [u8; 32],
+    /// `None` when there is no decision that could be settled by it.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// What a decision amounts to, and what it has contributed.
+#[derive(Default, Debug)]
+pub(crate) struct Settled {
+    pub(crate) reward: Option<Reward>,
+    pub(crate) contribution: Vec<StatsRow>,
+    pub(crate) silence_ended: bool,
+}
+
+/// A source's current judgement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    pub(crate) value: UnitInterval,
+    pub(crate) revision: i64,
+    pub(crate) at: Timestamp,
+}
+
+/// What an idempotency key was used for.
+#[derive(PartialEq, Debug)]
+pub(crate) struct UsedKey {
+    pub(crate) decision: DecisionId,
+    pub(crate) source: SourceName,
+    /// The bits of the judgement's value.
+    pub(crate) value: u64,
+}
+
+/// A sampled decision's place among the draws.
+#[derive(Debug)]
+pub(crate) struct Draw {
+    pub(crate) user: UserId,
+    pub(crate) task: TaskId,
+    /// How many draws it replaced in turn.
+    pub(crate) number: i64,
+}

@@ -1,0 +1,43 @@
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use super::error::driver;
+use super::options::PostgresOptions;
+use crate::error::Result;
+
+/// Connections for reads and small writes.
+pub(super) async fn readers(options: &PostgresOptions) -> Result<PgPool> {
+    let connection = connection(options)?;
+    pool(options, options.connections).connect_with(connection).await.map_err(|error| driver("open", error))
+}
+
+/// Connections for groups of writes. Their statements look single rows up by key, many at a time. The planner,
+/// which sees tables that were empty when they were planned, is told so once and for all.
+pub(super) async fn writers(options: &PostgresOptions) -> Result<PgPool> {
+    let connection = connection(options)?.options([
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("plan_cache_mode", "force_generic_plan"),
+        ("jit", "off"),
+    ]);
+    // What is sent on a connection that has gone is sent again, so none needs to be tried first.
+    let pool = pool(options, options.groups).test_before_acquire(false);
+    pool.connect_with(connection).await.map_err(|error| driver("open", error))
+}
+
+fn pool(options: &PostgresOptions, connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections).acquire_timeout(options.acquire_timeout)
+}
+
+fn connection(options: &PostgresOptions) -> Result<PgConnectOptions> {
+    let wanted = PgConnectOptions::from_str(&options.url).map_err(|error| driver("open", error))?;
+    let millis = |timeout: Duration| timeout.as_millis().to_string();
+    Ok(wanted.application_name("helm").options([
+        ("statement_timeout", millis(options.statement_timeout)),
+        ("idle_in_transaction_session_timeout", millis(options.idle_timeout)),
+        ("timezone", "UTC".to_owned()),
+    ]))
+}

@@ -1,0 +1,76 @@
+//! Groups of writes, each in a transaction of its own.
+
+use std::sync::Arc;
+
+use sqlx::postgres::PgPool;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::BACKEND;
+use super::error::failure;
+use super::load::load;
+use super::save::save;
+use crate::batch::{Answer, Commit, Engine, Failure, Needs, Operation, Queued, Request, Unit, commit};
+use crate::error::Result;
+
+/// Commits groups of writes, several at once. What two groups both want is held by locks in the database, as it is
+/// between processes.
+pub(super) struct Groups {
+    pool: PgPool,
+    tracker: TaskTracker,
+    free: Arc<Semaphore>,
+    /// The right to begin the next group.
+    next: Option<OwnedSemaphorePermit>,
+}
+
+impl Groups {
+    pub(super) fn new(pool: PgPool, groups: u32, tracker: TaskTracker) -> Self {
+        Self { pool, tracker, free: Arc::new(Semaphore::new(groups as usize)), next: None }
+    }
+}
+
+impl Commit<Request> for Groups {
+    async fn ready(&mut self) {
+        // The semaphore is never closed.
+        self.next = Arc::clone(&self.free).acquire_owned().await.ok();
+    }
+
+    async fn commit(&mut self, batch: Vec<Queued<Request>>) {
+        let (mut transactions, permit) = (Transactions { pool: self.pool.clone() }, self.next.take());
+        self.tracker.spawn(async move {
+            let (requests, shares): (Vec<_>, Vec<_>) = batch.into_iter().map(Queued::into_parts).unzip();
+            commit(&mut transactions, requests).await;
+            drop((shares, permit));
+        });
+    }
+
+    async fn close(self) {}
+}
+
+struct Transactions {
+    pool: PgPool,
+}
+
+impl Engine for Transactions {
+    const BACKEND: &'static str = BACKEND;
+
+    async fn attempt(
+        &mut self,
+        operations: &[&Operation],
+        attempt: u32,
+    ) -> Result<Vec<Result<Answer>>, Failure> {
+        const OPERATION: &str = "commit";
+        // Dropped before its end, a transaction is rolled back.
+        let mut transaction = self.pool.begin().await.map_err(|error| failure(OPERATION, error))?;
+        // Decisions to be logged are taken to be new once; then it is known that one was not.
+        let needs = Needs::of(operations.iter().copied(), attempt == 0);
+        let mut unit = Unit::new(BACKEND, load(&mut transaction, &needs).await?);
+        let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
+        let (working, changes) = unit.into_parts();
+        if !changes.is_empty() {
+            save(&mut transaction, &working, changes).await?;
+        }
+        transaction.commit().await.map_err(|error| failure(OPERATION, error))?;
+        Ok(answers)
+    }
+}

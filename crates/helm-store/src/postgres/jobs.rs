@@ -1,0 +1,218 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use helm_core::{TenantId, Timestamp};
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::columns::Moment;
+use super::decode::{get, integer, json, limit as rows_at_most, natural, parsed};
+use super::error::{driver, failure};
+use super::save;
+use super::store::{PostgresStore, Work};
+use crate::batch::Failure;
+use crate::error::{Result, chain};
+use crate::job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, UNHEARD};
+
+/// Whether there is anything to claim.
+const DUE: &str = "SELECT 1 FROM helm_job WHERE NOT dead AND run_at <= $1
+    AND (lease_until IS NULL OR lease_until <= $1) AND kind = ANY ($2) LIMIT 1";
+
+/// A job that ends its process would otherwise be claimed for ever, and end one process after the other.
+const BURY_UNHEARD: &str = "UPDATE helm_job j SET dead = true, lease_until = NULL,
+        last_error = COALESCE(j.last_error, $3)
+    FROM (SELECT tenant, id FROM helm_job WHERE NOT dead AND attempts >= max_attempts AND run_at <= $1
+        AND (lease_until IS NULL OR lease_until <= $1) AND kind = ANY ($2) FOR UPDATE SKIP LOCKED) d
+    WHERE j.tenant = d.tenant AND j.id = d.id";
+
+/// Every claim raises `lease`, so a holder whose lease ran out cannot end the job of the next one. What another
+/// process is claiming is passed over.
+const CLAIM: &str = "UPDATE helm_job j SET attempts = j.attempts + 1, lease = j.lease + 1, lease_until = $1
+    FROM (SELECT tenant, id FROM helm_job WHERE NOT dead AND run_at <= $2
+        AND (lease_until IS NULL OR lease_until <= $2) AND kind = ANY ($4)
+        ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) d
+    WHERE j.tenant = d.tenant AND j.id = d.id
+    RETURNING j.id, j.tenant, j.kind, j.body::text AS body, j.attempts, j.lease, j.run_at";
+
+#[async_trait]
+impl JobQueue for PostgresStore {
+    async fn enqueue(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
+        self.transaction("enqueue", Enqueue { tenant, jobs }).await
+    }
+
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: usize, kinds: &[&str]) -> Result<Vec<Job>> {
+        const OPERATION: &str = "claim";
+        // Looking before writing spares an idle installation a transaction a second.
+        let due = sqlx::query(DUE).bind(Moment(now)).bind(kinds).fetch_optional(&self.pool).await;
+        if due.map_err(|error| driver(OPERATION, error))?.is_none() {
+            return Ok(Vec::new());
+        }
+        self.transaction(OPERATION, Claim { now, lease, limit, kinds }).await
+    }
+
+    async fn renew(&self, job: &Job, until: Timestamp) -> Result<bool> {
+        let sql = "UPDATE helm_job SET lease_until = $1
+                   WHERE tenant = $2 AND id = $3 AND lease = $4 AND lease_until IS NOT NULL AND NOT dead";
+        self.change_lease("renew", sql, job, until).await
+    }
+
+    async fn complete(&self, job: &Job) -> Result<bool> {
+        const OPERATION: &str = "complete";
+        let deleted = sqlx::query(
+            "DELETE FROM helm_job WHERE tenant = $1 AND id = $2 AND lease = $3 AND lease_until IS NOT NULL
+                 AND NOT dead",
+        );
+        let deleted = deleted.bind(job.tenant.as_str()).bind(job.id.0).bind(lease_of(job, OPERATION)?);
+        let deleted = deleted.execute(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        Ok(deleted.rows_affected() == 1)
+    }
+
+    async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {
+        let sql = "UPDATE helm_job SET lease_until = NULL, run_at = $1, attempts = attempts - 1
+                   WHERE tenant = $2 AND id = $3 AND lease = $4 AND lease_until IS NOT NULL AND NOT dead";
+        self.change_lease("release", sql, job, run_at).await
+    }
+
+    async fn fail(&self, job: &Job, error: &str, run_at: Timestamp) -> Result<bool> {
+        const OPERATION: &str = "fail";
+        let updated = sqlx::query(
+            "UPDATE helm_job SET lease_until = NULL, run_at = $1, last_error = $2, dead = attempts >= max_attempts
+             WHERE tenant = $3 AND id = $4 AND lease = $5 AND lease_until IS NOT NULL",
+        );
+        // What a handler met may hold anything; NUL is not worth losing the rest for.
+        let updated = updated.bind(Moment(run_at)).bind(error.replace('\0', "\u{fffd}"));
+        let updated = updated.bind(job.tenant.as_str()).bind(job.id.0).bind(lease_of(job, OPERATION)?);
+        let updated = updated.execute(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        Ok(updated.rows_affected() == 1)
+    }
+
+    async fn dead(&self, tenant: &TenantId, limit: usize) -> Result<Vec<DeadJob>> {
+        const OPERATION: &str = "dead";
+        let rows = sqlx::query(
+            "SELECT id, kind, body::text AS body, attempts, last_error FROM helm_job
+             WHERE dead AND tenant = $1 ORDER BY id DESC LIMIT $2",
+        );
+        let rows = rows.bind(tenant.as_str()).bind(rows_at_most(limit)).fetch_all(&self.pool).await;
+        let rows = rows.map_err(|error| driver(OPERATION, error))?;
+        let dead = |row: &PgRow| {
+            Ok(DeadJob {
+                id: JobId(get(row, "id", OPERATION)?),
+                kind: get(row, "kind", OPERATION)?,
+                body: get(row, "body", OPERATION)?,
+                attempts: natural(get(row, "attempts", OPERATION)?, "attempts", OPERATION)?,
+                error: get(row, "last_error", OPERATION)?,
+            })
+        };
+        rows.iter().map(dead).collect()
+    }
+
+    async fn retry(&self, tenant: &TenantId, id: JobId, run_at: Timestamp) -> Result<bool> {
+        let revived = sqlx::query(
+            "UPDATE helm_job SET dead = false, attempts = 0, lease_until = NULL, run_at = $1
+             WHERE tenant = $2 AND id = $3 AND dead",
+        );
+        let revived = revived.bind(Moment(run_at)).bind(tenant.as_str()).bind(id.0).execute(&self.pool).await;
+        Ok(revived.map_err(|error| driver("retry", error))?.rows_affected() == 1)
+    }
+
+    async fn counts(&self) -> Result<JobState> {
+        const OPERATION: &str = "counts";
+        let row = sqlx::query(
+            "SELECT COUNT(*) FILTER (WHERE NOT dead AND lease_until IS NULL) AS waiting,
+                    COUNT(*) FILTER (WHERE NOT dead AND lease_until IS NOT NULL) AS leased,
+                    COUNT(*) FILTER (WHERE dead) AS dead FROM helm_job",
+        );
+        let row = row.fetch_one(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        let count = |column| natural(get(&row, column, OPERATION)?, "count", OPERATION);
+        Ok(JobState { waiting: count("waiting")?, leased: count("leased")?, dead: count("dead")? })
+    }
+}
+
+impl PostgresStore {
+    /// Changes a leased job with a statement of a moment, a tenant, an id and a lease.
+    async fn change_lease(
+        &self,
+        operation: &'static str,
+        sql: &'static str,
+        job: &Job,
+        moment: Timestamp,
+    ) -> Result<bool> {
+        let updated = sqlx::query(sql).bind(Moment(moment)).bind(job.tenant.as_str()).bind(job.id.0);
+        let updated = updated.bind(lease_of(job, operation)?).execute(&self.pool).await;
+        Ok(updated.map_err(|error| driver(operation, error))?.rows_affected() == 1)
+    }
+}
+
+struct Enqueue<'a> {
+    tenant: &'a TenantId,
+    jobs: &'a [NewJob],
+}
+
+impl Work for Enqueue<'_> {
+    type Done = u64;
+
+    async fn run(&self, connection: &mut PgConnection) -> Result<u64, Failure> {
+        let jobs: Vec<_> = self.jobs.iter().map(|job| (self.tenant.as_str(), job)).collect();
+        save::enqueue(connection, &jobs).await
+    }
+}
+
+struct Claim<'a> {
+    now: Timestamp,
+    lease: Duration,
+    limit: usize,
+    kinds: &'a [&'a str],
+}
+
+impl Work for Claim<'_> {
+    type Done = Vec<Job>;
+
+    async fn run(&self, connection: &mut PgConnection) -> Result<Vec<Job>, Failure> {
+        const OPERATION: &str = "claim";
+        let buried = sqlx::query(BURY_UNHEARD).bind(Moment(self.now)).bind(self.kinds).bind(UNHEARD);
+        buried.execute(&mut *connection).await.map_err(|error| failure(OPERATION, error))?;
+        let rows = sqlx::query(CLAIM)
+            .bind(Moment(self.now.after(self.lease)))
+            .bind(Moment(self.now))
+            .bind(rows_at_most(self.limit))
+            .bind(self.kinds)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(|error| failure(OPERATION, error))?;
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match job(row) {
+                Ok(job) => jobs.push(job),
+                Err(error) => bury(connection, row, &chain(&error)).await?,
+            }
+        }
+        jobs.sort_by_key(|(run_at, job)| (*run_at, job.id));
+        Ok(jobs.into_iter().map(|(_, job)| job).collect())
+    }
+}
+
+/// Puts a job that cannot be read out of the way.
+async fn bury(connection: &mut PgConnection, row: &PgRow, why: &str) -> Result<(), Failure> {
+    let buried = sqlx::query(
+        "UPDATE helm_job SET dead = true, lease_until = NULL, last_error = $1 WHERE tenant = $2 AND id = $3",
+    );
+    let (tenant, id): (&str, i64) = (get(row, "tenant", "claim")?, get(row, "id", "claim")?);
+    let buried = buried.bind(why).bind(tenant).bind(id).execute(connection).await;
+    buried.map(drop).map_err(|error| failure("claim", error))
+}
+
+fn job(row: &PgRow) -> Result<(Timestamp, Job)> {
+    const OPERATION: &str = "claim";
+    let job = Job {
+        id: JobId(get(row, "id", OPERATION)?),
+        tenant: parsed(row, "tenant", OPERATION)?,
+        kind: get(row, "kind", OPERATION)?,
+        body: json(row, "body", OPERATION)?,
+        attempt: natural(get(row, "attempts", OPERATION)?, "attempts", OPERATION)?,
+        lease: natural(get(row, "lease", OPERATION)?, "lease", OPERATION)?,
+    };
+    Ok((get::<Moment>(row, "run_at", OPERATION)?.0, job))
+}
+
+fn lease_of(job: &Job, operation: &'static str) -> Result<i64> {
+    integer(job.lease, "lease", operation)
+}

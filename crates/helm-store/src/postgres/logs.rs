@@ -1,0 +1,262 @@
+//! The log of turns.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use helm_core::{
+    ConversationId, Decision, DecisionId, SourceName, TaskId, TenantId, Timestamp, UnitInterval, UserId,
+};
+use sqlx::postgres::{PgConnection, PgRow};
+use uuid::Uuid;
+
+use super::columns::{Moment, uuid};
+use super::decode::{
+    body, check_format, decision_id, get, json, json_opt, limit as rows_at_most, moment, parsed, unit,
+};
+use super::error::{driver, unreadable};
+use super::store::PostgresStore;
+use crate::error::Result;
+use crate::log::{
+    Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
+};
+
+const TURN: &str =
+    "SELECT d.body::text AS decision, d.format AS decision_format, t.user_id, t.task, t.conversation,
+        t.input, t.output, t.outcome::text AS outcome, t.format AS turn_format, t.began,
+        r.reward::text AS reward, r.format AS reward_format
+    FROM (SELECT $1::text AS tenant, $2::uuid AS id) k
+    LEFT JOIN helm_decision d ON d.tenant = k.tenant AND d.id = k.id
+    LEFT JOIN helm_turn t ON t.tenant = k.tenant AND t.id = k.id
+    LEFT JOIN helm_reward r ON r.tenant = k.tenant AND r.decision = k.id";
+
+/// Current judgements about several decisions.
+const FEEDBACK: &str = "SELECT DISTINCT ON (e.decision, e.source) e.decision, e.source, e.value, e.at
+    FROM helm_evidence e WHERE e.tenant = $1 AND e.decision = ANY ($2)
+    ORDER BY e.decision, e.source, e.revision DESC";
+
+/// The draw that a user keeps to.
+const USERS_DRAW: &str = "SELECT body::text AS body, format FROM helm_decision
+    WHERE tenant = $1 AND user_id = $2 AND task = $3 AND draw IS NOT NULL ORDER BY draw DESC, id LIMIT 1";
+
+/// The draw that a conversation keeps to.
+const CONVERSATIONS_DRAW: &str = "SELECT body::text AS body, format FROM helm_decision
+    WHERE tenant = $1 AND user_id = $2 AND task = $3 AND conversation = $4 AND draw IS NOT NULL
+    ORDER BY draw DESC, id LIMIT 1";
+
+/// A page of a task's settled decisions.
+const SETTLED: &str =
+    "SELECT d.body::text AS decision, d.format AS decision_format, t.outcome::text AS outcome,
+        t.format AS turn_format, r.silence_ended, r.reward::text AS reward, r.format,
+        r.contribution::text AS contribution
+    FROM helm_reward r
+    JOIN helm_decision d ON d.tenant = r.tenant AND d.id = r.decision
+    LEFT JOIN helm_turn t ON t.tenant = r.tenant AND t.id = r.decision
+    WHERE r.tenant = $1 AND r.task = $2 AND ($3::uuid IS NULL OR r.decision > $3)
+    ORDER BY r.decision LIMIT $4";
+
+/// A page of the log. Each restriction has a statement of its own, so that each is served by its own index.
+macro_rules! scan {
+    ($restriction:literal) => {
+        concat!(
+            "SELECT t.id, t.user_id, t.task, t.conversation, t.input, t.output, t.outcome::text AS outcome,
+                 t.format AS turn_format, t.began, d.body::text AS decision, d.format AS decision_format,
+                 r.reward::text AS reward, r.format AS reward_format
+             FROM helm_turn t
+             LEFT JOIN helm_decision d ON d.tenant = t.tenant AND d.id = t.id
+             LEFT JOIN helm_reward r ON r.tenant = t.tenant AND r.decision = t.id
+             WHERE t.tenant = $1 AND (t.began, t.id) < ($2, $3) AND t.began >= $4 AND ",
+            $restriction,
+            " ORDER BY t.began DESC, t.id DESC LIMIT $7"
+        )
+    };
+}
+
+fn scan_sql(query: &LogQuery) -> &'static str {
+    match (&query.task, &query.user) {
+        (None, None) => scan!("$5::text IS NULL AND $6::text IS NULL"),
+        (Some(_), None) => scan!("t.task = $5 AND $6::text IS NULL"),
+        (None, Some(_)) => scan!("$5::text IS NULL AND t.user_id = $6"),
+        (Some(_), Some(_)) => scan!("t.task = $5 AND t.user_id = $6"),
+    }
+}
+
+#[async_trait]
+impl InteractionLog for PostgresStore {
+    async fn turn(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<TurnView>> {
+        const OPERATION: &str = "turn";
+        let failed = |error| driver(OPERATION, error);
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let row = sqlx::query(TURN).bind(tenant.as_str()).bind(uuid(id)).fetch_one(&mut *connection).await;
+        let Some(mut view) = running_or_finished(&row.map_err(failed)?, id, OPERATION)? else {
+            return Ok(None);
+        };
+        let mut feedback = feedback(&mut connection, tenant, &[id], OPERATION).await?;
+        view.feedback = feedback.remove(&id).unwrap_or_default();
+        Ok(Some(view))
+    }
+
+    async fn scan(
+        &self,
+        tenant: &TenantId,
+        query: &LogQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnView>> {
+        const OPERATION: &str = "scan";
+        let failed = |error| driver(OPERATION, error);
+        let limit = limit.min(MOST_TURNS);
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let rows = sqlx::query(scan_sql(query))
+            .bind(tenant.as_str())
+            .bind(after.map_or(Moment::LAST, |after| Moment(after.at)))
+            .bind(after.map_or(Uuid::max(), |after| uuid(after.id)))
+            .bind(query.since.map_or(Moment::FIRST, Moment))
+            .bind(query.task.as_ref().map(TaskId::as_str))
+            .bind(query.user.as_ref().map(UserId::as_str))
+            .bind(rows_at_most(limit + 1))
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(failed)?;
+        let views = rows
+            .iter()
+            .take(limit)
+            .map(|row| running_or_finished(row, decision_id(row, "id", OPERATION)?, OPERATION));
+        let mut items: Vec<_> = views.filter_map(Result::transpose).collect::<Result<_>>()?;
+        let ids: Vec<_> = items.iter().map(|view| view.id).collect();
+        let mut feedback = feedback(&mut connection, tenant, &ids, OPERATION).await?;
+        for view in &mut items {
+            view.feedback = feedback.remove(&view.id).unwrap_or_default();
+        }
+        let more = rows.len() > limit;
+        let next = items.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id });
+        Ok(Page { items, next })
+    }
+
+    async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
+        const OPERATION: &str = "last_draw";
+        let row = match &query.conversation {
+            None => sqlx::query(USERS_DRAW),
+            Some(_) => sqlx::query(CONVERSATIONS_DRAW),
+        };
+        let row = row.bind(tenant.as_str()).bind(query.user.as_str()).bind(query.task.as_str());
+        let row = match &query.conversation {
+            None => row,
+            Some(conversation) => row.bind(conversation.as_str()),
+        };
+        let row = row.fetch_optional(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        row.map(|row| body(&row, "body", OPERATION)).transpose()
+    }
+
+    async fn settled(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        after: Option<DecisionId>,
+        limit: usize,
+    ) -> Result<Vec<SettledDecision>> {
+        const OPERATION: &str = "settled";
+        let failed = |error| driver(OPERATION, error);
+        // One snapshot, so that evidence and contributions are of the same moment.
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        let mut snapshot = self.pool.begin_with(begin).await.map_err(failed)?;
+        let rows = sqlx::query(SETTLED)
+            .bind(tenant.as_str())
+            .bind(task.as_str())
+            .bind(after.map(uuid))
+            .bind(rows_at_most(limit.min(MOST_TURNS)))
+            .fetch_all(&mut *snapshot)
+            .await
+            .map_err(failed)?;
+        let settled = rows.iter().map(|row| settled_decision(row, OPERATION));
+        let mut settled: Vec<SettledDecision> = settled.collect::<Result<_>>()?;
+        let ids: Vec<_> = settled.iter().map(|settled| settled.decision.id).collect();
+        let mut feedback = feedback(&mut snapshot, tenant, &ids, OPERATION).await?;
+        for settled in &mut settled {
+            let said = feedback.remove(&settled.decision.id).unwrap_or_default();
+            settled.feedback = said.into_iter().map(|entry| (entry.source, entry.value)).collect();
+        }
+        Ok(settled)
+    }
+}
+
+/// Each decision's current judgements, sorted by source.
+async fn feedback(
+    connection: &mut PgConnection,
+    tenant: &TenantId,
+    ids: &[DecisionId],
+    operation: &'static str,
+) -> Result<HashMap<DecisionId, Vec<FeedbackEntry>>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<_> = ids.iter().copied().map(uuid).collect();
+    let rows = sqlx::query(FEEDBACK).bind(tenant.as_str()).bind(ids).fetch_all(connection).await;
+    let mut feedback: HashMap<DecisionId, Vec<FeedbackEntry>> = HashMap::new();
+    for row in &rows.map_err(|error| driver(operation, error))? {
+        let source: SourceName = parsed(row, "source", operation)?;
+        let value: UnitInterval = unit(get(row, "value", operation)?, operation)?;
+        let at: Timestamp = moment(row, "at", operation)?;
+        let of = feedback.entry(decision_id(row, "decision", operation)?).or_default();
+        of.push(FeedbackEntry { source, value, at });
+    }
+    Ok(feedback)
+}
+
+/// A joined row, without its feedback.
+fn settled_decision(row: &PgRow, operation: &'static str) -> Result<SettledDecision> {
+    for format in ["decision_format", "turn_format"] {
+        check_format(row, format, operation)?;
+    }
+    Ok(SettledDecision {
+        decision: json(row, "decision", operation)?,
+        outcome: json_opt(row, "outcome", operation)?,
+        feedback: Vec::new(),
+        silence_ended: get(row, "silence_ended", operation)?,
+        reward: json_opt(row, "reward", operation)?,
+        contribution: body(row, "contribution", operation)?,
+    })
+}
+
+/// A joined row; `None` when there is neither a decision nor a turn.
+fn running_or_finished(row: &PgRow, id: DecisionId, operation: &'static str) -> Result<Option<TurnView>> {
+    for format in ["decision_format", "turn_format", "reward_format"] {
+        check_format(row, format, operation)?;
+    }
+    let decision: Option<Decision> = json_opt(row, "decision", operation)?;
+    let began: Option<Moment> = get(row, "began", operation)?;
+    let reward = json_opt(row, "reward", operation)?;
+    let view = match (began, decision) {
+        (Some(began), decision) => {
+            let conversation: Option<&str> = get(row, "conversation", operation)?;
+            let conversation = conversation.map(ConversationId::new).transpose();
+            TurnView {
+                id,
+                user: parsed(row, "user_id", operation)?,
+                task: parsed(row, "task", operation)?,
+                conversation: conversation.map_err(|error| unreadable(operation, "conversation", error))?,
+                decision,
+                input: get(row, "input", operation)?,
+                output: get(row, "output", operation)?,
+                outcome: json_opt(row, "outcome", operation)?,
+                reward,
+                feedback: Vec::new(),
+                at: began.0,
+            }
+        }
+        (None, Some(decision)) => TurnView {
+            id,
+            user: decision.context.user.clone(),
+            task: decision.context.task.clone(),
+            conversation: decision.context.conversation.clone(),
+            at: decision.at,
+            decision: Some(decision),
+            input: None,
+            output: None,
+            outcome: None,
+            reward,
+            feedback: Vec::new(),
+        },
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(view))
+}

@@ -1,0 +1,31 @@
+//! State in a PostgreSQL database: one truth for many processes.
+//!
+//! Every store commits in groups, as the SQLite backend does: what is queued shares a transaction of a few
+//! statements. Decisions are locked in the order of their ids and rows of learning state are added to in the order
+//! of their keys, so processes wait for each other but never in a circle. Nothing is read, changed and written
+//! back without such a lock. What got in each other's way all the same is tried again: every write is idempotent
+//! by its own key.
+
+mod columns;
+mod connect;
+mod decode;
+mod engine;
+mod error;
+mod jobs;
+mod load;
+mod logs;
+mod memories;
+mod migrate;
+mod options;
+mod reads;
+mod restate;
+mod save;
+mod store;
+mod sums;
+mod users;
+
+pub use options::PostgresOptions;
+pub use store::PostgresStore;
+
+/// The backend's name in errors.
+const BACKEND: &str = "postgres";

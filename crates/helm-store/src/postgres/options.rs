@@ -1,0 +1,111 @@
+use std::fmt;
+use std::time::Duration;
+
+/// How a [`PostgresStore`](super::PostgresStore) is opened.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct PostgresOptions {
+    /// Where the database is: `postgres://user:password@host:port/database?sslmode=…`. Never shown, for it may hold a password.
+    pub url: String,
+    /// Whether the schema is brought up to date. Default: yes.
+    pub migrate: bool,
+    /// How many connections read and do small writes at once. Default: twice the number of cores, from 4 to 16.
+    pub connections: u32,
+    /// How many groups of writes may be on their way at once, each on a connection of its own. Default: 2.
+    pub groups: u32,
+    /// How long a call waits for a free connection. Default: 2 s.
+    pub acquire_timeout: Duration,
+    /// How long a statement may run before the server ends it. Default: 5 s.
+    pub statement_timeout: Duration,
+    /// How long a transaction may do nothing before the server ends it. Default: 10 s.
+    pub idle_timeout: Duration,
+    /// How many writes may be queued before more are refused as overloaded. Default: 8,192.
+    pub queue: usize,
+    /// How many bytes the queued writes may hold before more are refused as overloaded. Default: 64 MiB.
+    pub queue_bytes: usize,
+}
+
+impl PostgresOptions {
+    /// The defaults, for this database.
+    pub fn new(url: impl Into<String>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            url: url.into(),
+            migrate: true,
+            connections: u32::try_from(2 * cores).unwrap_or(16).clamp(4, 16),
+            groups: 2,
+            acquire_timeout: Duration::from_secs(2),
+            statement_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(10),
+            queue: 8_192,
+            queue_bytes: 64 << 20,
+        }
+    }
+
+    /// Leaves the schema as it is; an outdated one is an error.
+    #[must_use]
+    pub fn without_migration(mut self) -> Self {
+        self.migrate = false;
+        self
+    }
+
+    /// Sets how many connections read and do small writes at once.
+    #[must_use]
+    pub fn with_connections(mut self, connections: u32) -> Self {
+        self.connections = connections.max(1);
+        self
+    }
+
+    /// Sets how many groups of writes may be on their way at once.
+    #[must_use]
+    pub fn with_groups(mut self, groups: u32) -> Self {
+        self.groups = groups.max(1);
+        self
+    }
+
+    /// Sets how long a call waits for a free connection.
+    #[must_use]
+    pub fn with_acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.acquire_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a statement may run.
+    #[must_use]
+    pub fn with_statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a transaction may do nothing.
+    #[must_use]
+    pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets how many writes may be queued.
+    #[must_use]
+    pub fn with_queue(mut self, writes: usize) -> Self {
+        self.queue = writes.max(1);
+        self
+    }
+
+    /// Sets how many bytes the queued writes may hold.
+    #[must_use]
+    pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes.max(1);
+        self
+    }
+}
+
+/// Without the URL, which may hold a password.
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("migrate", &self.migrate)
+            .field("connections", &self.connections)
+            .field("groups", &self.groups)
+            .finish_non_exhaustive()
+    }
+}

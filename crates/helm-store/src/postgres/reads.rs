@@ -1,0 +1,164 @@
+//! Learning state, as policies and people read it.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use helm_core::{
+    Fixed, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId, TaskId, TenantId, UserId,
+};
+use sqlx::postgres::PgRow;
+
+use super::BACKEND;
+use super::decode::{FORMAT, body, get, integer, limit, natural, parsed, stats_row, to_json, unit};
+use super::error::driver;
+use super::restate;
+use super::store::PostgresStore;
+use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
+use crate::error::Result;
+use crate::fold::{add_judgement, fold, place, since};
+
+const STATE: &str =
+    "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
+        latency_us, failures, loss, packed::text AS packed
+    FROM helm_stats WHERE tenant = $1 AND task = $2
+        AND (scope, member) IN (('task', ''), ('segment', $3), ('user', $4))";
+
+const USERS: &str =
+    "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
+        latency_us, failures, loss, packed::text AS packed
+    FROM helm_stats WHERE tenant = $1 AND task = $2 AND scope = 'user' AND member IN (
+        SELECT DISTINCT member FROM helm_stats
+        WHERE tenant = $1 AND task = $2 AND scope = 'user' AND member > $3 ORDER BY member LIMIT $4)";
+
+/// The current judgements of a task, counted and summed by strategy in Rust, where each is quantised.
+const JUDGEMENTS: &str = "SELECT DISTINCT ON (decision, source) strategy, value FROM helm_evidence
+    WHERE tenant = $1 AND task = $2 ORDER BY decision, source, revision DESC";
+
+const PUT_PRIOR: &str = "INSERT INTO helm_prior (tenant, task, policy_hash, revision, format, body)
+    SELECT $1, $2, $5, $3, $6, $4::json WHERE $3 = 1 OR EXISTS (
+        SELECT 1 FROM helm_prior WHERE tenant = $1 AND task = $2 AND policy_hash = $5)
+    ON CONFLICT (tenant, task, policy_hash) DO UPDATE SET revision = excluded.revision, format = excluded.format,
+        body = excluded.body WHERE helm_prior.revision = excluded.revision - 1";
+
+#[async_trait]
+impl BanditStore for PostgresStore {
+    async fn load(&self, tenant: &TenantId, task: &TaskId, query: &StateQuery) -> Result<BanditState> {
+        const OPERATION: &str = "load";
+        let rows = sqlx::query(STATE)
+            .bind(tenant.as_str())
+            .bind(task.as_str())
+            .bind(query.segment.as_ref().map(SegmentName::as_str))
+            .bind(query.user.as_ref().map(UserId::as_str))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
+        let rows = rows.iter().map(|row| {
+            let row = stats_row(row, OPERATION)?;
+            Ok((place(&row), row.stats))
+        });
+        let rows = since(BACKEND, rows.collect::<Result<Vec<_>>>()?, query.since)?;
+        let prior = match &query.policy {
+            Some(policy) => self.prior(tenant, task, policy).await?,
+            None => None,
+        };
+        Ok(BanditState { rows, prior })
+    }
+
+    async fn user_totals(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        after: Option<&UserId>,
+        users: usize,
+    ) -> Result<Vec<UserTotal>> {
+        const OPERATION: &str = "user_totals";
+        let rows = sqlx::query(USERS)
+            .bind(tenant.as_str())
+            .bind(task.as_str())
+            .bind(after.map_or("", UserId::as_str))
+            .bind(limit(users))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
+        let mut totals: BTreeMap<(UserId, StrategyId), Stats> = BTreeMap::new();
+        for row in &rows {
+            let StatsRow { scope: Scope::User(user), strategy, stats, .. } = stats_row(row, OPERATION)?
+            else {
+                continue;
+            };
+            let total = totals.entry((user, strategy)).or_default();
+            *total = fold(BACKEND, total, &stats)?;
+        }
+        Ok(totals.into_iter().map(|((user, strategy), stats)| UserTotal { user, strategy, stats }).collect())
+    }
+
+    async fn put_prior(&self, tenant: &TenantId, task: &TaskId, prior: &PriorDocument) -> Result<bool> {
+        const OPERATION: &str = "put_prior";
+        let put = sqlx::query(PUT_PRIOR)
+            .bind(tenant.as_str())
+            .bind(task.as_str())
+            .bind(integer(prior.revision, "revision", OPERATION)?)
+            .bind(to_json(&prior.body, OPERATION)?)
+            .bind(prior.policy.as_str())
+            .bind(FORMAT)
+            .execute(&self.pool)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
+        Ok(put.rows_affected() == 1)
+    }
+
+    async fn strategy_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StrategyTotal>> {
+        const OPERATION: &str = "strategy_totals";
+        let failed = |error| driver(OPERATION, error);
+        let counted = sqlx::query(
+            "SELECT strategy, COUNT(*) AS decisions FROM helm_decision WHERE tenant = $1 AND task = $2
+             GROUP BY strategy",
+        );
+        let counted = counted.bind(tenant.as_str()).bind(task.as_str()).fetch_all(&self.pool).await;
+        let mut totals: BTreeMap<StrategyId, StrategyTotal> = BTreeMap::new();
+        for row in &counted.map_err(failed)? {
+            let strategy: StrategyId = parsed(row, "strategy", OPERATION)?;
+            let total = StrategyTotal {
+                strategy: strategy.clone(),
+                decisions: natural(get(row, "decisions", OPERATION)?, "count", OPERATION)?,
+                feedback_count: 0,
+                feedback_sum: Fixed::ZERO,
+            };
+            totals.insert(strategy, total);
+        }
+        let judged = sqlx::query(JUDGEMENTS).bind(tenant.as_str()).bind(task.as_str());
+        for row in &judged.fetch_all(&self.pool).await.map_err(failed)? {
+            let Some(total) = totals.get_mut(&parsed(row, "strategy", OPERATION)?) else { continue };
+            let value = unit(get(row, "value", OPERATION)?, OPERATION)?;
+            total.feedback_count += 1;
+            total.feedback_sum = add_judgement(BACKEND, total.feedback_sum, value)?;
+        }
+        Ok(totals.into_values().collect())
+    }
+
+    async fn audit(&self, tenant: &TenantId, task: &TaskId) -> Result<Audit> {
+        restate::audit(&self.pool, tenant, task).await
+    }
+}
+
+impl PostgresStore {
+    async fn prior(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        policy: &PolicyHash,
+    ) -> Result<Option<PriorDocument>> {
+        const OPERATION: &str = "load";
+        let row = sqlx::query(
+            "SELECT revision, format, body::text AS body FROM helm_prior
+             WHERE tenant = $1 AND task = $2 AND policy_hash = $3",
+        );
+        let row = row.bind(tenant.as_str()).bind(task.as_str()).bind(policy.as_str());
+        let row = row.fetch_optional(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        let prior = |row: PgRow| {
+            let revision = natural(get(&row, "revision", OPERATION)?, "revision", OPERATION)?;
+            Ok(PriorDocument { policy: policy.clone(), revision, body: body(&row, "body", OPERATION)? })
+        };
+        row.map(prior).transpose()
+    }
+}

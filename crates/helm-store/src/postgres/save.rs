@@ -1,0 +1,281 @@
+//! What a group of writes leaves behind: one statement a table, its rows in the order of their keys.
+
+use sqlx::postgres::{PgConnection, PgQueryResult};
+
+use super::BACKEND;
+use super::columns::{Moment, uuid};
+use super::decode::{FORMAT, integer, to_json};
+use super::error::failure;
+use super::{memories, sums, users};
+use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
+use crate::error::{Error, ErrorKind, Result};
+use crate::job::NewJob;
+
+const DECISIONS: &str = "INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy,
+        policy_hash, experiment, variant, conversation, draw, at, format, body)
+    SELECT tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash, experiment, variant,
+        conversation, draw, at, $16, body::jsonb
+    FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::text[], $8::text[],
+        $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::timestamptz[], $15::text[])
+        k (tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash, experiment, variant,
+            conversation, draw, at, body)
+    ON CONFLICT DO NOTHING";
+
+const TURNS: &str = "INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output,
+        latency_us, cost_nano_usd, input_tokens, output_tokens, outcome, digest, began, ended, format)
+    SELECT tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
+        input_tokens, output_tokens, outcome::jsonb, digest, began, ended, $17
+    FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::bytea[], $15::timestamptz[],
+        $16::timestamptz[])
+        k (tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
+            input_tokens, output_tokens, outcome, digest, began, ended)
+    ON CONFLICT DO NOTHING";
+
+const MESSAGES: &str =
+    "INSERT INTO helm_message (tenant, user_id, conversation, turn, number, role, body, at, format)
+    SELECT tenant, user_id, conversation, turn, number, role, body::json, at, $9
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::text[],
+        $8::timestamptz[]) k (tenant, user_id, conversation, turn, number, role, body, at)";
+
+const EVIDENCE: &str = "INSERT INTO helm_evidence (tenant, decision, source, revision, task, strategy, value, key, at)
+    SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::float8[],
+        $8::text[], $9::timestamptz[])
+    ON CONFLICT DO NOTHING";
+
+const REWARDS: &str = "INSERT INTO helm_reward
+        (tenant, decision, task, value, stage, silence_ended, reward, contribution, format)
+    SELECT tenant, decision, task, value, stage, silence_ended, reward::jsonb, contribution::json, $9
+    FROM unnest($1::text[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::bool[], $7::text[], $8::text[])
+        k (tenant, decision, task, value, stage, silence_ended, reward, contribution)
+    ON CONFLICT (tenant, decision) DO UPDATE SET value = excluded.value, stage = excluded.stage,
+        silence_ended = excluded.silence_ended, format = excluded.format, reward = excluded.reward,
+        contribution = excluded.contribution";
+
+/// The locks are taken in the order of the keys before anything is removed.
+const FORGET: &str = "DELETE FROM helm_job j USING (
+        SELECT l.tenant, l.id FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (tenant, dedupe, n)
+        JOIN helm_job l ON l.tenant = k.tenant AND l.dedupe = k.dedupe ORDER BY k.n FOR UPDATE OF l) f
+    WHERE j.tenant = f.tenant AND j.id = f.id";
+
+const ENQUEUE: &str = "INSERT INTO helm_job
+        (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, dead)
+    SELECT tenant, kind, dedupe, body::json, run_at, 0, max_attempts, 0, false
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[])
+        k (tenant, kind, dedupe, body, run_at, max_attempts)
+    ON CONFLICT (tenant, dedupe) DO NOTHING";
+
+/// Writes everything; learning state last, because its rows are those that others wait for.
+pub(super) async fn save(
+    connection: &mut PgConnection,
+    working: &Working,
+    mut changes: Changes,
+) -> Result<(), Failure> {
+    changes.decisions.sort_by_key(|new| (new.decision.context.tenant.clone(), new.decision.id));
+    decisions(connection, &changes.decisions).await?;
+    changes.turns.sort_by_key(|new| (new.turn.tenant.clone(), new.turn.id));
+    turns(connection, &changes.turns).await?;
+    messages(connection, &changes.turns).await?;
+    if !changes.memories.is_empty() {
+        memories::put(connection, &changes.memories).await?;
+    }
+    let preferences = changes.preferences.iter();
+    let preferences: Vec<_> =
+        preferences.filter_map(|owner| Some((owner, working.preferences.get(owner)?))).collect();
+    if !preferences.is_empty() {
+        users::put(connection, &preferences).await?;
+    }
+    forget(connection, &changes).await?;
+    let jobs: Vec<_> = changes.jobs.iter().map(|((tenant, _), job)| (tenant.as_str(), job)).collect();
+    enqueue(connection, &jobs).await?;
+    evidence(connection, &changes.evidence).await?;
+    rewards(connection, working, &changes).await?;
+    let stats: Vec<_> = changes.stats.into_iter().filter(|(_, change)| !change.is_zero()).collect();
+    sums::add(connection, &stats).await
+}
+
+/// One column of some rows.
+pub(super) fn column<'r, R, T>(rows: &'r [R], part: impl Fn(&'r R) -> T) -> Vec<T> {
+    rows.iter().map(part).collect()
+}
+
+/// One column of some rows, as JSON.
+fn written<'r, R, T: serde::Serialize + 'r>(
+    rows: &'r [R],
+    part: impl Fn(&'r R) -> &'r T,
+    operation: &'static str,
+) -> Result<Vec<String>> {
+    rows.iter().map(|row| to_json(part(row), operation)).collect()
+}
+
+/// Fails when not all rows were new: somebody was faster, and what was loaded is out of date.
+fn all_new(done: &PgQueryResult, rows: usize, operation: &'static str) -> Result<(), Failure> {
+    if done.rows_affected() == rows as u64 {
+        return Ok(());
+    }
+    let message = "another process wrote the same at once; try again";
+    Err(Failure::Again(Error::new(ErrorKind::Unavailable, BACKEND, operation, message)))
+}
+
+async fn decisions(connection: &mut PgConnection, new: &[NewDecision]) -> Result<(), Failure> {
+    const OPERATION: &str = "log_decision";
+    if new.is_empty() {
+        return Ok(());
+    }
+    let assignment = |new: &'_ NewDecision| new.decision.assignment.clone();
+    let done = sqlx::query(DECISIONS)
+        .bind(column(new, |new| new.decision.context.tenant.as_str()))
+        .bind(column(new, |new| uuid(new.decision.id)))
+        .bind(column(new, |new| new.decision.context.user.as_str()))
+        .bind(column(new, |new| new.decision.context.task.as_str()))
+        .bind(column(new, |new| new.decision.strategy.to_string()))
+        .bind(column(new, |new| new.decision.propensity.get()))
+        .bind(column(new, |new| new.decision.mode.as_str()))
+        .bind(column(new, |new| new.decision.policy.as_str()))
+        .bind(column(new, |new| new.decision.policy_hash.as_str()))
+        .bind(column(new, |new| assignment(new).map(|assignment| assignment.experiment.to_string())))
+        .bind(column(new, |new| assignment(new).map(|assignment| assignment.variant.to_string())))
+        .bind(column(new, |new| new.decision.context.conversation.as_ref().map(|name| name.as_str())))
+        .bind(column(new, |new| new.draw))
+        .bind(column(new, |new| Moment(new.decision.at)))
+        .bind(written(new, |new| &*new.decision, OPERATION)?)
+        .bind(FORMAT)
+        .execute(connection)
+        .await
+        .map_err(|error| failure(OPERATION, error))?;
+    all_new(&done, new.len(), OPERATION)
+}
+
+async fn turns(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Failure> {
+    const OPERATION: &str = "commit_turn";
+    if new.is_empty() {
+        return Ok(());
+    }
+    let latencies = new.iter().map(|new| integer(new.turn.outcome.latency.as_micros(), "latency", OPERATION));
+    let tokens = |part: fn(&helm_core::Usage) -> helm_core::TokenCount| {
+        let counts = new.iter().map(|new| part(&new.turn.outcome.usage).get());
+        counts.map(|count| integer(count, "number of tokens", OPERATION)).collect::<Result<Vec<_>>>()
+    };
+    let done = sqlx::query(TURNS)
+        .bind(column(new, |new| new.turn.tenant.as_str()))
+        .bind(column(new, |new| uuid(new.turn.id)))
+        .bind(column(new, |new| new.turn.user.as_str()))
+        .bind(column(new, |new| new.turn.task.as_str()))
+        .bind(column(new, |new| new.turn.conversation.as_ref().map(|name| name.as_str())))
+        .bind(column(new, |new| new.turn.outcome.status.as_str()))
+        .bind(column(new, |new| new.turn.input.as_str()))
+        .bind(column(new, |new| new.turn.output.as_deref()))
+        .bind(latencies.collect::<Result<Vec<_>>>()?)
+        .bind(column(new, |new| new.turn.outcome.cost.map(helm_core::NanoUsd::nanos)))
+        .bind(tokens(|usage| usage.input)?)
+        .bind(tokens(|usage| usage.output)?)
+        .bind(written(new, |new| &new.turn.outcome, OPERATION)?)
+        .bind(column(new, |new| new.digest.as_slice()))
+        .bind(column(new, |new| Moment(new.turn.began)))
+        .bind(column(new, |new| Moment(new.turn.outcome.at)))
+        .bind(FORMAT)
+        .execute(connection)
+        .await
+        .map_err(|error| failure(OPERATION, error))?;
+    all_new(&done, new.len(), OPERATION)
+}
+
+async fn messages(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Failure> {
+    const OPERATION: &str = "commit_turn";
+    let in_conversation = new.iter().filter_map(|new| Some((&*new.turn, new.turn.conversation.as_ref()?)));
+    let rows: Vec<_> = in_conversation
+        .flat_map(|(turn, name)| (0_i64..).zip(&turn.messages).map(move |said| (turn, name, said)))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let done = sqlx::query(MESSAGES)
+        .bind(column(&rows, |(turn, ..)| turn.tenant.as_str()))
+        .bind(column(&rows, |(turn, ..)| turn.user.as_str()))
+        .bind(column(&rows, |(_, name, _)| name.as_str()))
+        .bind(column(&rows, |(turn, ..)| uuid(turn.id)))
+        .bind(column(&rows, |(.., (number, _))| *number))
+        .bind(column(&rows, |(.., (_, message))| message.role.as_str()))
+        .bind(written(&rows, |(.., (_, message))| *message, OPERATION)?)
+        .bind(column(&rows, |(turn, ..)| Moment(turn.outcome.at)))
+        .bind(FORMAT);
+    done.execute(connection).await.map(drop).map_err(|error| failure(OPERATION, error))
+}
+
+async fn evidence(connection: &mut PgConnection, new: &[NewEvidence]) -> Result<(), Failure> {
+    const OPERATION: &str = "record_feedback";
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut new: Vec<_> = new.iter().collect();
+    // Those of one decision are under its lock; keys are what two processes may both bring.
+    new.sort_by_key(|new| (&new.tenant, &new.feedback.key));
+    let done = sqlx::query(EVIDENCE)
+        .bind(column(&new, |new| new.tenant.as_str()))
+        .bind(column(&new, |new| uuid(new.feedback.decision)))
+        .bind(column(&new, |new| new.feedback.source.as_str()))
+        .bind(column(&new, |new| new.revision))
+        .bind(column(&new, |new| new.task.as_str()))
+        .bind(column(&new, |new| new.strategy.to_string()))
+        .bind(column(&new, |new| new.feedback.value.get()))
+        .bind(column(&new, |new| new.feedback.key.as_ref().map(|key| key.as_str())))
+        .bind(column(&new, |new| Moment(new.at)))
+        .execute(connection)
+        .await
+        .map_err(|error| failure(OPERATION, error))?;
+    all_new(&done, new.len(), OPERATION)
+}
+
+async fn rewards(connection: &mut PgConnection, working: &Working, changes: &Changes) -> Result<(), Failure> {
+    const OPERATION: &str = "settle";
+    let row = |key| {
+        let known = working.known.get(key)?;
+        Some((key, known.decision.as_ref()?.context.task.as_str(), &known.settled))
+    };
+    let rows: Vec<(&Key, &str, &Settled)> = changes.settled.iter().filter_map(row).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let rewards = rows.iter().map(|(.., settled)| settled.reward.as_ref());
+    let bodies = rewards.map(|reward| reward.map(|reward| to_json(reward, OPERATION)).transpose());
+    let done = sqlx::query(REWARDS)
+        .bind(column(&rows, |(key, ..)| key.0.as_str()))
+        .bind(column(&rows, |(key, ..)| uuid(key.1)))
+        .bind(column(&rows, |(_, task, _)| *task))
+        .bind(column(&rows, |(.., settled)| settled.reward.as_ref().map(|reward| reward.value.get())))
+        .bind(column(&rows, |(.., settled)| settled.reward.as_ref().map(|reward| reward.stage.as_str())))
+        .bind(column(&rows, |(.., settled)| settled.silence_ended))
+        .bind(bodies.collect::<Result<Vec<_>>>()?)
+        .bind(written(&rows, |(.., settled)| &settled.contribution, OPERATION)?)
+        .bind(FORMAT);
+    done.execute(connection).await.map(drop).map_err(|error| failure(OPERATION, error))
+}
+
+async fn forget(connection: &mut PgConnection, changes: &Changes) -> Result<(), Failure> {
+    if changes.forgotten.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<_> = changes.forgotten.iter().collect();
+    let done = sqlx::query(FORGET)
+        .bind(column(&keys, |(tenant, _)| tenant.as_str()))
+        .bind(column(&keys, |(_, dedupe)| dedupe.as_str()));
+    done.execute(connection).await.map(drop).map_err(|error| failure("commit_turn", error))
+}
+
+/// Adds jobs in this order; answers how many were new.
+pub(super) async fn enqueue(connection: &mut PgConnection, jobs: &[(&str, &NewJob)]) -> Result<u64, Failure> {
+    const OPERATION: &str = "enqueue";
+    if jobs.is_empty() {
+        return Ok(0);
+    }
+    let done = sqlx::query(ENQUEUE)
+        .bind(column(jobs, |(tenant, _)| *tenant))
+        .bind(column(jobs, |(_, job)| job.kind.as_str()))
+        .bind(column(jobs, |(_, job)| job.dedupe.as_str()))
+        .bind(written(jobs, |(_, job)| &job.body, OPERATION)?)
+        .bind(column(jobs, |(_, job)| Moment(job.run_at)))
+        .bind(column(jobs, |(_, job)| i64::from(job.max_attempts)))
+        .execute(connection)
+        .await;
+    done.map(|done| done.rows_affected()).map_err(|error| failure(OPERATION, error))
+}

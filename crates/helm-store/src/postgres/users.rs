@@ -1,0 +1,158 @@
+//! Preferences and conversations.
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use helm_core::{ConversationId, TenantId, UserId};
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::BACKEND;
+use super::decode::{FORMAT, body, decision_id, get, integer, limit, moment, natural, to_json};
+use super::error::{driver, failure};
+use super::load::numbered;
+use super::store::{PostgresStore, Work};
+use crate::batch::Failure;
+use crate::changes::apply_preferences;
+use crate::conversation::{ConversationStore, StoredMessage};
+use crate::error::{Error, ErrorKind, Result};
+use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
+
+/// A user of a tenant.
+type Owner = (TenantId, UserId);
+
+/// There must be a row to lock; one of revision 0 stands for none.
+const MAKE: &str = "INSERT INTO helm_preference (tenant, user_id, revision, format, body)
+    SELECT tenant, user_id, 0, $3, '{}' FROM unnest($1::text[], $2::text[]) k (tenant, user_id)
+    ON CONFLICT DO NOTHING";
+
+const LOCK: &str = "SELECT k.n, p.revision, p.format, p.body::text AS body
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (tenant, user_id, n)
+    JOIN helm_preference p ON p.tenant = k.tenant AND p.user_id = k.user_id
+    ORDER BY k.n FOR NO KEY UPDATE OF p";
+
+const PUT: &str = "UPDATE helm_preference p SET revision = k.revision, format = $5, body = k.body::json
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) k (tenant, user_id, revision, body)
+    WHERE p.tenant = k.tenant AND p.user_id = k.user_id";
+
+/// Preferences of several users, locked.
+pub(super) async fn lock(
+    connection: &mut PgConnection,
+    owners: &BTreeSet<Owner>,
+) -> Result<HashMap<Owner, Preferences>, Failure> {
+    const OPERATION: &str = "apply_preferences";
+    if owners.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let wanted: Vec<_> = owners.iter().collect();
+    let tenants: Vec<&str> = owners.iter().map(|(tenant, _)| tenant.as_str()).collect();
+    let users: Vec<&str> = owners.iter().map(|(_, user)| user.as_str()).collect();
+    let made = sqlx::query(MAKE).bind(&tenants).bind(&users).bind(FORMAT).execute(&mut *connection).await;
+    made.map_err(|error| failure(OPERATION, error))?;
+    let rows = sqlx::query(LOCK).bind(&tenants).bind(&users).fetch_all(connection).await;
+    let rows = rows.map_err(|error| failure(OPERATION, error))?;
+    let read = rows.iter().map(|row| Ok((numbered(row, &wanted)?.clone(), preferences(row, OPERATION)?)));
+    Ok(read.collect::<Result<_>>()?)
+}
+
+/// Writes preferences that are locked.
+pub(super) async fn put(
+    connection: &mut PgConnection,
+    changed: &[(&Owner, &Preferences)],
+) -> Result<(), Failure> {
+    const OPERATION: &str = "apply_preferences";
+    let tenants: Vec<&str> = changed.iter().map(|((tenant, _), _)| tenant.as_str()).collect();
+    let users: Vec<&str> = changed.iter().map(|((_, user), _)| user.as_str()).collect();
+    let revisions = changed.iter().map(|(_, after)| integer(after.revision, "revision", OPERATION));
+    let bodies = changed.iter().map(|(_, after)| to_json(&after.values, OPERATION));
+    let put = sqlx::query(PUT)
+        .bind(&tenants)
+        .bind(&users)
+        .bind(revisions.collect::<Result<Vec<_>>>()?)
+        .bind(bodies.collect::<Result<Vec<_>>>()?)
+        .bind(FORMAT);
+    put.execute(connection).await.map(drop).map_err(|error| failure(OPERATION, error))
+}
+
+fn preferences(row: &PgRow, operation: &'static str) -> Result<Preferences> {
+    let revision = natural(get(row, "revision", operation)?, "revision", operation)?;
+    Ok(Preferences { revision, values: body(row, "body", operation)? })
+}
+
+/// One user's changes.
+struct Change<'a> {
+    owner: Owner,
+    changes: &'a [PreferenceChange],
+    expect: Option<u64>,
+}
+
+impl Work for Change<'_> {
+    type Done = Preferences;
+
+    async fn run(&self, connection: &mut PgConnection) -> Result<Preferences, Failure> {
+        let locked = lock(connection, &BTreeSet::from([self.owner.clone()])).await?;
+        let before = locked.get(&self.owner).cloned().unwrap_or_default();
+        if self.expect.is_some_and(|expected| expected != before.revision) {
+            let message = format!("the preferences are at revision {}; read them again", before.revision);
+            return Err(Error::new(ErrorKind::Conflict, BACKEND, "apply_preferences", message).into());
+        }
+        let after = apply_preferences(BACKEND, &before, self.changes)?;
+        put(connection, &[(&self.owner, &after)]).await?;
+        Ok(after)
+    }
+}
+
+#[async_trait]
+impl PreferenceStore for PostgresStore {
+    async fn get(&self, tenant: &TenantId, user: &UserId) -> Result<Preferences> {
+        const OPERATION: &str = "get_preferences";
+        let row = sqlx::query(
+            "SELECT revision, format, body::text AS body FROM helm_preference WHERE tenant = $1 AND user_id = $2",
+        );
+        let row = row.bind(tenant.as_str()).bind(user.as_str()).fetch_optional(&self.pool).await;
+        let row = row.map_err(|error| driver(OPERATION, error))?;
+        row.map_or(Ok(Preferences::default()), |row| preferences(&row, OPERATION))
+    }
+
+    async fn apply(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        changes: &[PreferenceChange],
+        expect: Option<u64>,
+    ) -> Result<Preferences> {
+        let owner = (tenant.clone(), user.clone());
+        self.transaction("apply_preferences", Change { owner, changes, expect }).await
+    }
+}
+
+#[async_trait]
+impl ConversationStore for PostgresStore {
+    async fn recent(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        conversation: &ConversationId,
+        last: usize,
+    ) -> Result<Vec<StoredMessage>> {
+        const OPERATION: &str = "recent";
+        let rows = sqlx::query(
+            "SELECT turn, format, body::text AS body, at FROM helm_message
+             WHERE tenant = $1 AND user_id = $2 AND conversation = $3 ORDER BY turn DESC, number DESC LIMIT $4",
+        )
+        .bind(tenant.as_str())
+        .bind(user.as_str())
+        .bind(conversation.as_str())
+        .bind(limit(last))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| driver(OPERATION, error))?;
+        let message = |row: &PgRow| {
+            Ok(StoredMessage {
+                turn: decision_id(row, "turn", OPERATION)?,
+                message: body(row, "body", OPERATION)?,
+                at: moment(row, "at", OPERATION)?,
+            })
+        };
+        rows.iter().rev().map(message).collect()
+    }
+}

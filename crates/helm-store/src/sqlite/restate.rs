@@ -1,0 +1,81 @@
+//! Learning state made from, or compared with, what decisions have contributed.
+
+use std::collections::BTreeMap;
+
+use futures::TryStreamExt;
+use helm_core::{DecisionId, SourceName, Stats, StatsRow, TaskId, TenantId, UnitInterval};
+use sqlx::sqlite::SqliteConnection;
+
+use super::BACKEND;
+use super::decode::{body, get, parsed};
+use super::error::{driver, unreadable};
+use super::save::add;
+use crate::error::Result;
+use crate::fold::{Place, fold, place};
+
+/// Replaces a task's statistics by the sum of its contributions.
+pub(super) async fn restate(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: &TaskId,
+) -> Result<u64> {
+    const OPERATION: &str = "restate";
+    let mut sums = contributed(connection, tenant, task, OPERATION).await?.sums;
+    sums.retain(|_, stats| !stats.is_zero());
+    let cleared = sqlx::query("DELETE FROM helm_stats WHERE tenant = ? AND task = ?");
+    let cleared = cleared.bind(tenant.as_str()).bind(task.as_str()).execute(&mut *connection).await;
+    cleared.map_err(|error| driver(OPERATION, error))?;
+    for (place, sum) in &sums {
+        add(connection, tenant, task, place, sum).await?;
+    }
+    Ok(sums.len() as u64)
+}
+
+/// What the decisions of a task have contributed.
+#[derive(Default)]
+pub(super) struct Contributed {
+    /// How many contributed anything.
+    pub(super) decisions: u64,
+    pub(super) sums: BTreeMap<Place, Stats>,
+}
+
+/// Adds all contributions of a task up.
+pub(super) async fn contributed(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: &TaskId,
+    operation: &'static str,
+) -> Result<Contributed> {
+    let logged = sqlx::query("SELECT contribution, format FROM helm_reward WHERE tenant = ? AND task = ?");
+    let mut logged = logged.bind(tenant.as_str()).bind(task.as_str()).fetch(connection);
+    let mut all = Contributed::default();
+    while let Some(row) = logged.try_next().await.map_err(|error| driver(operation, error))? {
+        let contribution: Vec<StatsRow> = body(&row, "contribution", operation)?;
+        all.decisions += u64::from(!contribution.is_empty());
+        for row in contribution {
+            let sum = all.sums.entry(place(&row)).or_default();
+            *sum = fold(BACKEND, sum, &row.stats)?;
+        }
+    }
+    Ok(all)
+}
+
+/// Each source's value of highest revision; SQLite takes the other columns from the row of the maximum.
+pub(super) async fn feedback(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: DecisionId,
+) -> Result<Vec<(SourceName, UnitInterval)>> {
+    let rows = sqlx::query(
+        "SELECT source, value, MAX(revision) FROM helm_evidence WHERE tenant = ? AND decision = ?
+         GROUP BY source ORDER BY source",
+    );
+    let rows = rows.bind(tenant.as_str()).bind(id.as_bytes().as_slice()).fetch_all(connection).await;
+    let rows = rows.map_err(|error| driver("settle", error))?;
+    let read = rows.iter().map(|row| {
+        let value = UnitInterval::new(get(row, "value", "settle")?);
+        let value = value.map_err(|error| unreadable("settle", "value", error))?;
+        Ok((parsed(row, "source", "settle")?, value))
+    });
+    read.collect()
+}

@@ -1,0 +1,221 @@
+//! PostgreSQL keeps every law, and some that only a server can break.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod services;
+
+use std::sync::Arc;
+
+use helm_core::Timestamp;
+use helm_store::conformance::{
+    LAWS, MeanSettle, SHARED_LAWS, deadline, decision, decision_id, feedback, tenant, turn,
+};
+use helm_store::postgres::{PostgresOptions, PostgresStore};
+use helm_store::{ErrorKind, Memory, MemoryId, Store, TURN_DEADLINE};
+use services::Database;
+
+async fn postgres(database: &Database) -> Arc<dyn Store> {
+    Arc::new(PostgresStore::open(PostgresOptions::new(database.url())).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgres_keeps_the_laws() {
+    for (name, law) in LAWS {
+        let Some(database) = Database::create("postgres_keeps_the_laws").await else { return };
+        let store = postgres(&database).await;
+        eprintln!("{name}");
+        law(Arc::clone(&store)).await;
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_stores_on_one_database_keep_the_laws() {
+    for (name, law) in SHARED_LAWS {
+        let Some(database) = Database::create("two_stores_on_one_database_keep_the_laws").await else {
+            return;
+        };
+        let (one, two) = (postgres(&database).await, postgres(&database).await);
+        eprintln!("{name}");
+        law(Arc::clone(&one), Arc::clone(&two)).await;
+        one.close().await;
+        two.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn eight_stores_migrate_one_new_database() {
+    let Some(database) = Database::create("eight_stores_migrate_one_new_database").await else { return };
+    let options = || PostgresOptions::new(database.url()).with_connections(1).with_groups(1);
+    let error = PostgresStore::open(options().without_migration()).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::SchemaMismatch);
+    assert!(error.to_string().contains("helmctl migrate"), "{error}");
+    let opened = futures::future::join_all((0..8).map(|_| PostgresStore::open(options()))).await;
+    for store in opened {
+        let store = store.unwrap();
+        let health = store.health().await.unwrap();
+        assert_eq!(health.schema, 1);
+        assert!(health.detail.contains("PostgreSQL"), "{}", health.detail);
+        assert!(store.migrate().await.unwrap().applied.is_empty());
+        store.close().await;
+    }
+    PostgresStore::open(options().without_migration()).await.unwrap().close().await;
+    database.damage("UPDATE helm_migration SET checksum = 'x'").await;
+    assert_eq!(PostgresStore::open(options()).await.err().unwrap().kind(), ErrorKind::SchemaMismatch);
+    database.damage("UPDATE helm_migration SET version = 99").await;
+    let error = PostgresStore::open(options()).await.err().unwrap();
+    assert!(error.to_string().contains("upgrade helm"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_opened_says_why() {
+    let open = async |url: &str| PostgresStore::open(PostgresOptions::new(url)).await.err().unwrap();
+    assert_eq!(open("not a url").await.kind(), ErrorKind::Invalid);
+    let error = open("postgres://nobody:secret@127.0.0.1:1/nothing").await;
+    assert!(error.is_retryable(), "{error}");
+    assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    let Some(database) = Database::create("what_cannot_be_opened_says_why").await else { return };
+    let error = open(&database.url().replace("helm_test_", "no_such_")).await;
+    assert!(error.to_string().contains("no such database"), "{error}");
+}
+
+/// A store with one judged turn.
+async fn used(database: &Database) -> Arc<dyn Store> {
+    let store = postgres(database).await;
+    store.log_decision(&decision(1), deadline()).await.unwrap();
+    let mut turn = turn(1);
+    turn.memories = vec![Memory {
+        id: MemoryId { turn: turn.id, index: 0 },
+        collection: "m".to_owned(),
+        text: "likes tea".to_owned(),
+        embedding: vec![1.0, 0.5],
+        metadata: serde_json::json!({"big": 1e18, "zero": -0.0, "nul": "\0"}),
+        at: turn.began,
+    }];
+    store.commit_turn(turn, Arc::new(MeanSettle)).await.unwrap();
+    store
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_finds_a_damaged_row_and_the_table_refuses_to_go_below_zero() {
+    let Some(database) = Database::create("an_audit_finds_a_damaged_row").await else { return };
+    let (store, task) = (used(&database).await, decision(1).context.task);
+    let t = tenant("t");
+    let audit = store.bandits().audit(&t, &task).await.unwrap();
+    assert_eq!((audit.decisions, audit.rows, audit.mismatches.len()), (1, 2, 0));
+    database.damage("UPDATE helm_stats SET reward = reward + 1 WHERE scope = 'user'").await;
+    let audit = store.bandits().audit(&t, &task).await.unwrap();
+    let found = &audit.mismatches[0];
+    assert_eq!((audit.mismatches.len(), found.found.count), (1, 1));
+    assert_eq!(found.found.reward.to_bits(), found.expected.stats.reward.to_bits() + 1);
+    // What the decision added has been lost, and can therefore not be taken back.
+    database.damage("DELETE FROM helm_stats WHERE scope = 'task'").await;
+    let refuses = Arc::new(Nothing);
+    let error = store.resettle(&t, decision_id(1), refuses).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert_eq!(store.restate(&t, &task).await.unwrap(), 2);
+    assert!(store.bandits().audit(&t, &task).await.unwrap().mismatches.is_empty());
+}
+
+/// A settlement of nothing.
+struct Nothing;
+
+impl helm_store::Settle for Nothing {
+    fn settle(&self, _: &helm_store::Case<'_>) -> Result<helm_store::Settlement, helm_store::SettleError> {
+        Ok(helm_store::Settlement::default())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_newer_build_wrote_is_refused() {
+    for sql in [
+        "UPDATE helm_decision SET format = 2",
+        "UPDATE helm_turn SET format = 2",
+        "UPDATE helm_reward SET format = 2",
+    ] {
+        let Some(database) = Database::create("what_a_newer_build_wrote_is_refused").await else { return };
+        let store = used(&database).await;
+        // Neighbours in a batch are not held up by it.
+        store.log_decision(&decision(2), deadline()).await.unwrap();
+        database.damage(sql).await;
+        let error = store.log().turn(&tenant("t"), decision_id(1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SchemaMismatch, "{sql}");
+        assert!(error.to_string().contains("upgrade helm"), "{error}");
+        let t = tenant("t");
+        let (bad, good) = (feedback(1, "user", 1.0), feedback(2, "user", 1.0));
+        let say = |said| store.record_feedback(&t, said, Timestamp::from_micros(1), Arc::new(MeanSettle));
+        if sql.contains("helm_decision") {
+            database.damage("UPDATE helm_decision SET format = 1 WHERE user_id = 'user-2'").await;
+        }
+        let (refused, recorded) = futures::join!(say(&bad), say(&good));
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::SchemaMismatch, "{sql}");
+        recorded.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_with_nul_is_refused_alone() {
+    let Some(database) = Database::create("a_text_with_nul_is_refused_alone").await else { return };
+    let store = postgres(&database).await;
+    for number in 0..40 {
+        store.log_decision(&decision(number), deadline()).await.unwrap();
+    }
+    let commits = (0..40).map(|number| {
+        let mut turn = turn(number);
+        match number {
+            7 => turn.input = "a\0b".to_owned(),
+            23 => turn.outcome.error = Some("a\0b".to_owned()),
+            _ => {}
+        }
+        store.commit_turn(turn, Arc::new(MeanSettle))
+    });
+    for (number, committed) in futures::future::join_all(commits).await.into_iter().enumerate() {
+        match number {
+            7 | 23 => {
+                let error = committed.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Invalid);
+                assert!(error.to_string().contains("NUL"), "{error}");
+            }
+            _ => drop(committed.unwrap()),
+        }
+    }
+    let audit = store.bandits().audit(&tenant("t"), &decision(0).context.task).await.unwrap();
+    assert_eq!((audit.decisions, audit.mismatches.len()), (38, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unreadable_job_dies_alone() {
+    let Some(database) = Database::create("an_unreadable_job_dies_alone").await else { return };
+    let store = postgres(&database).await;
+    for number in [1, 2] {
+        store.log_decision(&decision(number), Timestamp::from_micros(0)).await.unwrap();
+    }
+    database.damage("UPDATE helm_job SET tenant = 'not a tenant' WHERE id = 1").await;
+    let (now, lease) = (Timestamp::from_micros(1), std::time::Duration::from_secs(60));
+    assert_eq!(store.jobs().claim(now, lease, 10, &[TURN_DEADLINE]).await.unwrap().len(), 1);
+    assert_eq!(store.jobs().counts().await.unwrap().dead, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_outlives_its_connections() {
+    let Some(database) = Database::create("a_store_outlives_its_connections").await else { return };
+    let store = used(&database).await;
+    let (t, settle) = (tenant("t"), Arc::new(MeanSettle));
+    for round in 0..3 {
+        database
+            .damage(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'helm'",
+            )
+            .await;
+        let said = feedback(1, "user", f64::from(round) / 4.0);
+        store.record_feedback(&t, &said, Timestamp::from_micros(1), settle.clone()).await.unwrap();
+        store.log().turn(&t, decision_id(1)).await.unwrap().unwrap();
+    }
+}
+
+#[test]
+fn stores_are_shareable() {
+    fn shareable<T: Send + Sync + 'static>() {}
+    shareable::<PostgresStore>();
+}

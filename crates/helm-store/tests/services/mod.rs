@@ -1,0 +1,73 @@
+//! PostgreSQL for tests: each test has a database of its own.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+/// Names the server: the URL of a database in it whose user may create others.
+const SERVER: &str = "HELM_TEST_PG";
+/// Set to 1 where no service may be missing.
+const REQUIRED: &str = "HELM_TEST_REQUIRE_SERVICES";
+
+/// A database, removed when dropped.
+pub(crate) struct Database {
+    server: String,
+    name: String,
+}
+
+impl Database {
+    /// An empty database, with pgvector where the server has it. `None`, and a note, when there is no server.
+    pub(crate) async fn create(test: &str) -> Option<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let Ok(server) = std::env::var(SERVER) else {
+            let required = std::env::var(REQUIRED).is_ok_and(|required| required == "1");
+            assert!(!required, "{test}: {SERVER} names no server, and {REQUIRED} is 1");
+            eprintln!("{test}: skipped, because {SERVER} names no PostgreSQL server");
+            return None;
+        };
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let database = Self { server, name: format!("helm_test_{}_{number}", std::process::id()) };
+        execute(&database.server, format!("CREATE DATABASE {}", database.name)).await;
+        let there = "SELECT 1 FROM pg_available_extensions WHERE name = 'vector'";
+        let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+        if connection.fetch_optional(there).await.unwrap().is_some() {
+            connection.execute("CREATE EXTENSION vector").await.unwrap();
+        }
+        connection.close().await.unwrap();
+        Some(database)
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        let (server, parameters) = self.server.split_once('?').unwrap_or((&self.server, ""));
+        let (server, _) = server.rsplit_once('/').unwrap();
+        format!("{server}/{}?{parameters}", self.name)
+    }
+
+    /// Changes it behind the store's back.
+    pub(crate) async fn damage(&self, sql: &'static str) {
+        let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+        assert!(connection.execute(sql).await.unwrap().rows_affected() > 0, "{sql}");
+        connection.close().await.unwrap();
+    }
+}
+
+async fn execute(url: &str, sql: String) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    connection.execute(AssertSqlSafe(sql)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (server, sql) = (self.server.clone(), format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        // A thread of its own, because this one may be inside a runtime that must not block.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(execute(&server, sql));
+        });
+        if dropped.join().is_err() && !std::thread::panicking() {
+            eprintln!("the database {} was left behind", self.name);
+        }
+    }
+}
