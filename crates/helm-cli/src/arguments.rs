@@ -23,7 +23,7 @@ pub(crate) struct Global {
     /// The configuration file. Default: helm.toml in this folder, if there is one.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where state is kept, instead of store.url: sqlite://PATH.
+    /// Where state is kept, instead of store.url: sqlite://PATH or postgres://USER@HOST/DATABASE.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// How results are written.
@@ -99,12 +99,24 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Bring the database's schema up to date.
     #[command(
-        after_help = "Examples:\n  helmctl migrate\n  helmctl migrate --database sqlite:///var/lib/helm/helm.db"
+        after_help = "Examples:\n  helmctl migrate\n  helmctl migrate status --database postgres://helm@localhost/helm\n\nSafe to run from several machines at once."
     )]
-    Migrate,
+    Migrate {
+        /// What to do. Default: up.
+        #[command(subcommand)]
+        command: Option<MigrateCommand>,
+    },
     /// Check texts against the guardrails.
     #[command(subcommand, after_help = "Example: helmctl guard check --direction output < answers.jsonl")]
     Guard(GuardCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum MigrateCommand {
+    /// Apply what is missing.
+    Up,
+    /// List the migrations; nothing is changed.
+    Status,
 }
 
 #[derive(Subcommand)]

@@ -6,7 +6,6 @@ use std::time::Duration;
 use helm_core::TaskId;
 use helm_orchestrator::config::LogFormat;
 use helm_orchestrator::store::memory::MemoryStore;
-use helm_orchestrator::store::sqlite::{SqliteOptions, SqliteStore};
 use helm_orchestrator::{Helm, HelmConfig};
 use tracing_subscriber::EnvFilter;
 
@@ -78,30 +77,29 @@ pub(crate) async fn reading(global: &Global) -> Result<Helm> {
 pub(crate) async fn reading_or_empty(global: &Global) -> Result<Helm> {
     let config = config(global)?;
     log(&config, "warn")?;
-    if config.sqlite_path()?.exists() {
+    let location = config.location()?;
+    if location.may_exist() {
         return watched(&config).await;
     }
-    output::note(&format!("note: there is no database at {} yet", config.sqlite_path()?.display()));
+    output::note(&format!("note: there is no database at {location} yet"));
     let built = config.builder(&variable)?.store(Arc::new(MemoryStore::new())).observing().build().await;
     built.map_err(|error| config.locate(error).into())
 }
 
 /// An installation over the database as it is.
 pub(crate) async fn watched(config: &HelmConfig) -> Result<Helm> {
-    let options = SqliteOptions::new(config.sqlite_path()?).must_exist().without_migration();
     let builder = config.builder(&variable)?;
-    let store = SqliteStore::open(options).await.map_err(helm_orchestrator::Error::from)?;
-    let built = builder.store(Arc::new(store)).observing().build().await;
+    let store = config.location()?.open_as_it_is().await?;
+    let built = builder.store(store).observing().build().await;
     built.map_err(|error| config.locate(error).into())
 }
 
 fn require_database(config: &HelmConfig) -> Result<()> {
-    let path = config.sqlite_path()?;
-    if path.exists() {
+    let location = config.location()?;
+    if location.may_exist() {
         return Ok(());
     }
-    let path = path.display();
-    Err(Failure::wrong(format!("there is no database at {path}; name it with --database sqlite://PATH")))
+    Err(Failure::wrong(format!("there is no database at {location}; name it with --database sqlite://PATH")))
 }
 
 /// Refuses a task that is not configured, before anything is opened.

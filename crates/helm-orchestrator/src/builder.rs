@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +11,11 @@ use helm_eval::{EvaluationEngine, RewardSpec};
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{BuiltinModel, ChatModel, EmbeddingModel, HashingEmbedder};
 use helm_policy::Policy;
-use helm_store::{
-    Store,
-    memory::MemoryStore,
-    sqlite::{SqliteOptions, SqliteStore},
-};
+use helm_store::{Store, memory::MemoryStore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::background;
+use crate::config::StoreLocation;
 use crate::error::{Error, Result};
 use crate::helm::Helm;
 use crate::inner::{Inner, RunningExperiment, TaskRuntime, comma_separated};
@@ -56,7 +53,7 @@ pub struct HelmBuilder {
 
 enum StoreChoice {
     Memory,
-    Sqlite(PathBuf),
+    Location(StoreLocation),
     Given(Arc<dyn Store>),
 }
 
@@ -100,7 +97,13 @@ impl HelmBuilder {
 
     /// Keeps state in a SQLite file, which is created when it does not exist.
     pub fn sqlite(mut self, path: impl AsRef<Path>) -> Self {
-        self.store = StoreChoice::Sqlite(path.as_ref().to_owned());
+        self.store = StoreChoice::Location(StoreLocation::Sqlite(path.as_ref().to_owned()));
+        self
+    }
+
+    /// Keeps state where this says.
+    pub fn location(mut self, location: StoreLocation) -> Self {
+        self.store = StoreChoice::Location(location);
         self
     }
 
@@ -255,7 +258,7 @@ fn named(given: Vec<Arc<dyn ChatModel>>) -> Result<Models> {
 async fn open(choice: StoreChoice) -> Result<Arc<dyn Store>> {
     Ok(match choice {
         StoreChoice::Memory => Arc::new(MemoryStore::new()),
-        StoreChoice::Sqlite(path) => Arc::new(SqliteStore::open(SqliteOptions::new(path)).await?),
+        StoreChoice::Location(location) => location.open().await?,
         StoreChoice::Given(store) => store,
     })
 }

@@ -119,11 +119,11 @@ fn a_model_has_its_limits_and_abilities() {
 }
 
 #[test]
-fn a_database_is_a_file() {
+fn a_database_is_a_file_or_a_postgres_server() {
     for (url, expected) in [
         ("sqlite::memory:", "forget"),
         ("sqlite://helm.db?mode=ro", "behind a ?"),
-        ("postgres://ana@host/helm", "SQLite only"),
+        ("mysql://ana@host/helm", "postgres://USER@HOST/DATABASE"),
         ("sqlite://", "write sqlite://PATH"),
     ] {
         let told = refused(TASK, &[("DATABASE_URL", url)]);

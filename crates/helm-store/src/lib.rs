@@ -52,5 +52,5 @@ pub use log::{Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, Page, 
 pub use preference::{PreferenceChange, PreferenceStore, Preferences};
 pub use records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 pub use settle::{Case, Settle, SettleError, Settlement};
-pub use store::{Capabilities, Health, MigrationReport, Store};
+pub use store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
 pub use vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};

@@ -163,6 +163,17 @@ pub struct MigrationReport {
     pub applied: Vec<u32>,
 }
 
+/// A migration that this build knows.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct MigrationStatus {
+    /// Its number.
+    pub version: u32,
+    /// What it is about.
+    pub name: &'static str,
+    /// Whether the database has it.
+    pub applied: bool,
+}
+
 /// A store's state of health.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Health {

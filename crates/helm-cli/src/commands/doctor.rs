@@ -57,9 +57,9 @@ async fn installation(config: &HelmConfig) -> Vec<Check> {
     if let Err(error) = whole {
         return vec![check("installation", Verdict::Fail, config.locate(error).report())];
     }
-    match config.sqlite_path() {
-        Ok(path) if !path.exists() => {
-            let detail = format!("there is no database at {} yet; the first turn creates it", path.display());
+    match config.location() {
+        Ok(location) if !location.may_exist() => {
+            let detail = format!("there is no database at {location} yet; the first turn creates it");
             return vec![check("store", Verdict::Warn, detail)];
         }
         _ => {}

@@ -1,22 +1,60 @@
-use helm_orchestrator::store::Store;
-use helm_orchestrator::store::sqlite::{SqliteOptions, SqliteStore};
+use helm_orchestrator::config::StoreLocation;
+use helm_orchestrator::store::MigrationStatus;
+use serde::Serialize;
 
-use crate::arguments::Global;
+use crate::arguments::{Global, MigrateCommand};
 use crate::error::{Failure, Result};
 use crate::open;
 use crate::output::{self, Format};
 
-/// Opening brings the schema up to date; what there was to do is told.
-pub(super) async fn run(global: &Global) -> Result<()> {
+#[derive(Serialize)]
+struct Report {
+    database: String,
+    /// The schema's version now.
+    version: u32,
+    /// What this call applied.
+    applied: Vec<u32>,
+}
+
+pub(super) async fn run(global: &Global, command: Option<&MigrateCommand>) -> Result<()> {
     let config = open::config(global)?;
     open::log(&config, "warn")?;
-    let opened = SqliteStore::open(SqliteOptions::new(config.sqlite_path()?)).await;
-    let store = opened.map_err(|error| Failure::from(helm_orchestrator::Error::from(error)))?;
+    let location = config.location()?;
+    match command {
+        None | Some(MigrateCommand::Up) => up(global, &location).await,
+        Some(MigrateCommand::Status) => status(global, &location).await,
+    }
+}
+
+/// Opening brings the schema up to date; what there was to do is told.
+async fn up(global: &Global, location: &StoreLocation) -> Result<()> {
+    let pending = location.migrations().await?.into_iter().filter(|migration| !migration.applied);
+    let pending: Vec<u32> = pending.map(|migration| migration.version).collect();
+    let store = location.open().await?;
     let health = store.health().await;
     store.close().await;
     let health = health.map_err(|error| Failure::from(helm_orchestrator::Error::from(error)))?;
+    let report = Report { database: health.detail, version: health.schema, applied: pending };
     if global.output != Format::Table {
-        return output::json(global.output, &health);
+        return output::json(global.output, &report);
     }
-    output::line(&format!("{}: the schema is at version {}", health.detail, health.schema))
+    let numbers: Vec<String> = report.applied.iter().map(u32::to_string).collect();
+    let done = match numbers.as_slice() {
+        [] => "nothing to do".to_owned(),
+        numbers => format!("applied {}", numbers.join(", ")),
+    };
+    output::line(&format!("{}: the schema is at version {}; {done}", report.database, report.version))
+}
+
+/// Lists the migrations and changes nothing.
+async fn status(global: &Global, location: &StoreLocation) -> Result<()> {
+    let migrations = location.migrations().await?;
+    if global.output != Format::Table {
+        return output::json(global.output, &migrations);
+    }
+    let row = |migration: &MigrationStatus| {
+        let state = if migration.applied { "applied" } else { "pending" };
+        [migration.version.to_string(), migration.name.to_owned(), state.to_owned()]
+    };
+    output::line(&output::texts(["version", "migration", "state"], migrations.iter().map(row)))
 }

@@ -48,7 +48,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Doctor { live } => return doctor::run(&global, live).await,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,
         Command::Config(ConfigCommand::Show) => config::show(&global)?,
-        Command::Migrate => migrate::run(&global).await?,
+        Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
         Command::Guard(GuardCommand::Check { direction, scores }) => guard::check(direction, scores)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -13,6 +13,7 @@ use helm_llm::{
 use helm_policy::Registry;
 
 use super::environment::OPENAI_KEY;
+use super::location::StoreLocation;
 use super::sections::{
     Environment, ExperimentSection, HelmConfig, ModelFamily, ModelSection, StrategySection, TaskSection,
 };
@@ -59,7 +60,7 @@ impl HelmConfig {
     ) -> Result<HelmBuilder> {
         self.check_alone()?;
         let mut builder = Helm::builder()
-            .sqlite(self.sqlite_path()?)
+            .location(self.location()?)
             .max_message_bytes(MAX_MESSAGE_BYTES)
             .workers(self.background.workers, self.background.queue);
         for model in self.given_models(variable)? {
@@ -124,29 +125,13 @@ impl HelmConfig {
         }
     }
 
-    /// The file that `store.url` names.
+    /// Where `store.url` says that state is kept.
     ///
     /// # Errors
     ///
-    /// Fails when the URL is not one of SQLite.
-    pub fn sqlite_path(&self) -> Result<std::path::PathBuf> {
-        let refuse = |message: String| Err(Error::config("store.url", message));
-        let url = self.store.url.expose();
-        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
-        match path {
-            Some(path) if path.contains(":memory:") => refuse(
-                "this would forget everything with each process; write sqlite://PATH".to_owned(),
-            ),
-            Some(path) if path.contains('?') => {
-                refuse("options behind a ? are not understood; write sqlite://PATH alone".to_owned())
-            }
-            Some(path) if !path.is_empty() => Ok(path.into()),
-            _ if url.starts_with("postgres") => refuse(
-                "this version keeps state in SQLite only; write sqlite://PATH (DATABASE_URL overrides the file)"
-                    .to_owned(),
-            ),
-            _ => refuse(format!("write sqlite://PATH, not {:?}", self.store.url)),
-        }
+    /// Fails when the URL is not understood.
+    pub fn location(&self) -> Result<StoreLocation> {
+        StoreLocation::parse(&self.store.url)
     }
 
     /// What is configured but has no effect in this version, in sentences for people.

@@ -7,6 +7,7 @@
 mod environment;
 mod install;
 mod load;
+mod location;
 mod log;
 mod places;
 mod sections;
@@ -14,6 +15,7 @@ mod show;
 
 pub use install::MAX_MESSAGE_BYTES;
 pub use load::{TEMPLATE, default_path};
+pub use location::StoreLocation;
 pub use sections::{
     BackgroundSection, CapabilitySection, Environment, ExperimentSection, FeatureSection, HelmConfig,
     LogFormat, LogSection, ModelFamily, ModelSection, ServerSection, StoreSection, StrategySection,

@@ -88,8 +88,9 @@ impl Default for ServerSection {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct StoreSection {
-    /// `sqlite://PATH`; a relative path is relative to the working directory, as everywhere but in files that the
-    /// configuration includes. Environment: `DATABASE_URL`. Default: `sqlite://helm.db`.
+    /// `sqlite://PATH`, where a relative path is relative to the working directory, as everywhere but in files that
+    /// the configuration includes; or `postgres://USER@HOST/DATABASE`. Environment: `DATABASE_URL`. Default:
+    /// `sqlite://helm.db`.
     pub url: RedactedUrl,
     /// A Redis to cache in. Environment: `REDIS_URL`. Not used by this version, which says so.
     pub redis_url: Option<RedactedUrl>,

@@ -5,7 +5,7 @@ use sqlx::{Executor, Row};
 use super::BACKEND;
 use super::error::{driver, unreadable};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::MigrationReport;
+use crate::store::{MigrationReport, MigrationStatus};
 
 const OPERATION: &str = "migrate";
 
@@ -55,6 +55,16 @@ pub(super) async fn require_current(pool: &PgPool) -> Result<()> {
     let message =
         format!("the schema is at version {version}, this build needs {expected}; run `helmctl migrate`");
     Err(Error::new(ErrorKind::SchemaMismatch, BACKEND, "open", message))
+}
+
+/// Every migration that this build knows, for a schema of this version.
+pub(super) fn statuses(applied: u32) -> Vec<MigrationStatus> {
+    let status = |migration: &Migration| MigrationStatus {
+        version: migration.version,
+        name: migration.name,
+        applied: migration.version <= applied,
+    };
+    MIGRATIONS.iter().map(status).collect()
 }
 
 /// The version that is applied, after comparing what was applied with what this build knows.

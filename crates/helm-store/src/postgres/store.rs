@@ -22,7 +22,7 @@ use crate::log::InteractionLog;
 use crate::preference::PreferenceStore;
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
-use crate::store::{Capabilities, Health, MigrationReport, Store};
+use crate::store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
 use crate::vector::VectorStore;
 
 /// How often a small write is tried that others got in the way of.
@@ -93,6 +93,20 @@ impl PostgresStore {
         let groups = Groups::new(writers.clone(), options.groups, tracker.clone());
         let committer = Committer::start(BACKEND, limits, &tracker, groups);
         Ok(Self { pool, writers, committer: RwLock::new(Some(committer)), tracker })
+    }
+
+    /// Every migration that this build knows, and whether the database has it. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`PostgresStore::open`].
+    pub async fn migrations(options: &PostgresOptions) -> Result<Vec<MigrationStatus>> {
+        let pool = connect::readers(options).await?;
+        let mut connection = pool.acquire().await.map_err(|error| driver("migrate", error))?;
+        let version = migrate::check(&mut connection).await;
+        drop(connection);
+        pool.close().await;
+        version.map(migrate::statuses)
     }
 
     async fn write(&self, bytes: usize, operation: Operation) -> Result<Answer> {

@@ -8,7 +8,7 @@ use sqlx::{Connection, Executor, Row};
 use super::BACKEND;
 use super::error::{driver, opening};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::MigrationReport;
+use crate::store::{MigrationReport, MigrationStatus};
 
 struct Migration {
     version: u32,
@@ -59,6 +59,16 @@ pub(super) async fn require_current(connection: &mut SqliteConnection) -> Result
     let message =
         format!("the schema is at version {version}, this build needs {expected}; run `helmctl migrate`");
     Err(Error::new(ErrorKind::SchemaMismatch, BACKEND, "open", message))
+}
+
+/// Every migration that this build knows, for a schema of this version.
+pub(super) fn statuses(applied: u32) -> Vec<MigrationStatus> {
+    let status = |migration: &Migration| MigrationStatus {
+        version: migration.version,
+        name: migration.name,
+        applied: migration.version <= applied,
+    };
+    MIGRATIONS.iter().map(status).collect()
 }
 
 /// The version that is applied, after comparing what was applied with what this build knows.

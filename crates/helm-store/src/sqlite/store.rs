@@ -23,7 +23,7 @@ use crate::log::InteractionLog;
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
-use crate::store::{Capabilities, Health, MigrationReport, Store};
+use crate::store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
 use crate::vector::{Memory, MemoryId, VectorStore};
 
 /// A store in one SQLite file.
@@ -80,6 +80,24 @@ impl SqliteStore {
         let writer = Writer::new(writer, options.clone());
         let committer = Committer::start(BACKEND, limits, &tracker, writer);
         Ok(Self { pool, committer: RwLock::new(Some(committer)), tracker, options })
+    }
+
+    /// Every migration that this build knows, and whether the file has it. Changes nothing; a file that is not there
+    /// has none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SqliteStore::open`].
+    pub async fn migrations(options: &SqliteOptions) -> Result<Vec<MigrationStatus>> {
+        if !options.path.exists() {
+            return Ok(migrate::statuses(0));
+        }
+        let pool = connect::readers(options).await?;
+        let mut connection = pool.acquire().await.map_err(|error| driver("migrate", error))?;
+        let version = migrate::check(&mut connection).await;
+        drop(connection);
+        pool.close().await;
+        version.map(migrate::statuses)
     }
 
     pub(super) async fn write<T: Send + 'static>(

@@ -1,0 +1,123 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use helm_llm::RedactedUrl;
+#[cfg(feature = "postgres")]
+use helm_store::postgres::{PostgresOptions, PostgresStore};
+use helm_store::sqlite::{SqliteOptions, SqliteStore};
+use helm_store::{MigrationStatus, Store};
+
+use crate::error::{Error, Result};
+
+/// Where an installation keeps its state. Shown without users, passwords and queries.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum StoreLocation {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server's database.
+    Postgres(RedactedUrl),
+}
+
+impl StoreLocation {
+    /// Reads `sqlite://PATH` or `postgres://USER@HOST/DATABASE`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when it is neither.
+    pub fn parse(url: &RedactedUrl) -> Result<Self> {
+        let refuse = |message: String| Err(Error::config("store.url", message));
+        let text = url.expose();
+        if ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+            return Ok(Self::Postgres(url.clone()));
+        }
+        match text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")) {
+            Some(path) if path.contains(":memory:") => {
+                refuse("this would forget everything with each process; write sqlite://PATH".to_owned())
+            }
+            Some(path) if path.contains('?') => {
+                refuse("options behind a ? are not understood; write sqlite://PATH alone".to_owned())
+            }
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
+            _ => refuse(format!("write sqlite://PATH or postgres://USER@HOST/DATABASE, not {url:?}")),
+        }
+    }
+
+    /// Whether there may be something: not where a file is missing; of a server that is only known when it is asked.
+    #[must_use]
+    pub fn may_exist(&self) -> bool {
+        match self {
+            Self::Sqlite(path) => path.exists(),
+            Self::Postgres(_) => true,
+        }
+    }
+
+    /// Opens it, creating the file and bringing the schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the store from opening; [`Error::Config`] when this build has no such backend.
+    pub async fn open(&self) -> Result<Arc<dyn Store>> {
+        match self {
+            Self::Sqlite(path) => Ok(Arc::new(SqliteStore::open(SqliteOptions::new(path)).await?)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => {
+                Ok(Arc::new(PostgresStore::open(PostgresOptions::new(url.expose())).await?))
+            }
+            #[cfg(not(feature = "postgres"))]
+            Self::Postgres(_) => Err(missing()),
+        }
+    }
+
+    /// Opens it as it is: nothing is created, and an outdated schema is an error.
+    ///
+    /// # Errors
+    ///
+    /// As for [`StoreLocation::open`].
+    pub async fn open_as_it_is(&self) -> Result<Arc<dyn Store>> {
+        match self {
+            Self::Sqlite(path) => {
+                let options = SqliteOptions::new(path).must_exist().without_migration();
+                Ok(Arc::new(SqliteStore::open(options).await?))
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => {
+                let options = PostgresOptions::new(url.expose()).without_migration();
+                Ok(Arc::new(PostgresStore::open(options).await?))
+            }
+            #[cfg(not(feature = "postgres"))]
+            Self::Postgres(_) => Err(missing()),
+        }
+    }
+
+    /// Every migration that this build knows, and whether the database has it. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`StoreLocation::open`].
+    pub async fn migrations(&self) -> Result<Vec<MigrationStatus>> {
+        match self {
+            Self::Sqlite(path) => Ok(SqliteStore::migrations(&SqliteOptions::new(path)).await?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => Ok(PostgresStore::migrations(&PostgresOptions::new(url.expose())).await?),
+            #[cfg(not(feature = "postgres"))]
+            Self::Postgres(_) => Err(missing()),
+        }
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+fn missing() -> Error {
+    let message = "this build keeps state in SQLite only; build with the feature `postgres`";
+    Error::config("store.url", message)
+}
+
+impl fmt::Display for StoreLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgres(url) => write!(f, "{url}"),
+        }
+    }
+}
