@@ -20,6 +20,13 @@ use helm_store::{
 };
 use proptest::prelude::*;
 
+#[cfg(feature = "postgres")]
+#[path = "backends/postgres.rs"]
+mod postgres;
+#[cfg(feature = "postgres")]
+#[path = "backends/services.rs"]
+mod services;
+
 async fn sqlite(path: impl Into<PathBuf>) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(SqliteOptions::new(path)).await.unwrap())
 }
@@ -67,7 +74,6 @@ fn no_backend_is_missing_here() {
     let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();
     let public = source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     let backends: Vec<_> = public.filter(|module| *module != "conformance").collect();
-    // PostgreSQL has a file of its own beside this one.
     assert_eq!(backends, ["memory", "postgres", "sqlite"]);
 }
 
@@ -152,8 +158,12 @@ const WRITER: &str = "HELM_TEST_WRITER";
 /// Not a test of its own: what the test below runs in another process, and kills.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_for_another_test() {
-    let Ok(path) = std::env::var(WRITER) else { return };
-    let store = sqlite(path).await;
+    let Ok(place) = std::env::var(WRITER) else { return };
+    let store = match place.as_str() {
+        #[cfg(feature = "postgres")]
+        url if url.starts_with("postgres://") => postgres::opened(url).await,
+        path => sqlite(path).await,
+    };
     let begin = u64::from(std::process::id()) << 32;
     let writes = (begin..).map(|number| {
         let store = &store;
@@ -176,10 +186,10 @@ async fn a_writer_for_another_test() {
 }
 
 /// Lets a writer acknowledge some rewards and kills it; what was acknowledged.
-fn kill_a_writer(path: &Path) -> Vec<u64> {
+fn kill_a_writer(place: &str) -> Vec<u64> {
     let mut writer = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_writer_for_another_test", "--nocapture"])
-        .env(WRITER, path)
+        .env(WRITER, place)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -197,17 +207,15 @@ fn kill_a_writer(path: &Path) -> Vec<u64> {
     acknowledged
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killing_a_writer_loses_nothing_acknowledged() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("helm.db");
+/// Kills three writers one after the other; what they acknowledged is there, once.
+async fn killed_writers(place: &str, open: impl AsyncFn() -> Arc<dyn Store>) {
     let mut acknowledged = Vec::new();
     for _ in 0..3 {
-        let path = path.clone();
-        acknowledged.extend(tokio::task::spawn_blocking(move || kill_a_writer(&path)).await.unwrap());
+        let place = place.to_owned();
+        acknowledged.extend(tokio::task::spawn_blocking(move || kill_a_writer(&place)).await.unwrap());
     }
     assert!(acknowledged.len() >= 1_200);
-    let store = sqlite(&path).await;
+    let store = open().await;
     for number in &acknowledged {
         let view = store.log().turn(&tenant("t"), decision_id(*number)).await.unwrap();
         let view = view.unwrap_or_else(|| panic!("decision {number} was acknowledged and is missing"));
@@ -217,6 +225,13 @@ async fn killing_a_writer_loses_nothing_acknowledged() {
     let task = decision(0).context.task;
     let audit = store.bandits().audit(&tenant("t"), &task).await.unwrap();
     assert!(audit.mismatches.is_empty() && audit.decisions >= acknowledged.len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killing_a_writer_loses_nothing_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.db");
+    killed_writers(path.to_str().unwrap(), async || sqlite(&path).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -451,6 +466,16 @@ async fn everything(store: &dyn Store) -> String {
     format!("{rows:#?} {totals:#?} {users:#?} {audit:#?} {page:#?} {dead:#?}")
 }
 
+/// Takes the steps on a store and in memory, and compares every answer and what can be read afterwards.
+async fn compare_with_memory(store: &dyn Store, steps: &[Step]) {
+    let memory = MemoryStore::new();
+    for (number, step) in steps.iter().enumerate() {
+        let at = Timestamp::from_micros(i64::try_from(number).unwrap());
+        assert_eq!(take(store, step, at).await, take(&memory, step, at).await, "step {number}");
+    }
+    assert_eq!(everything(store).await, everything(&memory).await);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -461,12 +486,7 @@ proptest! {
             let folder = tempfile::tempdir().unwrap();
             let options = SqliteOptions::new(folder.path().join("helm.db"));
             let sqlite = SqliteStore::open(options.with_synchronous(Synchronous::Normal)).await.unwrap();
-            let memory = MemoryStore::new();
-            for (number, step) in steps.iter().enumerate() {
-                let at = Timestamp::from_micros(i64::try_from(number).unwrap());
-                assert_eq!(take(&sqlite, step, at).await, take(&memory, step, at).await, "step {number}");
-            }
-            assert_eq!(everything(&sqlite).await, everything(&memory).await);
+            compare_with_memory(&sqlite, &steps).await;
             sqlite.close().await;
         });
     }

@@ -17,11 +17,19 @@ use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, 
 use crate::error::Result;
 use crate::fold::{add_judgement, fold, place, since};
 
+/// Three searches by key; written as one condition, it would be a search through the whole task.
 const STATE: &str =
     "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
         latency_us, failures, loss, packed::text AS packed
-    FROM helm_stats WHERE tenant = $1 AND task = $2
-        AND (scope, member) IN (('task', ''), ('segment', $3), ('user', $4))";
+    FROM helm_stats WHERE tenant = $1 AND task = $2 AND scope = 'task' AND member = ''
+    UNION ALL
+    SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
+        latency_us, failures, loss, packed::text AS packed
+    FROM helm_stats WHERE tenant = $1 AND task = $2 AND scope = 'segment' AND member = $3
+    UNION ALL
+    SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
+        latency_us, failures, loss, packed::text AS packed
+    FROM helm_stats WHERE tenant = $1 AND task = $2 AND scope = 'user' AND member = $4";
 
 const USERS: &str =
     "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,

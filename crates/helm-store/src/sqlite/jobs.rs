@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::decode::{get, json, parsed, to_json};
 use super::decode::{integer, natural};
 use super::error::driver;
+use super::many::{Many, many};
 use super::store::SqliteStore;
 use crate::batch::size;
 use crate::error::{Result, chain};
@@ -18,7 +20,10 @@ impl JobQueue for SqliteStore {
     async fn enqueue(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
         let (tenant, new) = (tenant.clone(), jobs.to_vec());
         self.write("enqueue", size::SMALL + size::jobs(&new), move |connection| {
-            Box::pin(async move { enqueue(connection, &tenant, &new).await })
+            Box::pin(async move {
+                let jobs: Vec<_> = new.iter().map(|job| (&tenant, job)).collect();
+                insert(connection, &jobs).await
+            })
         })
         .await
     }
@@ -143,37 +148,42 @@ impl SqliteStore {
     }
 }
 
-pub(super) async fn enqueue(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    jobs: &[NewJob],
-) -> Result<u64> {
+const ENQUEUE: Many = many!(
+    "INSERT INTO helm_job (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, dead) VALUES ",
+    "(?, ?, ?, ?, ?, 0, ?, 0, 0)",
+    " ON CONFLICT (tenant, dedupe) DO NOTHING"
+);
+
+/// Adds jobs whose key is not queued; answers how many.
+pub(super) async fn insert(connection: &mut SqliteConnection, jobs: &[(&TenantId, &NewJob)]) -> Result<u64> {
     const OPERATION: &str = "enqueue";
-    let mut added = 0;
-    for job in jobs {
-        let inserted = sqlx::query(
-            "INSERT INTO helm_job (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, dead)
-             VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0) ON CONFLICT (tenant, dedupe) DO NOTHING",
-        )
-        .bind(tenant.as_str())
-        .bind(&job.kind)
-        .bind(&job.dedupe)
-        .bind(to_json(&job.body, OPERATION)?)
-        .bind(job.run_at.as_micros())
-        .bind(job.max_attempts)
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| driver(OPERATION, error))?;
-        added += inserted.rows_affected();
-    }
-    Ok(added)
+    let inserted = ENQUEUE.run(connection, jobs, OPERATION, |query, (tenant, job)| {
+        Ok(query
+            .bind(tenant.as_str())
+            .bind(&job.kind)
+            .bind(&job.dedupe)
+            .bind(to_json(&job.body, OPERATION)?)
+            .bind(job.run_at.as_micros())
+            .bind(job.max_attempts))
+    });
+    inserted.await
 }
 
-/// Removes a queued job that is no longer needed.
-pub(super) async fn forget(connection: &mut SqliteConnection, tenant: &TenantId, dedupe: &str) -> Result<()> {
-    let gone = sqlx::query("DELETE FROM helm_job WHERE tenant = ? AND dedupe = ?");
-    let gone = gone.bind(tenant.as_str()).bind(dedupe).execute(connection).await;
-    gone.map(drop).map_err(|error| driver("commit_turn", error))
+/// Removes queued jobs that are no longer needed.
+pub(super) async fn forget(
+    connection: &mut SqliteConnection,
+    keys: &BTreeSet<(TenantId, String)>,
+) -> Result<()> {
+    const OPERATION: &str = "commit_turn";
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let gone = sqlx::query(
+        "DELETE FROM helm_job WHERE id IN (SELECT j.id FROM json_each(?) k
+             CROSS JOIN helm_job j ON j.tenant = k.value ->> 0 AND j.dedupe = k.value ->> 1)",
+    );
+    let gone = gone.bind(to_json(keys, OPERATION)?).execute(connection).await;
+    gone.map(drop).map_err(|error| driver(OPERATION, error))
 }
 
 /// Every claim raises `lease`, so a holder whose lease ran out cannot end the job of the next one.

@@ -123,7 +123,7 @@ pub(super) async fn dimensions(
 }
 
 /// The rows of a statement about a list of things, each with the thing it is about.
-async fn found<'w, T: Serialize>(
+pub(super) async fn found<'w, T: Serialize>(
     connection: &mut SqliteConnection,
     sql: &'static str,
     wanted: &'w BTreeSet<T>,

@@ -10,12 +10,14 @@ mod decode;
 mod error;
 mod jobs;
 mod load;
+mod many;
 mod migrate;
 mod options;
 mod reads;
 mod restate;
 mod save;
 mod store;
+mod sums;
 mod writer;
 mod writes;
 

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::BACKEND;
 use super::decode::{body, get, parsed};
 use super::error::{driver, unreadable};
-use super::save::add;
+use super::sums::add;
 use crate::error::Result;
 use crate::fold::{Place, fold, place};
 
@@ -25,9 +25,8 @@ pub(super) async fn restate(
     let cleared = sqlx::query("DELETE FROM helm_stats WHERE tenant = ? AND task = ?");
     let cleared = cleared.bind(tenant.as_str()).bind(task.as_str()).execute(&mut *connection).await;
     cleared.map_err(|error| driver(OPERATION, error))?;
-    for (place, sum) in &sums {
-        add(connection, tenant, task, place, sum).await?;
-    }
+    let sums = sums.into_iter().map(|(place, sum)| ((tenant.clone(), task.clone(), place), sum)).collect();
+    add(connection, &sums).await?;
     Ok(sums.len() as u64)
 }
 

@@ -1,9 +1,5 @@
 //! PostgreSQL keeps every law, and some that only a server can break.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-mod services;
-
 use std::sync::Arc;
 
 use helm_core::Timestamp;
@@ -12,10 +8,17 @@ use helm_store::conformance::{
 };
 use helm_store::postgres::{PostgresOptions, PostgresStore};
 use helm_store::{ErrorKind, Memory, MemoryId, Store, TURN_DEADLINE};
-use services::Database;
+use proptest::prelude::*;
+
+use super::services::Database;
+use super::{compare_with_memory, killed_writers, many_threads, step};
+
+pub(super) async fn opened(url: &str) -> Arc<dyn Store> {
+    Arc::new(PostgresStore::open(PostgresOptions::new(url)).await.unwrap())
+}
 
 async fn postgres(database: &Database) -> Arc<dyn Store> {
-    Arc::new(PostgresStore::open(PostgresOptions::new(database.url())).await.unwrap())
+    opened(&database.url()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -23,7 +26,7 @@ async fn postgres_keeps_the_laws() {
     for (name, law) in LAWS {
         let Some(database) = Database::create("postgres_keeps_the_laws").await else { return };
         let store = postgres(&database).await;
-        eprintln!("{name}");
+        eprintln!("PostgreSQL: {name}");
         law(Arc::clone(&store)).await;
         store.close().await;
     }
@@ -36,7 +39,7 @@ async fn two_stores_on_one_database_keep_the_laws() {
             return;
         };
         let (one, two) = (postgres(&database).await, postgres(&database).await);
-        eprintln!("{name}");
+        eprintln!("PostgreSQL: {name}");
         law(Arc::clone(&one), Arc::clone(&two)).await;
         one.close().await;
         two.close().await;
@@ -211,6 +214,35 @@ async fn a_store_outlives_its_connections() {
         let said = feedback(1, "user", f64::from(round) / 4.0);
         store.record_feedback(&t, &said, Timestamp::from_micros(1), settle.clone()).await.unwrap();
         store.log().turn(&t, decision_id(1)).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_threads_leave_the_state_of_a_replay_in_postgres() {
+    let Some(database) = Database::create("eight_threads_leave_the_state_of_a_replay").await else { return };
+    let store = postgres(&database).await;
+    many_threads(Arc::clone(&store)).await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killing_a_writer_to_postgres_loses_nothing_acknowledged() {
+    let Some(database) = Database::create("killing_a_writer_loses_nothing").await else { return };
+    killed_writers(&database.url(), async || postgres(&database).await).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_calls_are_answered_by_postgres_as_by_memory(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let Some(database) = Database::create("any_calls_are_answered_as_by_memory").await else { return };
+            let store = postgres(&database).await;
+            compare_with_memory(&*store, &steps).await;
+            store.close().await;
+        });
     }
 }
 
