@@ -15,6 +15,7 @@
 //! | `conformance` | `conformance`: the suites every backend must pass, in-tree or yours | no |
 
 mod bandit;
+mod cache;
 mod changes;
 #[cfg(feature = "conformance")]
 #[expect(
@@ -27,10 +28,13 @@ mod conversation;
 mod error;
 mod fold;
 mod job;
+mod limit;
 mod log;
 pub mod memory;
 mod preference;
 mod records;
+#[cfg(feature = "redis")]
+mod redis;
 mod settle;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -40,12 +44,22 @@ mod vector;
 pub use bandit::{
     Audit, BanditState, BanditStore, Mismatch, PriorDocument, StateQuery, StrategyTotal, UserTotal,
 };
+pub use cache::{
+    Cache, CacheCapabilities, CacheEvent, CacheKey, Cached, FENCE, MemoryCache, MemoryCacheOptions, Notice,
+    PutOutcome, TwoLevel, TwoLevelOptions, Versioned,
+};
 pub use conversation::{ConversationStore, StoredMessage};
 pub use error::{Error, ErrorKind, Result};
 pub use job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE};
+pub use limit::{
+    Cost, Denied, Limit, LimitKey, Limiter, LimiterCapabilities, Limits, MemoryLimiter, MemoryLimiterOptions,
+    Permit, Resource,
+};
 pub use log::{Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, Page, SettledDecision, TurnView};
 pub use preference::{PreferenceChange, PreferenceStore, Preferences};
 pub use records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisCache, RedisLimiter, RedisOptions};
 pub use settle::{Case, Settle, SettleError, Settlement};
 pub use store::{Capabilities, Health, MigrationReport, Store};
 pub use vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
