@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::task::TaskTracker;
 
 mod support;
-use support::{Prefix, PrivateRedis, eventually, first_and_longest};
+use support::{Prefix, PrivateRedis, ROUNDS, Times, eventually, time};
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000)))
@@ -446,14 +446,9 @@ async fn replicas_over_redis_follow_each_other() {
     two.close().await;
 }
 
-const SOON: Duration = Duration::from_millis(60);
-const AT_ONCE: Duration = Duration::from_millis(5);
-
-/// Answers while the server is away: the first within 60 ms, the others at once. On a busy machine any one call
-/// may be interrupted, so the best of three counts.
-fn check_times(times: &[(Duration, Duration)]) {
-    assert!(times.iter().any(|(first, rest)| *first <= SOON && *rest <= AT_ONCE), "{times:?}");
-    assert!(times.iter().all(|(first, rest)| first.max(rest) < &Duration::from_millis(500)), "{times:?}");
+/// Any round may be disturbed by what else the machine does, but not all of them.
+fn check_rounds(rounds: &[Times]) {
+    assert!(rounds.last().is_some_and(Times::are_fine), "{rounds:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -465,9 +460,9 @@ async fn answers_go_on_while_redis_is_killed_and_back() {
         TwoLevelOptions::default().with_far(Arc::clone(&far)).with_max_staleness(Duration::from_secs(600));
     let (cache, tasks) = (Profiles::new("p", options), TaskTracker::new());
     let following = tasks.spawn(cache.follow());
-    let (source, mut times) = (Source::default(), vec![]);
+    let (source, mut rounds) = (Source::default(), vec![]);
     let probe = CacheKey::new("p", t(), "probe");
-    for _ in 0..3 {
+    while rounds.len() < ROUNDS && !rounds.last().is_some_and(Times::are_fine) {
         eventually("Redis", async || {
             far.put(&probe, Bytes::from_static(b"x"), Duration::from_secs(60)).await;
             far.get(&probe).await.is_some()
@@ -477,8 +472,7 @@ async fn answers_go_on_while_redis_is_killed_and_back() {
         cache.invalidate(&t(), "ana", revision).await;
         assert_eq!(answer(&cache, &source).await, revision);
         server.kill();
-        let call = async || assert_eq!(far.get(&probe).await, None);
-        times.push(first_and_longest(500, call).await);
+        rounds.push(time(async || assert_eq!(far.get(&probe).await, None)).await);
         // What is in this process stays, and what is not comes from the source.
         let reads = source.reads();
         assert_eq!(answer(&cache, &source).await, revision);
@@ -489,7 +483,7 @@ async fn answers_go_on_while_redis_is_killed_and_back() {
         server.restart();
         eventually("a fresh answer", async || answer(&cache, &source).await == revision).await;
     }
-    check_times(&times);
+    check_rounds(&rounds);
     following.abort();
     redis.close().await;
     assert_eq!(far.get(&probe).await, None, "closed");
@@ -500,42 +494,71 @@ async fn answers_go_on_while_redis_is_frozen() {
     let Some(server) = PrivateRedis::start() else { return };
     let redis = helm_store::Redis::connect(helm_store::RedisOptions::new(server.url())).await.unwrap();
     let far = RedisCache::new(&redis).unwrap();
-    let (probe, mut times) = (CacheKey::new("p", t(), "probe"), vec![]);
-    for _ in 0..3 {
+    let (probe, mut rounds) = (CacheKey::new("p", t(), "probe"), vec![]);
+    while rounds.len() < ROUNDS && !rounds.last().is_some_and(Times::are_fine) {
         eventually("Redis", async || {
             far.put(&probe, Bytes::from_static(b"x"), Duration::from_secs(60)).await;
             far.get(&probe).await.is_some()
         })
         .await;
         server.freeze(true);
-        times.push(first_and_longest(500, async || assert_eq!(far.get(&probe).await, None)).await);
+        rounds.push(time(async || assert_eq!(far.get(&probe).await, None)).await);
         assert!(!redis.is_up());
         server.freeze(false);
     }
     eventually("Redis", async || far.get(&probe).await.is_some()).await;
-    check_times(&times);
+    check_rounds(&rounds);
     redis.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_announced_to_a_frozen_server_is_told_later() {
+    let Some(server) = PrivateRedis::start() else { return };
+    let tasks = TaskTracker::new();
+    let mut replicas = vec![];
+    for _ in 0..2 {
+        let redis = helm_store::Redis::connect(helm_store::RedisOptions::new(server.url())).await.unwrap();
+        eventually("Redis", async || redis.is_up()).await;
+        let far = Arc::new(RedisCache::new(&redis).unwrap());
+        let options = TwoLevelOptions::default().with_ttl(Duration::from_secs(600)).with_far(far);
+        let cache = Profiles::new("p", options);
+        tasks.spawn(cache.follow());
+        replicas.push((redis, cache));
+    }
+    let [(writer, one), (_, two)] = &replicas[..] else { unreachable!() };
+    let source = Source::default();
+    one.invalidate(&t(), "ana", source.commit()).await;
+    eventually("the first answer", async || answer(two, &source).await == 1).await;
+    server.freeze(true);
+    // The first call is on its way already and opens the breaker; what comes after it is not sent.
+    one.invalidate(&t(), "another", 1).await;
+    eventually("the breaker", async || !writer.is_up()).await;
+    one.invalidate(&t(), "ana", source.commit()).await;
+    assert_eq!(answer(one, &source).await, 2, "its own change at once");
+    assert_eq!(answer(two, &source).await, 1, "nobody could hear of it yet");
+    server.freeze(false);
+    eventually("the other's change", async || answer(two, &source).await == 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_was_never_there_is_no_hindrance() {
     let Some(mut server) = PrivateRedis::start() else { return };
     server.kill();
-    let mut times = vec![];
-    for _ in 0..3 {
-        let options = helm_store::RedisOptions::new(server.url());
-        let begun = std::time::Instant::now();
-        let redis = helm_store::Redis::connect(options).await.unwrap();
-        let connect = begun.elapsed();
-        let far = RedisCache::new(&redis).unwrap();
-        let key = CacheKey::new("p", t(), "a");
-        let (first, rest) = first_and_longest(500, async || {
+    let key = CacheKey::new("p", t(), "a");
+    let mut rounds = vec![];
+    while rounds.len() < ROUNDS && !rounds.last().is_some_and(Times::are_fine) {
+        let mut far = None;
+        let call = async || {
+            if far.is_none() {
+                let options = helm_store::RedisOptions::new(server.url());
+                let redis = helm_store::Redis::connect(options).await.unwrap();
+                far = Some(RedisCache::new(&redis).unwrap());
+            }
+            let far = far.as_ref().unwrap();
             far.invalidate(&Notice { key: key.clone(), revision: 1 }).await;
             assert_eq!(far.get(&key).await, None);
-        })
-        .await;
-        times.push((connect, first.max(rest)));
-        redis.close().await;
+        };
+        rounds.push(time(call).await);
     }
-    check_times(&times);
+    check_rounds(&rounds);
 }

@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -9,23 +9,25 @@ use fred::{
 use futures::stream::BoxStream;
 use tokio::sync::broadcast;
 
+use super::announce::Announcer;
 use super::client::Redis;
 use super::notices;
-use crate::cache::{
-    Cache, CacheCapabilities, CacheEvent, CacheKey, Cached, FENCE, Notice, PutOutcome, encode, events,
-};
+use super::options::RedisOptions;
+use crate::cache::{Cache, CacheCapabilities, CacheEvent, CacheKey, Cached, Notice, PutOutcome, events};
 use crate::error::Result;
 
 /// A [`Cache`] in Redis, shared by all replicas that use the server with one prefix.
 ///
 /// A key is `prefix:schema:kind:tenant:digest`. Its value is the revision as 16 hexadecimal digits, `=`, and the
-/// bytes; the digits alone are what an invalidation leaves behind. Without the server nothing is held, and
-/// notices of that time are lost: [`CacheEvent::Missed`] is told once it is back. What the server holds by then
-/// may be as old as its time to live allows.
+/// bytes; the digits alone are what an invalidation leaves behind.
+///
+/// Without the server nothing is held. Invalidations of that time are kept, the latest of each of 10,000 things,
+/// and sent once it is back, when [`CacheEvent::Missed`] is told as well; until then other replicas may answer
+/// what they have as long as its time to live allows. Those beyond are counted in `helm_cache_notices_lost_total`.
 #[derive(Clone)]
 pub struct RedisCache {
     redis: Redis,
-    channel: String,
+    announcer: Arc<Announcer>,
     events: broadcast::Sender<CacheEvent>,
 }
 
@@ -33,7 +35,6 @@ pub struct RedisCache {
 const REVISION: usize = 16;
 
 const PUT_IF_NEWER: &str = include_str!("put_if_newer.lua");
-const INVALIDATE: &str = include_str!("invalidate.lua");
 
 impl RedisCache {
     /// A cache on this server. Begins to listen to its notices, in the background.
@@ -41,16 +42,23 @@ impl RedisCache {
     /// # Errors
     ///
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when the connection's address cannot be used.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
     pub fn new(redis: &Redis) -> Result<Self> {
-        let channel = redis.options().key(format_args!("notices"));
+        let link = Arc::clone(redis.link());
+        let channel = link.options.key(format_args!("notices"));
         let events = notices::listen(redis, &channel)?;
-        Ok(Self { redis: redis.clone(), channel, events })
+        let announcer = Arc::new(Announcer::new(link, channel));
+        redis.spawn(|stop| Arc::clone(&announcer).run(stop));
+        Ok(Self { redis: redis.clone(), announcer, events })
     }
+}
 
-    fn key(&self, key: &CacheKey) -> String {
-        let digest = key.digest();
-        self.redis.options().key(format_args!("{}:{}:{digest}", key.kind(), key.tenant()))
-    }
+/// The Redis key of a cached thing.
+pub(super) fn redis_key(options: &RedisOptions, key: &CacheKey) -> String {
+    options.key(format_args!("{}:{}:{}", key.kind(), key.tenant(), key.digest()))
 }
 
 #[async_trait]
@@ -60,28 +68,29 @@ impl Cache for RedisCache {
     }
 
     async fn get(&self, key: &CacheKey) -> Option<Cached> {
-        let key = self.key(key);
-        let bytes: Option<Bytes> = self.redis.call(self.redis.client().get(key)).await?;
+        let key = redis_key(&self.redis.link().options, key);
+        let bytes: Option<Bytes> = self.redis.link().call(self.redis.link().client.get(key)).await?;
         parse(&bytes?)
     }
 
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) {
         let Some(ttl) = millis(ttl) else { return self.remove(key).await };
-        let (key, mut bytes) = (self.key(key), BytesMut::with_capacity(REVISION + 1 + value.len()));
+        let (key, mut bytes) =
+            (redis_key(&self.redis.link().options, key), BytesMut::with_capacity(REVISION + 1 + value.len()));
         bytes.extend_from_slice(digits(0).as_bytes());
         bytes.extend_from_slice(b"=");
         bytes.extend_from_slice(&value);
         let expires = Some(Expiration::PX(ttl));
-        let set = self.redis.client().set::<(), _, _>(key, bytes.freeze(), expires, None, false);
-        self.redis.call(set).await;
+        let set = self.redis.link().client.set::<(), _, _>(key, bytes.freeze(), expires, None, false);
+        self.redis.link().call(set).await;
     }
 
     async fn put_if_newer(&self, key: &CacheKey, value: Bytes, revision: u64, ttl: Duration) -> PutOutcome {
         let Some(ttl) = millis(ttl) else { return PutOutcome::Skipped };
-        let (key, revision) = (self.key(key), digits(revision));
+        let (key, revision) = (redis_key(&self.redis.link().options, key), digits(revision));
         let arguments: Vec<Value> = vec![revision.into(), value.into(), ttl.into()];
-        let put = self.redis.client().eval::<Option<String>, _, _, _>(PUT_IF_NEWER, key, arguments);
-        match self.redis.call(put).await {
+        let put = self.redis.link().client.eval::<Option<String>, _, _, _>(PUT_IF_NEWER, key, arguments);
+        match self.redis.link().call(put).await {
             None => PutOutcome::Skipped,
             Some(None) => PutOutcome::Stored,
             Some(Some(held)) => u64::from_str_radix(&held, 16).map_or(PutOutcome::Skipped, PutOutcome::Newer),
@@ -89,16 +98,12 @@ impl Cache for RedisCache {
     }
 
     async fn remove(&self, key: &CacheKey) {
-        let key = self.key(key);
-        self.redis.call(self.redis.client().del::<(), _>(key)).await;
+        let key = redis_key(&self.redis.link().options, key);
+        self.redis.link().call(self.redis.link().client.del::<(), _>(key)).await;
     }
 
     async fn invalidate(&self, notice: &Notice) {
-        let Some(message) = encode(notices::VERSION, notice) else { return };
-        let (key, fence) = (self.key(&notice.key), millis(FENCE).unwrap_or(1));
-        let arguments: Vec<Value> =
-            vec![digits(notice.revision).into(), fence.into(), self.channel.clone().into(), message.into()];
-        self.redis.call(self.redis.client().eval::<(), _, _, _>(INVALIDATE, key, arguments)).await;
+        self.announcer.announce(notice).await;
     }
 
     fn notices(&self) -> BoxStream<'static, CacheEvent> {
@@ -121,12 +126,12 @@ fn parse(bytes: &Bytes) -> Option<Cached> {
 }
 
 /// In the order of numbers, also as text.
-fn digits(revision: u64) -> String {
+pub(super) fn digits(revision: u64) -> String {
     format!("{revision:016x}")
 }
 
 /// At least one, at most a year; `None` for nothing.
-fn millis(ttl: Duration) -> Option<i64> {
+pub(super) fn millis(ttl: Duration) -> Option<i64> {
     const YEAR: i64 = 365 * 86_400_000;
     let millis = i64::try_from(ttl.as_millis()).unwrap_or(YEAR).clamp(1, YEAR);
     (!ttl.is_zero()).then_some(millis)

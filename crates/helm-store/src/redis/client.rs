@@ -1,15 +1,18 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use fred::{
     clients::Client,
     error::{Error as DriverError, ErrorKind as DriverErrorKind},
     interfaces::{ClientLike, EventInterface},
-    types::{ConnectHandle, config::Server},
+    types::config::Server,
 };
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::{
+    broadcast::{Receiver, error::RecvError},
+    oneshot, watch,
+};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
+    task::{AbortOnDropHandle, TaskTracker},
 };
 
 use super::breaker::{Breaker, Failure};
@@ -30,9 +33,7 @@ pub struct Redis {
 }
 
 struct Inner {
-    client: Client,
-    breaker: Arc<Breaker>,
-    options: RedisOptions,
+    link: Arc<Link>,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Stops the tasks when nobody is left who could need them.
@@ -47,28 +48,21 @@ impl Redis {
     ///
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when the address cannot be used.
     pub async fn connect(options: RedisOptions) -> Result<Self> {
-        let (client, breaker) = (options.client()?, Arc::new(Breaker::new(options.failures)));
+        let (client, breaker) = (options.client()?, Breaker::new(options.failures));
+        let link = Arc::new(Link { client, breaker, options });
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let watcher = Watcher {
-            connects: client.reconnect_rx(),
-            errors: client.error_rx(),
-            connection: client.connect(),
-            client: client.clone(),
-            breaker: Arc::clone(&breaker),
-            options: options.clone(),
-        };
-        let mut closed = breaker.watch();
-        tasks.spawn(watcher.run(stop.clone()));
+        let (tried, outcome) = oneshot::channel();
+        tasks.spawn(Watcher::new(&link, tried).run(stop.clone()));
         // What comes of it does not matter here: whoever calls finds out.
-        let _ = tokio::time::timeout(options.command_timeout, closed.wait_for(|closed| *closed)).await;
+        let _ = tokio::time::timeout(link.options.command_timeout, outcome).await;
         let guard = stop.clone().drop_guard();
-        Ok(Self { inner: Arc::new(Inner { client, breaker, options, tasks, stop, _guard: guard }) })
+        Ok(Self { inner: Arc::new(Inner { link, tasks, stop, _guard: guard }) })
     }
 
     /// Whether the server answered last time.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.inner.breaker.is_closed()
+        self.inner.link.breaker.is_closed()
     }
 
     /// Ends the connection, for all clones. Calls after it do without the server.
@@ -78,32 +72,9 @@ impl Redis {
         self.inner.tasks.wait().await;
     }
 
-    /// What `command` answers; `None` at once while the server does not answer, and when it fails.
-    pub(super) async fn call<T>(&self, command: impl Future<Output = Result<T, DriverError>>) -> Option<T> {
-        let breaker = &self.inner.breaker;
-        if !breaker.is_closed() {
-            count_failure("down");
-            return None;
-        }
-        match command.await {
-            Ok(answer) => {
-                breaker.succeeded();
-                Some(answer)
-            }
-            Err(error) => {
-                breaker.failed(note(&error));
-                None
-            }
-        }
-    }
-
-    /// For making commands; nothing is sent before [`Redis::call`] runs them.
-    pub(super) fn client(&self) -> &Client {
-        &self.inner.client
-    }
-
-    pub(super) fn options(&self) -> &RedisOptions {
-        &self.inner.options
+    /// What commands are sent through. Tasks hold it instead of this handle, so that they keep nothing alive.
+    pub(super) fn link(&self) -> &Arc<Link> {
+        &self.inner.link
     }
 
     /// Runs `task` until the connection is closed.
@@ -117,7 +88,50 @@ impl Redis {
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("is_up", &self.is_up()).field("options", self.options()).finish()
+        f.debug_struct("Redis").field("is_up", &self.is_up()).field("options", &self.link().options).finish()
+    }
+}
+
+/// A connection for commands, and what is known of its state.
+pub(super) struct Link {
+    pub(super) client: Client,
+    pub(super) options: RedisOptions,
+    breaker: Breaker,
+}
+
+impl Link {
+    /// What `command` answers; `None` when it fails, and at once while the server does not answer. Commands of
+    /// [`Link::client`] are not sent before this runs them.
+    pub(super) async fn call<T>(&self, command: impl Future<Output = Result<T, DriverError>>) -> Option<T> {
+        if !self.breaker.is_closed() {
+            count_failure("down");
+            return None;
+        }
+        match command.await {
+            Ok(answer) => {
+                self.breaker.succeeded();
+                Some(answer)
+            }
+            Err(error) => {
+                self.breaker.failed(note(&error));
+                None
+            }
+        }
+    }
+
+    /// Tells when the server begins and ceases to answer.
+    pub(super) fn watch(&self) -> watch::Receiver<bool> {
+        self.breaker.watch()
+    }
+}
+
+/// Connects, and once more `wait` after that has failed, until it is dropped. A connection that is lost later is
+/// made again by the driver.
+pub(super) async fn keep_connected(client: &impl ClientLike, wait: Duration) {
+    loop {
+        let ended = AbortOnDropHandle::new(client.connect()).await;
+        tracing::debug!(?ended, "no connection to Redis");
+        tokio::time::sleep(wait).await;
     }
 }
 
@@ -134,45 +148,68 @@ fn count_failure(reason: &'static str) {
 
 /// Opens and closes the breaker by what is heard of the server.
 struct Watcher {
-    client: Client,
-    connection: ConnectHandle,
+    link: Arc<Link>,
     connects: Receiver<Server>,
     errors: Receiver<(DriverError, Option<Server>)>,
-    breaker: Arc<Breaker>,
-    options: RedisOptions,
+    /// Told once the first attempt to connect has ended.
+    tried: Option<oneshot::Sender<()>>,
 }
 
 impl Watcher {
+    fn new(link: &Arc<Link>, tried: oneshot::Sender<()>) -> Self {
+        let (connects, errors) = (link.client.reconnect_rx(), link.client.error_rx());
+        Self { link: Arc::clone(link), connects, errors, tried: Some(tried) }
+    }
+
     async fn run(mut self, stop: CancellationToken) {
-        let mut closed = self.breaker.watch();
+        let (mut closed, retry_after) = (self.link.watch(), self.link.options.retry_after);
+        let link = Arc::clone(&self.link);
+        let mut connection = pin!(keep_connected(&link.client, retry_after));
         loop {
             let is_closed = *closed.borrow_and_update();
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = &mut connection => break,
                 Ok(()) = closed.changed() => {}
                 connected = self.connects.recv() => match connected {
                     Err(RecvError::Closed) => break,
-                    _ => self.probe().await,
+                    _ => self.connected().await,
                 },
                 failed = self.errors.recv() => match failed {
                     Err(RecvError::Closed) => break,
-                    _ => self.breaker.open(),
+                    _ => self.failed(),
                 },
                 // Without a connection a probe would only wait; when there is one again, that is told.
-                () = tokio::time::sleep(self.options.retry_after), if !is_closed => {
-                    if self.client.is_connected() {
+                () = tokio::time::sleep(retry_after), if !is_closed => {
+                    if self.link.client.is_connected() {
                         self.probe().await;
                     }
                 }
             }
         }
-        self.breaker.open();
-        self.connection.abort();
+        self.link.breaker.open();
+    }
+
+    async fn connected(&mut self) {
+        self.probe().await;
+        self.tell();
+    }
+
+    fn failed(&mut self) {
+        self.link.breaker.open();
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        if let Some(tried) = self.tried.take() {
+            // Whoever waited may have gone.
+            let _ = tried.send(());
+        }
     }
 
     async fn probe(&self) {
-        if self.client.ping::<()>(None).await.is_ok() {
-            self.breaker.close();
+        if self.link.client.ping::<()>(None).await.is_ok() {
+            self.link.breaker.close();
         }
     }
 }

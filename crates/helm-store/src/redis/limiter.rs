@@ -48,7 +48,7 @@ impl RedisLimiter {
     fn key(&self, key: &LimitKey) -> String {
         let (kind, name) = key.subject();
         let (tenant, digest) = (key.owner(), digest(&[kind, name]));
-        self.redis.options().key(format_args!("limit:{tenant}:{digest}"))
+        self.redis.link().options.key(format_args!("limit:{tenant}:{digest}"))
     }
 
     /// Nothing for the server's time.
@@ -66,8 +66,8 @@ impl RedisLimiter {
             arguments.extend(numbers(span(limit, limit.burst())));
         }
         let key = self.key(key);
-        let ask = self.redis.client().eval::<Vec<i64>, _, _, _>(ACQUIRE, key, arguments);
-        let answer = self.redis.call(ask).await?;
+        let ask = self.redis.link().client.eval::<Vec<i64>, _, _, _>(ACQUIRE, key, arguments);
+        let answer = self.redis.link().call(ask).await?;
         match *answer.as_slice() {
             [] => Some(Ok(())),
             [which, wait] => {
@@ -118,7 +118,10 @@ impl Limiter for RedisLimiter {
         }
         if arguments.len() > 1 {
             let key = self.key(permit.key());
-            self.redis.call(self.redis.client().eval::<(), _, _, _>(SETTLE, key, arguments)).await;
+            self.redis
+                .link()
+                .call(self.redis.link().client.eval::<(), _, _, _>(SETTLE, key, arguments))
+                .await;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What replicas share through Redis: a cache with its notices, and limits. Redis is never the truth, and with
 //! it away everything works, more slowly or less strictly.
 
+mod announce;
 mod breaker;
 mod cache;
 mod client;

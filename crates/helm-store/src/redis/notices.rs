@@ -1,6 +1,6 @@
 //! Listening to the notices of all replicas.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use fred::{
     clients::SubscriberClient,
@@ -11,7 +11,7 @@ use futures::FutureExt;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-use super::client::Redis;
+use super::client::{Redis, keep_connected};
 use crate::cache::{BACKLOG, CacheEvent, Notice, decode};
 use crate::error::Result;
 
@@ -24,7 +24,8 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Sends what is published in `channel`, until the connection is closed.
 pub(super) fn listen(redis: &Redis, channel: &str) -> Result<broadcast::Sender<CacheEvent>> {
     let listener = Listener {
-        client: redis.options().subscriber()?,
+        client: redis.link().options.subscriber()?,
+        retry_after: redis.link().options.retry_after,
         channel: channel.to_owned(),
         events: broadcast::Sender::new(BACKLOG),
     };
@@ -35,6 +36,7 @@ pub(super) fn listen(redis: &Redis, channel: &str) -> Result<broadcast::Sender<C
 
 struct Listener {
     client: SubscriberClient,
+    retry_after: Duration,
     channel: String,
     events: broadcast::Sender<CacheEvent>,
 }
@@ -42,10 +44,11 @@ struct Listener {
 impl Listener {
     async fn run(self, stop: CancellationToken) {
         let (mut messages, mut connects) = (self.client.message_rx(), self.client.reconnect_rx());
-        let connection = self.client.connect();
+        let mut connection = pin!(keep_connected(&self.client, self.retry_after));
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = &mut connection => break,
                 message = messages.recv() => match message {
                     Ok(message) => self.pass_on(&message),
                     Err(RecvError::Lagged(_)) => self.send(CacheEvent::Missed),
@@ -58,7 +61,6 @@ impl Listener {
                 () = tokio::time::sleep(HEARTBEAT), if self.client.is_connected() => self.check().await,
             }
         }
-        connection.abort();
     }
 
     /// A new connection: hears the channel again, and what was said in between is lost.

@@ -95,8 +95,8 @@ impl RedisOptions {
         }
         let mut config = Config::from_url_centralized(&self.url).map_err(|error| unusable(&error))?;
         config.version = RespVersion::RESP3;
-        // A server that is not there now may be there later.
-        config.fail_fast = false;
+        // The first attempt is made at once and its failure told; whoever holds the client makes the next ones.
+        config.fail_fast = true;
         let mut builder = Builder::from_config(config);
         builder
             .set_policy(ReconnectPolicy::new_exponential(0, 50, 1_000, 2))
