@@ -8,11 +8,17 @@
 //! and what it contributed before. So a decision counts once, whatever the number of sources, and repeating a
 //! request changes nothing.
 //!
+//! Beside the stores, and needed by none of them: [`TwoLevel`] keeps what is read often in this process, over a
+//! [`Cache`] that replicas may share, and a [`Limiter`] holds limits on requests, tokens and money. Neither is ever
+//! the truth, so both go on without their server.
+//!
 //! | feature | gives | default |
 //! |---|---|---|
-//! | (none) | `memory::MemoryStore` | yes |
+//! | (none) | `memory::MemoryStore`, [`MemoryCache`], [`MemoryLimiter`] | yes |
 //! | `sqlite` | `sqlite::SqliteStore`: one file, WAL, group commit, synchronous FULL | yes |
-//! | `conformance` | `conformance`: the suites every backend must pass, in-tree or yours | no |
+//! | `redis` | `RedisCache` with notices of changes, `RedisLimiter`: what replicas share, on Redis 6 or later | no |
+//! | `redis-tls` | `rediss://` addresses, through rustls and ring | no |
+//! | `conformance` | `conformance`: the suites every backend, cache and limiter must pass, in-tree or yours | no |
 
 mod bandit;
 mod cache;
