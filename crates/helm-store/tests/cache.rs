@@ -283,6 +283,25 @@ async fn staleness_is_bounded_over_both_levels() {
 }
 
 #[tokio::test]
+async fn what_another_replica_read_is_as_old_as_it_is() {
+    let clock = clock();
+    let far = memory(&clock);
+    let [one, two] = [0; 2].map(|_| {
+        let options = options(&clock).with_far(Arc::clone(&far)).with_max_staleness(Duration::from_secs(1));
+        Profiles::new("p", options)
+    });
+    let source = Source::default();
+    source.commit();
+    answer(&one, &source).await;
+    clock.advance(Duration::from_millis(700));
+    answer(&two, &source).await;
+    assert_eq!(source.reads(), 1, "from the second level");
+    source.commit();
+    clock.advance(Duration::from_millis(301));
+    assert_eq!(answer(&two, &source).await, 2, "it was read a second ago, though not by this replica");
+}
+
+#[tokio::test]
 async fn without_staleness_every_call_reads() {
     let clock = clock();
     let far = memory(&clock);
