@@ -53,28 +53,32 @@ impl Prefix {
         redis
     }
 
-    /// Runs a script with the prefix as its argument.
+    /// What a script answers that has the prefix as its argument.
     pub(crate) fn eval(&self, script: &str) -> String {
-        let address = self.url.trim_start_matches("redis://").trim_end_matches('/');
-        let mut stream = TcpStream::connect(address).unwrap();
-        let words = ["EVAL", script, "0", &self.name];
-        let mut request = format!("*{}\r\n", words.len());
-        words.iter().for_each(|word| request += &format!("${}\r\n{word}\r\n", word.len()));
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer).unwrap();
+        let answer = self.ask(script).unwrap();
         assert!(!answer.starts_with('-'), "{answer}");
         answer.trim_end().trim_start_matches(':').to_owned()
     }
+
+    fn ask(&self, script: &str) -> std::io::Result<String> {
+        let address = self.url.trim_start_matches("redis://").trim_end_matches('/');
+        let mut stream = TcpStream::connect(address)?;
+        let words = ["EVAL", script, "0", &self.name];
+        let mut request = format!("*{}\r\n", words.len());
+        words.iter().for_each(|word| request += &format!("${}\r\n{word}\r\n", word.len()));
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer)?;
+        Ok(answer)
+    }
 }
 
+/// Also when the test has failed.
 impl Drop for Prefix {
     fn drop(&mut self) {
         let delete =
             "for _, key in ipairs(redis.call('KEYS', ARGV[1] .. ':*')) do redis.call('DEL', key) end";
-        if !std::thread::panicking() {
-            self.eval(delete);
-        }
+        let _ = self.ask(delete);
     }
 }
 
