@@ -8,16 +8,23 @@
 //! and what it contributed before. So a decision counts once, whatever the number of sources, and repeating a
 //! request changes nothing.
 //!
+//! Beside the stores, and needed by none of them: [`TwoLevel`] keeps what is read often in this process, over a
+//! [`Cache`] that replicas may share, and a [`Limiter`] holds limits on requests, tokens and money. Neither is ever
+//! the truth, so both go on without their server.
+//!
 //! | feature | gives | default |
 //! |---|---|---|
-//! | (none) | `memory::MemoryStore` | yes |
+//! | (none) | `memory::MemoryStore`, [`MemoryCache`], [`MemoryLimiter`] | yes |
 //! | `sqlite` | `sqlite::SqliteStore`: one file, WAL, group commit, synchronous FULL | yes |
 //! | `postgres` | `postgres::PostgresStore`: one database for many processes, group commit | no |
-//! | `conformance` | `conformance`: the suites every backend must pass, in-tree or yours | no |
+//! | `redis` | `RedisCache` with notices of changes, `RedisLimiter`: what replicas share, on Redis 6 or later | no |
+//! | `redis-tls` | `rediss://` addresses, through rustls and ring | no |
+//! | `conformance` | `conformance`: the suites every backend, cache and limiter must pass, in-tree or yours | no |
 
 mod bandit;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod batch;
+mod cache;
 mod changes;
 #[cfg(feature = "conformance")]
 #[expect(
@@ -30,12 +37,15 @@ mod conversation;
 mod error;
 mod fold;
 mod job;
+mod limit;
 mod log;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod preference;
 mod records;
+#[cfg(feature = "redis")]
+mod redis;
 mod settle;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -45,12 +55,22 @@ mod vector;
 pub use bandit::{
     Audit, BanditState, BanditStore, Mismatch, PriorDocument, StateQuery, StrategyTotal, UserTotal,
 };
+pub use cache::{
+    Cache, CacheCapabilities, CacheEvent, CacheKey, Cached, FENCE, MemoryCache, MemoryCacheOptions, Notice,
+    PutOutcome, TwoLevel, TwoLevelOptions, Versioned,
+};
 pub use conversation::{ConversationStore, StoredMessage};
 pub use error::{Error, ErrorKind, Result};
 pub use job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE};
+pub use limit::{
+    Cost, Denied, Limit, LimitKey, Limiter, LimiterCapabilities, Limits, MemoryLimiter, MemoryLimiterOptions,
+    Permit, Resource,
+};
 pub use log::{Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, Page, SettledDecision, TurnView};
 pub use preference::{PreferenceChange, PreferenceStore, Preferences};
 pub use records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisCache, RedisLimiter, RedisOptions};
 pub use settle::{Case, Settle, SettleError, Settlement};
 pub use store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
 pub use vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};

@@ -3,12 +3,16 @@
 //! [`run_all`] takes a function that makes an empty store and panics with the law's name when one is broken; each
 //! law can be run alone. [`MeanSettle`] is the settlement they use: the mean of people's judgements, 0.5 for a
 //! finished turn without any, and 0.25 once silence has ended.
+//!
+//! [`cache`] and [`limiter`] have suites of their own.
 
+pub mod cache;
 mod decisions;
 mod draws;
 mod fixtures;
 mod handles;
 mod jobs;
+pub mod limiter;
 mod places;
 mod rebuild;
 mod rewards;
