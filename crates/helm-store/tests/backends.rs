@@ -218,7 +218,8 @@ async fn killed_writers(place: &str, open: impl AsyncFn() -> Arc<dyn Store>) {
     let store = open().await;
     for number in &acknowledged {
         let view = store.log().turn(&tenant("t"), decision_id(*number)).await.unwrap();
-        let view = view.unwrap_or_else(|| panic!("decision {number} was acknowledged and is missing"));
+        assert!(view.is_some(), "decision {number} was acknowledged and is missing");
+        let view = view.unwrap();
         assert_eq!(view.reward.map(|reward| reward.value.get()), Some(0.75));
         assert_eq!(view.outcome, Some(turn(*number).outcome));
     }
