@@ -191,7 +191,9 @@ async fn carry_out(
     let mut unit = Unit::new(BACKEND, load(connection, &needs).await?);
     let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
     let (working, changes) = unit.into_parts();
-    save(connection, &working, changes).await?;
+    if !changes.is_empty() {
+        save(connection, &working, changes).await?;
+    }
     Ok(answers)
 }
 
