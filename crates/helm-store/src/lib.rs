@@ -34,6 +34,8 @@ mod changes;
 )]
 pub mod conformance;
 mod conversation;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+pub mod copy;
 mod error;
 mod fold;
 mod job;

@@ -21,6 +21,9 @@ use helm_store::{
 use proptest::prelude::*;
 
 #[cfg(feature = "postgres")]
+#[path = "backends/copy.rs"]
+mod copy;
+#[cfg(feature = "postgres")]
 #[path = "backends/postgres.rs"]
 mod postgres;
 #[cfg(feature = "postgres")]
