@@ -34,7 +34,8 @@ impl Rule for BySquare {
 
 /// What a configuration's `policy = { kind = "by_square" }` becomes.
 fn by_square(_: &serde_json::Value) -> policy::Result<Arc<dyn Policy>> {
-    let name = "by_square".parse().map_err(|_| policy::Error::NothingEligible)?;
+    let invalid = |error: helm_core::Error| policy::Error::InvalidConfig { message: error.to_string() };
+    let name = "by_square".parse().map_err(invalid)?;
     Ok(Arc::new(LearnerPolicy::new(name, "by_square 1", Cautious, BySquare, Options::default())?))
 }
 
@@ -43,6 +44,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut registry = Registry::standard();
     registry.register("by_square", by_square)?;
     let policy = registry.build(&serde_json::json!({ "kind": "by_square" }))?;
+    conformance::learner(&Cautious);
+    conformance::rule(&BySquare);
     conformance::policy(&policy);
     println!("by_square keeps the laws");
 

@@ -1,5 +1,5 @@
 use helm_core::{
-    Context, Fixed, Stats, StatsError, StrategyId, TaskId, TenantId, Timestamp, UnitInterval, UserId,
+    Context, Fixed, Layout, Stats, StatsError, StrategyId, TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
 use rand_core::Rng;
 
@@ -64,6 +64,15 @@ pub struct Pick {
 }
 
 impl Pick {
+    /// What a rule may know of it.
+    pub(crate) fn drawn(&self, strategies: usize) -> Result<Drawn> {
+        if self.propensity > 0.0 && self.propensity <= 1.0 {
+            return Ok(Drawn { propensity: self.propensity, strategies, rewards: self.rewards });
+        }
+        let (accepted, value) = ("above 0 and at most 1", self.propensity.to_string());
+        Err(Error::InvalidParameter { parameter: "propensity", accepted, value })
+    }
+
     /// A pick that was made elsewhere, as from a log: which strategy, with what probability, after how many rewards.
     #[must_use]
     pub fn new(arm: usize, propensity: f64, rewards: u64) -> Self {
@@ -111,13 +120,16 @@ impl<L: Learner, R: Rule> Bandit<L, R> {
     ///
     /// # Errors
     ///
-    /// [`Error::NothingEligible`] without strategies, [`Error::DuplicateStrategy`] when one is named twice, and
-    /// whatever the learner refuses.
+    /// [`Error::NothingEligible`] without strategies, [`Error::DuplicateStrategy`] when one is named twice,
+    /// [`Error::NeedsFeatures`] for a learner with packed sums, and whatever the learner refuses.
     pub fn new(arms: impl IntoIterator<Item = StrategyId>, learner: L, rule: R) -> Result<Self> {
         let arms: Vec<Arm> = arms.into_iter().map(Arm::new).collect();
         distinct(&arms.iter().map(|arm| &arm.id))?;
         let count = arms.len();
         let (floor, context) = (Floor::default(), anybody()?);
+        if learner.layout(&context) != Layout::NONE {
+            return Err(Error::NeedsFeatures);
+        }
         let (sums, probabilities) = (vec![Sums::default(); count], vec![0.0; count]);
         let beliefs = Vec::with_capacity(count);
         let mut bandit =
@@ -151,12 +163,12 @@ impl<L: Learner, R: Rule> Bandit<L, R> {
     /// # Errors
     ///
     /// [`Error::InvalidReward`] for NaN and for what is not in \[0, 1\]; [`Error::UnknownArm`] when the pick is
-    /// another bandit's; [`Error::Stats`] when a sum would overflow. Nothing is changed then.
+    /// another bandit's; [`Error::InvalidParameter`] when its propensity is no probability above 0; [`Error::Stats`] when a sum would overflow. Nothing is changed then.
     pub fn learn(&mut self, pick: &Pick, reward: f64) -> Result<()> {
         let unit = UnitInterval::new(reward).map_err(|_| Error::InvalidReward { value: reward })?;
         let arms = self.arms.len();
         let before = self.sums.get(pick.arm).ok_or(Error::UnknownArm { arm: pick.arm, arms })?;
-        let drawn = Drawn { propensity: pick.propensity, strategies: arms, rewards: pick.rewards };
+        let drawn = pick.drawn(arms)?;
         let sums = before.with(unit, self.rule.loss(&drawn, reward))?;
         self.believe(pick.arm, &sums)?;
         if let Some(place) = self.sums.get_mut(pick.arm) {
@@ -195,7 +207,7 @@ impl<L: Learner, R: Rule> Bandit<L, R> {
         };
         let evidence = sums.evidence();
         if !self.learner.pools() {
-            let posterior = self.learner.posterior(&ArmEvidence::new(arm, evidence), &self.context)?;
+            let posterior = self.learner.posterior(&alone(arm, evidence), &self.context)?;
             belief.posterior = posterior.checked()?;
         }
         (belief.evidence, belief.loss) = (evidence, sums.loss.to_f64());
@@ -209,13 +221,18 @@ impl<L: Learner, R: Rule> Bandit<L, R> {
             _ => sums.evidence(),
         };
         let evidence = self.arms.iter().zip(self.sums.iter().enumerate().map(evidence));
-        let evidence: Vec<_> = evidence.map(|(arm, evidence)| ArmEvidence::new(arm, evidence)).collect();
+        let evidence: Vec<_> = evidence.map(|(arm, evidence)| alone(arm, evidence)).collect();
         let posteriors = self.learner.posteriors(&evidence, &self.context)?;
         if posteriors.len() != self.arms.len() {
             return Err(Error::WrongLength { given: posteriors.len(), expected: self.arms.len() });
         }
         posteriors.into_iter().map(Posterior::checked).collect()
     }
+}
+
+/// The one audience is also the one user.
+fn alone(arm: &Arm, evidence: Evidence) -> ArmEvidence<'_> {
+    ArmEvidence::new(arm, evidence).with_user(evidence, None)
 }
 
 fn anybody() -> Result<Context> {

@@ -64,6 +64,14 @@ fn lagrange(m: usize, x: f64) -> f64 {
 const INLINE: usize = 16;
 /// Mass beyond a density's bounds, on each side, is below this.
 const LN_NEGLIGIBLE: f64 = -41.5;
+/// The same where small probabilities must be right in proportion: what is left out is nothing to a float.
+const LN_NOTHING: f64 = -690.0;
+/// So far from 0 the log-odds of x are as good as those of 0 or 1, and so far from its mode a beta is as good as an
+/// exponential.
+const STRAIGHT: f64 = 36.0;
+const MARGIN: f64 = 7.0;
+/// With so many degrees of freedom Student's t is the normal distribution.
+const NORMAL_DOF: f64 = 1e9;
 /// What the probabilities may miss of 1 before the answer is refused.
 const TOLERANCE: f64 = 1e-7;
 /// More panels than this are never needed; a belief that would is not integrable.
@@ -86,6 +94,8 @@ struct Density {
     ln_constant: f64,
     /// The logarithm of the beta function, of a beta.
     ln_beta: f64,
+    /// Between these, the log-odds of a beta are anything but straight.
+    bent: (f64, f64),
     low: f64,
     high: f64,
     /// The distribution function at the pass's present place.
@@ -104,6 +114,7 @@ impl Density {
         posterior: Posterior::Normal { mean: 0.0, deviation: 1.0 },
         ln_constant: 0.0,
         ln_beta: 0.0,
+        bent: (0.0, 0.0),
         low: 0.0,
         high: 0.0,
         cumulated: 0.0,
@@ -113,7 +124,13 @@ impl Density {
         best: 0.0,
     };
 
-    fn new(posterior: Posterior, axis: Axis) -> Self {
+    fn new(posterior: Posterior, axis: Axis, ln_negligible: f64) -> Self {
+        let posterior = match posterior {
+            Posterior::StudentT { mean, scale, dof } if dof > NORMAL_DOF => {
+                Posterior::Normal { mean, deviation: scale }
+            }
+            other => other,
+        };
         let mut density = Self { posterior, ..Self::EMPTY };
         density.ln_constant = match posterior {
             Posterior::Beta { a, b } => ln_beta_peak(a, b),
@@ -122,9 +139,11 @@ impl Density {
         };
         if let Posterior::Beta { a, b } = posterior {
             let (ln_mode, ln_rest) = (libm::log(a / (a + b)), libm::log(b / (a + b)));
+            let centre = log_odds_of(a, b);
+            density.bent = ((centre - MARGIN).min(-STRAIGHT), (centre + MARGIN).max(STRAIGHT));
             density.ln_beta = a * ln_mode + b * ln_rest - density.ln_constant;
         }
-        (density.low, density.high) = density.bounds();
+        (density.low, density.high) = density.bounds(ln_negligible);
         if axis == Axis::LogOdds && !matches!(posterior, Posterior::Beta { .. }) {
             // Seen on the log-odds axis, only what lies within (0, 1) counts; the rest is integrated on the line.
             let inside = |x: f64| log_odds(x.clamp(1e-300, 1.0 - 1e-16));
@@ -134,21 +153,24 @@ impl Density {
     }
 
     /// Where nearly all of the mass lies, on the belief's own axis.
-    fn bounds(&self) -> (f64, f64) {
+    fn bounds(&self, ln_negligible: f64) -> (f64, f64) {
+        let wide = libm::sqrt(-2.0 * ln_negligible);
         match self.posterior {
-            Posterior::Beta { a, b } => (-beta_reach(b, a), beta_reach(a, b)),
+            Posterior::Beta { a, b } => (-beta_reach(b, a, ln_negligible), beta_reach(a, b, ln_negligible)),
             Posterior::StudentT { mean, scale, dof } => {
                 let mut reach = 9.0;
                 let constant = ln_student_t_constant(dof);
                 let ln_tail = |u: f64| {
                     constant - 0.5 * (dof + 1.0) * libm::log1p(u * u / dof) + libm::log(u / dof.min(u))
                 };
-                while ln_tail(reach) > -32.0 && reach < 1e60 {
+                while ln_tail(reach) > 0.78 * ln_negligible && reach < 1e60 {
                     reach *= 1.5;
                 }
                 (mean - reach * scale, mean + reach * scale)
             }
-            Posterior::Normal { mean, deviation } => (mean - 9.2 * deviation, mean + 9.2 * deviation),
+            Posterior::Normal { mean, deviation } => {
+                (mean - 1.01 * wide * deviation, mean + 1.01 * wide * deviation)
+            }
         }
     }
 
@@ -163,12 +185,9 @@ impl Density {
             }
             Posterior::Beta { a, b } => {
                 // From the mode outwards, where a and b are too large for the logarithms' last digits.
-                let (mode, centre) = (a / (a + b), log_odds_of(a, b));
-                parts.for_each(|(exponent, k)| {
-                    let step = places.at[k] - centre;
-                    let shift = libm::log1p(mode * libm::expm1(step));
-                    *exponent = self.ln_constant + a * step - (a + b) * shift;
-                });
+                let centre = log_odds_of(a, b);
+                let at = |k: usize| self.ln_constant + ln_fall(a, b, places.at[k] - centre);
+                parts.for_each(|(exponent, k)| *exponent = at(k));
             }
             Posterior::StudentT { mean, scale, dof } => {
                 let tail = ln_1p(places.x.map(|x| {
@@ -186,13 +205,18 @@ impl Density {
         exp(exponent)
     }
 
-    /// How wide a panel may be that begins at this place of the axis, whose mean is x.
-    fn step(&self, x: f64, axis: Axis) -> f64 {
+    /// How wide a panel may be that begins at this place of the axis, where the mean is x and 1 − x is `rest`.
+    fn step(&self, at: f64, (x, rest): (f64, f64), axis: Axis) -> f64 {
         match self.posterior {
             Posterior::Beta { a, b } => {
-                let slope = (a - (a + b) * x).abs();
-                let curvature = libm::sqrt((a + b) * x * (1.0 - x));
-                panel(slope, curvature).min(2.5)
+                let slope = (a * rest - b * x).abs();
+                let step = panel(slope, libm::sqrt((a + b) * x * rest));
+                let (left, right) = self.bent;
+                match at {
+                    _ if at > right => 0.6 * step,
+                    _ if at < left - 1.0 => (0.6 * step).min(left - at),
+                    _ => step.min(2.5),
+                }
             }
             Posterior::StudentT { mean, scale, dof } => on_axis(x, axis, mean, scale, |u| {
                 let slope = (dof + 1.0) * u.abs() / (dof + u * u);
@@ -228,17 +252,15 @@ fn log_odds_of(a: f64, b: f64) -> f64 {
 
 /// How far to the right of 0 on the log-odds axis Beta(a, b) reaches: the tail beyond decays at least as
 /// exp(-b y). The density is log-concave, so Newton's steps from outside never pass the root.
-fn beta_reach(a: f64, b: f64) -> f64 {
+fn beta_reach(a: f64, b: f64, ln_negligible: f64) -> f64 {
     let mode = log_odds_of(a, b);
-    let x = a / (a + b);
-    let deviation = 1.0 / libm::sqrt((a + b) * x * (1.0 - x));
+    let deviation = 1.0 / libm::sqrt(a / (a + b) * b);
     let peak = ln_beta_peak(a, b);
-    let mut y = mode + 9.5 * deviation + 45.0 / b;
+    let mut y = mode + 1.05 * libm::sqrt(-2.0 * ln_negligible) * deviation - 1.1 * ln_negligible / b;
     for _ in 0..3 {
-        let step = y - mode;
-        let value = peak + a * step - (a + b) * ln_shift(x, step);
-        let slope = (a + b) / (1.0 + libm::exp(-y)) - a;
-        let over = LN_NEGLIGIBLE - value;
+        let value = peak + ln_fall(a, b, y - mode);
+        let slope = b / (1.0 + libm::exp(-y)) - a / (1.0 + libm::exp(y));
+        let over = ln_negligible - value;
         if over <= 0.0 || slope <= 0.0 {
             break;
         }
@@ -247,9 +269,14 @@ fn beta_reach(a: f64, b: f64) -> f64 {
     y
 }
 
-/// ln(1 + x (exp(step) − 1)), also where exp(step) overflows.
-fn ln_shift(x: f64, step: f64) -> f64 {
-    if step > 300.0 { libm::log(x) + step } else { libm::log1p(x * libm::expm1(step)) }
+/// ln of Beta(a, b)'s density on the log-odds axis, `step` away from its mode, less that at the mode: written from
+/// either side so that no two large numbers cancel.
+fn ln_fall(a: f64, b: f64, step: f64) -> f64 {
+    if step > 0.0 {
+        -b * step - (a + b) * libm::log1p(b / (a + b) * libm::expm1(-step))
+    } else {
+        a * step - (a + b) * libm::log1p(a / (a + b) * libm::expm1(step))
+    }
 }
 
 /// A panel's nodes, with what all densities need of them.
@@ -292,17 +319,40 @@ pub(crate) fn probability_of_best(
     posteriors: impl ExactSizeIterator<Item = Posterior> + Clone,
     out: &mut [f64],
 ) -> Result<()> {
+    integrate(posteriors, LN_NEGLIGIBLE, out)
+}
+
+/// The same, with small probabilities right in proportion, down to what a float can hold: for laws of their ratios.
+///
+/// # Errors
+///
+/// As for [`probability_of_best`].
+pub(crate) fn ratios_of_best(
+    posteriors: impl ExactSizeIterator<Item = Posterior> + Clone,
+    out: &mut [f64],
+) -> Result<()> {
+    integrate(posteriors, LN_NOTHING, out)
+}
+
+fn integrate(
+    posteriors: impl ExactSizeIterator<Item = Posterior> + Clone,
+    ln_negligible: f64,
+    out: &mut [f64],
+) -> Result<()> {
     if out.len() == 1 {
         out.fill(1.0);
         return Ok(());
     }
     let betas = posteriors.clone().filter(|posterior| matches!(posterior, Posterior::Beta { .. })).count();
     let axis = if betas > 0 { Axis::LogOdds } else { Axis::Line };
-    let densities = posteriors.map(|posterior| Density::new(posterior, axis));
+    // On the line the largest mean becomes 0, where floats are finest: only distances between beliefs matter.
+    let largest = posteriors.clone().map(|posterior| posterior.mean()).fold(f64::NEG_INFINITY, f64::max);
+    let placed = |posterior: Posterior| if betas > 0 { posterior } else { posterior.lowered(largest) };
+    let densities = posteriors.map(|posterior| Density::new(placed(posterior), axis, ln_negligible));
     let densities = &mut densities.collect::<SmallVec<[Density; INLINE]>>()[..];
     if betas > 0 && betas < out.len() {
         pass(densities, Axis::LogOdds, f64::NEG_INFINITY);
-        above_one(densities);
+        above_one(densities, ln_negligible);
     } else {
         pass(densities, axis, f64::NEG_INFINITY);
     }
@@ -313,11 +363,11 @@ pub(crate) fn probability_of_best(
 
 /// Where betas and other beliefs compete, the stretch above 1, where the others may still lie. Below 0 no other
 /// belief can hold the largest mean.
-fn above_one(densities: &mut [Density]) {
+fn above_one(densities: &mut [Density], ln_negligible: f64) {
     for density in densities.iter_mut() {
         (density.low, density.high) = match density.posterior {
             Posterior::Beta { .. } => (0.0, 1.0),
-            _ => density.bounds(),
+            _ => density.bounds(ln_negligible),
         };
     }
     pass(densities, Axis::Line, 1.0);
@@ -331,7 +381,8 @@ fn pass(densities: &mut [Density], axis: Axis, low: f64) {
     let x = if axis == Axis::Line { start } else { 1.0 / (1.0 + libm::exp(-start)) };
     for density in densities.iter_mut() {
         density.cumulated = match density.posterior {
-            _ if density.high <= start => 1.0,
+            // Another belief's end was cut off where x comes to 1.
+            Posterior::Beta { .. } if density.high <= start => 1.0,
             // So far out that x itself may be too small for a float.
             Posterior::Beta { a, b } if axis == Axis::LogOdds && start < -40.0 => {
                 libm::exp(a * start - ln_beta(a, b)) / a
@@ -347,9 +398,13 @@ fn pass(densities: &mut [Density], axis: Axis, low: f64) {
             break;
         }
         let mut step = end - at;
-        let x = if axis == Axis::Line { at } else { 1.0 / (1.0 + libm::exp(-at)) };
+        let x = match axis {
+            Axis::Line => (at, 0.0),
+            Axis::LogOdds => (1.0 / (1.0 + libm::exp(-at)), 1.0 / (1.0 + libm::exp(at))),
+        };
         for density in densities.iter().filter(|density| density.high > at) {
-            step = step.min(if density.low > at { density.low - at } else { finer * density.step(x, axis) });
+            step =
+                step.min(if density.low > at { density.low - at } else { finer * density.step(at, x, axis) });
         }
         // Where the place has no more digits to grow by, the rest is beyond what floats can say.
         let next = at + step;

@@ -24,6 +24,9 @@ pub enum Error {
         /// How many there are.
         arms: usize,
     },
+    /// A bandit was given a learner that it cannot keep sums for.
+    #[error("this learner keeps sums of features, which a Bandit does not; use a LinearBandit, or a policy")]
+    NeedsFeatures,
     /// The context has another number of features than the bandit was made for.
     #[error("{given} features where the bandit was made for {expected}")]
     WrongFeatures {
@@ -68,7 +71,7 @@ pub enum Error {
     },
     /// The probabilities of being best could not be integrated.
     #[error(
-        "the probabilities of being best sum to {sum}, not to 1: the beliefs are too far apart in width to integrate"
+        "the probabilities of being best sum to {sum}, not to 1: the beliefs differ too much in width to integrate, or one is no belief"
     )]
     Integration {
         /// What they sum to.

@@ -8,7 +8,12 @@ use crate::floor::{Floor, mix};
 use crate::learner::LARGEST_FEATURE;
 use crate::posterior::Posterior;
 use crate::recursive::Recursive;
-use crate::rule::{Belief, Drawn, Rule};
+use crate::rule::{Belief, Rule};
+
+/// More make matrices of more than 64 MiB a strategy.
+const MOST_FEATURES: usize = 4_096;
+/// Below, the inverse loses its digits.
+const LEAST_PENALTY: f64 = 1e-9;
 
 /// A rule over one ridge regression a strategy, kept in memory and updated in place: LinUCB with
 /// [`Optimism`](crate::Optimism), LinTS with [`Thompson`](crate::Thompson), SquareCB with
@@ -59,7 +64,8 @@ impl<R: Rule> LinearBandit<R> {
     /// # Errors
     ///
     /// [`Error::NothingEligible`] without strategies, [`Error::DuplicateStrategy`] when one is named twice,
-    /// [`Error::InvalidParameter`] when there are no features or the penalty is not a finite number above 0.
+    /// [`Error::InvalidParameter`] when the features are not from 1 to 4,096 or the penalty is not a finite number
+    /// of at least 10⁻⁹.
     pub fn new(
         arms: impl IntoIterator<Item = StrategyId>,
         features: usize,
@@ -68,12 +74,12 @@ impl<R: Rule> LinearBandit<R> {
     ) -> Result<Self> {
         let arms: Vec<StrategyId> = arms.into_iter().collect();
         distinct(&arms.iter())?;
-        if !(penalty.is_finite() && penalty > 0.0) {
-            let (accepted, value) = ("a finite number above 0", penalty.to_string());
+        if !(penalty.is_finite() && penalty >= LEAST_PENALTY) {
+            let (accepted, value) = ("a finite number of at least 1e-9", penalty.to_string());
             return Err(Error::InvalidParameter { parameter: "penalty", accepted, value });
         }
-        if features == 0 {
-            let (accepted, value) = ("at least 1", "0".to_owned());
+        if !(1..=MOST_FEATURES).contains(&features) {
+            let (accepted, value) = ("from 1 to 4096", features.to_string());
             return Err(Error::InvalidParameter { parameter: "features", accepted, value });
         }
         let count = arms.len();
@@ -100,7 +106,7 @@ impl<R: Rule> LinearBandit<R> {
     /// # Errors
     ///
     /// [`Error::WrongFeatures`] when their number is another, [`Error::InvalidFeature`] when one is not finite or
-    /// beyond ±10⁶, and whatever the rule refuses.
+    /// beyond ±10⁴, and whatever the rule refuses.
     pub fn choose(&mut self, features: &[f64], rng: &mut impl Rng) -> Result<Pick> {
         self.check(features)?;
         let widths = self.rule.reads_widths();
@@ -118,7 +124,7 @@ impl<R: Rule> LinearBandit<R> {
     /// # Errors
     ///
     /// [`Error::InvalidReward`] for NaN and for what is not in \[0, 1\]; [`Error::UnknownArm`] when the pick is
-    /// another bandit's; [`Error::WrongFeatures`] and [`Error::InvalidFeature`] as for [`LinearBandit::choose`].
+    /// another bandit's; [`Error::InvalidParameter`] when its propensity is no probability above 0; [`Error::WrongFeatures`] and [`Error::InvalidFeature`] as for [`LinearBandit::choose`].
     /// Nothing is changed then.
     pub fn learn(&mut self, pick: &Pick, features: &[f64], reward: f64) -> Result<()> {
         self.check(features)?;
@@ -128,9 +134,9 @@ impl<R: Rule> LinearBandit<R> {
         let arms = self.beliefs.len();
         let place = self.models.get_mut(pick.arm).zip(self.beliefs.get_mut(pick.arm));
         let (model, belief) = place.ok_or(Error::UnknownArm { arm: pick.arm, arms })?;
-        let drawn = Drawn { propensity: pick.propensity, strategies: arms, rewards: pick.rewards };
+        let drawn = pick.drawn(arms)?;
         let loss = helm_core::Fixed::quantize(self.rule.loss(&drawn, reward))?;
-        model.learn(features, reward)?;
+        model.learn(features, reward);
         belief.loss += loss.to_f64();
         belief.evidence = belief.evidence.plus(Evidence { count: 1.0, sum: reward, sum_sq: reward * reward });
         self.rewards += 1;
@@ -156,7 +162,7 @@ impl<R: Rule> LinearBandit<R> {
     }
 
     /// What is known of each strategy, in the order that [`Pick::arm`] counts, with the posteriors of the last
-    /// decision.
+    /// decision. Where the rule reads no widths, their deviations are 1; [`LinearBandit::posterior`] has them.
     #[must_use]
     pub fn beliefs(&self) -> &[Belief] {
         &self.beliefs

@@ -34,6 +34,9 @@ pub enum Posterior {
     },
 }
 
+/// With fewer, Student's t reaches beyond what floats can tell apart.
+const FEWEST_DOF: f64 = 0.2;
+
 impl Posterior {
     /// The mean.
     #[must_use]
@@ -92,10 +95,7 @@ impl Posterior {
                 let (left, right) = (gamma(a, rng), gamma(b, rng));
                 left / (left + right)
             }
-            Self::Beta { a, b } => {
-                let odds = ln_gamma_draw(a, rng) - ln_gamma_draw(b, rng);
-                1.0 / (1.0 + libm::exp(-odds))
-            }
+            Self::Beta { .. } => 1.0 / (1.0 + libm::exp(-self.sample_log_odds(rng))),
             Self::StudentT { mean, scale, dof } => {
                 let normal: f64 = StandardNormal.sample(rng);
                 mean + scale * normal * libm::sqrt(0.5 * dof / gamma(0.5 * dof, rng))
@@ -104,6 +104,14 @@ impl Posterior {
                 let normal: f64 = StandardNormal.sample(rng);
                 mean + deviation * normal
             }
+        }
+    }
+
+    /// The log-odds of one draw from a beta; NaN of another belief.
+    pub(crate) fn sample_log_odds(&self, rng: &mut impl Rng) -> f64 {
+        match *self {
+            Self::Beta { a, b } => ln_gamma_draw(a, rng) - ln_gamma_draw(b, rng),
+            _ => f64::NAN,
         }
     }
 
@@ -136,14 +144,16 @@ impl Posterior {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidPosterior`] when a parameter is not finite, or one that must be is not above 0.
+    /// [`Error::InvalidPosterior`] when a parameter is not finite, or one that must be is not above 0, or
+    /// Student's t has fewer than 0.2 degrees of freedom.
     pub fn checked(self) -> Result<Self> {
         let (centre, widths) = match self {
             Self::Beta { a, b } => (0.0, [a, b]),
             Self::StudentT { mean, scale, dof } => (mean, [scale, dof]),
             Self::Normal { mean, deviation } => (mean, [deviation, 1.0]),
         };
-        if centre.is_finite() && widths.iter().all(|width| width.is_finite() && *width > 0.0) {
+        let tails = !matches!(self, Self::StudentT { dof, .. } if dof < FEWEST_DOF);
+        if tails && centre.is_finite() && widths.iter().all(|width| width.is_finite() && *width > 0.0) {
             return Ok(self);
         }
         Err(Error::InvalidPosterior { posterior: format!("{self:?}") })
@@ -166,6 +176,9 @@ fn gamma(shape: f64, rng: &mut impl Rng) -> f64 {
 
 /// The logarithm of such a draw: a gamma of shape s is one of shape s + 1 times u^(1/s).
 fn ln_gamma_draw(shape: f64, rng: &mut impl Rng) -> f64 {
+    if shape >= 1.0 {
+        return libm::log(gamma(shape, rng));
+    }
     let uniform = 1.0 - uniform_of(rng.next_u64());
     libm::log(gamma(shape + 1.0, rng)) + libm::log(uniform) / shape
 }

@@ -2,11 +2,12 @@
 
 #![expect(clippy::indexing_slicing, reason = "dense linear algebra over dimensions that are fixed on entry")]
 
-use crate::error::Result;
 use crate::linear::{Factor, dot};
 
 /// After so many rewards the inverse is computed anew.
 const REFRESH: u32 = 1_000;
+/// A reward that makes the variance of its direction so many times smaller has it computed anew at once.
+const LARGEST_GROWTH: f64 = 1e8;
 
 /// A⁻¹ and θ of one strategy, with the sums that they come from. Triangles are lower ones by rows: row i has i + 1
 /// numbers.
@@ -64,27 +65,32 @@ impl Recursive {
         sum.max(f64::MIN_POSITIVE)
     }
 
-    /// A += x xᵀ, Σ r x += r x. State is unchanged on error.
-    pub(crate) fn learn(&mut self, x: &[f64], reward: f64) -> Result<()> {
-        if self.since_refresh >= REFRESH {
-            self.refresh()?;
-            self.since_refresh = 0;
-        }
+    /// A += x xᵀ, Σ r x += r x.
+    pub(crate) fn learn(&mut self, x: &[f64], reward: f64) {
         let mut start = 0;
         for (row, x_row) in x.iter().enumerate() {
             add(&mut self.squares[start..=start + row], *x_row, x);
             start += row + 1;
         }
         add(&mut self.moment, reward, x);
-        self.follow(x, reward);
+        self.direct(x);
+        let growth = 1.0 + dot(&self.direction, x);
         self.since_refresh += 1;
-        Ok(())
+        // A step that takes nearly all of a direction's variance takes its digits too.
+        let due = self.since_refresh >= REFRESH || !(1.0..LARGEST_GROWTH).contains(&growth);
+        // A matrix that cannot be factored, for its features are far apart in size, is followed on.
+        if due {
+            if self.refresh() {
+                return;
+            }
+            self.direct(x);
+        }
+        self.follow(x, reward, growth);
     }
 
     /// With u = A⁻¹x and s = 1 + xᵀu: A⁻¹ −= u uᵀ / s, and θ += u (r − θᵀx) / s.
-    fn follow(&mut self, x: &[f64], reward: f64) {
-        self.direct(x);
-        let scale = 1.0 / (1.0 + dot(&self.direction, x));
+    fn follow(&mut self, x: &[f64], reward: f64, growth: f64) {
+        let scale = 1.0 / growth;
         let surprise = reward - self.mean(x);
         let mut start = 0;
         for row in 0..x.len() {
@@ -106,9 +112,12 @@ impl Recursive {
         }
     }
 
-    /// Everything anew from the sums.
-    fn refresh(&mut self) -> Result<()> {
-        self.factor.refill(&self.squares, self.penalty)?;
+    /// Everything anew from the sums; nothing where they cannot be factored.
+    fn refresh(&mut self) -> bool {
+        self.since_refresh = 0;
+        if self.factor.refill(&self.squares, self.penalty).is_err() {
+            return false;
+        }
         for column in 0..self.dimension() {
             self.direction.fill(0.0);
             self.direction[column] = 1.0;
@@ -119,7 +128,7 @@ impl Recursive {
         }
         self.theta.copy_from_slice(&self.moment);
         self.factor.solve(&mut self.theta);
-        Ok(())
+        true
     }
 }
 

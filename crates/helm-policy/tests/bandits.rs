@@ -270,3 +270,54 @@ fn what_cannot_be_a_bandit_is_refused() {
     }
     assert!(matches!(LinearBandit::new(ids(2), 0, 1.0, rule), Err(Error::InvalidParameter { .. })));
 }
+
+#[test]
+fn a_learner_that_a_bandit_cannot_feed_is_refused() {
+    let ridge = helm_policy::Ridge::new(helm_policy::RidgeOptions::default()).unwrap();
+    assert_eq!(Bandit::new(ids(2), ridge, Ucb1).err(), Some(Error::NeedsFeatures));
+    let mut bandit =
+        Bandit::new(ids(2), helm_policy::Hierarchical(BetaCounts), Softmax::new(0.1).unwrap()).unwrap();
+    for (arm, reward) in (0..2_000).map(|turn| (turn % 2, f64::from(turn % 2 == 0))) {
+        bandit.learn(&Pick::new(arm as usize, 0.5, 0), reward).unwrap();
+    }
+    assert!(bandit.beliefs()[0].posterior.mean() > 0.95, "{:?}", bandit.beliefs()[0]);
+}
+
+#[test]
+fn impossible_propensities_teach_nothing() {
+    let mut plain = Bandit::new(ids(2), BetaCounts, Exp3Ix).unwrap();
+    let mut linear = LinearBandit::new(ids(2), 1, 1.0, Exp3Ix).unwrap();
+    for propensity in [0.0, -0.001, 5.0, f64::NAN, f64::INFINITY] {
+        let pick = Pick::new(0, propensity, u64::MAX);
+        assert!(matches!(plain.learn(&pick, 0.0), Err(Error::InvalidParameter { .. })));
+        assert!(matches!(linear.learn(&pick, &[1.0], 0.0), Err(Error::InvalidParameter { .. })));
+    }
+    assert!(plain.stats().all(|stats| stats.is_zero()));
+}
+
+#[test]
+fn collinear_features_of_any_size_are_learnt_from() {
+    let mut bandit = LinearBandit::new(ids(2), 3, 1.0, Optimism::new(0.3).unwrap()).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let context = [1e4, 1e4, 1.0];
+    for _ in 0..5_000 {
+        let pick = bandit.choose(&context, &mut rng).unwrap();
+        bandit.learn(&pick, &context, if pick.arm == 1 { 0.9 } else { 0.2 }).unwrap();
+    }
+    for (arm, expected) in [(0, 0.2), (1, 0.9)] {
+        let belief = bandit.posterior(arm, &context).unwrap();
+        assert!((belief.mean() - expected).abs() < 0.05, "{belief:?}");
+    }
+}
+
+#[test]
+fn equal_beliefs_near_one_are_drawn_alike() {
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let rule = Thompson::new(1.0).unwrap();
+    for (a, b) in [(1.0, 0.01), (1.0, 1e-5), (1e-3, 1e-3)] {
+        let belief = |id| Belief::new(id, Posterior::Beta { a, b });
+        let beliefs: Vec<Belief> = ids(2).into_iter().map(belief).collect();
+        let first = (0..20_000).filter(|_| rule.draw(&beliefs, &mut rng) == Some(0)).count();
+        assert!((first as f64 / 20_000.0 - 0.5).abs() < 0.015, "Beta({a}, {b}): {first}");
+    }
+}

@@ -12,7 +12,7 @@ use helm_core::{
 use helm_policy::{
     Arm, ArmEvidence, Belief, EpochWeights, Evidence, Exp3Ix, InverseGap, KlUcb, Learner, LinearBandit,
     NormalInverseGamma, Optimism, PACKED_UNITS, Pick, Posterior, Ridge, RidgeOptions, Rule, Softmax,
-    Thompson, Ucb1, Ucb1Tuned,
+    Thompson, TopTwoThompson, Ucb1, Ucb1Tuned,
 };
 use serde_json::Value;
 
@@ -60,7 +60,8 @@ fn thompson(posteriors: &[Posterior]) -> Vec<f64> {
     let beliefs: Vec<_> =
         ids.into_iter().zip(posteriors).map(|(id, posterior)| Belief::new(id, *posterior)).collect();
     let mut out = vec![0.0; posteriors.len()];
-    Thompson::new(1.0).unwrap().probabilities(&beliefs, 0, &mut out).unwrap();
+    let integrated = Thompson::new(1.0).unwrap().probabilities(&beliefs, 0, &mut out);
+    assert!(integrated.is_ok(), "{posteriors:?}: {integrated:?}");
     out
 }
 
@@ -325,4 +326,43 @@ fn by_grid(posteriors: &[Posterior]) -> Vec<f64> {
         (0..POINTS).map(value).sum()
     };
     (0..posteriors.len()).map(probability).collect()
+}
+
+/// Each of these once did not sum to 1, or took seconds.
+#[test]
+fn extreme_beliefs_are_integrated() {
+    let beta = |a, b| Posterior::Beta { a, b };
+    let normal = |mean, deviation| Posterior::Normal { mean, deviation };
+    let student = |mean, scale, dof| Posterior::StudentT { mean, scale, dof };
+    let cases = [
+        (vec![beta(1.0, 1e-5), beta(1.0, 1e-5)], Some(0.5)),
+        (vec![beta(1e-5, 1e-5), beta(1e-5, 1e-5)], Some(0.5)),
+        (vec![beta(1e6, 1e-5), beta(1e6, 1e-5)], Some(0.5)),
+        (vec![beta(1e6, 1e-5), beta(5.0, 7.0)], Some(1.0)),
+        (vec![beta(2e5, 0.02), beta(2e5, 0.02)], Some(0.5)),
+        (vec![beta(1.0, 0.1), normal(2.0, 0.1)], Some(0.0)),
+        (vec![beta(1.0, 0.3), normal(2.0, 0.1)], Some(0.0)),
+        (vec![normal(0.5, 1e-12), normal(0.5, 1e-12)], Some(0.5)),
+        (vec![normal(0.5, 1e-18), normal(0.25, 1e-18)], Some(1.0)),
+        (vec![student(0.5, 1e-10, 4.0), student(0.5, 1e-10, 4.0)], Some(0.5)),
+        (vec![student(0.5, 0.1, 1e15), student(0.5, 0.1, 1e300)], Some(0.5)),
+        (vec![student(0.5, 0.1, 0.2), student(0.5, 0.1, 0.2)], Some(0.5)),
+        (vec![beta(1e-3, 1e-3); 60], None),
+    ];
+    for (posteriors, first) in cases {
+        let law = thompson(&posteriors);
+        near(law.iter().sum(), 1.0, 1e-7, &format!("the sum of {posteriors:?}"));
+        near(law[0], first.unwrap_or(1.0 / posteriors.len() as f64), 1e-6, &format!("{posteriors:?}"));
+    }
+}
+
+/// Challengers keep their proportions however rare they are: the table is by Φ of the pairs.
+#[test]
+fn a_challenger_is_the_likelier_of_the_others() {
+    for (deviation, expected) in [(0.017, 0.002_46), (0.016, 0.001_25), (0.010, 1e-7)] {
+        let normal = |mean| (Posterior::Normal { mean, deviation }, 0.0);
+        let law = law(&TopTwoThompson::new(0.5).unwrap(), 0, &[normal(0.9), normal(0.6), normal(0.59)]);
+        near(law[0], 0.5, 1e-6, "the leader");
+        near(law[2], expected, 0.03 * expected + 1e-7, &format!("the third at {deviation}"));
+    }
 }

@@ -63,9 +63,14 @@ fn beliefs_are_usable(learner: &dyn Learner, context: &Context) {
             assert!(off < 1e-9, "the order of strategies does not matter: {one:?} becomes {other:?}");
         }
     }
-    for one in &all {
+    let together = posteriors(learner, &all, context);
+    for (one, together) in all.iter().zip(together) {
         let belief = learner.posterior(one, context).expect("a learner believes something of one strategy");
         belief.checked().expect("beliefs are finite");
+        assert!(
+            learner.pools() || belief == together,
+            "a learner that looks at several strategies says it pools"
+        );
     }
 }
 
@@ -76,6 +81,7 @@ fn more_is_not_worse(learner: &dyn Learner, context: &Context) {
         let pair = pair.map(|(arm, mean)| evidence(learner, &arms[arm], context, (count, mean)));
         let means: Vec<f64> = posteriors(learner, &pair, context).iter().map(Posterior::mean).collect();
         assert!(means[0] <= means[1], "a strategy that earned more is not believed worse: {means:?}");
+        assert!(count < 1e3 || means[0] < means[1], "a thousand rewards make a difference: {means:?}");
     }
 }
 
@@ -85,7 +91,10 @@ fn packed_sums_fit(learner: &dyn Learner, context: &Context) {
     let decision = decision_of(&arms(1)[0], context);
     let packed = |reward| learner.packed(&decision, reward).expect("a reward can be packed");
     let (none, all) = (packed(0.0), packed(1.0));
-    assert_eq!(none.len(), all.len(), "packed sums of one layout have one length");
+    let lengths = [none.len(), packed(0.3).len()];
+    assert_eq!(lengths, [all.len(); 2], "packed sums of one layout have one length");
+    let room = all.iter().all(|part| part.checked_mul(1_000_000).is_some());
+    assert!(room, "a million rewards fit into packed sums");
     assert_eq!(all, packed(1.0), "packed sums repeat");
     assert!(layout != Layout::NONE || all.is_empty(), "packed sums have a layout");
 }

@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use helm_core::{
-    Context, Decision, DecisionId, DecisionMode, Epoch, Layout, PolicyHash, PolicyName, Probability, Scope,
-    Stats, StatsRow, StrategyId, TaskId, TenantId, Timestamp, UnitInterval, UserId,
+    Context, Decision, DecisionId, DecisionMode, Epoch, Features, Layout, PolicyHash, PolicyName,
+    Probability, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
 
 pub use learner::learner;
@@ -52,9 +52,11 @@ pub fn policy(policy: &dyn Policy) {
         assert_eq!(choice, choose(policy, 1, &arms, &snapshot), "a decision repeats under its id");
         draws_follow_the_law(policy, &choice, &arms, &snapshot);
         order_does_not_matter(policy, &choice, &arms, &snapshot);
+        exploration_is_kept(policy, &arms, &snapshot);
         let alone = choose(policy, 1, &arms[..1], &snapshot);
         assert!((alone.propensity.get() - 1.0).abs() < 1e-12, "one strategy alone is certain");
     }
+    decides_with_features(policy, &arms);
     refuses_what_cannot_be_chosen(policy, &arms);
     counts_alike(policy, &arms);
 }
@@ -110,7 +112,10 @@ fn is_a_law(choice: &Choice) {
 fn draws_follow_the_law(policy: &dyn Policy, choice: &Choice, arms: &[Arm], snapshot: &Snapshot) {
     let mut counts: BTreeMap<StrategyId, f64> = BTreeMap::new();
     for number in 0..DRAWS {
-        *counts.entry(choose(policy, number, arms, snapshot).strategy).or_default() += 1.0;
+        let drawn = choose(policy, number, arms, snapshot);
+        is_a_law(&drawn);
+        assert_eq!(drawn.candidates, choice.candidates, "the law does not depend on the decision's id");
+        *counts.entry(drawn.strategy).or_default() += 1.0;
     }
     let likely = choice.candidates.iter().filter(|candidate| candidate.probability.get() > 0.0);
     let chi_squared: f64 = likely
@@ -125,11 +130,35 @@ fn draws_follow_the_law(policy: &dyn Policy, choice: &Choice, arms: &[Arm], snap
 
 fn order_does_not_matter(policy: &dyn Policy, choice: &Choice, arms: &[Arm], snapshot: &Snapshot) {
     let backward: Vec<Arm> = arms.iter().rev().cloned().collect();
-    let other = choose(policy, 1, &backward, snapshot);
-    for candidate in &choice.candidates {
-        let same = other.candidates.iter().find(|other| other.strategy == candidate.strategy);
-        let difference = same.map(|same| (same.probability.get() - candidate.probability.get()).abs());
-        assert!(difference.is_some_and(|by| by < 1e-9), "the order of the eligible does not matter");
+    let rotated: Vec<Arm> = arms.iter().cycle().skip(1).take(arms.len()).cloned().collect();
+    for order in [backward, rotated] {
+        let other = choose(policy, 1, &order, snapshot);
+        for candidate in &choice.candidates {
+            let same = other.candidates.iter().find(|other| other.strategy == candidate.strategy);
+            let difference = same.map(|same| (same.probability.get() - candidate.probability.get()).abs());
+            assert!(difference.is_some_and(|by| by < 1e-9), "the order of the eligible does not matter");
+        }
+    }
+}
+
+fn exploration_is_kept(policy: &dyn Policy, arms: &[Arm], snapshot: &Snapshot) {
+    let context = context();
+    let request = ChoiceRequest::new(id(1), &context, arms, snapshot).with_least_floor(0.3);
+    let choice = policy.choose(&request).expect("it chooses where it can");
+    is_a_law(&choice);
+    let least = 0.3 / arms.len() as f64 * (1.0 - 1e-9);
+    let kept = choice.candidates.iter().all(|candidate| candidate.probability.get() >= least);
+    assert!(kept, "the exploration that was asked for is kept by every strategy");
+    let told = choice.floor.is_none_or(|mass| (0.3 - 1e-12..=1.0).contains(&mass.get()));
+    assert!(told, "the exploration that is told is that which is kept");
+}
+
+fn decides_with_features(policy: &dyn Policy, arms: &[Arm]) {
+    let mut context = context();
+    context.features = Features::new(1, vec![0.3, -0.7]).expect("features");
+    for snapshot in [Snapshot::default(), learnt(arms)] {
+        let choice = policy.choose(&ChoiceRequest::new(id(1), &context, arms, &snapshot));
+        is_a_law(&choice.expect("it chooses where the context has features"));
     }
 }
 
@@ -163,6 +192,16 @@ fn counts_alike(policy: &dyn Policy, arms: &[Arm]) {
         assert!(same_place, "a correction touches the same rows");
         let difference = after.stats.checked_sub(&before.stats).expect("sums can be subtracted");
         assert_eq!(difference.count, 0, "a correction counts no second time");
+        assert!(
+            (difference.reward.to_f64() - 0.5).abs() < 1e-9,
+            "a correction changes the sum by its difference"
+        );
+        let place = (&before.strategy, before.epoch, before.stats.count);
+        assert_eq!(
+            place,
+            (&decision.strategy, decision.epoch, 1),
+            "a reward counts once, where it was earned"
+        );
     }
     let nothing = policy.contribution(&decision, &Contribution::default());
     assert_eq!(nothing, Ok(Vec::new()), "nothing known, nothing learnt");

@@ -22,6 +22,9 @@ pub fn rule(rule: &dyn Rule) {
         }
     }
     losses_are_finite(rule);
+    if !rule.reads_widths() {
+        widths_do_not_matter(rule);
+    }
 }
 
 /// Beliefs of every shape: wide, narrow, equal, hopeless, after few and many rewards.
@@ -54,22 +57,38 @@ fn weights_are_a_law(rule: &dyn Rule, beliefs: &[Belief], rewards: u64) {
     let usable = found.iter().all(|weight| weight.is_finite() && *weight >= 0.0);
     assert!(usable && total.is_finite() && total > 0.0, "weights are finite and not all 0: {found:?}");
     assert_eq!(found, weights(rule, beliefs, rewards, f64::NAN), "every weight is written");
-    let reversed: Vec<Belief> = beliefs.iter().rev().cloned().collect();
-    let other = weights(rule, &reversed, rewards, 0.0);
-    let other_total: f64 = other.iter().sum();
-    for (one, other) in found.iter().zip(other.iter().rev()) {
-        let off = (one / total - other / other_total).abs();
-        assert!(off < 1e-7, "the order of beliefs does not matter: a share moves by {off}");
+    for by in 0..beliefs.len().min(3) {
+        // Turned by some places and then about.
+        let place = |index: usize| (by + beliefs.len() - 1 - index) % beliefs.len();
+        let turned: Vec<Belief> = (0..beliefs.len()).map(|index| beliefs[place(index)].clone()).collect();
+        let other = weights(rule, &turned, rewards, 0.0);
+        let other_total: f64 = other.iter().sum();
+        for (index, other) in other.iter().enumerate() {
+            let off = (found[place(index)] / total - other / other_total).abs();
+            assert!(off < 1e-7, "the order of beliefs does not matter: a share moves by {off}");
+        }
     }
 }
 
+fn widths_do_not_matter(rule: &dyn Rule) {
+    let beliefs = beliefs(5, 2);
+    let wider = beliefs.iter().cloned().map(|mut belief| {
+        belief.posterior = belief.posterior.scaled(3.0);
+        belief
+    });
+    let wider: Vec<Belief> = wider.collect();
+    let same = weights(rule, &beliefs, 7, 0.0) == weights(rule, &wider, 7, 0.0);
+    assert!(same, "a rule that says it reads no widths reads none");
+}
+
 fn losses_are_finite(rule: &dyn Rule) {
-    for propensity in [1.0, 0.3, 1e-6] {
+    for propensity in [1.0, 0.3, 1e-4] {
         for rewards in REWARDS {
             let drawn = Drawn { propensity, strategies: 5, rewards };
             for reward in [0.0, 0.4, 1.0] {
                 let loss = rule.loss(&drawn, reward);
-                assert!(loss.is_finite(), "losses are finite, not {loss}");
+                let storable = helm_core::Fixed::quantize(loss).is_ok();
+                assert!(storable, "losses are finite and within what is stored, not {loss}");
                 assert_eq!(loss, rule.loss(&drawn, reward), "a loss repeats");
             }
         }

@@ -24,7 +24,7 @@ use crate::posterior::Posterior;
 use crate::prior::StrategyPrior;
 
 /// Packed sums are kept in multiples of one part in so many, 2^48: finer than stored rewards, since a regression
-/// subtracts large sums from each other, and still of room for 6 · 10¹¹ rewards with features of 10⁶.
+/// subtracts large sums from each other, and still with room for more rewards than anybody earns, features being at most 10⁴.
 pub const PACKED_UNITS: f64 = 281_474_976_710_656.0;
 
 /// All that is known of one strategy when a decision is made. Counts are discounted where the policy forgets.
@@ -72,7 +72,8 @@ pub trait Learner: Send + Sync {
     /// Whatever makes the evidence unusable.
     fn posterior(&self, arm: &ArmEvidence<'_>, context: &Context) -> Result<Posterior>;
 
-    /// The beliefs about all eligible strategies, in their order. Default: each on its own.
+    /// The beliefs about all eligible strategies, in their order. Default: each on its own. Whoever lets one strategy's
+    /// rewards change another's belief says so by [`Learner::pools`].
     ///
     /// # Errors
     ///

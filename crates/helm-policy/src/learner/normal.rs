@@ -28,15 +28,16 @@ impl NormalInverseGamma {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] unless `m0` is finite and the others are finite and above 0.
+    /// [`Error::InvalidParameter`] unless `m0` is finite, the others are finite and above 0, and `alpha0` is at
+    /// least 0.1.
     pub fn new(m0: f64, kappa0: f64, alpha0: f64, beta0: f64) -> Result<Self> {
         let positive = [kappa0, alpha0, beta0].iter().all(|part| part.is_finite() && *part > 0.0);
-        if m0.is_finite() && positive {
+        if m0.is_finite() && positive && alpha0 >= 0.1 {
             return Ok(Self { m0, kappa0, alpha0, beta0 });
         }
         Err(Error::InvalidParameter {
             parameter: "normal_inverse_gamma",
-            accepted: "a finite m0 and finite kappa0, alpha0, beta0 above 0",
+            accepted: "a finite m0, finite kappa0 and beta0 above 0, and a finite alpha0 of at least 0.1",
             value: format!("{m0}, {kappa0}, {alpha0}, {beta0}"),
         })
     }

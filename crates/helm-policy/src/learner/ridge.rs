@@ -16,7 +16,7 @@ use crate::memo::{Fingerprint, Memo};
 use crate::posterior::Posterior;
 
 /// Features beyond this size are refused: their squares would leave the range of the stored sums.
-pub(crate) const LARGEST_FEATURE: f64 = 1e6;
+pub(crate) const LARGEST_FEATURE: f64 = 1e4;
 /// The penalties among which the rewards choose when none is given; the last one ignores the features.
 const PENALTIES: [f64; 4] = [1.0, 10.0, 100.0, 1e6];
 /// How far each tenfold of the penalty begins behind, in nats.
@@ -88,7 +88,7 @@ impl Ridge {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] when the penalty is not a finite number above 0, or strategies' features
-    /// differ in length or are not finite.
+    /// differ in length or are beyond ±10⁴.
     pub fn new(options: RidgeOptions) -> Result<Self> {
         if let Some(penalty) = options.penalty
             && !(penalty.is_finite() && penalty > 0.0)
@@ -100,11 +100,12 @@ impl Ridge {
             });
         }
         let length = options.strategies.values().next().map_or(0, Vec::len);
-        let usable = |features: &Vec<f64>| features.len() == length && features.iter().all(|x| x.is_finite());
+        let small = |x: &f64| x.abs() <= LARGEST_FEATURE;
+        let usable = |features: &Vec<f64>| features.len() == length && features.iter().all(small);
         if !options.strategies.values().all(usable) {
             return Err(Error::InvalidParameter {
                 parameter: "strategies",
-                accepted: "finite features of one length for every strategy",
+                accepted: "features within ±10000, of one length for every strategy",
                 value: format!("{:?}", options.strategies),
             });
         }
@@ -317,8 +318,13 @@ impl Model {
         let penalties = options.penalty.as_ref().map_or(&PENALTIES[..], std::slice::from_ref);
         let mut best: Option<(f64, Self)> = None;
         for penalty in penalties {
-            let fits: Vec<Fit> =
-                sums.iter().map(|sums| Fit::new(sums, *penalty, mean)).collect::<Result<_>>()?;
+            let fits = sums.iter().map(|sums| Fit::new(sums, *penalty, mean)).collect::<Result<Vec<_>>>();
+            // What collinear features make singular, a larger penalty may hold.
+            let fits = match fits {
+                Ok(fits) => fits,
+                Err(Error::Singular) => continue,
+                Err(error) => return Err(error),
+            };
             let scale = NOISE_SCALE + 0.5 * fits.iter().map(|fit| fit.residual).sum::<f64>();
             let model = Self { mean, fits, shape: NOISE_SHAPE + 0.5 * count, scale };
             let score = model.evidence() - PENALTY_PER_DECADE * libm::log10(*penalty);
@@ -326,7 +332,7 @@ impl Model {
                 best = Some((score, model));
             }
         }
-        best.map(|(_, model)| model).ok_or(Error::NothingEligible)
+        best.map(|(_, model)| model).ok_or(Error::Singular)
     }
 
     /// The logarithm of the rewards' density, up to a term that is the same for all penalties (Bishop 2006,

@@ -3,7 +3,7 @@ use crate::error::Result;
 
 /// Exponential weights on importance-weighted losses with implicit exploration, for rewards that an adversary
 /// may choose: p ∝ exp(−η L), L += (1 − r) / (p + γ) for the strategy played, η = √(2 ln K / (K t)), γ = η/2
-/// (Kocák, Neu, Valko & Munos 2014; Neu 2015, theorem 1).
+/// (Kocák, Neu, Valko & Munos 2014; Neu 2015), with the rate of a known horizon at each t.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Exp3Ix;
 

@@ -2,8 +2,10 @@ use rand_core::Rng;
 use smallvec::SmallVec;
 
 use super::{Belief, Rule};
-use crate::best::probability_of_best;
+use crate::best::{probability_of_best, ratios_of_best};
 use crate::error::{Error, Result};
+use crate::posterior::Posterior;
+use crate::sampling::uniform_of;
 
 /// Thompson sampling (Thompson 1933) without the sampling: the probability of each strategy is that of holding
 /// the largest mean, integrated numerically; the probabilities sum to 1 within 1e-7.
@@ -18,14 +20,14 @@ impl Thompson {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] when `width` is not in (0, 10].
+    /// [`Error::InvalidParameter`] when `width` is not in \[0.001, 10\].
     pub fn new(width: f64) -> Result<Self> {
-        if width > 0.0 && width <= 10.0 {
+        if (0.001..=10.0).contains(&width) {
             return Ok(Self { width, widened: false });
         }
         Err(Error::InvalidParameter {
             parameter: "width",
-            accepted: "above 0 and at most 10",
+            accepted: "from 0.001 to 10",
             value: width.to_string(),
         })
     }
@@ -43,12 +45,26 @@ impl Thompson {
     #[must_use]
     pub fn draw(&self, beliefs: &[Belief], rng: &mut impl Rng) -> Option<usize> {
         let width = self.width(beliefs.len());
-        let mut best: Option<(usize, f64)> = None;
+        let (mut best, mut ties): (Option<(usize, f64)>, f64) = (None, 1.0);
+        // Draws near 1 are told apart by their log-odds.
+        let near_one =
+            |posterior: &Posterior| matches!(posterior, Posterior::Beta { a, b } if a.min(*b) < 1.0);
+        let all_betas = beliefs.iter().all(|belief| matches!(belief.posterior, Posterior::Beta { .. }));
+        let scaled = |posterior: Posterior| if width == 1.0 { posterior } else { posterior.scaled(width) };
+        let by_odds = all_betas && beliefs.iter().any(|belief| near_one(&scaled(belief.posterior)));
         for (index, belief) in beliefs.iter().enumerate() {
-            let posterior = belief.posterior;
-            let value = if width == 1.0 { posterior } else { posterior.scaled(width) }.sample(rng);
-            if best.is_none_or(|(_, largest)| value > largest) {
-                best = Some((index, value));
+            let posterior = scaled(belief.posterior);
+            let value = if by_odds { posterior.sample_log_odds(rng) } else { posterior.sample(rng) };
+            match best {
+                Some((_, largest)) if value == largest => {
+                    ties += 1.0;
+                    // Each of those that tie is kept as often as the others.
+                    if uniform_of(rng.next_u64()) * ties < 1.0 {
+                        best = Some((index, value));
+                    }
+                }
+                Some((_, largest)) if value < largest => {}
+                _ => (best, ties) = (Some((index, value)), 1.0),
             }
         }
         best.map(|(index, _)| index)
@@ -93,14 +109,21 @@ impl TopTwoThompson {
     }
 }
 
+/// Where challengers together are rarer, their probabilities are integrated to a proportion.
+const RARE: f64 = 1e-6;
+
 /// Below this a challenger's probability says nothing: all challengers are then equally likely.
 const VANISHED: f64 = 1e-290;
 
 impl Rule for TopTwoThompson {
     fn probabilities(&self, beliefs: &[Belief], _: u64, out: &mut [f64]) -> Result<()> {
-        probability_of_best(beliefs.iter().map(|belief| belief.posterior), out)?;
+        let posteriors = beliefs.iter().map(|belief| belief.posterior);
+        probability_of_best(posteriors.clone(), out)?;
         if out.len() < 2 {
             return Ok(());
+        }
+        if (0..out.len()).any(|leader| others(out, leader) < RARE) {
+            ratios_of_best(posteriors, out)?;
         }
         // Σ over the others, rather than 1 − q, keeps its precision when one strategy has nearly all.
         let ratios: f64 = (0..out.len()).map(|leader| ratio(out, leader)).sum();

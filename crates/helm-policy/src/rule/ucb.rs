@@ -25,7 +25,11 @@ impl Ucb1 {
     /// The index of a strategy with these rewards, when all strategies together have `total`.
     #[must_use]
     pub fn index(evidence: &Evidence, total: f64) -> f64 {
-        evidence.mean() + libm::sqrt(2.0 * ln(total) / evidence.count)
+        if evidence.count > 0.0 {
+            evidence.mean() + libm::sqrt(2.0 * ln(total) / evidence.count)
+        } else {
+            f64::INFINITY
+        }
     }
 }
 
