@@ -7,6 +7,7 @@ use helm_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::rows::{RowQuery, TurnRow};
 use crate::{Case, Result};
 
 /// The log of turns, which is also the feature store: context, decision, outcome, reward and feedback of every
@@ -32,6 +33,23 @@ pub trait InteractionLog: Send + Sync {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<TurnView>>;
+
+    /// At most `limit` turns that have ended and match, but never more than 10,000, as flat rows, oldest first by
+    /// (began, id), continuing after `after`.
+    ///
+    /// A turn that is committed meanwhile appears if it began after what was read last. Nothing appears twice.
+    /// [`InteractionLogExt::stream_rows`](crate::InteractionLogExt::stream_rows) reads page after page.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn rows(
+        &self,
+        tenant: &TenantId,
+        query: &RowQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnRow>>;
 
     /// The draw that a user, or one conversation of theirs, keeps to in a task: of the decisions with mode
     /// [`Sampled`](helm_core::DecisionMode::Sampled) the one that replaced most draws in turn
@@ -72,6 +90,16 @@ impl<T: InteractionLog + ?Sized> InteractionLog for Arc<T> {
         limit: usize,
     ) -> Result<Page<TurnView>> {
         (**self).scan(tenant, query, after, limit).await
+    }
+
+    async fn rows(
+        &self,
+        tenant: &TenantId,
+        query: &RowQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnRow>> {
+        (**self).rows(tenant, query, after, limit).await
     }
 
     async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
@@ -233,4 +261,14 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where to continue; `None` at the end.
     pub next: Option<Cursor>,
+}
+
+impl Page<TurnRow> {
+    /// A page of at most `limit` rows, of which one more was looked for to see whether there is more.
+    pub(crate) fn of_rows(mut items: Vec<TurnRow>, limit: usize) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|last| Cursor { at: last.began, id: last.id });
+        Self { items, next }
+    }
 }

@@ -73,7 +73,7 @@ async fn two_handles_on_one_file_keep_the_laws() {
 fn no_backend_is_missing_here() {
     let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();
     let public = source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    let backends: Vec<_> = public.filter(|module| *module != "conformance").collect();
+    let backends: Vec<_> = public.filter(|module| !["conformance", "export"].contains(module)).collect();
     assert_eq!(backends, ["memory", "postgres", "sqlite"]);
 }
 

@@ -6,6 +6,7 @@
 //!
 //! [`cache`] and [`limiter`] have suites of their own.
 
+mod analysis;
 pub mod cache;
 mod decisions;
 mod draws;
@@ -78,6 +79,10 @@ laws!(
     rebuild::settled_decisions_come_in_order_with_their_evidence,
     rebuild::a_decision_is_settled_again_from_its_evidence,
     rebuild::a_state_is_what_its_contributions_say,
+    analysis::a_row_shows_all_that_is_known,
+    analysis::rows_cover_every_turn_once_while_others_write,
+    analysis::rows_are_those_that_were_asked_for,
+    analysis::rows_are_a_tenants_own,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,
     jobs::a_job_is_left_to_those_who_know_its_kind,

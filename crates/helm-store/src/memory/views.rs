@@ -8,6 +8,7 @@ use helm_core::{
 };
 
 use super::BACKEND;
+use super::rows;
 use super::state::Tenant;
 use super::store::MemoryStore;
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
@@ -19,6 +20,7 @@ use crate::log::{
     Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
 };
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
+use crate::rows::{RowQuery, TurnRow};
 use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
 #[async_trait]
@@ -149,6 +151,19 @@ impl InteractionLog for MemoryStore {
             items.truncate(limit);
             let next = items.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id });
             Page { items, next }
+        })
+    }
+
+    async fn rows(
+        &self,
+        tenant: &TenantId,
+        query: &RowQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnRow>> {
+        self.read("rows", |state| match state.tenant(tenant) {
+            Some(own) => rows::page(own, tenant, query, after, limit),
+            None => Page { items: vec![], next: None },
         })
     }
 

@@ -14,11 +14,13 @@ use super::decode::{
     body, check_format, decision_id, get, json, json_opt, limit as rows_at_most, moment, parsed, unit,
 };
 use super::error::{driver, unreadable};
+use super::rows;
 use super::store::PostgresStore;
 use crate::error::Result;
 use crate::log::{
     Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
 };
+use crate::rows::{RowQuery, TurnRow};
 
 const TURN: &str =
     "SELECT d.body::text AS decision, d.format AS decision_format, t.user_id, t.task, t.conversation,
@@ -132,6 +134,16 @@ impl InteractionLog for PostgresStore {
         Ok(Page { items, next })
     }
 
+    async fn rows(
+        &self,
+        tenant: &TenantId,
+        query: &RowQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnRow>> {
+        rows::page(&self.pool, tenant, query, after, limit).await
+    }
+
     async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
         const OPERATION: &str = "last_draw";
         let row = match &query.conversation {
@@ -180,7 +192,7 @@ impl InteractionLog for PostgresStore {
 }
 
 /// Each decision's current judgements, sorted by source.
-async fn feedback(
+pub(super) async fn feedback(
     connection: &mut PgConnection,
     tenant: &TenantId,
     ids: &[DecisionId],

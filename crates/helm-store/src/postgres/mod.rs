@@ -19,6 +19,7 @@ mod migrate;
 mod options;
 mod reads;
 mod restate;
+mod rows;
 mod save;
 mod store;
 mod sums;

@@ -15,6 +15,7 @@ mod migrate;
 mod options;
 mod reads;
 mod restate;
+mod rows;
 mod save;
 mod store;
 mod sums;

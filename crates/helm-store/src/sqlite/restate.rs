@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
-use helm_core::{DecisionId, SourceName, Stats, StatsRow, TaskId, TenantId, UnitInterval};
+use helm_core::{Stats, StatsRow, TaskId, TenantId};
 use sqlx::sqlite::SqliteConnection;
 
 use super::BACKEND;
-use super::decode::{body, get, parsed};
-use super::error::{driver, unreadable};
+use super::decode::body;
+use super::error::driver;
 use super::sums::add;
 use crate::error::Result;
 use crate::fold::{Place, fold, place};
@@ -57,24 +57,4 @@ pub(super) async fn contributed(
         }
     }
     Ok(all)
-}
-
-/// Each source's value of highest revision; SQLite takes the other columns from the row of the maximum.
-pub(super) async fn feedback(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    id: DecisionId,
-) -> Result<Vec<(SourceName, UnitInterval)>> {
-    let rows = sqlx::query(
-        "SELECT source, value, MAX(revision) FROM helm_evidence WHERE tenant = ? AND decision = ?
-         GROUP BY source ORDER BY source",
-    );
-    let rows = rows.bind(tenant.as_str()).bind(id.as_bytes().as_slice()).fetch_all(connection).await;
-    let rows = rows.map_err(|error| driver("settle", error))?;
-    let read = rows.iter().map(|row| {
-        let value = UnitInterval::new(get(row, "value", "settle")?);
-        let value = value.map_err(|error| unreadable("settle", "value", error))?;
-        Ok((parsed(row, "source", "settle")?, value))
-    });
-    read.collect()
 }
