@@ -533,7 +533,7 @@ mod tests {
         {
             let plan = plan(&store, rows::page_sql(&query)).await;
             assert!(plan.contains(&format!("SEARCH t USING INDEX {index}")), "{query:?}: {plan}");
-            assert!(plan.contains("began>? AND began<?"), "{query:?}: {plan}");
+            assert!(plan.contains("(began,id)>(?,?) AND began<?"), "{query:?}: {plan}");
             assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{query:?}: {plan}");
         }
         for (sql, index) in [
