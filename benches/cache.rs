@@ -1,10 +1,13 @@
 //! How long the cache and the limiter take: `cargo bench --bench cache`, with `HELM_TEST_REDIS=redis://…` for what
 //! needs a server.
 //!
+//! `floor/…` is what each costs at least: moka alone, and one round trip to the same server over a plain socket.
 //! The cached value is the state of eight strategies with 272 numbers of a linear learner. Printed beside: how
 //! long a notice takes from one replica to another, and how long the first answer takes without a server.
 
 use std::hint::black_box;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,6 +89,28 @@ fn near(criterion: &mut Criterion, runtime: &Runtime) -> Any<()> {
         let absent = async || Ok::<_, std::io::Error>(Versioned::absent(0));
         b.iter(|| names.next().map(|name| futures::executor::block_on(cache.get(&tenant, name, absent))));
     });
+    Ok(())
+}
+
+fn moka_alone(criterion: &mut Criterion, runtime: &Runtime) {
+    let bare = moka::future::Cache::builder().time_to_live(Duration::from_secs(3_600)).build();
+    runtime.block_on(async {
+        for n in 0..1_000 {
+            bare.insert(format!("default:state:u{n}"), Arc::new(state())).await;
+        }
+    });
+    let key = "default:state:u500".to_owned();
+    criterion.bench_function("floor/moka alone", |b| {
+        b.iter(|| assert!(futures::executor::block_on(bare.get(black_box(&key))).is_some()));
+    });
+}
+
+fn round_trip(criterion: &mut Criterion, url: &str) -> Any<()> {
+    let mut stream = TcpStream::connect(url.trim_start_matches("redis://").trim_end_matches('/'))?;
+    stream.set_nodelay(true)?;
+    let mut answer = [0; 7];
+    let mut ping = || stream.write_all(b"PING\r\n").and_then(|()| stream.read_exact(&mut answer));
+    criterion.bench_function("floor/one round trip to Redis", |b| b.iter(|| assert!(ping().is_ok())));
     Ok(())
 }
 
@@ -171,6 +196,7 @@ fn all(criterion: &mut Criterion) {
     let measured = (|| {
         let runtime = Runtime::new()?;
         near(criterion, &runtime)?;
+        moka_alone(criterion, &runtime);
         absent(criterion, &runtime)?;
         let memory = MemoryLimiter::new(MemoryLimiterOptions::default());
         limiter(criterion, &runtime, "limiter/in process, three limits", &memory)?;
@@ -181,6 +207,7 @@ fn all(criterion: &mut Criterion) {
         let prefix = format!("helm-bench-{}", std::process::id());
         let connect = || runtime.block_on(Redis::connect(RedisOptions::new(&url).with_prefix(&prefix)));
         let (one, two) = (connect()?, connect()?);
+        round_trip(criterion, &url)?;
         far(criterion, &runtime, &one)?;
         limiter(criterion, &runtime, "limiter/in Redis, three limits", &RedisLimiter::new(&one, memory))?;
         runtime.block_on(notices(&one, &two))

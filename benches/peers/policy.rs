@@ -3,9 +3,12 @@
 //!
 //! Helm gives each decision's exact probability; of the others none does.
 
+#[path = "../policy/cpu_time.rs"]
+mod cpu_time;
 #[path = "../policy/loops.rs"]
 mod loops;
 
+use cpu_time::CpuTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use loops::{Any, SHAPES, contexts, rewards};
 use rand08::SeedableRng as _;
@@ -15,7 +18,7 @@ type Rng08 = rand08::rngs::StdRng;
 type Rng09 = rand09::rngs::StdRng;
 
 /// Runs `step(turn)`, which decides and learns.
-fn run(criterion: &mut Criterion, group: &str, name: &str, mut step: impl FnMut(usize)) {
+fn run(criterion: &mut Criterion<CpuTime>, group: &str, name: &str, mut step: impl FnMut(usize)) {
     let mut group = criterion.benchmark_group(group);
     group.throughput(Throughput::Elements(1));
     let mut turn = 0;
@@ -32,7 +35,7 @@ fn reward(rewards: &[f64], turn: usize, arm: usize) -> f64 {
     rewards[(turn + arm) % rewards.len()]
 }
 
-fn plain(criterion: &mut Criterion) -> Any<()> {
+fn plain(criterion: &mut Criterion<CpuTime>) -> Any<()> {
     let (group, rewards) = ("plain_k10", rewards());
     let mut rng = Rng08::seed_from_u64(1);
     {
@@ -63,7 +66,7 @@ fn plain(criterion: &mut Criterion) -> Any<()> {
     Ok(())
 }
 
-fn linear(criterion: &mut Criterion, (arms, features): (usize, usize)) -> Any<()> {
+fn linear(criterion: &mut Criterion<CpuTime>, (arms, features): (usize, usize)) -> Any<()> {
     let group = format!("linear_k{arms}_d{features}");
     let (rewards, contexts) = (rewards(), contexts(features));
     {
@@ -94,7 +97,7 @@ fn linear(criterion: &mut Criterion, (arms, features): (usize, usize)) -> Any<()
     Ok(())
 }
 
-fn bench(criterion: &mut Criterion) {
+fn bench(criterion: &mut Criterion<CpuTime>) {
     loops::all(criterion).expect("the bandits are valid");
     plain(criterion).expect("the bandits are valid");
     for shape in SHAPES {
@@ -102,5 +105,9 @@ fn bench(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, bench);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime::default());
+    targets = bench
+}
 criterion_main!(benches);

@@ -10,6 +10,8 @@ use helm_policy::{
 use rand_core::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use crate::cpu_time::CpuTime;
+
 pub type Any<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// The linear shapes: strategies and features.
@@ -55,7 +57,7 @@ fn rng() -> Xoshiro256PlusPlus {
 }
 
 /// A bandit over ten strategies and rewards of 0 or 1.
-fn plain(criterion: &mut Criterion, name: &str, rule: impl Rule) -> Any<()> {
+fn plain(criterion: &mut Criterion<CpuTime>, name: &str, rule: impl Rule) -> Any<()> {
     let (rewards, mut rng) = (rewards(), rng());
     let mut bandit = Bandit::new(ids(10)?, BetaCounts, rule)?;
     let mut group = criterion.benchmark_group("plain_k10");
@@ -72,7 +74,7 @@ fn plain(criterion: &mut Criterion, name: &str, rule: impl Rule) -> Any<()> {
 }
 
 /// Thompson sampling by sampling, without probabilities.
-fn draws(criterion: &mut Criterion) -> Any<()> {
+fn draws(criterion: &mut Criterion<CpuTime>) -> Any<()> {
     let (rewards, mut rng) = (rewards(), rng());
     let rule = Thompson::new(1.0)?;
     let flat = Posterior::Beta { a: 1.0, b: 1.0 };
@@ -94,7 +96,7 @@ fn draws(criterion: &mut Criterion) -> Any<()> {
     Ok(())
 }
 
-fn linear(criterion: &mut Criterion, shape: (usize, usize), name: &str, rule: impl Rule) -> Any<()> {
+fn linear(criterion: &mut Criterion<CpuTime>, shape: (usize, usize), name: &str, rule: impl Rule) -> Any<()> {
     let (arms, features) = shape;
     let (rewards, contexts, mut rng) = (rewards(), contexts(features), rng());
     let mut bandit = LinearBandit::new(ids(arms)?, features, 1.0, rule)?;
@@ -113,7 +115,7 @@ fn linear(criterion: &mut Criterion, shape: (usize, usize), name: &str, rule: im
 }
 
 /// All of them.
-pub fn all(criterion: &mut Criterion) -> Any<()> {
+pub fn all(criterion: &mut Criterion<CpuTime>) -> Any<()> {
     plain(criterion, "helm epsilon-greedy", EpsilonGreedy::new(0.1)?)?;
     plain(criterion, "helm thompson, exact probabilities", Thompson::new(1.0)?)?;
     draws(criterion)?;

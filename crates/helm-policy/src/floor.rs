@@ -65,20 +65,25 @@ impl Floor {
 ///
 /// [`Error::InvalidProbability`] when a weight is negative or not finite, or all vanish.
 pub(crate) fn mix(mass: f64, weights: &mut [f64]) -> Result<()> {
-    // NaN is not at least 0, and an infinite one makes the sum infinite.
-    if let Some(&value) = weights.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
+    let each = mass / weights.len() as f64;
+    let (mut least, mut total) = (f64::INFINITY, 0.0);
+    for weight in weights.iter() {
+        // A NaN makes the sum NaN.
+        least = least.min(*weight);
+        total += weight;
+    }
+    if least < 0.0 || !(total.is_finite() && total > 0.0) {
+        let refused = |weight: &&f64| weight.is_nan() || **weight < 0.0;
+        let value = weights.iter().find(refused).copied().unwrap_or(total);
         return Err(Error::InvalidProbability { value });
     }
-    let each = mass / weights.len() as f64;
     // Once more where the first pass leaves the sum off by rounding.
     for _ in 0..2 {
-        let total: f64 = weights.iter().sum();
-        if !(total.is_finite() && total > 0.0) {
-            return Err(Error::InvalidProbability { value: total });
+        if (total - 1.0).abs() <= 2.0 * f64::EPSILON {
+            break;
         }
-        if (total - 1.0).abs() > 2.0 * f64::EPSILON {
-            weights.iter_mut().for_each(|weight| *weight /= total);
-        }
+        weights.iter_mut().for_each(|weight| *weight /= total);
+        total = weights.iter().sum();
     }
     // One strategy alone may come out a rounding above 1.
     weights.iter_mut().for_each(|weight| *weight = ((1.0 - mass) * *weight + each).min(1.0));

@@ -248,18 +248,26 @@ async fn prepare(load: &Load, store: &dyn Store) -> Result<(), Failure> {
 
 async fn timed(load: &Load) -> Result<(), Failure> {
     let store = load.open().await?;
+    let begin = Instant::now();
     prepare(load, &*store).await?;
+    if !load.named && !load.turns {
+        println!(
+            "logged {} decisions at {:.0}/s",
+            load.count,
+            load.count as f64 / begin.elapsed().as_secs_f64()
+        );
+    }
     let numbers = numbers(load);
     let sent = numbers.len();
     let begin = Instant::now();
     let pause = load.rate.map(|rate| Duration::from_secs(1) / u32::try_from(rate).unwrap_or(u32::MAX).max(1));
-    let mut tasks = Vec::new();
+    let mut tasks = tokio::task::JoinSet::new();
     let numbers = Arc::new(numbers);
     let next = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     for _ in 0..load.callers {
         let (load, store, numbers, next) =
             (load.clone(), Arc::clone(&store), Arc::clone(&numbers), Arc::clone(&next));
-        tasks.push(tokio::spawn(async move {
+        tasks.spawn(async move {
             let (mut fresh, mut took) = (0, Vec::new());
             loop {
                 let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -276,11 +284,11 @@ async fn timed(load: &Load) -> Result<(), Failure> {
                 }
             }
             Ok::<_, Failure>((fresh, took))
-        }));
+        });
     }
     let (mut fresh, mut took) = (0, Vec::new());
-    for task in tasks {
-        let (new, times) = task.await??;
+    while let Some(task) = tasks.join_next().await {
+        let (new, times) = task??;
         fresh += new;
         took.extend(times);
     }

@@ -35,6 +35,8 @@ mod changes;
 )]
 pub mod conformance;
 mod conversation;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+pub mod copy;
 mod error;
 pub mod export;
 mod fold;

@@ -21,6 +21,9 @@ use helm_store::{
 use proptest::prelude::*;
 
 #[cfg(feature = "postgres")]
+#[path = "backends/copy.rs"]
+mod copy;
+#[cfg(feature = "postgres")]
 #[path = "backends/postgres.rs"]
 mod postgres;
 #[cfg(feature = "postgres")]
@@ -218,7 +221,8 @@ async fn killed_writers(place: &str, open: impl AsyncFn() -> Arc<dyn Store>) {
     let store = open().await;
     for number in &acknowledged {
         let view = store.log().turn(&tenant("t"), decision_id(*number)).await.unwrap();
-        let view = view.unwrap_or_else(|| panic!("decision {number} was acknowledged and is missing"));
+        assert!(view.is_some(), "decision {number} was acknowledged and is missing");
+        let view = view.unwrap();
         assert_eq!(view.reward.map(|reward| reward.value.get()), Some(0.75));
         assert_eq!(view.outcome, Some(turn(*number).outcome));
     }

@@ -301,6 +301,21 @@ async fn what_another_replica_read_is_as_old_as_it_is() {
 }
 
 #[tokio::test]
+async fn the_longest_time_is_no_trouble() {
+    let clock = clock();
+    for options in
+        [options(&clock).with_ttl(Duration::MAX), options(&clock).with_max_staleness(Duration::MAX)]
+    {
+        let (cache, source) =
+            (Profiles::new("p", options.with_negative_ttl(Duration::MAX)), Source::default());
+        answer(&cache, &source).await;
+        clock.advance(Duration::from_secs(300 * 86_400));
+        answer(&cache, &source).await;
+        assert_eq!(source.reads(), 1);
+    }
+}
+
+#[tokio::test]
 async fn without_staleness_every_call_reads() {
     let clock = clock();
     let far = memory(&clock);

@@ -2,6 +2,7 @@
 
 mod chat;
 mod config;
+mod db_copy;
 mod decisions;
 mod doctor;
 mod feedback;
@@ -19,8 +20,8 @@ mod tasks;
 use std::process::ExitCode;
 
 use crate::arguments::{
-    Arguments, Command, ConfigCommand, DecisionsCommand, GuardCommand, PolicyCommand, ScenarioCommand,
-    TasksCommand,
+    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, GuardCommand, PolicyCommand,
+    ScenarioCommand, TasksCommand,
 };
 use crate::error::Result;
 
@@ -48,6 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Doctor { live } => return doctor::run(&global, live).await,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,
         Command::Config(ConfigCommand::Show) => config::show(&global)?,
+        Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,
         Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
         Command::Guard(GuardCommand::Check { direction, scores }) => guard::check(direction, scores)?,
     }

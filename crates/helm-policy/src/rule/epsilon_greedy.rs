@@ -1,4 +1,4 @@
-use super::{Belief, Rule, play_largest};
+use super::{Belief, Rule};
 use crate::error::{Error, Result};
 
 /// With probability ε any strategy, else one with the largest posterior mean, ties evenly (Auer, Cesa-Bianchi
@@ -53,10 +53,15 @@ impl Rule for EpsilonGreedy {
     fn probabilities(&self, beliefs: &[Belief], rewards: u64, out: &mut [f64]) -> Result<()> {
         let strategies = beliefs.len() as f64;
         let epsilon = self.epsilon(strategies, rewards);
-        out.iter_mut().zip(beliefs).for_each(|(out, belief)| *out = belief.posterior.mean());
-        play_largest(out);
-        let (each, share) = (epsilon / strategies, (1.0 - epsilon) / out.iter().sum::<f64>());
-        out.iter_mut().for_each(|best| *best = each + share * *best);
+        let (mut best, mut ties) = (f64::NEG_INFINITY, 0.0);
+        for (out, belief) in out.iter_mut().zip(beliefs) {
+            let mean = belief.posterior.mean();
+            *out = mean;
+            ties = if mean > best { 1.0 } else { ties + f64::from(mean == best) };
+            best = best.max(mean);
+        }
+        let (each, share) = (epsilon / strategies, (1.0 - epsilon) / ties);
+        out.iter_mut().for_each(|out| *out = if *out == best { each + share } else { each });
         Ok(())
     }
 

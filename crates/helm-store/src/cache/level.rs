@@ -19,7 +19,8 @@ pub trait Cache: Send + Sync {
     async fn get(&self, key: &CacheKey) -> Option<Cached>;
 
     /// Holds `value` for at most `ttl`, whatever was held before. Its revision counts as 0. For things that have
-    /// no revision; a key that has one uses [`Cache::put_if_newer`]. A `ttl` of 0 holds nothing.
+    /// no revision; a key that has one uses [`Cache::put_if_newer`]. A `ttl` of 0 holds nothing, and one of more
+    /// than 365 days is that long.
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration);
 
     /// Holds `value` for at most `ttl`, unless something newer is held or was announced by
@@ -39,6 +40,9 @@ pub trait Cache: Send + Sync {
 
 /// How long after an invalidation older values are refused. It outlasts any read that had begun before.
 pub const FENCE: Duration = Duration::from_secs(60);
+
+/// Longer times to live count as this one.
+pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(365 * 86_400);
 
 /// What a [`Cache`] is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

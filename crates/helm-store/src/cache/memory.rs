@@ -11,6 +11,7 @@ use helm_core::{Clock, SystemClock, Timestamp};
 use moka::{Expiry, future::Cache as Moka, ops::compute::Op};
 use tokio::sync::broadcast;
 
+use super::level::LONGEST_TTL;
 use super::notice::{BACKLOG, events};
 use super::{Cache, CacheCapabilities, CacheEvent, CacheKey, Cached, FENCE, Notice, PutOutcome};
 
@@ -85,6 +86,7 @@ impl MemoryCache {
     }
 
     fn held(&self, value: Option<Bytes>, revision: u64, ttl: Duration) -> Held {
+        let ttl = ttl.min(LONGEST_TTL);
         Held { value, revision, until: self.clock.now().after(ttl), ttl }
     }
 }

@@ -23,5 +23,6 @@ pub use two_level::{TwoLevel, Versioned};
 pub(crate) use {
     codec::{decode, encode},
     key::digest,
+    level::LONGEST_TTL,
     notice::{BACKLOG, events},
 };

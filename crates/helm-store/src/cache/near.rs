@@ -6,11 +6,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use helm_core::Timestamp;
-use moka::{Expiry, future::Cache as Moka, ops::compute::Op};
+use moka::{future::Cache as Moka, ops::compute::Op};
 
 use super::{CacheKey, FENCE, Versioned};
 
@@ -42,9 +42,11 @@ impl<V> Clone for Entry<V> {
 }
 
 impl<V: Send + Sync + 'static> Near<V> {
-    pub(super) fn new(max_bytes: u64) -> Self {
+    /// Of at most `max_bytes`. What nobody asks for any more gives its memory back after `longest`; the answer to
+    /// those who ask is each entry's own time.
+    pub(super) fn new(max_bytes: u64, longest: Duration) -> Self {
         Self {
-            held: Moka::builder().max_capacity(max_bytes).weigher(weight).expire_after(Ttl).build(),
+            held: Moka::builder().max_capacity(max_bytes).weigher(weight).time_to_live(longest).build(),
             fences: Moka::builder().max_capacity(FENCES).time_to_live(FENCE).build(),
             epoch: AtomicU64::new(0),
         }
@@ -147,25 +149,6 @@ pub(super) fn jittered(ttl: Duration, key: &CacheKey, at: Timestamp) -> Duration
 fn weight<V>(key: &CacheKey, entry: &Entry<V>) -> u32 {
     let bytes = key.weight() + size_of::<Entry<V>>() + entry.bytes;
     u32::try_from(bytes).unwrap_or(u32::MAX)
-}
-
-/// Gives the memory back when nothing asks for the key any more; the answer to those who ask is the clock's.
-struct Ttl;
-
-impl<V> Expiry<CacheKey, Entry<V>> for Ttl {
-    fn expire_after_create(&self, _: &CacheKey, entry: &Entry<V>, _: Instant) -> Option<Duration> {
-        Some(entry.ttl)
-    }
-
-    fn expire_after_update(
-        &self,
-        _: &CacheKey,
-        entry: &Entry<V>,
-        _: Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        Some(entry.ttl)
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use helm_core::{Clock, SystemClock};
 
-use super::Cache;
+use super::{Cache, level::LONGEST_TTL};
 
 /// How a [`TwoLevel`](super::TwoLevel) cache is made.
 #[derive(Clone)]
@@ -10,7 +10,7 @@ use super::Cache;
 pub struct TwoLevelOptions {
     /// How long a value may be answered after it was read from its source, in both levels together. Each value's
     /// own time is within 10 % of it, so that values read together do not end together. 0: every call reads the
-    /// source. Default: 60 s.
+    /// source. More than a year is a year. Default: 60 s.
     pub ttl: Duration,
     /// The same for things that do not exist. Default: 5 s.
     pub negative_ttl: Duration,
@@ -46,7 +46,7 @@ impl TwoLevelOptions {
     #[must_use]
     pub fn with_max_staleness(self, age: Duration) -> Self {
         // The longest that a time to live can become is then `age` itself.
-        let ttl = age * 10 / 11;
+        let ttl = age.min(LONGEST_TTL) * 10 / 11;
         self.with_ttl(ttl).with_negative_ttl(ttl)
     }
 

@@ -5,6 +5,7 @@ use futures::{Stream, StreamExt};
 use helm_core::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::level::LONGEST_TTL;
 use super::metrics::Counters;
 use super::near::{Entry, Near, jittered};
 use super::{CacheEvent, CacheKey, Notice, PutOutcome, TwoLevelOptions, codec};
@@ -108,8 +109,11 @@ where
 {
     /// An empty cache of values of this kind, a word of the program such as `preferences`.
     #[must_use]
-    pub fn new(kind: &'static str, options: TwoLevelOptions) -> Self {
-        let (near, counters) = (Near::new(options.max_bytes), Counters::new(kind));
+    pub fn new(kind: &'static str, mut options: TwoLevelOptions) -> Self {
+        options.ttl = options.ttl.min(LONGEST_TTL);
+        options.negative_ttl = options.negative_ttl.min(LONGEST_TTL);
+        let longest = options.ttl.max(options.negative_ttl) * 11 / 10;
+        let (near, counters) = (Near::new(options.max_bytes, longest), Counters::new(kind));
         Self { inner: Arc::new(Inner { kind, near, options, counters }) }
     }
 

@@ -39,6 +39,7 @@ pub async fn run_all<F: Future<Output = CacheCase>>(mut fresh: impl FnMut() -> F
     an_invalidation_spares_what_is_current(&fresh().await).await;
     a_removal_forgets_the_revision_too(&fresh().await).await;
     a_value_ends_with_its_time(&fresh().await).await;
+    the_longest_time_is_no_trouble(&fresh().await).await;
     nothing_is_held_for_no_time(&fresh().await).await;
     a_notice_reaches_both_replicas(&fresh().await).await;
 }
@@ -189,6 +190,14 @@ async fn pass(case: &CacheCase, time: Duration) {
         Some(clock) => clock.advance(time),
         None => tokio::time::sleep(time).await,
     }
+}
+
+async fn the_longest_time_is_no_trouble(case: &CacheCase) {
+    case.one.put(&key("a"), bytes("x"), Duration::MAX).await;
+    assert_eq!(text(&case.two, &key("a")).await, found("x", 0));
+    let put = case.one.put_if_newer(&key("b"), bytes("x"), 1, Duration::MAX).await;
+    assert_eq!(put, PutOutcome::Stored);
+    assert_eq!(text(&case.two, &key("b")).await, found("x", 1));
 }
 
 async fn nothing_is_held_for_no_time(case: &CacheCase) {

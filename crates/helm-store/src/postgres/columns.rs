@@ -13,7 +13,7 @@ const YEAR_2000: i64 = 946_684_800_000_000;
 
 /// A moment as TIMESTAMPTZ. The earliest and latest ones there are become PostgreSQL's infinities.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Moment(pub(super) Timestamp);
+pub(crate) struct Moment(pub(crate) Timestamp);
 
 impl Moment {
     /// Before all others.

@@ -1,11 +1,23 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use tokio::time::timeout;
 
 use super::error::driver;
 use super::options::PostgresOptions;
 use crate::error::Result;
+
+/// Connects once outside of any pool: a pool would only say that it waited in vain.
+pub(super) async fn probe(options: &PostgresOptions) -> Result<()> {
+    let wanted = connection(options)?;
+    let connected = timeout(options.acquire_timeout, PgConnection::connect_with(&wanted)).await;
+    let connected =
+        connected.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
+    let connection = connected.map_err(|error| driver("open", error))?;
+    connection.close().await.map_err(|error| driver("open", error))
+}
 
 /// Connections for reads and small writes.
 pub(super) async fn readers(options: &PostgresOptions) -> Result<PgPool> {

@@ -44,7 +44,7 @@ fn is_lost(error: &sqlx::Error) -> bool {
 }
 
 fn code(error: &sqlx::Error) -> Option<String> {
-    error.as_database_error()?.code().map(|code| code.into_owned())
+    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
 }
 
 fn classify(error: &sqlx::Error) -> (ErrorKind, &'static str) {

@@ -8,6 +8,8 @@
 
 mod columns;
 mod connect;
+#[cfg(feature = "sqlite")]
+pub(crate) mod copying;
 mod decode;
 mod engine;
 mod error;
@@ -29,4 +31,4 @@ pub use options::PostgresOptions;
 pub use store::PostgresStore;
 
 /// The backend's name in errors.
-const BACKEND: &str = "postgres";
+pub(crate) const BACKEND: &str = "postgres";

@@ -1,5 +1,6 @@
 //! What a group of writes leaves behind: one statement a table, its rows in the order of their keys.
 
+use helm_core::{ConversationId, IdempotencyKey};
 use sqlx::postgres::{PgConnection, PgQueryResult};
 
 use super::BACKEND;
@@ -135,7 +136,7 @@ async fn decisions(connection: &mut PgConnection, new: &[NewDecision]) -> Result
         .bind(column(new, |new| new.decision.policy_hash.as_str()))
         .bind(column(new, |new| assignment(new).map(|assignment| assignment.experiment.to_string())))
         .bind(column(new, |new| assignment(new).map(|assignment| assignment.variant.to_string())))
-        .bind(column(new, |new| new.decision.context.conversation.as_ref().map(|name| name.as_str())))
+        .bind(column(new, |new| new.decision.context.conversation.as_ref().map(ConversationId::as_str)))
         .bind(column(new, |new| new.draw))
         .bind(column(new, |new| Moment(new.decision.at)))
         .bind(written(new, |new| &*new.decision, OPERATION)?)
@@ -161,7 +162,7 @@ async fn turns(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Fai
         .bind(column(new, |new| uuid(new.turn.id)))
         .bind(column(new, |new| new.turn.user.as_str()))
         .bind(column(new, |new| new.turn.task.as_str()))
-        .bind(column(new, |new| new.turn.conversation.as_ref().map(|name| name.as_str())))
+        .bind(column(new, |new| new.turn.conversation.as_ref().map(ConversationId::as_str)))
         .bind(column(new, |new| new.turn.outcome.status.as_str()))
         .bind(column(new, |new| new.turn.input.as_str()))
         .bind(column(new, |new| new.turn.output.as_deref()))
@@ -218,7 +219,7 @@ async fn evidence(connection: &mut PgConnection, new: &[NewEvidence]) -> Result<
         .bind(column(&new, |new| new.task.as_str()))
         .bind(column(&new, |new| new.strategy.to_string()))
         .bind(column(&new, |new| new.feedback.value.get()))
-        .bind(column(&new, |new| new.feedback.key.as_ref().map(|key| key.as_str())))
+        .bind(column(&new, |new| new.feedback.key.as_ref().map(IdempotencyKey::as_str)))
         .bind(column(&new, |new| Moment(new.at)))
         .execute(connection)
         .await

@@ -80,6 +80,7 @@ impl PostgresStore {
     ///
     /// Panics outside a tokio runtime.
     pub async fn open(options: PostgresOptions) -> Result<Self> {
+        connect::probe(&options).await?;
         let pool = connect::readers(&options).await?;
         if options.migrate {
             migrate::migrate(&pool).await?;
@@ -101,6 +102,7 @@ impl PostgresStore {
     ///
     /// As for [`PostgresStore::open`].
     pub async fn migrations(options: &PostgresOptions) -> Result<Vec<MigrationStatus>> {
+        connect::probe(options).await?;
         let pool = connect::readers(options).await?;
         let mut connection = pool.acquire().await.map_err(|error| driver("migrate", error))?;
         let version = migrate::check(&mut connection).await;

@@ -13,7 +13,9 @@ use super::announce::Announcer;
 use super::client::Redis;
 use super::notices;
 use super::options::RedisOptions;
-use crate::cache::{Cache, CacheCapabilities, CacheEvent, CacheKey, Cached, Notice, PutOutcome, events};
+use crate::cache::{
+    Cache, CacheCapabilities, CacheEvent, CacheKey, Cached, LONGEST_TTL, Notice, PutOutcome, events,
+};
 use crate::error::Result;
 
 /// A [`Cache`] in Redis, shared by all replicas that use the server with one prefix.
@@ -130,9 +132,8 @@ pub(super) fn digits(revision: u64) -> String {
     format!("{revision:016x}")
 }
 
-/// At least one, at most a year; `None` for nothing.
+/// At least one; `None` for nothing.
 pub(super) fn millis(ttl: Duration) -> Option<i64> {
-    const YEAR: i64 = 365 * 86_400_000;
-    let millis = i64::try_from(ttl.as_millis()).unwrap_or(YEAR).clamp(1, YEAR);
-    (!ttl.is_zero()).then_some(millis)
+    let millis = i64::try_from(ttl.min(LONGEST_TTL).as_millis()).ok()?;
+    (!ttl.is_zero()).then_some(millis.max(1))
 }

@@ -145,7 +145,7 @@ impl Transactions<'_> {
         match self.writer.begin().await {
             // Each of the others is told.
             Ok(_) => drop(self.end().await),
-            Err(error) => self.acknowledge(Err(Arc::new(error))),
+            Err(error) => self.acknowledge(&Err(Arc::new(error))),
         }
     }
 
@@ -157,20 +157,20 @@ impl Transactions<'_> {
         };
         match ended {
             Ok(()) => {
-                self.acknowledge(Ok(()));
+                self.acknowledge(&Ok(()));
                 Ok(())
             }
             Err(error) => {
                 self.writer.roll_back().await;
                 let error = Arc::new(error);
-                self.acknowledge(Err(Arc::clone(&error)));
+                self.acknowledge(&Err(Arc::clone(&error)));
                 Err(uncommitted("commit", error))
             }
         }
     }
 
-    fn acknowledge(&mut self, committed: Result<(), Arc<Error>>) {
-        if let Err(error) = &committed
+    fn acknowledge(&mut self, committed: &Result<(), Arc<Error>>) {
+        if let Err(error) = committed
             && !self.others.is_empty()
         {
             tracing::warn!(error = %chain(error), writes = self.others.len(), "writes were rolled back");
@@ -191,7 +191,9 @@ async fn carry_out(
     let mut unit = Unit::new(BACKEND, load(connection, &needs).await?);
     let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
     let (working, changes) = unit.into_parts();
-    save(connection, &working, changes).await?;
+    if !changes.is_empty() {
+        save(connection, &working, changes).await?;
+    }
     Ok(answers)
 }
 

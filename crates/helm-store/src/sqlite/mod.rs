@@ -6,6 +6,8 @@
 
 mod committer;
 mod connect;
+#[cfg(feature = "postgres")]
+pub(crate) mod copying;
 mod decode;
 mod error;
 mod jobs;
@@ -26,4 +28,4 @@ pub use options::{SqliteOptions, Synchronous};
 pub use store::SqliteStore;
 
 /// The backend's name in errors.
-const BACKEND: &str = "sqlite";
+pub(crate) const BACKEND: &str = "sqlite";

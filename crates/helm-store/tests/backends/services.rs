@@ -22,7 +22,7 @@ impl Database {
         let Ok(server) = std::env::var(SERVER) else {
             let required = std::env::var(REQUIRED).is_ok_and(|required| required == "1");
             assert!(!required, "{test}: {SERVER} names no server, and {REQUIRED} is 1");
-            eprintln!("{test}: skipped, because {SERVER} names no PostgreSQL server");
+            note(&format!("{test}: skipped, because {SERVER} names no PostgreSQL server"));
             return None;
         };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -52,6 +52,11 @@ impl Database {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "what was skipped is told, never silently passed")]
+fn note(text: &str) {
+    eprintln!("{text}");
+}
+
 async fn execute(url: &str, sql: String) {
     let mut connection = PgConnection::connect(url).await.unwrap();
     connection.execute(AssertSqlSafe(sql)).await.unwrap();
@@ -67,7 +72,7 @@ impl Drop for Database {
             runtime.block_on(execute(&server, sql));
         });
         if dropped.join().is_err() && !std::thread::panicking() {
-            eprintln!("the database {} was left behind", self.name);
+            note(&format!("the database {} was left behind", self.name));
         }
     }
 }

@@ -1,0 +1,92 @@
+//! The built program on PostgreSQL, each test in a database of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../../helm-store/tests/backends/services.rs"]
+#[expect(dead_code, reason = "some of it is for other tests")]
+mod services;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use services::Database;
+
+/// The program in this folder on this database, with nothing of the shell's environment.
+fn helmctl(folder: &Path, url: &str, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_helmctl"))
+        .current_dir(folder)
+        .env_clear()
+        .env("DATABASE_URL", url)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that refuses its arguments reads nothing.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    child.wait_with_output().unwrap()
+}
+
+fn succeeded(output: &Output) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    out.into_owned()
+}
+
+fn report(folder: &Path, url: &str) -> Value {
+    let report = helmctl(folder, url, &["tasks", "report", "support", "--output", "json"], "");
+    serde_json::from_str(&succeeded(&report)).unwrap()
+}
+
+const TALK: &str = "How do I reset my password?\n/rate 4\nAnd on the phone?\n/rate 2\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_lives_in_postgres() {
+    let Some(database) = Database::create("an_installation_lives_in_postgres").await else { return };
+    let (folder, url) = (tempfile::tempdir().unwrap(), database.url());
+    let run = |arguments: &[&str], input: &str| helmctl(folder.path(), &url, arguments, input);
+    assert!(succeeded(&run(&["migrate", "status"], "")).contains("pending"));
+    let outdated = run(&["tasks", "report", "support"], "");
+    assert_eq!(outdated.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&outdated.stderr).contains("helmctl migrate"));
+    assert!(succeeded(&run(&["migrate"], "")).contains("applied 1"));
+    assert!(succeeded(&run(&["migrate", "up"], "")).contains("nothing to do"));
+    assert!(!succeeded(&run(&["migrate", "status"], "")).contains("pending"));
+    succeeded(&run(&["chat", "--task", "support", "--user", "ana"], TALK));
+    let report = report(folder.path(), &url);
+    let rewards =
+        report["strategies"].as_array().unwrap().iter().map(|one| one["reward"]["count"].as_u64().unwrap());
+    assert_eq!(rewards.sum::<u64>(), 2);
+    assert!(succeeded(&run(&["policy", "rebuild", "--task", "support", "--check"], "")).contains("agree"));
+    succeeded(&run(&["doctor"], ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_moves_from_a_file_to_postgres() {
+    let Some(database) = Database::create("an_installation_moves").await else { return };
+    let (folder, url) = (tempfile::tempdir().unwrap(), database.url());
+    let file = "sqlite://helm.db";
+    succeeded(&helmctl(folder.path(), file, &["chat", "--task", "support", "--user", "ana"], TALK));
+    let copied = helmctl(folder.path(), file, &["db", "copy", file, &url, "--output", "json"], "");
+    let copied: Value = serde_json::from_str(&succeeded(&copied)).unwrap();
+    let rows = |table: &Value| (table["rows"].as_u64().unwrap(), table["copied"].as_u64().unwrap());
+    let tables = copied.as_array().unwrap();
+    assert!(tables.iter().all(|table| rows(table).0 == rows(table).1), "{copied}");
+    assert!(tables.iter().any(|table| table["table"] == "helm_decision" && rows(table).0 == 2), "{copied}");
+    assert_eq!(report(folder.path(), file), report(folder.path(), &url));
+
+    for (from, to, expected) in [
+        (file, url.as_str(), "empty"),
+        ("sqlite://none.db", url.as_str(), "does not exist"),
+        (url.as_str(), file, "copies go from"),
+        (file, "postgres://nobody@127.0.0.1:1/none", "cannot be reached"),
+    ] {
+        let refused = helmctl(folder.path(), file, &["db", "copy", from, to], "");
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{told}");
+        assert!(told.contains(expected) && !told.contains("panicked"), "{told}");
+    }
+}

@@ -1,0 +1,157 @@
+//! The tables, in an order in which they may be filled.
+
+use super::column::Kind::{self, Bytes, Flag, Floats, Id, Integer, Moment, Packed, Real, Text};
+
+/// How one table is read and written. Both sides have the columns of `kinds`, in this order.
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) kinds: &'static [Kind],
+    /// How many rows there are, on either side.
+    pub(super) count: &'static str,
+    /// All rows of the file.
+    pub(super) select: &'static str,
+    /// Arrays of columns into the database.
+    pub(super) insert: &'static str,
+}
+
+pub(super) const TABLES: &[Table] = &[
+    Table {
+        name: "helm_decision",
+        kinds: &[
+            Text, Id, Text, Text, Text, Real, Text, Text, Text, Text, Text, Text, Integer, Moment, Integer, Text,
+        ],
+        count: "SELECT count(*) FROM helm_decision",
+        select: "SELECT tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash, experiment,
+            variant, conversation, draw, at, format, body FROM helm_decision",
+        insert: "INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy,
+                policy_hash, experiment, variant, conversation, draw, at, format, body)
+            SELECT tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash, experiment, variant,
+                conversation, draw, at, format, body::jsonb
+            FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::text[],
+                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::timestamptz[],
+                $15::bigint[], $16::text[])
+                r (tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash, experiment, variant,
+                    conversation, draw, at, format, body)",
+    },
+    Table {
+        name: "helm_turn",
+        kinds: &[
+            Text, Id, Text, Text, Text, Text, Text, Text, Integer, Integer, Integer, Integer, Integer, Text, Bytes,
+            Moment, Moment,
+        ],
+        count: "SELECT count(*) FROM helm_turn",
+        select: "SELECT tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
+            input_tokens, output_tokens, format, outcome, digest, began, ended FROM helm_turn",
+        insert: "INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output, latency_us,
+                cost_nano_usd, input_tokens, output_tokens, format, outcome, digest, began, ended)
+            SELECT tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
+                input_tokens, output_tokens, format, outcome::jsonb, digest, began, ended
+            FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[],
+                $15::bytea[], $16::timestamptz[], $17::timestamptz[])
+                r (tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
+                    input_tokens, output_tokens, format, outcome, digest, began, ended)",
+    },
+    Table {
+        name: "helm_evidence",
+        kinds: &[Text, Id, Text, Integer, Text, Text, Real, Text, Moment],
+        count: "SELECT count(*) FROM helm_evidence",
+        select: "SELECT tenant, decision, source, revision, task, strategy, value, key, at FROM helm_evidence",
+        insert: "INSERT INTO helm_evidence (tenant, decision, source, revision, task, strategy, value, key, at)
+            SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+                $7::float8[], $8::text[], $9::timestamptz[])",
+    },
+    Table {
+        name: "helm_reward",
+        kinds: &[Text, Id, Text, Real, Text, Flag, Integer, Text, Text],
+        count: "SELECT count(*) FROM helm_reward",
+        select: "SELECT tenant, decision, task, value, stage, silence_ended, format, reward, contribution
+            FROM helm_reward",
+        insert: "INSERT INTO helm_reward (tenant, decision, task, value, stage, silence_ended, format, reward,
+                contribution)
+            SELECT tenant, decision, task, value, stage, silence_ended, format, reward::jsonb, contribution::json
+            FROM unnest($1::text[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::boolean[], $7::bigint[],
+                $8::text[], $9::text[])
+                r (tenant, decision, task, value, stage, silence_ended, format, reward, contribution)",
+    },
+    Table {
+        name: "helm_stats",
+        kinds: STATS,
+        count: "SELECT count(*) FROM helm_stats",
+        select: "SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
+            tokens, latency_us, failures, loss, packed FROM helm_stats",
+        insert: "INSERT INTO helm_stats (tenant, task, scope, member, strategy, epoch, layout, count, reward,
+                reward_sq, turns, cost, tokens, latency_us, failures, loss, packed)
+            SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
+                tokens, latency_us, failures, loss, packed::numeric[]
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+                $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
+                $14::bigint[], $15::bigint[], $16::bigint[], $17::text[])
+                r (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
+                    tokens, latency_us, failures, loss, packed)",
+    },
+    Table {
+        name: "helm_prior",
+        kinds: &[Text, Text, Text, Integer, Integer, Text],
+        count: "SELECT count(*) FROM helm_prior",
+        select: "SELECT tenant, task, policy_hash, revision, format, body FROM helm_prior",
+        insert: "INSERT INTO helm_prior (tenant, task, policy_hash, revision, format, body)
+            SELECT tenant, task, policy_hash, revision, format, body::json
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[])
+                r (tenant, task, policy_hash, revision, format, body)",
+    },
+    Table {
+        name: "helm_preference",
+        kinds: &[Text, Text, Integer, Integer, Text],
+        count: "SELECT count(*) FROM helm_preference",
+        select: "SELECT tenant, user_id, revision, format, body FROM helm_preference",
+        insert: "INSERT INTO helm_preference (tenant, user_id, revision, format, body)
+            SELECT tenant, user_id, revision, format, body::json
+            FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[])
+                r (tenant, user_id, revision, format, body)",
+    },
+    Table {
+        name: "helm_message",
+        kinds: &[Text, Text, Text, Id, Integer, Text, Integer, Text, Moment],
+        count: "SELECT count(*) FROM helm_message",
+        select: "SELECT tenant, user_id, conversation, turn, number, role, format, body, at FROM helm_message",
+        insert: "INSERT INTO helm_message (tenant, user_id, conversation, turn, number, role, format, body, at)
+            SELECT tenant, user_id, conversation, turn, number, role, format, body::json, at
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::bigint[],
+                $8::text[], $9::timestamptz[])
+                r (tenant, user_id, conversation, turn, number, role, format, body, at)",
+    },
+    Table {
+        name: "helm_memory",
+        kinds: &[Text, Text, Text, Id, Integer, Text, Floats, Text, Moment],
+        count: "SELECT count(*) FROM helm_memory",
+        select: "SELECT tenant, user_id, collection, turn, number, text, embedding, metadata, at FROM helm_memory",
+        insert: "INSERT INTO helm_memory (tenant, user_id, collection, turn, number, text, embedding, metadata, at)
+            SELECT tenant, user_id, collection, turn, number, text, embedding::real[], metadata::json, at
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::text[],
+                $8::text[], $9::timestamptz[])
+                r (tenant, user_id, collection, turn, number, text, embedding, metadata, at)",
+    },
+    // Jobs keep their order and get numbers of the database's own.
+    Table {
+        name: "helm_job",
+        kinds: &[Text, Text, Text, Text, Moment, Integer, Integer, Integer, Moment, Flag, Text],
+        count: "SELECT count(*) FROM helm_job",
+        select: "SELECT tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, lease_until, dead,
+            last_error FROM helm_job ORDER BY id",
+        insert: "INSERT INTO helm_job (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease,
+                lease_until, dead, last_error)
+            SELECT tenant, kind, dedupe, body::json, run_at, attempts, max_attempts, lease, lease_until, dead,
+                last_error
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[],
+                $7::bigint[], $8::bigint[], $9::timestamptz[], $10::boolean[], $11::text[])
+                WITH ORDINALITY r (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, lease_until,
+                    dead, last_error, n)
+            ORDER BY n",
+    },
+];
+
+const STATS: &[Kind] = &[
+    Text, Text, Text, Text, Text, Integer, Integer, Integer, Integer, Integer, Integer, Integer, Integer,
+    Integer, Integer, Integer, Packed,
+];
