@@ -27,6 +27,7 @@ mod bandit;
 mod batch;
 mod cache;
 mod changes;
+mod checkpoint;
 #[cfg(feature = "conformance")]
 #[expect(
     clippy::expect_used,
@@ -50,6 +51,7 @@ mod preference;
 mod records;
 #[cfg(feature = "redis")]
 mod redis;
+mod retention;
 mod rows;
 mod settle;
 #[cfg(feature = "sqlite")]
@@ -76,6 +78,7 @@ pub use preference::{PreferenceChange, PreferenceStore, Preferences};
 pub use records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisCache, RedisLimiter, RedisOptions};
+pub use retention::{Retained, Retention};
 pub use rows::{CandidateRow, InteractionLogExt, ROW_FORMAT, RowQuery, TurnRow};
 pub use settle::{Case, Settle, SettleError, Settlement};
 pub use store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};

@@ -7,6 +7,7 @@ use helm_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::retention::{Retained, Retention};
 use crate::rows::{RowQuery, TurnRow};
 use crate::{Case, Result};
 
@@ -74,6 +75,30 @@ pub trait InteractionLog: Send + Sync {
         after: Option<DecisionId>,
         limit: usize,
     ) -> Result<Vec<SettledDecision>>;
+
+    /// Removes turns that began before a moment, with their decisions, judgements, rewards and messages. Memories,
+    /// preferences and all that was learnt stay: what the decisions had contributed is kept as a checkpoint in the
+    /// same transaction, and audits and totals go on counting it.
+    ///
+    /// A turn stays while a living job names it as `decision` in its body, as the one does that waits for the end of
+    /// a reward window, or while its decision is the draw that a user or a conversation keeps to
+    /// ([`InteractionLog::last_draw`]); so does a decision whose turn has not ended. Later feedback on what is gone
+    /// is [`NotFound`](crate::ErrorKind::NotFound), and whoever sends a removed turn once more writes a new one: keep
+    /// turns for longer than a write may be on its way.
+    ///
+    /// Works in transactions of [`Retention::batch`] turns, after each of which `progress` is told what was removed
+    /// so far, and may be cut off and called again at any moment. Answers the same with [`Retention::dry_run`], and
+    /// changes nothing then.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn retain(
+        &self,
+        tenant: &TenantId,
+        retention: &Retention,
+        progress: &mut (dyn FnMut(Retained) + Send),
+    ) -> Result<Retained>;
 }
 
 #[async_trait]
@@ -114,6 +139,15 @@ impl<T: InteractionLog + ?Sized> InteractionLog for Arc<T> {
         limit: usize,
     ) -> Result<Vec<SettledDecision>> {
         (**self).settled(tenant, task, after, limit).await
+    }
+
+    async fn retain(
+        &self,
+        tenant: &TenantId,
+        retention: &Retention,
+        progress: &mut (dyn FnMut(Retained) + Send),
+    ) -> Result<Retained> {
+        (**self).retain(tenant, retention, progress).await
     }
 }
 

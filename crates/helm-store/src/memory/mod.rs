@@ -2,6 +2,7 @@
 //! are compared with.
 
 mod jobs;
+mod retain;
 mod rows;
 mod state;
 mod store;

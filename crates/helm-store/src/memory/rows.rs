@@ -34,13 +34,7 @@ fn matches(row: &TurnRow, query: &RowQuery) -> bool {
         && query.rewarded.is_none_or(|rewarded| row.reward.is_some() == rewarded)
 }
 
-fn row(
-    state: &Tenant,
-    tenant: &TenantId,
-    id: DecisionId,
-    began: Timestamp,
-    texts: bool,
-) -> Option<TurnRow> {
+fn row(state: &Tenant, tenant: &TenantId, id: DecisionId, began: Timestamp, texts: bool) -> Option<TurnRow> {
     let turn = &state.turns.get(&id)?.turn;
     let reward = state.settled.get(&id).and_then(|settled| settled.reward.as_ref());
     let mut row = TurnRow::from(Finished {

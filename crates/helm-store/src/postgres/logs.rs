@@ -14,12 +14,13 @@ use super::decode::{
     body, check_format, decision_id, get, json, json_opt, limit as rows_at_most, moment, parsed, unit,
 };
 use super::error::{driver, unreadable};
-use super::rows;
 use super::store::PostgresStore;
+use super::{retain, rows};
 use crate::error::Result;
 use crate::log::{
     Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
 };
+use crate::retention::{Retained, Retention};
 use crate::rows::{RowQuery, TurnRow};
 
 const TURN: &str =
@@ -188,6 +189,15 @@ impl InteractionLog for PostgresStore {
             settled.feedback = said.into_iter().map(|entry| (entry.source, entry.value)).collect();
         }
         Ok(settled)
+    }
+
+    async fn retain(
+        &self,
+        tenant: &TenantId,
+        retention: &Retention,
+        progress: &mut (dyn FnMut(Retained) + Send),
+    ) -> Result<Retained> {
+        retain::retain(self, tenant, retention, progress).await
     }
 }
 

@@ -2,29 +2,28 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use helm_core::{
-    ConversationId, Decision, DecisionId, Fixed, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId,
+    ConversationId, Decision, DecisionId, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId,
     TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::BACKEND;
 use super::decode::{
     body, check_format, decision_id, get, json, json_opt, natural, parsed, stats, stats_row,
 };
 use super::error::{driver, unreadable};
 use super::restate::contributed;
-use super::rows;
 use super::store::SqliteStore;
 use super::writes::{memory, preferences};
+use super::{BACKEND, checkpoint, retain, rows};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::changes::{check_embedding, nearest};
+use crate::checkpoint::no_total;
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::Result;
 use crate::fold::{add_judgement, compare, fold, place, since};
-use crate::log::{
-    Cursor, DrawQuery, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
-};
+use crate::log::{Cursor, DrawQuery, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView};
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
+use crate::retention::{Retained, Retention};
 use crate::rows::{RowQuery, TurnRow};
 use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
@@ -92,27 +91,26 @@ impl BanditStore for SqliteStore {
 
     async fn strategy_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StrategyTotal>> {
         const OPERATION: &str = "strategy_totals";
+        // One transaction, so that what leaves the log meanwhile is counted once.
+        let mut snapshot = self.pool.begin().await.map_err(|error| driver(OPERATION, error))?;
         let counted = sqlx::query(
             "SELECT strategy, COUNT(*) AS decisions FROM helm_decision WHERE tenant = ? AND task = ? GROUP BY strategy",
         )
         .bind(tenant.as_str())
         .bind(task.as_str())
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *snapshot)
         .await
         .map_err(|error| driver(OPERATION, error))?;
         let mut totals: BTreeMap<StrategyId, StrategyTotal> = BTreeMap::new();
         for row in &counted {
-            let (strategy, decisions): (StrategyId, i64) =
-                (parsed(row, "strategy", OPERATION)?, get(row, "decisions", OPERATION)?);
-            let total = StrategyTotal {
-                strategy: strategy.clone(),
-                decisions: natural(decisions, "count", OPERATION)?,
-                feedback_count: 0,
-                feedback_sum: Fixed::ZERO,
-            };
-            totals.insert(strategy, total);
+            let strategy: StrategyId = parsed(row, "strategy", OPERATION)?;
+            let total = totals.entry(strategy.clone()).or_insert_with(|| no_total(strategy));
+            total.decisions = natural(get(row, "decisions", OPERATION)?, "count", OPERATION)?;
         }
-        for (strategy, value) in self.judgements(tenant, task).await? {
+        for (strategy, left) in checkpoint::totals(&mut snapshot, tenant, task, OPERATION).await? {
+            left.add_to(BACKEND, totals.entry(strategy.clone()).or_insert_with(|| no_total(strategy)))?;
+        }
+        for (strategy, value) in judgements(&mut snapshot, tenant, task).await? {
             let Some(total) = totals.get_mut(&strategy) else {
                 continue;
             };
@@ -120,6 +118,12 @@ impl BanditStore for SqliteStore {
             total.feedback_sum = add_judgement(BACKEND, total.feedback_sum, value)?;
         }
         Ok(totals.into_values().collect())
+    }
+
+    async fn checkpoint(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StatsRow>> {
+        const OPERATION: &str = "checkpoint";
+        let mut connection = self.pool.acquire().await.map_err(|error| driver(OPERATION, error))?;
+        checkpoint::sums(&mut connection, tenant, task, OPERATION).await
     }
 
     async fn audit(&self, tenant: &TenantId, task: &TaskId) -> Result<Audit> {
@@ -172,20 +176,20 @@ impl SqliteStore {
         };
         row.map(prior).transpose()
     }
+}
 
-    /// The current judgements of a task, each with the strategy it is about.
-    async fn judgements(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<(StrategyId, UnitInterval)>> {
-        const OPERATION: &str = "strategy_totals";
-        let rows = sqlx::query(JUDGEMENTS)
-            .bind(tenant.as_str())
-            .bind(task.as_str())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| driver(OPERATION, error))?;
-        let read =
-            rows.iter().map(|row| Ok((parsed(row, "strategy", OPERATION)?, unit(row, "value", OPERATION)?)));
-        read.collect()
-    }
+/// The current judgements of a task, each with the strategy it is about.
+async fn judgements(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: &TaskId,
+) -> Result<Vec<(StrategyId, UnitInterval)>> {
+    const OPERATION: &str = "strategy_totals";
+    let rows = sqlx::query(JUDGEMENTS).bind(tenant.as_str()).bind(task.as_str()).fetch_all(connection).await;
+    let rows = rows.map_err(|error| driver(OPERATION, error))?;
+    let read =
+        rows.iter().map(|row| Ok((parsed(row, "strategy", OPERATION)?, unit(row, "value", OPERATION)?)));
+    read.collect()
 }
 
 fn unit(row: &SqliteRow, column: &'static str, operation: &'static str) -> Result<UnitInterval> {
@@ -305,6 +309,15 @@ impl InteractionLog for SqliteStore {
             settled.feedback = said.into_iter().map(|entry| (entry.source, entry.value)).collect();
         }
         Ok(settled)
+    }
+
+    async fn retain(
+        &self,
+        tenant: &TenantId,
+        retention: &Retention,
+        progress: &mut (dyn FnMut(Retained) + Send),
+    ) -> Result<Retained> {
+        retain::retain(self, tenant, retention, progress).await
     }
 }
 

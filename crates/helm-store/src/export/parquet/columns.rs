@@ -64,7 +64,9 @@ pub(super) const COLUMNS: &[Column] = &[
     optional("propensity", Kind::Double, |row| Ok(maybe(row.propensity, |value| Cell::Double(value.get())))),
     optional("mode", Kind::Text, |row| Ok(maybe(row.mode, |mode| text(mode.as_str())))),
     optional("policy", Kind::Text, |row| Ok(maybe(row.policy.as_ref(), |name| text(name.as_str())))),
-    optional("policy_hash", Kind::Text, |row| Ok(maybe(row.policy_hash.as_ref(), |hash| text(hash.as_str())))),
+    optional("policy_hash", Kind::Text, |row| {
+        Ok(maybe(row.policy_hash.as_ref(), |hash| text(hash.as_str())))
+    }),
     optional("experiment", Kind::Text, |row| Ok(maybe(row.experiment.as_ref(), |name| text(name.as_str())))),
     optional("variant", Kind::Text, |row| Ok(maybe(row.variant.as_ref(), |name| text(name.as_str())))),
     required("candidates", Kind::Text, |row| json(&row.candidates)),
@@ -106,7 +108,9 @@ pub(super) fn message(columns: &[&Column]) -> String {
             Kind::Double => format!("{presence} double {name};"),
             Kind::Flag => format!("{presence} boolean {name};"),
             Kind::Doubles => {
-                format!("required group {name} (LIST) {{ repeated group list {{ required double element; }} }}")
+                format!(
+                    "required group {name} (LIST) {{ repeated group list {{ required double element; }} }}"
+                )
             }
         }
     };
