@@ -24,6 +24,9 @@ use proptest::prelude::*;
 #[path = "backends/copy.rs"]
 mod copy;
 #[cfg(feature = "postgres")]
+#[path = "backends/months.rs"]
+mod months;
+#[cfg(feature = "postgres")]
 #[path = "backends/postgres.rs"]
 mod postgres;
 #[cfg(feature = "postgres")]
