@@ -85,6 +85,14 @@ pub(crate) enum Command {
     /// Look at policies and what they have learnt.
     #[command(subcommand, after_help = "Example: helmctl policy rebuild --task support --check")]
     Policy(PolicyCommand),
+    /// Write the log: one row a turn, with decision, outcome, reward and feedback.
+    #[command(
+        after_help = "Examples:\n  helmctl export > turns.jsonl\n  helmctl export --task support --since 7d --to support.parquet\n  helmctl export --since 2026-01-01 --until 2026-02-01 --texts --to january.jsonl\n\nEach column is described in docs/log.md. A file appears under its name when it is whole."
+    )]
+    Export(ExportArguments),
+    /// Keep the log in bounds.
+    #[command(subcommand, after_help = "Example: helmctl log retain --older-than 90d --dry-run")]
+    Log(LogCommand),
     /// See whether everything is as it should be.
     #[command(
         after_help = "Examples:\n  helmctl doctor\n  helmctl doctor --live --output json\n\nNothing is changed. Exit code 1 when a check failed."
@@ -128,6 +136,56 @@ pub(crate) enum DbCommand {
         from: String,
         /// postgres://USER@HOST/DATABASE
         to: String,
+    },
+}
+
+/// What `export` writes, and where.
+#[derive(Args)]
+pub(crate) struct ExportArguments {
+    /// Only this task's turns.
+    #[arg(long)]
+    pub(crate) task: Option<String>,
+    /// Only this user's turns.
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Only turns that began then or later: a date, an RFC 3339 moment, or how long ago, such as 7d.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only turns that began before then. Default: now.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
+    /// How rows are written. Default: what the file's name asks for, else jsonl.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ExportFormat>,
+    /// Also what was written and answered, which may be personal.
+    #[arg(long)]
+    pub(crate) texts: bool,
+    /// The file. Default: standard output, for jsonl.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// One JSON object a line.
+    Jsonl,
+    /// Apache Parquet.
+    Parquet,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LogCommand {
+    /// Remove old turns with their decisions, judgements and messages. What was learnt from them stays.
+    #[command(
+        after_help = "Examples:\n  helmctl log retain --older-than 90d --dry-run\n  helmctl log retain --older-than 52w --output json\n\nTurns that something depends on stay: a reward window that is open, or a draw that a user or a conversation keeps to."
+    )]
+    Retain {
+        /// How old a turn may get: 90d, 12h, 52w.
+        #[arg(long, value_name = "AGE")]
+        older_than: String,
+        /// Only count.
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

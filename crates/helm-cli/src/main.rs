@@ -5,6 +5,8 @@ mod commands;
 mod error;
 mod open;
 mod output;
+mod when;
+mod whole_file;
 
 use std::process::ExitCode;
 

@@ -63,6 +63,10 @@ pub(crate) async fn compare(
         }
         progress(rebuild.decisions);
     }
+    // Decisions that have left the log cannot be settled again; what they came to holds.
+    let left = inner.store.bandits().checkpoint(tenant, task).await?;
+    add(&mut expected, &left)?;
+    add(&mut found, &left)?;
     // What is stored is what was contributed, but for the rows that the audit names.
     for mismatch in inner.store.bandits().audit(tenant, task).await?.mismatches {
         found.insert(place(&mismatch.expected), mismatch.found);

@@ -43,7 +43,7 @@ pub trait BanditStore: Send + Sync {
     /// Fails when the database does.
     async fn put_prior(&self, tenant: &TenantId, task: &TaskId, prior: &PriorDocument) -> Result<bool>;
 
-    /// Decisions and people's feedback by strategy; feedback counts one value for each decision and source, at
+    /// Decisions and people's feedback by strategy, also of what has left the log; feedback counts one value for each decision and source, at
     /// its last value. Sorted by strategy.
     ///
     /// # Errors
@@ -51,7 +51,17 @@ pub trait BanditStore: Send + Sync {
     /// Fails when the database does.
     async fn strategy_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StrategyTotal>>;
 
-    /// Adds the logged contributions of all decisions up again and compares them with the state.
+    /// What the decisions that have left the log had contributed
+    /// ([`InteractionLog::retain`](crate::InteractionLog::retain)), sorted by scope, strategy, epoch and layout. State
+    /// is always the sum of this and of what the log's decisions have contributed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn checkpoint(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StatsRow>>;
+
+    /// Adds the logged contributions of all decisions up again, with those that have left the log, and compares them
+    /// with the state.
     ///
     /// # Errors
     ///
@@ -81,6 +91,10 @@ impl<T: BanditStore + ?Sized> BanditStore for Arc<T> {
 
     async fn strategy_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StrategyTotal>> {
         (**self).strategy_totals(tenant, task).await
+    }
+
+    async fn checkpoint(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StatsRow>> {
+        (**self).checkpoint(tenant, task).await
     }
 
     async fn audit(&self, tenant: &TenantId, task: &TaskId) -> Result<Audit> {
@@ -191,7 +205,7 @@ pub struct StrategyTotal {
 /// The result of comparing learning state with the log.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Audit {
-    /// How many decisions have a contribution.
+    /// How many decisions have a contribution, with those that have left the log.
     pub decisions: u64,
     /// How many rows of state were compared.
     pub rows: u64,

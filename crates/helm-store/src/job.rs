@@ -129,7 +129,7 @@ pub struct NewJob {
     pub kind: String,
     /// At most one queued job of a tenant has this key.
     pub dedupe: String,
-    /// What the handler needs.
+    /// What the handler needs. A decision named here as `decision` stays in the log until the job is done.
     pub body: Value,
     /// Not before this moment.
     pub run_at: Timestamp,

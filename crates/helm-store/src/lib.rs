@@ -19,6 +19,7 @@
 //! | `postgres` | `postgres::PostgresStore`: one database for many processes, group commit | no |
 //! | `redis` | `RedisCache` with notices of changes, `RedisLimiter`: what replicas share, on Redis 6 or later | no |
 //! | `redis-tls` | `rediss://` addresses, through rustls and ring | no |
+//! | `parquet` | `export::Parquet`: the log as Parquet files | no |
 //! | `conformance` | `conformance`: the suites every backend, cache and limiter must pass, in-tree or yours | no |
 
 mod bandit;
@@ -26,6 +27,7 @@ mod bandit;
 mod batch;
 mod cache;
 mod changes;
+mod checkpoint;
 #[cfg(feature = "conformance")]
 #[expect(
     clippy::expect_used,
@@ -37,6 +39,7 @@ mod conversation;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub mod copy;
 mod error;
+pub mod export;
 mod fold;
 mod job;
 mod limit;
@@ -48,6 +51,8 @@ mod preference;
 mod records;
 #[cfg(feature = "redis")]
 mod redis;
+mod retention;
+mod rows;
 mod settle;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -73,6 +78,8 @@ pub use preference::{PreferenceChange, PreferenceStore, Preferences};
 pub use records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisCache, RedisLimiter, RedisOptions};
+pub use retention::{Retained, Retention};
+pub use rows::{CandidateRow, InteractionLogExt, ROW_FORMAT, RowQuery, TurnRow};
 pub use settle::{Case, Settle, SettleError, Settlement};
 pub use store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
 pub use vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};

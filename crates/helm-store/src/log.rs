@@ -7,6 +7,8 @@ use helm_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::retention::{Retained, Retention};
+use crate::rows::{RowQuery, TurnRow};
 use crate::{Case, Result};
 
 /// The log of turns, which is also the feature store: context, decision, outcome, reward and feedback of every
@@ -33,6 +35,23 @@ pub trait InteractionLog: Send + Sync {
         limit: usize,
     ) -> Result<Page<TurnView>>;
 
+    /// At most `limit` turns that have ended and match, but never more than 10,000, as flat rows, oldest first by
+    /// (began, id), continuing after `after`.
+    ///
+    /// A turn that is committed meanwhile appears if it began after what was read last. Nothing appears twice.
+    /// [`InteractionLogExt::stream_rows`](crate::InteractionLogExt::stream_rows) reads page after page.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn rows(
+        &self,
+        tenant: &TenantId,
+        query: &RowQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnRow>>;
+
     /// The draw that a user, or one conversation of theirs, keeps to in a task: of the decisions with mode
     /// [`Sampled`](helm_core::DecisionMode::Sampled) the one that replaced most draws in turn
     /// ([`Decision::drawn_by`]), and of several that replaced as many the one with the earliest id. So whoever
@@ -56,6 +75,30 @@ pub trait InteractionLog: Send + Sync {
         after: Option<DecisionId>,
         limit: usize,
     ) -> Result<Vec<SettledDecision>>;
+
+    /// Removes turns that began before a moment, with their decisions, judgements, rewards and messages. Memories,
+    /// preferences and all that was learnt stay: what the decisions had contributed is kept as a checkpoint in the
+    /// same transaction, and audits and totals go on counting it.
+    ///
+    /// A turn stays while a living job names it as `decision` in its body, as the one does that waits for the end of
+    /// a reward window, or while its decision is the draw that a user or a conversation keeps to
+    /// ([`InteractionLog::last_draw`]); so does a decision whose turn has not ended. Later feedback on what is gone
+    /// is [`NotFound`](crate::ErrorKind::NotFound), and whoever sends a removed turn once more writes a new one: keep
+    /// turns for longer than a write may be on its way.
+    ///
+    /// Works in transactions of [`Retention::batch`] turns, after each of which `progress` is told what was removed
+    /// so far, and may be cut off and called again at any moment. Answers the same with [`Retention::dry_run`], and
+    /// changes nothing then.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn retain(
+        &self,
+        tenant: &TenantId,
+        retention: &Retention,
+        progress: &mut (dyn FnMut(Retained) + Send),
+    ) -> Result<Retained>;
 }
 
 #[async_trait]
@@ -74,6 +117,16 @@ impl<T: InteractionLog + ?Sized> InteractionLog for Arc<T> {
         (**self).scan(tenant, query, after, limit).await
     }
 
+    async fn rows(
+        &self,
+        tenant: &TenantId,
+        query: &RowQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnRow>> {
+        (**self).rows(tenant, query, after, limit).await
+    }
+
     async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
         (**self).last_draw(tenant, query).await
     }
@@ -86,6 +139,15 @@ impl<T: InteractionLog + ?Sized> InteractionLog for Arc<T> {
         limit: usize,
     ) -> Result<Vec<SettledDecision>> {
         (**self).settled(tenant, task, after, limit).await
+    }
+
+    async fn retain(
+        &self,
+        tenant: &TenantId,
+        retention: &Retention,
+        progress: &mut (dyn FnMut(Retained) + Send),
+    ) -> Result<Retained> {
+        (**self).retain(tenant, retention, progress).await
     }
 }
 
@@ -233,4 +295,14 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where to continue; `None` at the end.
     pub next: Option<Cursor>,
+}
+
+impl Page<TurnRow> {
+    /// A page of at most `limit` rows, of which one more was looked for to see whether there is more.
+    pub(crate) fn of_rows(mut items: Vec<TurnRow>, limit: usize) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|last| Cursor { at: last.began, id: last.id });
+        Self { items, next }
+    }
 }

@@ -107,8 +107,8 @@ pub trait Store: Send + Sync {
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>>;
 
-    /// Makes a task's learning state exactly the sum of its decisions' contributions, in one transaction: rows
-    /// that no contribution explains are dropped. Answers how many rows there are then.
+    /// Makes a task's learning state exactly the sum of its decisions' contributions, and of the checkpoint of those
+    /// that have left the log, in one transaction: rows that no contribution explains are dropped. Answers how many rows there are then.
     ///
     /// # Errors
     ///

@@ -5,9 +5,11 @@ mod config;
 mod db_copy;
 mod decisions;
 mod doctor;
+mod export;
 mod feedback;
 mod guard;
 mod init;
+mod log;
 mod migrate;
 mod policy_list;
 mod policy_plot;
@@ -20,7 +22,7 @@ mod tasks;
 use std::process::ExitCode;
 
 use crate::arguments::{
-    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, GuardCommand, PolicyCommand,
+    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, GuardCommand, LogCommand, PolicyCommand,
     ScenarioCommand, TasksCommand,
 };
 use crate::error::Result;
@@ -45,6 +47,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Policy(PolicyCommand::List) => policy_list::run(&global)?,
         Command::Policy(PolicyCommand::Rebuild { task, check }) => {
             return policy_rebuild::run(&global, &task, check).await;
+        }
+        Command::Export(arguments) => return export::run(&global, &arguments).await,
+        Command::Log(LogCommand::Retain { older_than, dry_run }) => {
+            log::retain(&global, &older_than, dry_run).await?;
         }
         Command::Doctor { live } => return doctor::run(&global, live).await,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,

@@ -1,6 +1,6 @@
 -- Text is ordered by its bytes, as everywhere in Helm. Fixed-point columns are multiples of 2^-32.
--- Ids of decisions and turns are UUIDs of version 7, so they sort by time, and tables keyed by them can be
--- partitioned by ranges of ids. Every key begins with the tenant.
+-- Ids of decisions and turns are UUIDs of version 7, so they sort by time, and helm_turn is partitioned by ranges of
+-- ids. Every key begins with the tenant.
 -- `format` is the version of the JSON beside it; a build refuses what is newer than it.
 -- JSONB holds what Helm made; JSON holds what an application gave, which must come back as it was.
 
@@ -50,10 +50,69 @@ CREATE TABLE helm_turn (
     began         TIMESTAMPTZ      NOT NULL,
     ended         TIMESTAMPTZ      NOT NULL,
     PRIMARY KEY (tenant, id)
-);
+) PARTITION BY RANGE (id);
 CREATE INDEX helm_turn_by_time ON helm_turn (tenant, began, id);
 CREATE INDEX helm_turn_by_user ON helm_turn (tenant, user_id, began, id);
 CREATE INDEX helm_turn_by_task ON helm_turn (tenant, task, began, id);
+
+-- Turns by the month of their ids: helm_turn_YYYYMM for each month around now, helm_turn_rest for all others.
+CREATE TABLE helm_turn_rest PARTITION OF helm_turn DEFAULT;
+
+-- The least id of a moment.
+CREATE FUNCTION helm_first_id(at TIMESTAMPTZ) RETURNS UUID LANGUAGE sql IMMUTABLE STRICT RETURN
+    rpad(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0'), 32, '0')::uuid;
+
+-- Makes a month's partition unless it is there, with what helm_turn_rest has of it. Answers whether it was made.
+CREATE FUNCTION helm_make_month(month TIMESTAMPTZ) RETURNS BOOLEAN LANGUAGE plpgsql AS $$
+DECLARE
+    opens TIMESTAMP := date_trunc('month', month AT TIME ZONE 'UTC');
+    low UUID := helm_first_id(opens AT TIME ZONE 'UTC');
+    high UUID := helm_first_id((opens + INTERVAL '1 month') AT TIME ZONE 'UTC');
+    child TEXT := 'helm_turn_' || to_char(opens, 'YYYYMM');
+BEGIN
+    -- Several processes may want it at once.
+    PERFORM pg_advisory_xact_lock(hashtextextended('helm months', 0));
+    IF to_regclass(child) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE helm_turn INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', child);
+    IF EXISTS (SELECT FROM helm_turn_rest WHERE id >= low AND id < high) THEN
+        -- Nobody may add to the rest what would then have its own place.
+        LOCK TABLE helm_turn_rest IN ACCESS EXCLUSIVE MODE;
+        EXECUTE format('WITH moved AS (DELETE FROM helm_turn_rest WHERE id >= $1 AND id < $2 RETURNING *)
+            INSERT INTO %I SELECT * FROM moved', child) USING low, high;
+    END IF;
+    EXECUTE format('ALTER TABLE helm_turn ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', child, low, high);
+    RETURN true;
+END
+$$;
+
+-- Drops the months that end before a moment and have no turns. Answers how many.
+CREATE FUNCTION helm_drop_months(before TIMESTAMPTZ) RETURNS BIGINT LANGUAGE plpgsql AS $$
+DECLARE
+    child TEXT;
+    filled BOOLEAN;
+    dropped BIGINT := 0;
+BEGIN
+    FOR child IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'helm_turn'::regclass AND c.relname ~ '^helm_turn_[0-9]{6}$'
+            AND make_timestamp(substr(c.relname, 11, 4)::int, substr(c.relname, 15, 2)::int, 1, 0, 0, 0)
+                + INTERVAL '1 month' <= before AT TIME ZONE 'UTC'
+        ORDER BY c.relname
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I)', child) INTO filled;
+        CONTINUE WHEN filled;
+        -- Once more, when nobody can add to it.
+        LOCK TABLE helm_turn IN ACCESS EXCLUSIVE MODE;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I)', child) INTO filled;
+        CONTINUE WHEN filled;
+        EXECUTE format('DROP TABLE %I', child);
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
 
 -- Every judgement ever accepted; the highest revision of a source is its current one.
 CREATE TABLE helm_evidence (
@@ -86,7 +145,7 @@ CREATE TABLE helm_reward (
 ) WITH (fillfactor = 70);
 CREATE INDEX helm_reward_by_task ON helm_reward (tenant, task, decision);
 
--- Learning state: sums over decisions. Always equal to the sum of helm_reward.contribution.
+-- Learning state: sums over decisions. Always equal to the sum of helm_reward.contribution and helm_checkpoint.
 CREATE TABLE helm_stats (
     tenant     TEXT COLLATE "C" NOT NULL,
     task       TEXT COLLATE "C" NOT NULL,
@@ -110,6 +169,28 @@ CREATE TABLE helm_stats (
         AND 170141183460469231731687303715884105727 >= ALL (packed)),
     PRIMARY KEY (tenant, task, scope, member, strategy, epoch, layout)
 ) WITH (fillfactor = 50);
+
+-- What decisions that have left the log had contributed to helm_stats, which is always the sum of this and of
+-- helm_reward.contribution.
+CREATE TABLE helm_checkpoint (
+    LIKE helm_stats,
+    CONSTRAINT helm_checkpoint_packed_shape CHECK (array_position(packed, NULL) IS NULL),
+    CONSTRAINT helm_checkpoint_packed_range CHECK (-170141183460469231731687303715884105728 <= ALL (packed)
+        AND 170141183460469231731687303715884105727 >= ALL (packed)),
+    PRIMARY KEY (tenant, task, scope, member, strategy, epoch, layout)
+);
+
+-- How many decisions of a strategy have left the log, and what people had said of them.
+CREATE TABLE helm_checkpoint_total (
+    tenant         TEXT COLLATE "C" NOT NULL,
+    task           TEXT COLLATE "C" NOT NULL,
+    strategy       TEXT COLLATE "C" NOT NULL,
+    decisions      BIGINT NOT NULL,
+    contributed    BIGINT NOT NULL, -- those that had contributed anything
+    feedback_count BIGINT NOT NULL, -- one for each decision and source
+    feedback_sum   BIGINT NOT NULL, -- fixed-point
+    PRIMARY KEY (tenant, task, strategy)
+);
 
 -- What is estimated from the statistics of all users, for each policy that reads it.
 CREATE TABLE helm_prior (

@@ -314,5 +314,6 @@ fn use_of(feedback: &Feedback) -> UsedKey {
 }
 
 fn unknown(backend: &'static str, operation: &'static str, id: DecisionId) -> Error {
-    Error::new(ErrorKind::NotFound, backend, operation, format!("there is no decision {id}"))
+    let message = format!("there is no decision {id} in the log: none was made, or the log no longer has it");
+    Error::new(ErrorKind::NotFound, backend, operation, message)
 }

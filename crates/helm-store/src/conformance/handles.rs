@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, tenant, turn};
 use crate::{
-    Applied, ErrorKind, LogQuery, Memory, MemoryId, PreferenceChange, PriorDocument, StateQuery, Store,
-    VectorQuery,
+    Applied, ErrorKind, LogQuery, Memory, MemoryId, PreferenceChange, PriorDocument, Retention, RowQuery,
+    StateQuery, Store, VectorQuery,
 };
 
 /// Count and sum of rewards of the whole task.
@@ -58,6 +58,9 @@ pub(super) async fn a_closed_store_is_unavailable(store: Arc<dyn Store>) {
         ("health", store.health().await.map(drop)),
         ("turn", log.turn(&t, id).await.map(drop)),
         ("scan", log.scan(&t, &LogQuery::default(), None, 1).await.map(drop)),
+        ("rows", log.rows(&t, &RowQuery::default(), None, 1).await.map(drop)),
+        ("retain", log.retain(&t, &Retention::before(now), &mut |_| {}).await.map(drop)),
+        ("checkpoint", bandits.checkpoint(&t, task).await.map(drop)),
         ("load", bandits.load(&t, task, &StateQuery::default()).await.map(drop)),
         ("user_totals", bandits.user_totals(&t, task, None, 1).await.map(drop)),
         ("strategy_totals", bandits.strategy_totals(&t, task).await.map(drop)),

@@ -6,6 +6,7 @@
 //!
 //! [`cache`] and [`limiter`] have suites of their own.
 
+mod analysis;
 pub mod cache;
 mod decisions;
 mod draws;
@@ -15,6 +16,7 @@ mod jobs;
 pub mod limiter;
 mod places;
 mod rebuild;
+mod retention;
 mod rewards;
 mod users;
 
@@ -78,6 +80,15 @@ laws!(
     rebuild::settled_decisions_come_in_order_with_their_evidence,
     rebuild::a_decision_is_settled_again_from_its_evidence,
     rebuild::a_state_is_what_its_contributions_say,
+    analysis::a_row_shows_all_that_is_known,
+    analysis::rows_cover_every_turn_once_while_others_write,
+    analysis::rows_are_those_that_were_asked_for,
+    analysis::rows_are_a_tenants_own,
+    retention::what_leaves_the_log_stays_learnt,
+    retention::a_state_is_its_log_and_its_checkpoint,
+    retention::what_has_left_the_log_is_not_found,
+    retention::what_is_needed_stays_in_the_log,
+    retention::turns_leave_while_others_are_written,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,
     jobs::a_job_is_left_to_those_who_know_its_kind,

@@ -91,6 +91,33 @@ pub(super) const TABLES: &[Table] = &[
                     tokens, latency_us, failures, loss, packed)",
     },
     Table {
+        name: "helm_checkpoint",
+        kinds: STATS,
+        count: "SELECT count(*) FROM helm_checkpoint",
+        select: "SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
+            tokens, latency_us, failures, loss, packed FROM helm_checkpoint",
+        insert: "INSERT INTO helm_checkpoint (tenant, task, scope, member, strategy, epoch, layout, count, reward,
+                reward_sq, turns, cost, tokens, latency_us, failures, loss, packed)
+            SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
+                tokens, latency_us, failures, loss, packed::numeric[]
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+                $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
+                $14::bigint[], $15::bigint[], $16::bigint[], $17::text[])
+                r (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
+                    tokens, latency_us, failures, loss, packed)",
+    },
+    Table {
+        name: "helm_checkpoint_total",
+        kinds: &[Text, Text, Text, Integer, Integer, Integer, Integer],
+        count: "SELECT count(*) FROM helm_checkpoint_total",
+        select: "SELECT tenant, task, strategy, decisions, contributed, feedback_count, feedback_sum
+            FROM helm_checkpoint_total",
+        insert: "INSERT INTO helm_checkpoint_total (tenant, task, strategy, decisions, contributed, feedback_count,
+                feedback_sum)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+                $7::bigint[])",
+    },
+    Table {
         name: "helm_prior",
         kinds: &[Text, Text, Text, Integer, Integer, Text],
         count: "SELECT count(*) FROM helm_prior",

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use helm_core::{TenantId, Timestamp};
+use helm_core::{DecisionId, TenantId, Timestamp};
 
 use super::store::MemoryStore;
 use crate::error::Result;
@@ -71,6 +71,13 @@ impl Jobs {
         if let Some(id) = self.keys.get(&(tenant.clone(), dedupe)).copied() {
             self.remove(id);
         }
+    }
+
+    /// The decisions that a tenant's living jobs name in their bodies.
+    pub(super) fn named_decisions(&self, tenant: &TenantId) -> BTreeSet<DecisionId> {
+        let living = self.jobs.values().filter(|job| job.tenant == *tenant && !job.dead);
+        let named = living.filter_map(|job| job.new.body.get("decision")?.as_str()?.parse().ok());
+        named.collect()
     }
 
     fn remove(&mut self, id: JobId) {

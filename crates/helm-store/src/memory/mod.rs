@@ -2,6 +2,8 @@
 //! are compared with.
 
 mod jobs;
+mod retain;
+mod rows;
 mod state;
 mod store;
 mod views;

@@ -2,13 +2,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use helm_core::{
     ConversationId, Decision, DecisionId, DecisionMode, IdempotencyKey, Outcome, PolicyHash, Reward,
-    SourceName, Stats, StatsRow, TaskId, TenantId, Timestamp, UnitInterval, UserId,
+    SourceName, Stats, StatsRow, StrategyId, TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
 
 use super::BACKEND;
 use super::jobs::Jobs;
 use crate::bandit::PriorDocument;
 use crate::changes::check_embedding;
+use crate::checkpoint::Left;
 use crate::conversation::StoredMessage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold::{Place, difference, fold, place};
@@ -34,9 +35,14 @@ pub(super) struct Tenant {
     /// Turns by the moment they began, the order of the log.
     pub(super) begun: BTreeSet<(Timestamp, DecisionId)>,
     pub(super) judgements: BTreeMap<DecisionId, BTreeMap<SourceName, Judgement>>,
+    /// How many judgements were accepted of each decision, with corrections and repetitions under a key.
+    pub(super) revisions: BTreeMap<DecisionId, u64>,
     pub(super) keys: BTreeMap<IdempotencyKey, (DecisionId, SourceName, UnitInterval)>,
     pub(super) settled: BTreeMap<DecisionId, Settled>,
     pub(super) stats: BTreeMap<TaskId, BTreeMap<Place, Stats>>,
+    /// What decisions that have left the log had contributed.
+    pub(super) checkpoint: BTreeMap<TaskId, BTreeMap<Place, Stats>>,
+    pub(super) left: BTreeMap<(TaskId, StrategyId), Left>,
     pub(super) priors: BTreeMap<(TaskId, PolicyHash), PriorDocument>,
     pub(super) preferences: BTreeMap<UserId, Preferences>,
     pub(super) messages: BTreeMap<(UserId, ConversationId), Messages>,
@@ -77,7 +83,9 @@ pub(super) struct Plan {
 impl Tenant {
     pub(super) fn decision(&self, id: DecisionId, operation: &'static str) -> Result<&Decision> {
         self.decisions.get(&id).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, BACKEND, operation, format!("there is no decision {id}"))
+            let message =
+                format!("there is no decision {id} in the log: none was made, or the log no longer has it");
+            Error::new(ErrorKind::NotFound, BACKEND, operation, message)
         })
     }
 
@@ -93,10 +101,10 @@ impl Tenant {
         self.decisions.insert(decision.id, decision.clone());
     }
 
-    /// The sum of all contributions of a task.
+    /// The sum of all contributions of a task, with those of decisions that have left the log.
     pub(super) fn contributed(&self, task: &TaskId) -> Result<BTreeMap<Place, Stats>> {
         let of_task = |id: &DecisionId| self.decisions.get(id).is_some_and(|d| d.context.task == *task);
-        let mut sums: BTreeMap<Place, Stats> = BTreeMap::new();
+        let mut sums = self.checkpoint.get(task).cloned().unwrap_or_default();
         for (_, settled) in self.settled.iter().filter(|(id, _)| of_task(id)) {
             for row in &settled.contribution {
                 let sum = sums.entry(place(row)).or_default();

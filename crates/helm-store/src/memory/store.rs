@@ -246,8 +246,8 @@ fn record(
     let id = feedback.decision;
     let task = tenant.decision(id, "record_feedback")?.context.task.clone();
     let said = (id, feedback.source.clone(), feedback.value);
-    let earlier = feedback.key.as_ref().and_then(|key| tenant.keys.get(key));
-    if earlier.is_some_and(|earlier| *earlier != said) {
+    let earlier = feedback.key.as_ref().and_then(|key| tenant.keys.get(key)).cloned();
+    if earlier.as_ref().is_some_and(|earlier| *earlier != said) {
         let message = "the idempotency key was used with other content; use a new one";
         return Err(Error::new(ErrorKind::Conflict, BACKEND, "record_feedback", message));
     }
@@ -265,6 +265,9 @@ fn record(
         let plan = tenant.plan(id, outcome, &judgements, tenant.silence_ended(id), settle)?;
         reward = tenant.apply(plan);
         tenant.judgements.insert(id, judgements);
+    }
+    if applied != Applied::Duplicate || (feedback.key.is_some() && earlier.is_none()) {
+        *tenant.revisions.entry(id).or_default() += 1;
     }
     if let Some(key) = &feedback.key {
         tenant.keys.insert(key.clone(), said);

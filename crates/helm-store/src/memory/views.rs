@@ -4,21 +4,25 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use helm_core::{
-    ConversationId, Decision, DecisionId, Fixed, Scope, Stats, StrategyId, TaskId, TenantId, UserId,
+    ConversationId, Decision, DecisionId, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId, UserId,
 };
 
 use super::BACKEND;
 use super::state::Tenant;
 use super::store::MemoryStore;
+use super::{retain, rows};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::changes::{apply_preferences, check_embedding, nearest};
+use crate::checkpoint::no_total;
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fold::{add_judgement, compare, fold, since};
+use crate::fold::{add_judgement, compare, fold, row, since};
 use crate::log::{
     Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
 };
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
+use crate::retention::{Retained, Retention};
+use crate::rows::{RowQuery, TurnRow};
 use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
 #[async_trait]
@@ -85,13 +89,13 @@ impl BanditStore for MemoryStore {
             let Some(tenant) = state.tenant(tenant) else {
                 return Ok(Vec::new());
             };
+            for ((_, strategy), left) in tenant.left.iter().filter(|((of, _), _)| of == task) {
+                let total = totals.entry(strategy.clone()).or_insert_with(|| no_total(strategy.clone()));
+                left.add_to(BACKEND, total)?;
+            }
             for (id, decision) in tenant.decisions.iter().filter(|(_, d)| d.context.task == *task) {
-                let total = totals.entry(decision.strategy.clone()).or_insert_with(|| StrategyTotal {
-                    strategy: decision.strategy.clone(),
-                    decisions: 0,
-                    feedback_count: 0,
-                    feedback_sum: Fixed::ZERO,
-                });
+                let strategy = &decision.strategy;
+                let total = totals.entry(strategy.clone()).or_insert_with(|| no_total(strategy.clone()));
                 total.decisions += 1;
                 for judgement in tenant.judgements.get(id).into_iter().flat_map(BTreeMap::values) {
                     total.feedback_count += 1;
@@ -99,6 +103,13 @@ impl BanditStore for MemoryStore {
                 }
             }
             Ok(totals.into_values().collect())
+        })
+    }
+
+    async fn checkpoint(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StatsRow>> {
+        self.read("checkpoint", |state| {
+            let kept = state.tenant(tenant).and_then(|tenant| tenant.checkpoint.get(task));
+            kept.into_iter().flatten().map(|(place, stats)| row(place.clone(), stats.clone())).collect()
         })
     }
 
@@ -110,6 +121,8 @@ impl BanditStore for MemoryStore {
             let of_task = |id: &DecisionId| tenant.decisions.get(id).is_some_and(|d| d.context.task == *task);
             let settled = tenant.settled.iter().filter(|(id, _)| of_task(id));
             let decisions = settled.filter(|(_, settled)| !settled.contribution.is_empty()).count() as u64;
+            let left = tenant.left.iter().filter(|((of, _), _)| of == task);
+            let decisions = decisions + left.map(|(_, left)| left.contributed).sum::<u64>();
             let mut audit = Audit { decisions, ..Audit::default() };
             let (expected, nothing) = (tenant.contributed(task)?, BTreeMap::new());
             compare(&mut audit, expected, tenant.stats.get(task).unwrap_or(&nothing));
@@ -149,6 +162,19 @@ impl InteractionLog for MemoryStore {
             items.truncate(limit);
             let next = items.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id });
             Page { items, next }
+        })
+    }
+
+    async fn rows(
+        &self,
+        tenant: &TenantId,
+        query: &RowQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnRow>> {
+        self.read("rows", |state| match state.tenant(tenant) {
+            Some(own) => rows::page(own, tenant, query, after, limit),
+            None => Page { items: vec![], next: None },
         })
     }
 
@@ -193,6 +219,17 @@ impl InteractionLog for MemoryStore {
             });
             views.take(limit.min(MOST_TURNS)).collect()
         })
+    }
+
+    async fn retain(
+        &self,
+        tenant: &TenantId,
+        retention: &Retention,
+        progress: &mut (dyn FnMut(Retained) + Send),
+    ) -> Result<Retained> {
+        let retained = self.write("retain", |state| retain::retain(state, tenant, retention))?;
+        progress(retained);
+        Ok(retained)
     }
 }
 

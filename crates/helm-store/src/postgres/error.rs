@@ -35,6 +35,11 @@ pub(super) fn is_rolled_back(error: &sqlx::Error) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01"))
 }
 
+/// Whether others hold what is needed, or were faster.
+pub(super) fn is_in_the_way(error: &sqlx::Error) -> bool {
+    is_rolled_back(error) || matches!(code(error).as_deref(), Some("55P03" | "57014"))
+}
+
 /// Whether the connection has gone: nobody knows whether what was sent on it was done.
 fn is_lost(error: &sqlx::Error) -> bool {
     match error {
@@ -75,9 +80,10 @@ fn by_code(code: &str, constraint: Option<&str>) -> (ErrorKind, &'static str) {
             ErrorKind::Corrupt,
             "a count of learning state would fall below 0; audit the state against its log",
         ),
-        ("23514", Some("helm_stats_packed_shape" | "helm_stats_packed_range")) | ("22003", _) => {
+        ("23514", Some(constraint)) if constraint.contains("_packed_") => {
             (ErrorKind::Invalid, "the contribution cannot be added")
         }
+        ("22003", _) => (ErrorKind::Invalid, "the contribution cannot be added"),
         ("22021" | "22P05", _) => {
             (ErrorKind::Invalid, "a text holds the character NUL, which PostgreSQL cannot store; remove it")
         }

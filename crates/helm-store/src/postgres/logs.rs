@@ -15,10 +15,13 @@ use super::decode::{
 };
 use super::error::{driver, unreadable};
 use super::store::PostgresStore;
+use super::{retain, rows};
 use crate::error::Result;
 use crate::log::{
     Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
 };
+use crate::retention::{Retained, Retention};
+use crate::rows::{RowQuery, TurnRow};
 
 const TURN: &str =
     "SELECT d.body::text AS decision, d.format AS decision_format, t.user_id, t.task, t.conversation,
@@ -132,6 +135,16 @@ impl InteractionLog for PostgresStore {
         Ok(Page { items, next })
     }
 
+    async fn rows(
+        &self,
+        tenant: &TenantId,
+        query: &RowQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnRow>> {
+        rows::page(&self.pool, tenant, query, after, limit).await
+    }
+
     async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
         const OPERATION: &str = "last_draw";
         let row = match &query.conversation {
@@ -177,10 +190,19 @@ impl InteractionLog for PostgresStore {
         }
         Ok(settled)
     }
+
+    async fn retain(
+        &self,
+        tenant: &TenantId,
+        retention: &Retention,
+        progress: &mut (dyn FnMut(Retained) + Send),
+    ) -> Result<Retained> {
+        retain::retain(self, tenant, retention, progress).await
+    }
 }
 
 /// Each decision's current judgements, sorted by source.
-async fn feedback(
+pub(super) async fn feedback(
     connection: &mut PgConnection,
     tenant: &TenantId,
     ids: &[DecisionId],

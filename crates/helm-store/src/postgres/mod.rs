@@ -6,6 +6,7 @@
 //! back without such a lock. What got in each other's way all the same is tried again: every write is idempotent
 //! by its own key.
 
+mod checkpoint;
 mod columns;
 mod connect;
 #[cfg(feature = "sqlite")]
@@ -18,9 +19,12 @@ mod load;
 mod logs;
 mod memories;
 mod migrate;
+mod months;
 mod options;
 mod reads;
 mod restate;
+mod retain;
+mod rows;
 mod save;
 mod store;
 mod sums;

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use helm_core::{
-    Fixed, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId, TaskId, TenantId, UserId,
-};
+use helm_core::{PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId, TaskId, TenantId, UserId};
 use sqlx::postgres::PgRow;
 
-use super::BACKEND;
 use super::decode::{FORMAT, body, get, integer, limit, natural, parsed, stats_row, to_json, unit};
 use super::error::driver;
 use super::restate;
 use super::store::PostgresStore;
+use super::{BACKEND, checkpoint};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
+use crate::checkpoint::no_total;
 use crate::error::Result;
 use crate::fold::{add_judgement, fold, place, since};
 
@@ -118,30 +117,37 @@ impl BanditStore for PostgresStore {
     async fn strategy_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StrategyTotal>> {
         const OPERATION: &str = "strategy_totals";
         let failed = |error| driver(OPERATION, error);
+        // One snapshot, so that what leaves the log meanwhile is counted once.
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        let mut snapshot = self.pool.begin_with(begin).await.map_err(failed)?;
         let counted = sqlx::query(
             "SELECT strategy, COUNT(*) AS decisions FROM helm_decision WHERE tenant = $1 AND task = $2
              GROUP BY strategy",
         );
-        let counted = counted.bind(tenant.as_str()).bind(task.as_str()).fetch_all(&self.pool).await;
+        let counted = counted.bind(tenant.as_str()).bind(task.as_str()).fetch_all(&mut *snapshot).await;
         let mut totals: BTreeMap<StrategyId, StrategyTotal> = BTreeMap::new();
         for row in &counted.map_err(failed)? {
             let strategy: StrategyId = parsed(row, "strategy", OPERATION)?;
-            let total = StrategyTotal {
-                strategy: strategy.clone(),
-                decisions: natural(get(row, "decisions", OPERATION)?, "count", OPERATION)?,
-                feedback_count: 0,
-                feedback_sum: Fixed::ZERO,
-            };
-            totals.insert(strategy, total);
+            let total = totals.entry(strategy.clone()).or_insert_with(|| no_total(strategy));
+            total.decisions = natural(get(row, "decisions", OPERATION)?, "count", OPERATION)?;
+        }
+        for (strategy, left) in checkpoint::totals(&mut snapshot, tenant, task, OPERATION).await? {
+            left.add_to(BACKEND, totals.entry(strategy.clone()).or_insert_with(|| no_total(strategy)))?;
         }
         let judged = sqlx::query(JUDGEMENTS).bind(tenant.as_str()).bind(task.as_str());
-        for row in &judged.fetch_all(&self.pool).await.map_err(failed)? {
+        for row in &judged.fetch_all(&mut *snapshot).await.map_err(failed)? {
             let Some(total) = totals.get_mut(&parsed(row, "strategy", OPERATION)?) else { continue };
             let value = unit(get(row, "value", OPERATION)?, OPERATION)?;
             total.feedback_count += 1;
             total.feedback_sum = add_judgement(BACKEND, total.feedback_sum, value)?;
         }
         Ok(totals.into_values().collect())
+    }
+
+    async fn checkpoint(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StatsRow>> {
+        const OPERATION: &str = "checkpoint";
+        let mut connection = self.pool.acquire().await.map_err(|error| driver(OPERATION, error))?;
+        checkpoint::sums(&mut connection, tenant, task, OPERATION).await
     }
 
     async fn audit(&self, tenant: &TenantId, task: &TaskId) -> Result<Audit> {

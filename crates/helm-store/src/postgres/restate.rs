@@ -7,11 +7,11 @@ use helm_core::{Stats, StatsRow, TaskId, TenantId};
 use sqlx::Executor;
 use sqlx::postgres::{PgConnection, PgPool};
 
-use super::BACKEND;
 use super::decode::{body, stats_row};
 use super::error::{driver, failure};
 use super::store::Work;
 use super::sums;
+use super::{BACKEND, checkpoint};
 use crate::bandit::Audit;
 use crate::batch::Failure;
 use crate::error::Result;
@@ -35,6 +35,8 @@ impl Work for Restate<'_> {
         let failed = |error| failure(OPERATION, error);
         connection.execute("SET LOCAL statement_timeout = '10min'").await.map_err(failed)?;
         connection.execute("LOCK TABLE helm_stats IN SHARE ROW EXCLUSIVE MODE").await.map_err(failed)?;
+        // Nothing may move from the log to the checkpoint between reading one and the other.
+        connection.execute(checkpoint::LOCK).await.map_err(failed)?;
         let mut sums = contributed(connection, tenant, task, OPERATION).await?.sums;
         sums.retain(|_, stats| !stats.is_zero());
         let cleared = sqlx::query("DELETE FROM helm_stats WHERE tenant = $1 AND task = $2");
@@ -72,7 +74,7 @@ pub(super) async fn audit(pool: &PgPool, tenant: &TenantId, task: &TaskId) -> Re
     Ok(audit)
 }
 
-/// What the decisions of a task have contributed.
+/// What the decisions of a task have contributed, with those that have left the log.
 #[derive(Default)]
 struct Contributed {
     /// How many contributed anything.
@@ -87,11 +89,16 @@ async fn contributed(
     task: &TaskId,
     operation: &'static str,
 ) -> Result<Contributed> {
+    let mut all = Contributed::default();
+    for row in checkpoint::sums(connection, tenant, task, operation).await? {
+        all.sums.insert(place(&row), row.stats);
+    }
+    let left = checkpoint::totals(connection, tenant, task, operation).await?;
+    all.decisions = left.values().map(|left| left.contributed).sum();
     let logged = sqlx::query(
         "SELECT contribution::text AS contribution, format FROM helm_reward WHERE tenant = $1 AND task = $2",
     );
     let mut logged = logged.bind(tenant.as_str()).bind(task.as_str()).fetch(connection);
-    let mut all = Contributed::default();
     while let Some(row) = logged.try_next().await.map_err(|error| driver(operation, error))? {
         let contribution: Vec<StatsRow> = body(&row, "contribution", operation)?;
         all.decisions += u64::from(!contribution.is_empty());

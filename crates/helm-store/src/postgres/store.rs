@@ -6,13 +6,14 @@ use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timest
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool};
 use tokio::sync::RwLock;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::engine::Groups;
 use super::error::{driver, failure};
 use super::options::PostgresOptions;
 use super::restate::Restate;
-use super::{BACKEND, connect, migrate};
+use super::{BACKEND, connect, migrate, months};
 use crate::bandit::BanditStore;
 use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed, size};
 use crate::conversation::ConversationStore;
@@ -65,6 +66,8 @@ pub struct PostgresStore {
     /// `None` once closed.
     committer: RwLock<Option<Committer<Request>>>,
     tracker: TaskTracker,
+    /// Ends what is done now and then.
+    stop: CancellationToken,
 }
 
 impl PostgresStore {
@@ -93,7 +96,13 @@ impl PostgresStore {
         let limits = Limits { writes: options.queue, bytes: options.queue_bytes };
         let groups = Groups::new(writers.clone(), options.groups, tracker.clone());
         let committer = Committer::start(BACKEND, limits, &tracker, groups);
-        Ok(Self { pool, writers, committer: RwLock::new(Some(committer)), tracker })
+        let stop = CancellationToken::new();
+        // A store that leaves the schema as it is leaves the months too.
+        if options.migrate {
+            months::make_ahead(&pool).await?;
+            tracker.spawn(months::look_after(pool.clone(), stop.clone()));
+        }
+        Ok(Self { pool, writers, committer: RwLock::new(Some(committer)), tracker, stop })
     }
 
     /// Every migration that this build knows, and whether the database has it. Changes nothing.
@@ -145,6 +154,12 @@ impl PostgresStore {
         // Whether a commit without an answer happened is for the caller to find out.
         transaction.commit().await.map_err(|error| Failure::Final(driver(operation, error)))?;
         Ok(done)
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 
@@ -249,12 +264,17 @@ impl Store for PostgresStore {
             Some(version) => format!(", pgvector {version} (upgrade to 0.8.4 or later)"),
             None => ", no pgvector".to_owned(),
         };
-        Ok(Health { backend: BACKEND, detail: format!("PostgreSQL {version}{pgvector}"), schema })
+        let rest = match months::has_rest(&self.pool).await? {
+            true => "; some turns are in no month's partition (see helm_turn_rest)",
+            false => "",
+        };
+        Ok(Health { backend: BACKEND, detail: format!("PostgreSQL {version}{pgvector}{rest}"), schema })
     }
 
     async fn close(&self) {
         // Without its sender the committer ends after what is queued.
         drop(self.committer.write().await.take());
+        self.stop.cancel();
         self.tracker.close();
         self.tracker.wait().await;
         self.writers.close().await;

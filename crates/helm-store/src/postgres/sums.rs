@@ -74,7 +74,8 @@ pub(super) async fn add(connection: &mut PgConnection, rows: &[Row]) -> Result<(
     begun.map(drop).map_err(|error| failure(OPERATION, error))
 }
 
-fn bound(sql: &'static str, rows: &[&Row]) -> Result<Query<'static, Postgres, PgArguments>> {
+/// Binds rows to a statement that takes the columns of [`BEGIN`].
+pub(super) fn bound(sql: &'static str, rows: &[&Row]) -> Result<Query<'static, Postgres, PgArguments>> {
     let scopes = rows.iter().map(|((.., place), _)| scope_columns(&place.0, OPERATION));
     let (scopes, members): (Vec<&str>, Vec<&str>) = scopes.collect::<Result<Vec<_>>>()?.into_iter().unzip();
     Ok(sqlx::query(sql)

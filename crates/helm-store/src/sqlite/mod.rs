@@ -4,6 +4,7 @@
 //! in one transaction and acknowledges all of it: under load one `fsync` serves many writes, and at rest a write
 //! waits for nothing. A write that is refused rolls back alone.
 
+mod checkpoint;
 mod committer;
 mod connect;
 #[cfg(feature = "postgres")]
@@ -17,6 +18,8 @@ mod migrate;
 mod options;
 mod reads;
 mod restate;
+mod retain;
+mod rows;
 mod save;
 mod store;
 mod sums;
@@ -28,3 +31,6 @@ pub use store::SqliteStore;
 
 /// The backend's name in errors.
 pub(crate) const BACKEND: &str = "sqlite";
+
+/// Gives some free pages back to the file system.
+const FREE: &str = "PRAGMA incremental_vacuum(1000)";

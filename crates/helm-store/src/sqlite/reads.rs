@@ -2,28 +2,29 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use helm_core::{
-    ConversationId, Decision, DecisionId, Fixed, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId,
+    ConversationId, Decision, DecisionId, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId,
     TaskId, TenantId, Timestamp, UnitInterval, UserId,
 };
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::BACKEND;
 use super::decode::{
     body, check_format, decision_id, get, json, json_opt, natural, parsed, stats, stats_row,
 };
 use super::error::{driver, unreadable};
-use super::restate::{contributed, feedback};
+use super::restate::contributed;
 use super::store::SqliteStore;
 use super::writes::{memory, preferences};
+use super::{BACKEND, checkpoint, retain, rows};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::changes::{check_embedding, nearest};
+use crate::checkpoint::no_total;
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::Result;
 use crate::fold::{add_judgement, compare, fold, place, since};
-use crate::log::{
-    Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
-};
+use crate::log::{Cursor, DrawQuery, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView};
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
+use crate::retention::{Retained, Retention};
+use crate::rows::{RowQuery, TurnRow};
 use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
 #[async_trait]
@@ -90,27 +91,26 @@ impl BanditStore for SqliteStore {
 
     async fn strategy_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StrategyTotal>> {
         const OPERATION: &str = "strategy_totals";
+        // One transaction, so that what leaves the log meanwhile is counted once.
+        let mut snapshot = self.pool.begin().await.map_err(|error| driver(OPERATION, error))?;
         let counted = sqlx::query(
             "SELECT strategy, COUNT(*) AS decisions FROM helm_decision WHERE tenant = ? AND task = ? GROUP BY strategy",
         )
         .bind(tenant.as_str())
         .bind(task.as_str())
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *snapshot)
         .await
         .map_err(|error| driver(OPERATION, error))?;
         let mut totals: BTreeMap<StrategyId, StrategyTotal> = BTreeMap::new();
         for row in &counted {
-            let (strategy, decisions): (StrategyId, i64) =
-                (parsed(row, "strategy", OPERATION)?, get(row, "decisions", OPERATION)?);
-            let total = StrategyTotal {
-                strategy: strategy.clone(),
-                decisions: natural(decisions, "count", OPERATION)?,
-                feedback_count: 0,
-                feedback_sum: Fixed::ZERO,
-            };
-            totals.insert(strategy, total);
+            let strategy: StrategyId = parsed(row, "strategy", OPERATION)?;
+            let total = totals.entry(strategy.clone()).or_insert_with(|| no_total(strategy));
+            total.decisions = natural(get(row, "decisions", OPERATION)?, "count", OPERATION)?;
         }
-        for (strategy, value) in self.judgements(tenant, task).await? {
+        for (strategy, left) in checkpoint::totals(&mut snapshot, tenant, task, OPERATION).await? {
+            left.add_to(BACKEND, totals.entry(strategy.clone()).or_insert_with(|| no_total(strategy)))?;
+        }
+        for (strategy, value) in judgements(&mut snapshot, tenant, task).await? {
             let Some(total) = totals.get_mut(&strategy) else {
                 continue;
             };
@@ -118,6 +118,12 @@ impl BanditStore for SqliteStore {
             total.feedback_sum = add_judgement(BACKEND, total.feedback_sum, value)?;
         }
         Ok(totals.into_values().collect())
+    }
+
+    async fn checkpoint(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StatsRow>> {
+        const OPERATION: &str = "checkpoint";
+        let mut connection = self.pool.acquire().await.map_err(|error| driver(OPERATION, error))?;
+        checkpoint::sums(&mut connection, tenant, task, OPERATION).await
     }
 
     async fn audit(&self, tenant: &TenantId, task: &TaskId) -> Result<Audit> {
@@ -170,41 +176,20 @@ impl SqliteStore {
         };
         row.map(prior).transpose()
     }
+}
 
-    /// The current judgements of a task, each with the strategy it is about.
-    async fn judgements(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<(StrategyId, UnitInterval)>> {
-        const OPERATION: &str = "strategy_totals";
-        let rows = sqlx::query(JUDGEMENTS)
-            .bind(tenant.as_str())
-            .bind(task.as_str())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| driver(OPERATION, error))?;
-        let read =
-            rows.iter().map(|row| Ok((parsed(row, "strategy", OPERATION)?, unit(row, "value", OPERATION)?)));
-        read.collect()
-    }
-
-    async fn feedback(&self, tenant: &TenantId, id: DecisionId) -> Result<Vec<FeedbackEntry>> {
-        const OPERATION: &str = "turn";
-        let rows = sqlx::query(
-            "SELECT source, value, at, MAX(revision) FROM helm_evidence WHERE tenant = ? AND decision = ?
-             GROUP BY source ORDER BY source",
-        )
-        .bind(tenant.as_str())
-        .bind(id.as_bytes().as_slice())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| driver(OPERATION, error))?;
-        let entry = |row: &SqliteRow| {
-            Ok(FeedbackEntry {
-                source: parsed(row, "source", OPERATION)?,
-                value: unit(row, "value", OPERATION)?,
-                at: Timestamp::from_micros(get(row, "at", OPERATION)?),
-            })
-        };
-        rows.iter().map(entry).collect()
-    }
+/// The current judgements of a task, each with the strategy it is about.
+async fn judgements(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    task: &TaskId,
+) -> Result<Vec<(StrategyId, UnitInterval)>> {
+    const OPERATION: &str = "strategy_totals";
+    let rows = sqlx::query(JUDGEMENTS).bind(tenant.as_str()).bind(task.as_str()).fetch_all(connection).await;
+    let rows = rows.map_err(|error| driver(OPERATION, error))?;
+    let read =
+        rows.iter().map(|row| Ok((parsed(row, "strategy", OPERATION)?, unit(row, "value", OPERATION)?)));
+    read.collect()
 }
 
 fn unit(row: &SqliteRow, column: &'static str, operation: &'static str) -> Result<UnitInterval> {
@@ -215,6 +200,7 @@ fn unit(row: &SqliteRow, column: &'static str, operation: &'static str) -> Resul
 impl InteractionLog for SqliteStore {
     async fn turn(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<TurnView>> {
         const OPERATION: &str = "turn";
+        let mut connection = self.pool.acquire().await.map_err(|error| driver(OPERATION, error))?;
         let row = sqlx::query(
             "SELECT d.body AS decision, d.format AS decision_format, t.user_id, t.task, t.conversation, t.input, t.output,
                     t.outcome, t.format AS turn_format, t.began, r.reward, r.format AS reward_format
@@ -225,13 +211,14 @@ impl InteractionLog for SqliteStore {
         )
         .bind(tenant.as_str())
         .bind(id.as_bytes().as_slice())
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *connection)
         .await
         .map_err(|error| driver(OPERATION, error))?;
         let Some(mut view) = running_or_finished(&row, id, OPERATION)? else {
             return Ok(None);
         };
-        view.feedback = self.feedback(tenant, id).await?;
+        let mut said = rows::feedback(&mut connection, tenant, &[id], OPERATION).await?;
+        view.feedback = said.remove(&id).unwrap_or_default();
         Ok(Some(view))
     }
 
@@ -246,7 +233,8 @@ impl InteractionLog for SqliteStore {
         let limit = limit.min(MOST_TURNS);
         let after_at = after.map_or(i64::MAX, |after| after.at.as_micros());
         let after_id = after.map_or([0xff; 16], |after| *after.id.as_bytes());
-        let rows = sqlx::query(scan_sql(query))
+        let mut snapshot = self.pool.begin().await.map_err(|error| driver(OPERATION, error))?;
+        let found = sqlx::query(scan_sql(query))
             .bind(tenant.as_str())
             .bind(after_at)
             .bind(after_id.as_slice())
@@ -254,21 +242,32 @@ impl InteractionLog for SqliteStore {
             .bind(query.task.as_ref().map(helm_core::TaskId::as_str))
             .bind(query.user.as_ref().map(helm_core::UserId::as_str))
             .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *snapshot)
             .await
             .map_err(|error| driver(OPERATION, error))?;
-        let mut items = Vec::new();
-        for row in rows.iter().take(limit) {
-            let id = decision_id(row, "id", OPERATION)?;
-            let Some(mut view) = running_or_finished(row, id, OPERATION)? else {
-                continue;
-            };
-            view.feedback = self.feedback(tenant, id).await?;
-            items.push(view);
+        let views = found
+            .iter()
+            .take(limit)
+            .map(|row| running_or_finished(row, decision_id(row, "id", OPERATION)?, OPERATION));
+        let mut items: Vec<_> = views.filter_map(Result::transpose).collect::<Result<_>>()?;
+        let ids: Vec<_> = items.iter().map(|view| view.id).collect();
+        let mut said = rows::feedback(&mut snapshot, tenant, &ids, OPERATION).await?;
+        for view in &mut items {
+            view.feedback = said.remove(&view.id).unwrap_or_default();
         }
-        let more = rows.len() > limit;
+        let more = found.len() > limit;
         let next = items.last().filter(|_| more).map(|last| Cursor { at: last.at, id: last.id });
         Ok(Page { items, next })
+    }
+
+    async fn rows(
+        &self,
+        tenant: &TenantId,
+        query: &RowQuery,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<TurnRow>> {
+        rows::page(&self.pool, tenant, query, after, limit).await
     }
 
     async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
@@ -301,13 +300,24 @@ impl InteractionLog for SqliteStore {
             .fetch_all(&mut *snapshot)
             .await
             .map_err(failed)?;
-        let mut settled = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let mut decision = settled_decision(row, OPERATION)?;
-            decision.feedback = feedback(&mut snapshot, tenant, decision.decision.id).await?;
-            settled.push(decision);
+        let settled = rows.iter().map(|row| settled_decision(row, OPERATION));
+        let mut settled: Vec<SettledDecision> = settled.collect::<Result<_>>()?;
+        let ids: Vec<_> = settled.iter().map(|settled| settled.decision.id).collect();
+        let mut said = rows::feedback(&mut snapshot, tenant, &ids, OPERATION).await?;
+        for settled in &mut settled {
+            let said = said.remove(&settled.decision.id).unwrap_or_default();
+            settled.feedback = said.into_iter().map(|entry| (entry.source, entry.value)).collect();
         }
         Ok(settled)
+    }
+
+    async fn retain(
+        &self,
+        tenant: &TenantId,
+        retention: &Retention,
+        progress: &mut (dyn FnMut(Retained) + Send),
+    ) -> Result<Retained> {
+        retain::retain(self, tenant, retention, progress).await
     }
 }
 
@@ -527,6 +537,16 @@ mod tests {
         ] {
             let plan = plan(&store, scan_sql(&query)).await;
             assert!(plan.contains(&format!("SEARCH t USING INDEX {index}")), "{query:?}: {plan}");
+            assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{query:?}: {plan}");
+        }
+        let (any, of_task) = (RowQuery::default(), RowQuery::default().with_task("t".parse().unwrap()));
+        let of_user = RowQuery::default().with_user("u".parse().unwrap());
+        for (query, index) in
+            [(any, "helm_turn_by_time"), (of_task, "helm_turn_by_task"), (of_user, "helm_turn_by_user")]
+        {
+            let plan = plan(&store, rows::page_sql(&query)).await;
+            assert!(plan.contains(&format!("SEARCH t USING INDEX {index}")), "{query:?}: {plan}");
+            assert!(plan.contains("(began,id)>(?,?) AND began<?"), "{query:?}: {plan}");
             assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{query:?}: {plan}");
         }
         for (sql, index) in [

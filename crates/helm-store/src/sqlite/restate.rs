@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
-use helm_core::{DecisionId, SourceName, Stats, StatsRow, TaskId, TenantId, UnitInterval};
+use helm_core::{Stats, StatsRow, TaskId, TenantId};
 use sqlx::sqlite::SqliteConnection;
 
-use super::BACKEND;
-use super::decode::{body, get, parsed};
-use super::error::{driver, unreadable};
-use super::sums::add;
+use super::decode::body;
+use super::error::driver;
+use super::sums::{STATS, add};
+use super::{BACKEND, checkpoint};
 use crate::error::Result;
 use crate::fold::{Place, fold, place};
 
@@ -26,11 +26,11 @@ pub(super) async fn restate(
     let cleared = cleared.bind(tenant.as_str()).bind(task.as_str()).execute(&mut *connection).await;
     cleared.map_err(|error| driver(OPERATION, error))?;
     let sums = sums.into_iter().map(|(place, sum)| ((tenant.clone(), task.clone(), place), sum)).collect();
-    add(connection, &sums).await?;
+    add(connection, &STATS, &sums).await?;
     Ok(sums.len() as u64)
 }
 
-/// What the decisions of a task have contributed.
+/// What the decisions of a task have contributed, with those that have left the log.
 #[derive(Default)]
 pub(super) struct Contributed {
     /// How many contributed anything.
@@ -45,9 +45,14 @@ pub(super) async fn contributed(
     task: &TaskId,
     operation: &'static str,
 ) -> Result<Contributed> {
+    let mut all = Contributed::default();
+    for row in checkpoint::sums(connection, tenant, task, operation).await? {
+        all.sums.insert(place(&row), row.stats);
+    }
+    let left = checkpoint::totals(connection, tenant, task, operation).await?;
+    all.decisions = left.values().map(|left| left.contributed).sum();
     let logged = sqlx::query("SELECT contribution, format FROM helm_reward WHERE tenant = ? AND task = ?");
     let mut logged = logged.bind(tenant.as_str()).bind(task.as_str()).fetch(connection);
-    let mut all = Contributed::default();
     while let Some(row) = logged.try_next().await.map_err(|error| driver(operation, error))? {
         let contribution: Vec<StatsRow> = body(&row, "contribution", operation)?;
         all.decisions += u64::from(!contribution.is_empty());
@@ -57,24 +62,4 @@ pub(super) async fn contributed(
         }
     }
     Ok(all)
-}
-
-/// Each source's value of highest revision; SQLite takes the other columns from the row of the maximum.
-pub(super) async fn feedback(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    id: DecisionId,
-) -> Result<Vec<(SourceName, UnitInterval)>> {
-    let rows = sqlx::query(
-        "SELECT source, value, MAX(revision) FROM helm_evidence WHERE tenant = ? AND decision = ?
-         GROUP BY source ORDER BY source",
-    );
-    let rows = rows.bind(tenant.as_str()).bind(id.as_bytes().as_slice()).fetch_all(connection).await;
-    let rows = rows.map_err(|error| driver("settle", error))?;
-    let read = rows.iter().map(|row| {
-        let value = UnitInterval::new(get(row, "value", "settle")?);
-        let value = value.map_err(|error| unreadable("settle", "value", error))?;
-        Ok((parsed(row, "source", "settle")?, value))
-    });
-    read.collect()
 }

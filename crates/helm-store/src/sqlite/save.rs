@@ -36,7 +36,7 @@ pub(super) async fn save(
         Some((key, known.decision.as_ref()?.context.task.as_str(), &known.settled))
     });
     keep(connection, &settled.collect::<Vec<_>>()).await?;
-    sums::add(connection, &changes.stats).await?;
+    sums::add(connection, &sums::STATS, &changes.stats).await?;
     Ok(())
 }
 

@@ -15,23 +15,57 @@ use crate::fold::fold;
 
 const OPERATION: &str = "settle";
 
-const STORED: &str =
-    "SELECT k.key AS n, s.count, s.reward, s.reward_sq, s.turns, s.cost, s.tokens, s.latency_us,
-        s.failures, s.loss, s.packed
-    FROM json_each(?) k CROSS JOIN helm_stats s
-        ON s.tenant = k.value ->> 0 AND s.task = k.value ->> 1 AND s.scope = k.value ->> 2
-        AND s.member = k.value ->> 3 AND s.strategy = k.value ->> 4 AND s.epoch = k.value ->> 5
-        AND s.layout = k.value ->> 6";
+/// A table of sums.
+pub(super) struct Sums {
+    /// Reads the rows of some keys.
+    stored: &'static str,
+    /// Writes rows.
+    put: Many,
+}
 
-const PUT: Many = many!(
-    "INSERT INTO helm_stats
-         (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
-          latency_us, failures, loss, packed) VALUES ",
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    " ON CONFLICT DO UPDATE SET count = excluded.count, reward = excluded.reward,
-         reward_sq = excluded.reward_sq, turns = excluded.turns, cost = excluded.cost, tokens = excluded.tokens,
-         latency_us = excluded.latency_us, failures = excluded.failures, loss = excluded.loss, packed = excluded.packed"
-);
+macro_rules! stored {
+    ($table:literal) => {
+        concat!(
+            "SELECT k.key AS n, s.count, s.reward, s.reward_sq, s.turns, s.cost, s.tokens, s.latency_us,
+                 s.failures, s.loss, s.packed
+             FROM json_each(?) k CROSS JOIN ",
+            $table,
+            " s ON s.tenant = k.value ->> 0 AND s.task = k.value ->> 1 AND s.scope = k.value ->> 2
+                 AND s.member = k.value ->> 3 AND s.strategy = k.value ->> 4 AND s.epoch = k.value ->> 5
+                 AND s.layout = k.value ->> 6"
+        )
+    };
+}
+
+/// Learning state.
+pub(super) const STATS: Sums = Sums {
+    stored: stored!("helm_stats"),
+    put: many!(
+        "INSERT INTO helm_stats
+             (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
+              latency_us, failures, loss, packed) VALUES ",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " ON CONFLICT DO UPDATE SET count = excluded.count, reward = excluded.reward,
+             reward_sq = excluded.reward_sq, turns = excluded.turns, cost = excluded.cost,
+             tokens = excluded.tokens, latency_us = excluded.latency_us, failures = excluded.failures,
+             loss = excluded.loss, packed = excluded.packed"
+    ),
+};
+
+/// What has left the log.
+pub(super) const CHECKPOINT: Sums = Sums {
+    stored: stored!("helm_checkpoint"),
+    put: many!(
+        "INSERT INTO helm_checkpoint
+             (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
+              latency_us, failures, loss, packed) VALUES ",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " ON CONFLICT DO UPDATE SET count = excluded.count, reward = excluded.reward,
+             reward_sq = excluded.reward_sq, turns = excluded.turns, cost = excluded.cost,
+             tokens = excluded.tokens, latency_us = excluded.latency_us, failures = excluded.failures,
+             loss = excluded.loss, packed = excluded.packed"
+    ),
+};
 
 /// The columns of a row's key.
 type Columns<'k> = (&'k str, &'k str, &'k str, &'k str, String, i64, i64);
@@ -39,6 +73,7 @@ type Columns<'k> = (&'k str, &'k str, &'k str, &'k str, String, i64, i64);
 /// Adds differences with checked arithmetic.
 pub(super) async fn add(
     connection: &mut SqliteConnection,
+    table: &Sums,
     changes: &BTreeMap<StatsKey, Stats>,
 ) -> Result<()> {
     let changes = changes.iter().filter(|(_, change)| !change.is_zero());
@@ -47,7 +82,7 @@ pub(super) async fn add(
         sums.insert(columns(key)?, change.clone());
     }
     let keys: BTreeSet<_> = sums.keys().cloned().collect();
-    for (key, row) in found(connection, STORED, &keys).await? {
+    for (key, row) in found(connection, table.stored, &keys).await? {
         if let Some(sum) = sums.get_mut(key) {
             *sum = fold(BACKEND, &stats(&row, OPERATION)?, sum)?;
         }
@@ -57,7 +92,7 @@ pub(super) async fn add(
         // A row that is not there yet can fall below 0 too.
         fold(BACKEND, &Stats::default(), sum)?;
     }
-    let put = PUT.run(connection, &sums, OPERATION, |query, (key, sum)| {
+    let put = table.put.run(connection, &sums, OPERATION, |query, (key, sum)| {
         let (tenant, task, scope, member, strategy, epoch, layout) = key;
         Ok(query
             .bind(*tenant)

@@ -1,0 +1,107 @@
+//! The log as files that other tools read: JSON lines and, with the feature `parquet`, Parquet.
+//!
+//! # Examples
+//!
+//! ```
+//! use helm_core::TenantId;
+//! use helm_store::export::{JsonLines, export};
+//! use helm_store::{RowQuery, memory::MemoryStore};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> helm_store::Result<()> {
+//! let (store, mut lines) = (MemoryStore::new(), JsonLines::new(Vec::new()));
+//! let query = RowQuery::default().with_reward(true);
+//! let rows = export(&store, &TenantId::single(), &query, &mut lines, &mut |_| {}).await?;
+//! assert_eq!((rows, lines.into_inner()?.len()), (0, 0));
+//! # Ok(())
+//! # }
+//! ```
+
+mod jsonl;
+#[cfg(feature = "parquet")]
+mod parquet;
+
+use helm_core::TenantId;
+
+pub use self::jsonl::JsonLines;
+#[cfg(feature = "parquet")]
+pub use self::parquet::{Parquet, ParquetOptions};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::InteractionLog;
+use crate::rows::{RowQuery, TurnRow};
+
+/// The backend's name in errors.
+const BACKEND: &str = "export";
+
+/// Rows read at a time.
+const PAGE: usize = 2_000;
+/// Rows written before reading is looked after again.
+const PORTION: usize = 50;
+
+/// Takes rows and writes them in some format.
+pub trait RowWriter: Send {
+    /// Writes rows, or keeps them until there are enough.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unwritable`] with the cause when the place cannot be written to.
+    fn write(&mut self, rows: &[TurnRow]) -> Result<()>;
+
+    /// Writes what is still kept, and the file's end.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RowWriter::write`].
+    fn finish(&mut self) -> Result<()>;
+}
+
+/// Writes all rows that match, oldest first, and the file's end; answers how many. `progress` is called with the
+/// number of rows so far.
+///
+/// While turns go on being committed, give the query an end (`until`), or the export may follow them for ever.
+///
+/// # Errors
+///
+/// Whatever reading or writing meets; what was written by then is no whole file.
+pub async fn export(
+    log: &dyn InteractionLog,
+    tenant: &TenantId,
+    query: &RowQuery,
+    writer: &mut dyn RowWriter,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<u64> {
+    let mut written = 0;
+    let mut page = log.rows(tenant, query, None, PAGE).await?;
+    loop {
+        let next = async {
+            match &page.next {
+                Some(after) => log.rows(tenant, query, Some(after), PAGE).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        // The database looks for the next page while this one is written.
+        let (next, done) = futures::join!(next, write(writer, &page.items));
+        done?;
+        written += page.items.len() as u64;
+        progress(written);
+        match next? {
+            Some(next) => page = next,
+            None => break,
+        }
+    }
+    writer.finish()?;
+    Ok(written)
+}
+
+async fn write(writer: &mut dyn RowWriter, rows: &[TurnRow]) -> Result<()> {
+    for portion in rows.chunks(PORTION) {
+        writer.write(portion)?;
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+fn unwritable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Unwritable, BACKEND, "export", "the export cannot be written").with_source(error)
+}

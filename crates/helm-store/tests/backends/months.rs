@@ -1,0 +1,84 @@
+//! Turns of PostgreSQL by month.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use helm_core::{Clock, DecisionId, SystemClock, Timestamp};
+use helm_store::conformance::{MeanSettle, tenant, turn};
+use helm_store::{Retention, RowQuery, Store};
+use sqlx::{Connection, PgConnection, Row};
+
+use super::postgres::opened;
+use super::services::Database;
+
+/// The partitions that hold turns, and how many each holds.
+async fn filled(database: &Database) -> Vec<(String, i64)> {
+    let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+    let rows = sqlx::query("SELECT tableoid::regclass::text, count(*) FROM helm_turn GROUP BY 1 ORDER BY 1");
+    let rows = rows.fetch_all(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+async fn months(database: &Database) -> Vec<String> {
+    let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+    let rows = sqlx::query(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'helm_turn'::regclass",
+    );
+    let rows = rows.fetch_all(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let mut names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    names.sort();
+    names
+}
+
+async fn commit(store: &Arc<dyn Store>, number: u64, began: Timestamp) {
+    let mut turn = turn(number);
+    (turn.id, turn.began) = (DecisionId::generate(began), began);
+    store.commit_turn(turn, Arc::new(MeanSettle)).await.unwrap();
+}
+
+async fn rows(store: &Arc<dyn Store>) -> usize {
+    store.log().rows(&tenant("t"), &RowQuery::default(), None, 100).await.unwrap().items.len()
+}
+
+/// The name of the partition of a moment.
+fn month(at: Timestamp) -> String {
+    format!("helm_turn_{}{}", &at.to_string()[..4], &at.to_string()[5..7])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn turns_are_kept_by_month() {
+    let Some(database) = Database::create("turns_are_kept_by_month").await else { return };
+    let (store, now) = (opened(&database.url()).await, SystemClock.now());
+    let long_ago = Timestamp::from_micros(now.as_micros() - 100 * 86_400_000_000);
+    assert_eq!(months(&database).await.len(), 4, "this month, two more and the rest");
+    assert!(!store.health().await.unwrap().detail.contains("partition"));
+    commit(&store, 1, now).await;
+    for number in [2, 3] {
+        commit(&store, number, long_ago).await;
+    }
+    assert_eq!(filled(&database).await, [(month(now), 1), ("helm_turn_rest".to_owned(), 2)]);
+    let detail = store.health().await.unwrap().detail;
+    assert!(detail.contains("no month's partition"), "{detail}");
+    store.close().await;
+
+    // The next to open finds them a place.
+    let store = opened(&database.url()).await;
+    for _ in 0..200 {
+        if !store.health().await.unwrap().detail.contains("partition") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(filled(&database).await, [(month(long_ago), 2), (month(now), 1)]);
+    assert_eq!(rows(&store).await, 3);
+
+    // A month that nobody needs any more goes as a whole.
+    let before = Timestamp::from_micros(now.as_micros() - 40 * 86_400_000_000);
+    let retained = store.log().retain(&tenant("t"), &Retention::before(before), &mut |_| {}).await.unwrap();
+    assert_eq!((retained.turns, rows(&store).await), (2, 1));
+    assert!(!months(&database).await.contains(&month(long_ago)));
+    assert!(months(&database).await.contains(&month(now)));
+    store.close().await;
+}
