@@ -1,8 +1,10 @@
 //! Server-sent events, as the WHATWG HTML standard defines them (section 9.2.6).
 
+use super::fault::Fault;
+
 /// Turns bytes, however they are cut, into the data of events.
 #[derive(Debug, Default)]
-pub(crate) struct SseDecoder {
+pub(super) struct SseDecoder {
     line: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
@@ -10,18 +12,12 @@ pub(crate) struct SseDecoder {
     begun: bool,
 }
 
-/// An event is larger than is accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an event has more than {MOST} bytes")]
-pub(crate) struct TooLarge;
-
 /// The most bytes in an event.
 const MOST: usize = 1 << 20;
 
 impl SseDecoder {
-    /// Takes more bytes; the data of the events that they complete.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLarge> {
-        let mut events = Vec::new();
+    /// Takes more bytes; the data of the events that they complete are added.
+    pub(super) fn push(&mut self, bytes: &[u8], events: &mut Vec<String>) -> Result<(), Fault> {
         for byte in bytes {
             match byte {
                 b'\n' if self.after_return => {}
@@ -30,10 +26,10 @@ impl SseDecoder {
             }
             self.after_return = *byte == b'\r';
             if self.line.len() + self.data.len() > MOST {
-                return Err(TooLarge);
+                return Err(Fault::decode(format!("an event has more than {MOST} bytes")));
             }
         }
-        Ok(events)
+        Ok(())
     }
 
     fn end_line(&mut self) -> Option<String> {
@@ -74,8 +70,9 @@ mod tests {
     use super::*;
 
     fn decode(pieces: &[&[u8]]) -> Vec<String> {
-        let mut decoder = SseDecoder::default();
-        pieces.iter().flat_map(|piece| decoder.push(piece).unwrap()).collect()
+        let (mut decoder, mut events) = (SseDecoder::default(), Vec::new());
+        pieces.iter().for_each(|piece| decoder.push(piece, &mut events).unwrap());
+        events
     }
 
     #[test]
@@ -89,7 +86,7 @@ mod tests {
     fn an_endless_event_is_refused() {
         let mut decoder = SseDecoder::default();
         let line = [b'x'; 4096];
-        assert!((0..300).any(|_| decoder.push(&line) == Err(TooLarge)));
+        assert!((0..300).any(|_| decoder.push(&line, &mut Vec::new()).is_err()));
     }
 
     proptest! {

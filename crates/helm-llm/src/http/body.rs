@@ -1,16 +1,19 @@
 //! Bodies, read up to a limit: a provider that answers without end must not fill the memory.
 
-use reqwest::Response;
+use futures::StreamExt;
+
+use super::transport::{HttpReply, TransportError};
 
 /// The most bytes of an error's body that are looked at.
-pub(super) const MOST_OF_ERROR: usize = 64 << 10;
+pub(crate) const MOST_OF_ERROR: usize = 64 << 10;
 /// The most bytes of a whole answer.
-pub(super) const MOST_OF_ANSWER: usize = 8 << 20;
+pub(crate) const MOST_OF_ANSWER: usize = 8 << 20;
 
 /// As much of the body as there is, up to `most` bytes, and whether that was all of it.
-pub(super) async fn read(response: &mut Response, most: usize) -> reqwest::Result<(Vec<u8>, bool)> {
+pub(crate) async fn read(reply: &mut HttpReply, most: usize) -> Result<(Vec<u8>, bool), TransportError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
+    while let Some(chunk) = reply.body.next().await {
+        let chunk = chunk?;
         let room = most.saturating_sub(bytes.len());
         bytes.extend(chunk.iter().take(room));
         if chunk.len() > room {

@@ -7,45 +7,35 @@ use crate::prices::Prices;
 use crate::redacted::RedactedUrl;
 use crate::secret::Secret;
 
-/// An endpoint that understands OpenAI chat completions.
+/// Where a model is and what is known about it, whatever its wire format.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct OpenAiChatConfig {
+pub struct HttpConfig {
     /// The name it is configured under.
     pub name: ModelName,
-    /// Its address up to and without `/chat/completions`.
+    /// Its address up to and without the wire format's own path. A query stays behind the whole path.
     pub base_url: RedactedUrl,
-    /// What the provider calls the model.
-    pub model: String,
     /// The key. Default: none is sent.
     pub api_key: Option<Secret>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// What its tokens cost. Default: unknown.
     pub prices: Option<Prices>,
-    /// What it can do. Default: everything.
+    /// What it can do, as far as its wire format can say it. Default: everything.
     pub capabilities: Capabilities,
-    /// Whether the limit of tokens is called `max_tokens`, as older servers do, instead of
-    /// `max_completion_tokens`. Default: no.
-    pub legacy_max_tokens: bool,
-    /// Whether `stream_options` may be sent to have the tokens of a stream reported. Default: yes.
-    pub stream_usage: bool,
 }
 
-impl OpenAiChatConfig {
-    /// The defaults, for this endpoint and model.
+impl HttpConfig {
+    /// The defaults, for this address.
     #[must_use]
-    pub fn new(name: ModelName, base_url: impl Into<RedactedUrl>, model: impl Into<String>) -> Self {
+    pub fn new(name: ModelName, base_url: impl Into<RedactedUrl>) -> Self {
         Self {
             name,
             base_url: base_url.into(),
-            model: model.into(),
             api_key: None,
             timeouts: Timeouts::default(),
             prices: None,
             capabilities: Capabilities::default(),
-            legacy_max_tokens: false,
-            stream_usage: true,
         }
     }
 
@@ -67,20 +57,6 @@ impl OpenAiChatConfig {
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
-        self
-    }
-
-    /// Calls the limit of tokens `max_tokens`.
-    #[must_use]
-    pub fn with_legacy_max_tokens(mut self, legacy: bool) -> Self {
-        self.legacy_max_tokens = legacy;
-        self
-    }
-
-    /// Says whether the tokens of a stream are asked for.
-    #[must_use]
-    pub fn with_stream_usage(mut self, asked: bool) -> Self {
-        self.stream_usage = asked;
         self
     }
 

@@ -1,114 +1,74 @@
-//! What went wrong, from what the provider said.
+//! What went wrong, told without keys.
 
 use std::time::Duration;
 
 use helm_core::{Clock, ModelName, SystemClock};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
-use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, TimeoutKind};
+use super::transport::TransportError;
+use crate::codec::Fault;
+use crate::error::Error;
 use crate::secret::Secret;
 
 /// The most of an upstream message that is passed on.
 const LONGEST: usize = 500;
 
-/// An answer that is not a success.
-pub(super) fn refused(
-    model: &ModelName,
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &str,
-    key: Option<&Secret>,
-) -> Error {
-    let value: Value = serde_json::from_str(body).unwrap_or(Value::Null);
-    let error = value.get("error").unwrap_or(&value);
-    let detail = match message(error, key) {
-        Some(message) => format!("{status}: {message}"),
-        None => status.to_string(),
+/// About whom something is told, and what must not be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) model: &'a ModelName,
+    pub(crate) key: Option<&'a Secret>,
+}
+
+/// An answer whose status is no success.
+pub(crate) fn refused(told: Told<'_>, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+    let fault = Fault::refused(status, body);
+    let line = StatusCode::from_u16(status).map_or_else(|_| status.to_string(), |status| status.to_string());
+    let detail = match &fault.detail {
+        Some(message) => format!("{line}: {}", clean(message, told.key)),
+        None => line,
     };
-    Error::new(kind(Some(status.as_u16()), error), model.clone())
-        .with_status(status.as_u16())
+    Error::new(fault.kind, told.model.clone())
+        .with_status(status)
         .with_retry_after(retry_after(headers))
         .with_should_retry(should_retry(headers))
+        .with_request_id(request_id(headers))
         .with_detail(detail)
 }
 
-/// An error object in an answer that has the status of a success.
-pub(super) fn in_answer(model: &ModelName, error: &Value, key: Option<&Secret>) -> Error {
-    // Some gateways put the status they got into the code.
-    let status = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-    let failed = Error::new(kind(status, error), model.clone());
-    match message(error, key) {
-        Some(message) => failed.with_detail(message),
+/// A fault in an answer that has the status of a success.
+pub(crate) fn within(told: Told<'_>, fault: Fault, headers: &HeaderMap) -> Error {
+    let failed = Error::new(fault.kind, told.model.clone()).with_request_id(request_id(headers));
+    match fault.detail {
+        Some(message) => failed.with_detail(clean(&message, told.key)),
         None => failed,
     }
 }
 
-/// An error before the answer's head.
-pub(super) fn transport(model: &ModelName, error: reqwest::Error) -> Error {
-    let kind = match () {
-        () if error.is_builder() => ErrorKind::Setup,
-        () if error.is_connect() && error.is_timeout() => ErrorKind::Timeout(TimeoutKind::Connect),
-        () => ErrorKind::Transport,
-    };
-    // The address may hold a key in its query.
-    Error::new(kind, model.clone()).with_source(error.without_url())
+/// A request without an answer, or without all of it.
+pub(crate) fn transport(model: &ModelName, error: TransportError) -> Error {
+    let (kind, source) = error.into_parts();
+    let failed = Error::new(kind, model.clone());
+    match source {
+        Some(source) => failed.with_source(source),
+        None => failed,
+    }
 }
 
-/// An error in the answer's body.
-pub(super) fn broken_off(model: &ModelName, error: reqwest::Error) -> Error {
-    Error::new(ErrorKind::Truncated, model.clone()).with_source(error.without_url())
+/// What the provider calls the request.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = ["x-request-id", "request-id"].iter().find_map(|name| headers.get(*name))?.to_str().ok()?;
+    Some(id.chars().take(LONGEST_ID).collect())
 }
+
+/// The most characters of a request's id.
+const LONGEST_ID: usize = 128;
 
 /// The provider's message. The key is taken out before the rest is cut: half a key is still half a secret.
-fn message(error: &Value, key: Option<&Secret>) -> Option<String> {
-    let message = error.as_str().or_else(|| error.get("message")?.as_str())?;
+fn clean(message: &str, key: Option<&Secret>) -> String {
     let clean = key.map_or_else(|| message.to_owned(), |key| key.scrub(message));
-    Some(clean.chars().take(LONGEST).collect())
-}
-
-/// What the error's code or type says, else its status.
-fn kind(status: Option<u16>, error: &Value) -> ErrorKind {
-    let word = |name: &str| error.get(name).and_then(Value::as_str);
-    let named = [word("code"), word("type")].into_iter().flatten().find_map(by_word);
-    match (named, status) {
-        (Some(kind), _) => kind,
-        (None, Some(status)) => by_status(status),
-        (None, None) if word("type") == Some("invalid_request_error") => ErrorKind::BadRequest,
-        (None, None) => ErrorKind::Server,
-    }
-}
-
-fn by_word(word: &str) -> Option<ErrorKind> {
-    Some(match word {
-        "insufficient_quota" | "billing_hard_limit_reached" | "billing_not_active" | "billing_error" => {
-            ErrorKind::Billing
-        }
-        "context_length_exceeded" => ErrorKind::ContextLength,
-        "content_filter" | "content_policy_violation" => ErrorKind::ContentFilter,
-        "invalid_api_key" | "authentication_error" => ErrorKind::Auth,
-        "permission_error" => ErrorKind::Permission,
-        "model_not_found" | "not_found_error" => ErrorKind::NotFound,
-        "rate_limit_exceeded" | "rate_limit_error" => ErrorKind::RateLimited,
-        "overloaded_error" | "server_overloaded" => ErrorKind::Overloaded,
-        _ => return None,
-    })
-}
-
-fn by_status(status: u16) -> ErrorKind {
-    match status {
-        401 => ErrorKind::Auth,
-        402 => ErrorKind::Billing,
-        403 => ErrorKind::Permission,
-        404 => ErrorKind::NotFound,
-        408 => ErrorKind::Timeout(TimeoutKind::FirstToken),
-        409 => ErrorKind::Conflict,
-        429 => ErrorKind::RateLimited,
-        503 | 529 => ErrorKind::Overloaded,
-        500.. => ErrorKind::Server,
-        _ => ErrorKind::BadRequest,
-    }
+    clean.chars().take(LONGEST).collect()
 }
 
 fn should_retry(headers: &HeaderMap) -> Option<bool> {
@@ -140,6 +100,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     fn after(name: &'static str, value: &str) -> Option<Duration> {
         let mut headers = HeaderMap::new();
@@ -163,30 +124,18 @@ mod tests {
     }
 
     #[test]
-    fn statuses_and_codes_become_kinds_and_keys_are_scrubbed() {
-        let model = ModelName::new("main").unwrap();
-        let fail = |status: u16, body: &str| {
-            let status = StatusCode::from_u16(status).unwrap();
-            refused(&model, status, &HeaderMap::new(), body, Some(&Secret::new("sk-secret")))
-        };
-        let quota = r#"{"error":{"message":"no money","code":"insufficient_quota"}}"#;
-        assert_eq!(fail(429, quota).kind(), ErrorKind::Billing);
-        assert!(!fail(429, quota).is_retryable());
-        assert_eq!(fail(429, "{}").kind(), ErrorKind::RateLimited);
-        assert_eq!(fail(529, "gateway says no").kind(), ErrorKind::Overloaded);
+    fn keys_are_scrubbed_and_requests_named() {
+        let (model, key) = (ModelName::new("main").unwrap(), Secret::new("sk-secret"));
+        let told = Told { model: &model, key: Some(&key) };
+        let mut headers = HeaderMap::new();
+        headers.insert("request-id", "req_7".parse().unwrap());
+        let fail = |status: u16, body: &str| refused(told, status, &headers, body.as_bytes());
         let cut = format!(r#"{{"error":{{"message":"{}sk-secret"}}}}"#, "x".repeat(LONGEST - 5));
         assert!(!fail(400, &cut).to_string().contains("sk-"), "half a key is still half a secret");
         let leaky = fail(401, r#"{"error":{"message":"bad key sk-secret"}}"#);
-        assert_eq!(leaky.kind(), ErrorKind::Auth);
+        assert_eq!((leaky.kind(), leaky.request_id()), (ErrorKind::Auth, Some("req_7")));
         assert!(!format!("{leaky} {leaky:?}").contains("sk-secret"));
-        let in_answer = |text: &str| in_answer(&model, &serde_json::from_str(text).unwrap(), None).kind();
-        assert_eq!(in_answer(r#"{"code":"insufficient_quota"}"#), ErrorKind::Billing);
-        assert_eq!(in_answer(r#"{"code":429,"message":"slow down"}"#), ErrorKind::RateLimited);
-        assert_eq!(in_answer(r#"{"type":"server_error"}"#), ErrorKind::Server);
-        assert_eq!(in_answer(r#""out of memory""#), ErrorKind::Server);
-        assert_eq!(
-            fail(400, r#"{"error":{"code":"context_length_exceeded"}}"#).kind(),
-            ErrorKind::ContextLength
-        );
+        let inside = within(told, Fault::decode("no JSON: sk-secret"), &headers);
+        assert!(!format!("{inside} {inside:?}").contains("sk-secret"));
     }
 }

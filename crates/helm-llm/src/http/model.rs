@@ -3,106 +3,106 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use helm_core::ModelName;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
+use super::address;
 use super::body::{self, MOST_OF_ANSWER, MOST_OF_ERROR};
-use super::config::OpenAiChatConfig;
-use super::failure;
+use super::config::HttpConfig;
+use super::failure::{self, Told};
 use super::reader::Reader;
-use super::wire::{self, Answer};
+use super::transport::{HttpReply, HttpRequest, HttpTransport, Transport};
+use crate::answer::{ChatResponse, Finish, RequestedCall};
 use crate::capabilities::Capabilities;
+use crate::codec::{Codec, Fault, Framing};
 use crate::error::{Error, ErrorKind, Result, TimeoutKind};
-use crate::model::{Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, Finish, FinishReason};
+use crate::model::{Call, ChatModel, ChatStream};
+use crate::request::ChatRequest;
 
-/// A model behind OpenAI chat completions. One attempt for each call; [`Retry`](crate::Retry) adds more.
+/// A model behind HTTP, in any wire format. One attempt for each call; [`Retry`](crate::Retry) adds more.
 ///
 /// A whole answer is bounded by the call's deadline alone: its first byte comes when the last token is ready. A
 /// streamed one is bounded by the configured [`Timeouts`](crate::Timeouts) too.
 #[derive(Clone, Debug)]
-pub struct OpenAiChat {
+pub struct HttpModel {
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) config: OpenAiChatConfig,
+    pub(super) config: HttpConfig,
+    pub(super) codec: Box<dyn Codec>,
+    transport: Arc<dyn Transport>,
     url: Url,
-    authorization: Option<HeaderValue>,
-    client: reqwest::Client,
+    headers: HeaderMap,
 }
 
-impl OpenAiChat {
-    /// Sets up a client. Nothing is sent.
+impl HttpModel {
+    /// Sets up a client for the network. Nothing is sent.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Setup`] when the address is not one, the key cannot be a header, or no TLS provider has been
     /// installed in this process.
-    pub fn new(config: OpenAiChatConfig) -> Result<Self> {
+    pub fn new(codec: impl Codec, config: HttpConfig) -> Result<Self> {
+        let transport = HttpTransport::new(config.timeouts.connect);
+        let transport = transport.map_err(|error| failure::transport(&config.name, error))?;
+        Self::over(codec, config, Arc::new(transport))
+    }
+
+    /// Sets up a client for another way to carry requests.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setup`] when the address is not one, or the key cannot be a header.
+    pub fn over(codec: impl Codec, mut config: HttpConfig, transport: Arc<dyn Transport>) -> Result<Self> {
         let setup = |detail: String| Error::new(ErrorKind::Setup, config.name.clone()).with_detail(detail);
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            let detail = "install a TLS provider once at the start of the program: rustls::crypto::ring::default_provider().install_default()";
-            return Err(setup(detail.to_owned()));
-        }
-        let url = address(&config).map_err(setup)?;
-        let authorization = authorization(&config).map_err(setup)?;
-        let client = reqwest::Client::builder()
-            .connect_timeout(config.timeouts.connect)
-            .user_agent(concat!("helm/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| {
-                let detail = "TLS has no root certificates or is not usable; on Debian: apt-get install ca-certificates";
-                setup(detail.to_owned()).with_source(error)
-            })?;
-        Ok(Self { shared: Arc::new(Shared { config, url, authorization, client }) })
+        let url = address::endpoint(&config.base_url, codec.path()).map_err(setup)?;
+        let headers = headers(&codec, &config).map_err(setup)?;
+        config.capabilities = config.capabilities.within(&codec.capabilities());
+        let shared = Shared { config, codec: Box::new(codec), transport, url, headers };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Sends one request; the answer's head, when it is a success.
-    async fn send(&self, request: &ChatRequest, call: &Call, streamed: bool) -> Result<reqwest::Response> {
-        let Shared { config, url, authorization, client } = &*self.shared;
-        let checked = config.capabilities.check(&request.sampling, request.max_output_tokens);
-        checked.map_err(|error| self.fails(ErrorKind::BadRequest).with_detail(error.to_string()))?;
+    async fn send(&self, request: &ChatRequest, call: &Call, streamed: bool) -> Result<HttpReply> {
+        let Shared { config, codec, transport, url, headers } = &*self.shared;
+        let refuse =
+            |error: crate::Unsupported| self.fails(ErrorKind::BadRequest).with_detail(error.to_string());
+        config.capabilities.check_request(request).map_err(refuse)?;
+        let body = codec.encode(request, streamed).map_err(refuse)?;
         call.count_attempt();
-        let mut post = client.post(url.clone()).json(&wire::body(config, request, streamed));
-        if let Some(authorization) = authorization {
-            post = post.header(AUTHORIZATION, authorization.clone());
-        }
-        let response = post.send().await.map_err(|error| failure::transport(&config.name, error))?;
-        if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
+        let reply = transport.post(HttpRequest::new(url.clone(), headers.clone(), body)).await;
+        let reply = reply.map_err(|error| failure::transport(&config.name, error))?;
+        if (200..300).contains(&reply.status) { Ok(reply) } else { Err(self.refused(reply).await) }
     }
 
-    async fn refused(&self, mut response: reqwest::Response) -> Error {
-        let config = &self.shared.config;
-        let (status, headers) = (response.status(), response.headers().clone());
+    async fn refused(&self, mut reply: HttpReply) -> Error {
         // A body that cannot be read has nothing to add to the status.
-        let read = timeout(config.timeouts.idle, body::read(&mut response, MOST_OF_ERROR)).await;
+        let read = timeout(self.shared.config.timeouts.idle, body::read(&mut reply, MOST_OF_ERROR)).await;
         let (bytes, _) = read.ok().and_then(Result::ok).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        failure::refused(&config.name, status, &headers, &text, config.api_key.as_ref())
+        failure::refused(self.shared.told(), reply.status, &reply.headers, &bytes)
     }
 
     async fn whole(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {
-        let response = self.send(request, call, false).await?;
-        self.read_whole(response).await
+        let reply = self.send(request, call, false).await?;
+        self.read_whole(reply, request).await
     }
 
-    async fn read_whole(&self, mut response: reqwest::Response) -> Result<ChatResponse> {
-        let read = body::read(&mut response, MOST_OF_ANSWER).await;
-        let (bytes, all) = read.map_err(|error| failure::broken_off(self.name(), error))?;
+    async fn read_whole(&self, mut reply: HttpReply, request: &ChatRequest) -> Result<ChatResponse> {
+        let read = body::read(&mut reply, MOST_OF_ANSWER).await;
+        let (bytes, all) = read.map_err(|error| failure::transport(self.name(), error))?;
+        let within = |fault| self.shared.within(fault, &reply.headers);
         if !all {
-            let detail = format!("it has more than {MOST_OF_ANSWER} bytes");
-            return Err(self.fails(ErrorKind::Decode).with_detail(detail));
+            return Err(within(Fault::decode(format!("it has more than {MOST_OF_ANSWER} bytes"))));
         }
-        let answer =
-            Answer::parse(&bytes).map_err(|error| self.fails(ErrorKind::Decode).with_source(error))?;
-        self.shared.check(&answer)?;
-        if !answer.has_choice() {
-            return Err(self.fails(ErrorKind::Decode).with_detail("it holds no choice"));
-        }
-        let reason = answer.finish_reason().ok_or_else(|| self.fails(ErrorKind::Truncated))?;
-        Ok(ChatResponse { text: answer.text(), finish: self.shared.finish(reason, &answer) })
+        let mut response = self.shared.codec.decode(&bytes).map_err(within)?;
+        let calls = std::mem::take(&mut response.calls).into_iter();
+        response.calls =
+            calls.map(|requested| RequestedCall::checked(requested.call, &request.tools)).collect();
+        response.finish = self.shared.completed(response.finish, &reply.headers);
+        Ok(response)
     }
 
     fn fails(&self, kind: ErrorKind) -> Error {
@@ -130,28 +130,24 @@ impl OpenAiChat {
     }
 }
 
-/// Where completions are asked for. The base may have a query, which some gateways route by.
-fn address(config: &OpenAiChatConfig) -> Result<Url, String> {
-    let shown = &config.base_url;
-    let wrong = || format!("base_url {shown:?} must begin with http:// or https:// and name a host");
-    let mut url =
-        Url::parse(shown.expose()).map_err(|error| format!("base_url {shown:?} is no address: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(wrong());
+fn headers(codec: &dyn Codec, config: &HttpConfig) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        ACCEPT,
+        HeaderValue::from_static("application/json, text/event-stream, application/x-ndjson"),
+    );
+    for (name, value) in codec.headers() {
+        let name: HeaderName = name.parse().map_err(|_| format!("{name:?} is no name of a header"))?;
+        let value =
+            HeaderValue::from_str(value).map_err(|_| format!("{name} has a value that no header has"))?;
+        headers.insert(name, value);
     }
-    url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(["chat", "completions"]);
-    Ok(url)
-}
-
-fn authorization(config: &OpenAiChatConfig) -> Result<Option<HeaderValue>, String> {
-    let Some(key) = &config.api_key else { return Ok(None) };
-    let header = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
-    let mut header = header.map_err(|_| {
-        "the key holds a line break or another character that no key has; check where it comes from"
-            .to_owned()
-    })?;
-    header.set_sensitive(true);
-    Ok(Some(header))
+    if let Some(key) = &config.api_key {
+        let (name, value) = address::header(codec.authorization(), key)?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
 }
 
 /// What comes first: a limit of its own kind, or the deadline of everything.
@@ -164,21 +160,18 @@ pub(super) fn earlier(
 }
 
 impl Shared {
-    pub(super) fn check(&self, answer: &Answer) -> Result<()> {
-        match answer.error() {
-            Some(error) => Err(failure::in_answer(&self.config.name, error, self.config.api_key.as_ref())),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn finish(&self, reason: FinishReason, answer: &Answer) -> Finish {
-        let finish = Finish { reason, usage: answer.usage(), cost: None, model: answer.model_name() };
-        self.priced(finish)
-    }
-
-    pub(super) fn priced(&self, finish: Finish) -> Finish {
+    /// The end of an answer with what the codec does not know.
+    pub(super) fn completed(&self, finish: Finish, headers: &HeaderMap) -> Finish {
         let cost = self.config.prices.zip(finish.usage).and_then(|(prices, usage)| prices.of(usage));
-        Finish { cost, ..finish }
+        finish.with_cost(cost).with_request_id(failure::request_id(headers))
+    }
+
+    pub(super) fn within(&self, fault: Fault, headers: &HeaderMap) -> Error {
+        failure::within(self.told(), fault, headers)
+    }
+
+    fn told(&self) -> Told<'_> {
+        Told { model: &self.config.name, key: self.config.api_key.as_ref() }
     }
 
     pub(super) fn fails(&self, kind: ErrorKind) -> Error {
@@ -188,26 +181,31 @@ impl Shared {
 
 /// How a success to a streamed request is to be read.
 enum Form {
-    Events,
+    Stream,
     Whole,
     Unknown(String),
 }
 
 impl Form {
-    fn of(response: &reqwest::Response) -> Self {
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match kind.as_str() {
+    fn of(reply: &HttpReply, framing: Framing) -> Self {
+        let kind = reply.header("content-type").unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match (kind.as_str(), framing) {
             // Some servers do not say what they send, or say something general.
-            "text/event-stream" | "" | "text/plain" | "application/octet-stream" => Self::Events,
-            json if json == "application/json" || json.ends_with("+json") => Self::Whole,
+            ("" | "text/plain" | "application/octet-stream", _) | ("text/event-stream", Framing::Events) => {
+                Self::Stream
+            }
+            ("application/x-ndjson" | "application/jsonl" | "application/json", Framing::Lines) => {
+                Self::Stream
+            }
+            (json, _) if json == "application/json" || json.ends_with("+json") => Self::Whole,
             _ => Self::Unknown(kind),
         }
     }
 }
 
 #[async_trait]
-impl ChatModel for OpenAiChat {
+impl ChatModel for HttpModel {
     fn name(&self) -> &ModelName {
         &self.shared.config.name
     }
@@ -223,23 +221,22 @@ impl ChatModel for OpenAiChat {
     async fn stream(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {
         let began = Instant::now();
         let limit = began + self.shared.config.timeouts.first_token;
-        let response = self.bounded(call, Some(limit), self.send(request, call, true)).await?;
-        match Form::of(&response) {
-            Form::Events => {
-                let reader = Reader::new(Arc::clone(&self.shared), call.clone(), response, began.elapsed());
-                Ok(reader.events().boxed())
+        let reply = self.bounded(call, Some(limit), self.send(request, call, true)).await?;
+        let decoder = self.shared.codec.decoder();
+        match Form::of(&reply, decoder.framing()) {
+            Form::Stream => {
+                let tools = request.tools.clone();
+                let reader = Reader::new(Arc::clone(&self.shared), call.clone(), reply, decoder);
+                Ok(reader.with_tools(tools).having_waited(began.elapsed()).events().boxed())
             }
             // A server that does not stream answers whole; an error is an answer, too.
             Form::Whole => {
-                let ChatResponse { text, finish } =
-                    self.bounded(call, None, self.read_whole(response)).await?;
-                let delta = (!text.is_empty()).then_some(ChatEvent::Delta(text));
-                let events = delta.into_iter().chain([ChatEvent::Finished(finish)]);
-                Ok(stream::iter(events.map(Ok)).boxed())
+                let response = self.bounded(call, None, self.read_whole(reply, request)).await?;
+                Ok(stream::iter(response.into_events().into_iter().map(Ok)).boxed())
             }
             Form::Unknown(kind) => {
                 let detail = format!("it is {kind}, not a stream of events; check base_url");
-                Err(self.fails(ErrorKind::Decode).with_detail(detail))
+                Err(self.shared.within(Fault::decode(detail), &reply.headers))
             }
         }
     }

@@ -1,18 +1,20 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream::{self, BoxStream};
+use futures::stream;
 use futures::{Stream, StreamExt};
-use helm_core::{ModelName, Usage};
 use tokio::time::{Instant, timeout_at};
 
-use super::client::{Shared, earlier};
 use super::failure;
-use super::wire::Answer;
-use crate::error::{ErrorKind, Result, TimeoutKind};
-use crate::model::{Call, ChatEvent, Finish, FinishReason};
-use crate::sse::SseDecoder;
+use super::model::{Shared, earlier};
+use super::transport::HttpReply;
+use crate::answer::{ChatEvent, RequestedCall};
+use crate::codec::{Decoder, Fault};
+use crate::error::{Error, ErrorKind, Result, TimeoutKind};
+use crate::model::Call;
+use crate::request::Tool;
 
 /// How long the tokens are waited for once the answer is complete.
 const USAGE_WAIT: Duration = Duration::from_secs(2);
@@ -28,39 +30,40 @@ enum Phase {
 pub(super) struct Reader {
     shared: Arc<Shared>,
     call: Call,
-    bytes: BoxStream<'static, reqwest::Result<Bytes>>,
-    decoder: SseDecoder,
-    /// Events that are decoded and not yet handed on, last first.
-    waiting: Vec<String>,
-    /// Once it is known the answer is complete, and only the tokens are still to come.
-    reason: Option<FinishReason>,
-    usage: Option<Usage>,
-    model: Option<ModelName>,
+    reply: HttpReply,
+    decoder: Decoder,
+    tools: Vec<Tool>,
+    /// What is decoded and not yet handed on.
+    waiting: VecDeque<Result<ChatEvent, Fault>>,
     /// Time spent waiting for the provider since the last content. A slow reader is not the provider's fault.
     waited: Duration,
     phase: Phase,
 }
 
 impl Reader {
-    /// A reader of this answer, for whose head was waited so long.
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        call: Call,
-        response: reqwest::Response,
-        waited: Duration,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, call: Call, reply: HttpReply, decoder: Decoder) -> Self {
         Self {
             shared,
             call,
-            bytes: response.bytes_stream().boxed(),
-            decoder: SseDecoder::default(),
-            waiting: Vec::new(),
-            reason: None,
-            usage: None,
-            model: None,
-            waited,
+            reply,
+            decoder,
+            tools: Vec::new(),
+            waiting: VecDeque::new(),
+            waited: Duration::ZERO,
             phase: Phase::BeforeContent,
         }
+    }
+
+    /// Compares the calls in the answer with these.
+    pub(super) fn with_tools(mut self, tools: Vec<Tool>) -> Self {
+        self.tools = tools;
+        self
+    }
+
+    /// Says how long was waited for the answer's head.
+    pub(super) fn having_waited(mut self, waited: Duration) -> Self {
+        self.waited = waited;
+        self
     }
 
     pub(super) fn events(self) -> impl Stream<Item = Result<ChatEvent>> {
@@ -69,96 +72,85 @@ impl Reader {
                 return None;
             }
             let event = reader.next().await;
-            if !matches!(event, Ok(ChatEvent::Delta(_))) {
-                reader.phase = Phase::Over;
+            match &event {
+                Ok(ChatEvent::Finished(_)) | Err(_) => reader.phase = Phase::Over,
+                Ok(_) => reader.phase = Phase::Content,
             }
             Some((event, reader))
         })
     }
 
-    /// The next event. What fails after the answer is complete takes nothing from it.
     async fn next(&mut self) -> Result<ChatEvent> {
-        match self.advance().await {
-            Err(error) if error.kind() != ErrorKind::Cancelled && self.reason.is_some() => {
-                tracing::debug!(%error, "a complete answer was followed by a failure");
-                self.end()
+        loop {
+            if let Some(item) = self.waiting.pop_front() {
+                return self.hand_on(item);
             }
-            event => event,
+            let was_complete = self.decoder.is_complete();
+            match self.receive().await {
+                Ok(Some(bytes)) => self.waiting.extend(self.decoder.push(&bytes)),
+                Ok(None) => self.close(),
+                // What fails after the answer is complete takes nothing from it.
+                Err(error) if was_complete && error.kind() != ErrorKind::Cancelled => {
+                    tracing::debug!(%error, "a complete answer was followed by a failure");
+                    self.close();
+                }
+                Err(error) => return Err(error),
+            }
+            if !self.waiting.is_empty() || self.decoder.is_complete() != was_complete {
+                self.waited = Duration::ZERO;
+            }
         }
     }
 
-    async fn advance(&mut self) -> Result<ChatEvent> {
-        loop {
-            while let Some(data) = self.waiting.pop() {
-                if let Some(event) = self.read(&data)? {
-                    return Ok(event);
-                }
-            }
-            match self.receive().await? {
-                Some(bytes) => {
-                    let events = self.decoder.push(&bytes);
-                    self.waiting =
-                        events.map_err(|error| self.shared.fails(ErrorKind::Decode).with_source(error))?;
-                    self.waiting.reverse();
-                }
-                // Some servers close without `[DONE]`; the reason is marker enough.
-                None => return self.end(),
-            }
+    fn close(&mut self) {
+        self.waiting.extend(self.decoder.close());
+        if self.waiting.is_empty() {
+            self.waiting.push_back(Err(Fault::truncated()));
         }
     }
 
     /// More bytes; `None` at the end.
     async fn receive(&mut self) -> Result<Option<Bytes>> {
-        let timeouts = &self.shared.config.timeouts;
-        let (allowed, kind) = match (&self.reason, self.phase) {
-            (Some(_), _) => (USAGE_WAIT.min(timeouts.idle), TimeoutKind::Idle),
-            (None, Phase::BeforeContent) => (timeouts.first_token, TimeoutKind::FirstToken),
-            (None, _) => (timeouts.idle, TimeoutKind::Idle),
-        };
+        let (limit, kind) = self.limit();
         let began = Instant::now();
-        let limit = began + allowed.saturating_sub(self.waited);
-        let (limit, kind) = earlier(Some((limit, kind)), self.call.deadline).unwrap_or((limit, kind));
         let received = tokio::select! {
             biased;
             () = self.call.cancel.cancelled() => return Err(self.shared.fails(ErrorKind::Cancelled)),
-            received = timeout_at(limit, self.bytes.next()) => received,
+            received = timeout_at(limit, self.reply.body.next()) => received,
         };
         self.waited += began.elapsed();
         match received {
             Err(_) => Err(self.shared.fails(ErrorKind::Timeout(kind))),
-            Ok(bytes) => {
-                bytes.transpose().map_err(|error| failure::broken_off(&self.shared.config.name, error))
+            Ok(bytes) => bytes.transpose().map_err(|error| self.broken_off(error)),
+        }
+    }
+
+    fn broken_off(&self, error: super::transport::TransportError) -> Error {
+        failure::transport(&self.shared.config.name, error)
+    }
+
+    /// Until when more is waited for, and what it means if nothing comes.
+    fn limit(&self) -> (Instant, TimeoutKind) {
+        let timeouts = &self.shared.config.timeouts;
+        let (allowed, kind) = match (self.decoder.is_complete(), self.phase) {
+            (true, _) => (USAGE_WAIT.min(timeouts.idle), TimeoutKind::Idle),
+            (false, Phase::BeforeContent) => (timeouts.first_token, TimeoutKind::FirstToken),
+            (false, _) => (timeouts.idle, TimeoutKind::Idle),
+        };
+        let limit = Instant::now() + allowed.saturating_sub(self.waited);
+        earlier(Some((limit, kind)), self.call.deadline).unwrap_or((limit, kind))
+    }
+
+    /// An event with what the codec does not know.
+    fn hand_on(&self, item: Result<ChatEvent, Fault>) -> Result<ChatEvent> {
+        match item.map_err(|fault| self.shared.within(fault, &self.reply.headers))? {
+            ChatEvent::Call(requested) => {
+                Ok(ChatEvent::Call(RequestedCall::checked(requested.call, &self.tools)))
             }
+            ChatEvent::Finished(finish) => {
+                Ok(ChatEvent::Finished(self.shared.completed(finish, &self.reply.headers)))
+            }
+            event => Ok(event),
         }
-    }
-
-    /// The event in a chunk, if it holds one.
-    fn read(&mut self, data: &str) -> Result<Option<ChatEvent>> {
-        if data.trim() == "[DONE]" {
-            return self.end().map(Some);
-        }
-        let answer = Answer::parse(data.as_bytes())
-            .map_err(|error| self.shared.fails(ErrorKind::Decode).with_source(error))?;
-        self.shared.check(&answer)?;
-        self.usage = answer.usage().or(self.usage);
-        self.model = answer.model_name().or(self.model.take());
-        if let Some(reason) = answer.finish_reason() {
-            self.reason = Some(reason);
-            self.waited = Duration::ZERO;
-        }
-        let text = answer.text();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        self.phase = Phase::Content;
-        self.waited = Duration::ZERO;
-        Ok(Some(ChatEvent::Delta(text)))
-    }
-
-    /// The last event; without a reason to end, the answer was cut off.
-    fn end(&mut self) -> Result<ChatEvent> {
-        let reason = self.reason.take().ok_or_else(|| self.shared.fails(ErrorKind::Truncated))?;
-        let finish = Finish { reason, usage: self.usage, cost: None, model: self.model.take() };
-        Ok(ChatEvent::Finished(self.shared.priced(finish)))
     }
 }
