@@ -32,7 +32,7 @@ impl Prices {
     #[must_use]
     pub fn of(&self, usage: Usage) -> Option<NanoUsd> {
         let part = |tokens: u64, price: NanoUsd| i128::from(tokens) * i128::from(price.nanos());
-        let cached = usage.cached.map_or(0, |cached| cached.get()).min(usage.input.get());
+        let cached = usage.cached.map_or(0, helm_core::TokenCount::get).min(usage.input.get());
         let fresh = usage.input.get() - cached;
         let total =
             part(fresh, self.input) + part(cached, self.cached) + part(usage.output.get(), self.output);

@@ -182,7 +182,7 @@ async fn requests_carry_their_keys_and_versions() {
             (path, "Bearer sk-very-secret")
         );
         assert_eq!(received.body["stream"], true, "{format:?}");
-        assert_eq!(received.headers.get("anthropic-version").is_some(), format == Format::Anthropic);
+        assert_eq!(received.headers.contains_key("anthropic-version"), format == Format::Anthropic);
     }
     let server = ModelServer::start([]).await.unwrap();
     let old = Anthropic::new("m").with_version(AnthropicVersion::V2023);

@@ -62,14 +62,14 @@ impl Fault {
         let word = |name: &str| error.get(name).and_then(Value::as_str);
         let message = error.as_str().or_else(|| word("message"));
         let words = [word("code"), word("type"), word("status")].into_iter().flatten();
-        let kind = kind(status, words.clone().collect(), message.unwrap_or_default());
+        let kind = kind(status, &words.clone().collect::<Vec<_>>(), message.unwrap_or_default());
         let code = words.into_iter().next().map(str::to_owned);
         Self { kind, detail: message.map(str::to_owned), code }
     }
 }
 
 /// What the error's words say, else its status, else its message.
-fn kind(status: Option<u16>, words: Vec<&str>, message: &str) -> ErrorKind {
+fn kind(status: Option<u16>, words: &[&str], message: &str) -> ErrorKind {
     if let Some(kind) = words.iter().find_map(|word| by_word(word)) {
         return kind;
     }

@@ -33,7 +33,7 @@ pub(super) fn pieces(answer: &Answer) -> Pieces {
         let text = arguments.to_string();
         let more = halves(&text).map(|half| json!({ "index": index, "function": { "arguments": half } }));
         let all: Vec<_> = [begin].into_iter().chain(more).collect();
-        all.into_iter().map(piece_of_call)
+        all.iter().map(piece_of_call).collect::<Vec<_>>()
     });
     let end = chunk(&json!({}), &json!(reason(answer)), &Value::Null);
     let last = data(&json!({
@@ -47,7 +47,7 @@ pub(super) fn pieces(answer: &Answer) -> Pieces {
     }
 }
 
-fn piece_of_call(call: Value) -> String {
+fn piece_of_call(call: &Value) -> String {
     chunk(&json!({ "tool_calls": [call] }), &Value::Null, &Value::Null)
 }
 
