@@ -156,7 +156,7 @@ fn a_stream_cut_at_any_byte_is_no_answer() {
                     assert!(found.eq(expected), "{format} lost something at {end}");
                 }
                 last => {
-                    assert_eq!(last.as_ref().unwrap_err().kind, ErrorKind::Truncated, "{format} at {end}")
+                    assert_eq!(last.as_ref().unwrap_err().kind, ErrorKind::Truncated, "{format} at {end}");
                 }
             }
         }
