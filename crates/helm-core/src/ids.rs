@@ -14,6 +14,8 @@ enum Alphabet {
     Text,
     /// Letters, digits, `_`, `-`, `.`, `:` and `/`: names that appear in configuration and metric labels.
     Name,
+    /// Letters, digits, `_` and `-`, at most 64 of them: what every provider accepts as the name of a tool.
+    Tool,
 }
 
 fn check(kind: &'static str, alphabet: Alphabet, value: &str) -> Result<()> {
@@ -30,11 +32,16 @@ fn check(kind: &'static str, alphabet: Alphabet, value: &str) -> Result<()> {
     let accepted = |c: char| match alphabet {
         Alphabet::Text => !c.is_control(),
         Alphabet::Name => c.is_ascii_alphanumeric() || "_-.:/".contains(c),
+        Alphabet::Tool => c.is_ascii_alphanumeric() || "_-".contains(c),
     };
+    if matches!(alphabet, Alphabet::Tool) && value.len() > 64 {
+        return refuse("it is longer than 64 bytes");
+    }
     match (value.chars().all(accepted), alphabet) {
         (true, _) => Ok(()),
         (false, Alphabet::Text) => refuse("it holds a control character"),
         (false, Alphabet::Name) => refuse("use ASCII letters, digits and the characters _ - . : /"),
+        (false, Alphabet::Tool) => refuse("use ASCII letters, digits and the characters _ -"),
     }
 }
 
@@ -177,6 +184,10 @@ text_id!(
 text_id!(
     /// The name of one side of an experiment.
     VariantName, "variant name", Alphabet::Name
+);
+text_id!(
+    /// What a tool is called, in at most 64 bytes.
+    ToolName, "tool", Alphabet::Tool
 );
 
 impl TenantId {

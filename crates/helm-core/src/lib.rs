@@ -29,6 +29,7 @@ mod error;
 mod feedback;
 mod guard;
 mod ids;
+mod image;
 mod message;
 mod money;
 mod outcome;
@@ -38,6 +39,7 @@ mod stats;
 mod strategy;
 mod time;
 mod tokens;
+mod tool;
 mod unit;
 
 pub use context::{Context, Features};
@@ -47,10 +49,11 @@ pub use feedback::Feedback;
 pub use guard::{Category, GuardAction, Severity, Span, Stage, Violation};
 pub use ids::{
     ConversationId, DecisionId, EvaluatorName, ExperimentKey, IdempotencyKey, ModelName, PolicyHash,
-    PolicyName, RewardName, SegmentName, SourceName, StrategyId, StrategyName, TaskId, TenantId, UserId,
-    VariantName,
+    PolicyName, RewardName, SegmentName, SourceName, StrategyId, StrategyName, TaskId, TenantId, ToolName,
+    UserId, VariantName,
 };
-pub use message::{Message, Part, Role};
+pub use image::Image;
+pub use message::{Message, Part, ProviderBlock, Role};
 pub use money::NanoUsd;
 pub use outcome::{Outcome, TurnStatus, Usage};
 pub use reward::{Reward, RewardComponent, RewardSpecId, RewardStage};
@@ -59,4 +62,5 @@ pub use stats::{Epoch, Fixed, Layout, Scope, Stats, StatsError, StatsRow};
 pub use strategy::{Limits, Retrieval, Sampling, Strategy};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use tokens::{HeuristicTokenCounter, TokenCount, TokenCounter};
+pub use tool::{ToolCall, ToolCallId, ToolResult};
 pub use unit::{Probability, UnitInterval};

@@ -59,15 +59,33 @@ impl TurnStatus {
 /// Tokens of a turn, as the provider reported them or as they were estimated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Usage {
-    /// Tokens of the prompt.
+    /// Tokens of the prompt, cached ones included.
     pub input: TokenCount,
-    /// Tokens of the answer.
+    /// Tokens of the answer, those of reasoning included.
     pub output: TokenCount,
+    /// How many of the prompt's tokens the provider read from its cache; `None` when it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<TokenCount>,
+    /// How many of the answer's tokens were reasoning; `None` when the provider does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<TokenCount>,
     /// Whether the numbers are an estimate, not the provider's.
     pub estimated: bool,
 }
 
 impl Usage {
+    /// Tokens as the provider reported them.
+    #[must_use]
+    pub fn reported(input: TokenCount, output: TokenCount) -> Self {
+        Self { input, output, ..Self::default() }
+    }
+
+    /// Tokens as they were estimated.
+    #[must_use]
+    pub fn estimate(input: TokenCount, output: TokenCount) -> Self {
+        Self { estimated: true, ..Self::reported(input, output) }
+    }
+
     /// Prompt and answer together.
     #[must_use]
     pub fn total(self) -> TokenCount {

@@ -17,6 +17,7 @@ pub struct Error {
     status: Option<u16>,
     retry_after: Option<Duration>,
     should_retry: Option<bool>,
+    request_id: Option<String>,
     #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -59,6 +60,8 @@ pub enum ErrorKind {
     Cancelled,
     /// The client cannot be set up.
     Setup,
+    /// A [cassette](crate::cassette) holds no such exchange.
+    Unrecorded,
 }
 
 /// What took too long.
@@ -79,7 +82,16 @@ impl Error {
     /// An error of `kind`.
     #[must_use]
     pub fn new(kind: ErrorKind, model: ModelName) -> Self {
-        Self { kind, model, detail: None, status: None, retry_after: None, should_retry: None, source: None }
+        Self {
+            kind,
+            model,
+            detail: None,
+            status: None,
+            retry_after: None,
+            should_retry: None,
+            request_id: None,
+            source: None,
+        }
     }
 
     /// Adds what the provider or the client said about it.
@@ -110,6 +122,13 @@ impl Error {
         self
     }
 
+    /// Adds what the provider calls the request.
+    #[must_use]
+    pub fn with_request_id(mut self, id: Option<String>) -> Self {
+        self.request_id = id;
+        self
+    }
+
     /// Adds what caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -133,6 +152,12 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.status
+    }
+
+    /// What the provider calls the request, to ask it about.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
     }
 
     /// When the provider wants to be asked again.
@@ -199,6 +224,7 @@ impl ErrorKind {
             Self::Truncated => "truncated",
             Self::Cancelled => "cancelled",
             Self::Setup => "setup",
+            Self::Unrecorded => "unrecorded",
         }
     }
 
@@ -235,6 +261,7 @@ impl fmt::Display for ErrorKind {
             Self::Truncated => "the answer stopped before its end",
             Self::Cancelled => "the call was cancelled",
             Self::Setup => "the client cannot be set up",
+            Self::Unrecorded => "no recorded exchange matches the request; record it anew",
         })
     }
 }

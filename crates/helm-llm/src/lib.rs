@@ -1,8 +1,9 @@
-//! Speaking to models: the built-in one, and whatever understands OpenAI chat completions.
+//! Speaking to models: the built-in one, and whatever understands one of four wire formats.
 //!
 //! [`ChatModel`] answers whole or streamed; [`Retry`] is the one retry loop and [`Observed`] the one span and metric
 //! of an attempt, each a layer around any model;
-//! [`EmbeddingModel`] turns texts into vectors. Codecs are pure functions between requests, bytes and events.
+//! [`EmbeddingModel`] turns texts into vectors. [Codecs](codec) are pure functions between requests, bytes and
+//! events, and [`HttpModel`] carries any of them over HTTP.
 //!
 //! ```
 //! use helm_core::{Message, Role, TenantId};
@@ -20,33 +21,42 @@
 //!
 //! TLS needs a crypto provider, which a binary installs once, for example
 //! `rustls::crypto::ring::default_provider().install_default()`. This crate never does; without one,
-//! [`OpenAiChat::new`] says so.
+//! [`HttpModel::new`] says so.
 //!
 //! It is not for: choosing a model.
 
+mod answer;
 mod builtin;
 mod capabilities;
+pub mod cassette;
+pub mod codec;
 mod embedding;
 mod error;
+mod http;
 mod model;
 mod observed;
-mod openai;
 mod prices;
 mod redacted;
+mod request;
 mod retry;
+mod schema;
 mod scripted;
 mod secret;
-mod sse;
 
+pub use answer::{CallDelta, CallProblem, ChatEvent, ChatResponse, Finish, FinishReason, RequestedCall};
 pub use builtin::BuiltinModel;
 pub use capabilities::{Capabilities, Unsupported};
-pub use embedding::{EmbeddingModel, HashingEmbedder};
+pub use embedding::{EmbedderConfig, EmbeddingModel, HashingEmbedder, HttpEmbedder};
 pub use error::{Error, ErrorKind, Result, TimeoutKind};
-pub use model::{Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, Finish, FinishReason};
+pub use http::{
+    HttpConfig, HttpModel, HttpReply, HttpRequest, HttpTransport, Timeouts, Transport, TransportError,
+};
+pub use model::{Call, ChatModel, ChatStream};
 pub use observed::Observed;
-pub use openai::{OpenAiChat, OpenAiChatConfig, Timeouts};
 pub use prices::Prices;
 pub use redacted::RedactedUrl;
+pub use request::{ChatRequest, OutputSchema, Tool, ToolChoice};
 pub use retry::{Retry, RetryPolicy};
+pub use schema::{InvalidSchema, Mismatch, Schema};
 pub use scripted::{Scripted, ScriptedModel};
 pub use secret::Secret;

@@ -3,12 +3,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use helm_core::{Message, ModelName, NanoUsd, Sampling, TenantId, TokenCount, Usage};
+use helm_core::{ModelName, TenantId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::{ChatEvent, ChatResponse};
 use crate::capabilities::Capabilities;
 use crate::error::Result;
+use crate::request::ChatRequest;
 
 /// A model that continues a conversation.
 #[async_trait]
@@ -65,40 +67,6 @@ impl<M: ChatModel + ?Sized> ChatModel for Arc<M> {
 /// The events of an answer.
 pub type ChatStream = BoxStream<'static, Result<ChatEvent>>;
 
-/// What a model is asked.
-#[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
-pub struct ChatRequest {
-    /// The conversation, instructions first.
-    pub messages: Vec<Message>,
-    /// How to sample.
-    pub sampling: Sampling,
-    /// The most tokens the answer may have.
-    pub max_output_tokens: Option<TokenCount>,
-}
-
-impl ChatRequest {
-    /// Continues these messages.
-    #[must_use]
-    pub fn new(messages: Vec<Message>) -> Self {
-        Self { messages, sampling: Sampling::default(), max_output_tokens: None }
-    }
-
-    /// Says how to sample.
-    #[must_use]
-    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
-        self.sampling = sampling;
-        self
-    }
-
-    /// Bounds the answer.
-    #[must_use]
-    pub fn with_max_output_tokens(mut self, tokens: TokenCount) -> Self {
-        self.max_output_tokens = Some(tokens);
-        self
-    }
-}
-
 /// The circumstances of one call.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -148,52 +116,4 @@ impl Call {
     pub fn count_attempt(&self) {
         self.attempts.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-/// A piece of an answer.
-#[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
-pub enum ChatEvent {
-    /// More text; never empty.
-    Delta(String),
-    /// The end; the last event.
-    Finished(Finish),
-}
-
-/// How an answer ended.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Finish {
-    /// Why it ended.
-    pub reason: FinishReason,
-    /// Tokens as the provider reports them.
-    pub usage: Option<Usage>,
-    /// What it cost; `None` when the price or the tokens are unknown.
-    pub cost: Option<NanoUsd>,
-    /// The model as the provider names it.
-    pub model: Option<ModelName>,
-}
-
-/// Why an answer ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum FinishReason {
-    /// It was complete.
-    Stop,
-    /// It reached its limit of tokens.
-    Length,
-    /// The model wants tools to be called.
-    ToolCalls,
-    /// The provider's filter cut it.
-    ContentFilter,
-    /// Anything else, in the provider's word.
-    Other(String),
-}
-
-/// A whole answer.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ChatResponse {
-    /// The text.
-    pub text: String,
-    /// How it ended.
-    pub finish: Finish,
 }

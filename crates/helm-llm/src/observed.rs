@@ -7,12 +7,15 @@ use helm_core::ModelName;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 
+use crate::answer::{ChatEvent, ChatResponse, Finish};
 use crate::capabilities::Capabilities;
+use crate::embedding::EmbeddingModel;
 use crate::error::{Error, Result};
-use crate::model::{Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, Finish};
+use crate::model::{Call, ChatModel, ChatStream};
+use crate::request::ChatRequest;
 
 /// Makes each call of a model visible: a span with OpenTelemetry's GenAI fields, and its duration as
-/// `helm_operation_duration_seconds{operation="model"}`.
+/// `helm_operation_duration_seconds{operation="model"}`; of an embedding model, `operation="embedding"`.
 ///
 /// Inside [`Retry`](crate::Retry) it sees every attempt. No field and no label holds a text or a user.
 #[derive(Debug)]
@@ -22,12 +25,14 @@ pub struct Observed<M> {
     asked: String,
 }
 
-impl<M: ChatModel> Observed<M> {
+impl<M> Observed<M> {
     /// Wraps a model of this provider, which knows it as `asked`.
     pub fn new(model: M, provider: &'static str, asked: impl Into<String>) -> Self {
         Self { model, provider, asked: asked.into() }
     }
+}
 
+impl<M: ChatModel> Observed<M> {
     fn begin(&self, call: &Call) -> Attempt {
         let span = tracing::info_span!(
             "chat",
@@ -41,7 +46,7 @@ impl<M: ChatModel> Observed<M> {
             http.response.status_code = field::Empty,
             attempt = call.attempts() + 1,
         );
-        Attempt { span, began: Instant::now() }
+        Attempt { span, began: Instant::now(), operation: "model" }
     }
 }
 
@@ -50,6 +55,7 @@ impl<M: ChatModel> Observed<M> {
 struct Attempt {
     span: Span,
     began: Instant,
+    operation: &'static str,
 }
 
 impl Attempt {
@@ -73,7 +79,7 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        metrics::histogram!("helm_operation_duration_seconds", "operation" => "model")
+        metrics::histogram!("helm_operation_duration_seconds", "operation" => self.operation)
             .record(self.began.elapsed().as_secs_f64());
     }
 }
@@ -133,5 +139,30 @@ impl Stream for Watched {
             _ => {}
         }
         polled
+    }
+}
+
+#[async_trait]
+impl<M: EmbeddingModel> EmbeddingModel for Observed<M> {
+    fn name(&self) -> &ModelName {
+        self.model.name()
+    }
+
+    fn dimensions(&self) -> usize {
+        self.model.dimensions()
+    }
+
+    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        let span = tracing::info_span!(
+            "embeddings",
+            gen_ai.operation.name = "embeddings",
+            gen_ai.provider.name = self.provider,
+            gen_ai.request.model = self.asked.as_str(),
+            error.r#type = field::Empty,
+            http.response.status_code = field::Empty,
+        );
+        let attempt = Attempt { span, began: Instant::now(), operation: "embedding" };
+        let embedded = self.model.embed(texts).instrument(attempt.span.clone()).await;
+        embedded.inspect_err(|error| attempt.failed(error))
     }
 }

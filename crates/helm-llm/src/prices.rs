@@ -5,6 +5,7 @@ use helm_core::{NanoUsd, Result, Usage};
 pub struct Prices {
     input: NanoUsd,
     output: NanoUsd,
+    cached: NanoUsd,
 }
 
 impl Prices {
@@ -14,23 +15,37 @@ impl Prices {
     ///
     /// [`helm_core::Error::OutOfRange`] when a price is negative, not finite, or beyond 9 billion.
     pub fn per_million(input: f64, output: f64) -> Result<Self> {
-        let checked = |dollars: f64| {
-            if dollars < 0.0 {
-                let (what, accepted) = ("a price", "a number of dollars of at least 0");
-                return Err(helm_core::Error::OutOfRange { what, accepted, value: dollars });
-            }
-            NanoUsd::from_dollars(dollars)
-        };
-        Ok(Self { input: checked(input)?, output: checked(output)? })
+        let input = checked(input)?;
+        Ok(Self { input, output: checked(output)?, cached: input })
+    }
+
+    /// Dollars for a million tokens of prompt that the provider read from its cache. Default: as for the others.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Prices::per_million`].
+    pub fn with_cached(self, cached: f64) -> Result<Self> {
+        Ok(Self { cached: checked(cached)?, ..self })
     }
 
     /// What this many tokens cost; `None` when the sum does not fit.
     #[must_use]
     pub fn of(&self, usage: Usage) -> Option<NanoUsd> {
         let part = |tokens: u64, price: NanoUsd| i128::from(tokens) * i128::from(price.nanos());
-        let total = part(usage.input.get(), self.input) + part(usage.output.get(), self.output);
+        let cached = usage.cached.map_or(0, helm_core::TokenCount::get).min(usage.input.get());
+        let fresh = usage.input.get() - cached;
+        let total =
+            part(fresh, self.input) + part(cached, self.cached) + part(usage.output.get(), self.output);
         i64::try_from((total + 500_000) / 1_000_000).ok().map(NanoUsd::from_nanos)
     }
+}
+
+fn checked(dollars: f64) -> Result<NanoUsd> {
+    if dollars < 0.0 {
+        let (what, accepted) = ("a price", "a number of dollars of at least 0");
+        return Err(helm_core::Error::OutOfRange { what, accepted, value: dollars });
+    }
+    NanoUsd::from_dollars(dollars)
 }
 
 #[cfg(test)]
@@ -42,8 +57,12 @@ mod tests {
     #[test]
     fn tokens_are_priced_exactly() {
         let prices = Prices::per_million(0.25, 2.0).unwrap();
-        let usage = Usage { input: TokenCount::new(1_000), output: TokenCount::new(500), estimated: false };
+        let mut usage = Usage::reported(TokenCount::new(1_000), TokenCount::new(500));
         assert_eq!(prices.of(usage), Some(NanoUsd::from_nanos(250_000 + 1_000_000)));
+        usage.cached = Some(TokenCount::new(600));
+        assert_eq!(prices.of(usage), Some(NanoUsd::from_nanos(250_000 + 1_000_000)));
+        let cheaper = prices.with_cached(0.05).unwrap();
+        assert_eq!(cheaper.of(usage), Some(NanoUsd::from_nanos(100_000 + 30_000 + 1_000_000)));
         assert!(Prices::per_million(-1.0, 1.0).is_err());
     }
 }

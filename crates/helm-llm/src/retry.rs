@@ -7,9 +7,12 @@ use helm_core::{Clock, ModelName, SystemClock};
 use rand_core::{Rng, SeedableRng};
 use tokio::time::Instant;
 
+use crate::answer::ChatResponse;
 use crate::capabilities::Capabilities;
+use crate::embedding::EmbeddingModel;
 use crate::error::{Error, ErrorKind, Result, TimeoutKind};
-use crate::model::{Call, ChatModel, ChatRequest, ChatResponse, ChatStream};
+use crate::model::{Call, ChatModel, ChatStream};
+use crate::request::ChatRequest;
 
 /// When a failed call is made again.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -40,7 +43,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// Makes failed calls again: the only retry loop there is.
+/// Makes failed calls again: the only retry loop there is, around a chat or an embedding model.
 ///
 /// Only failures that may pass, only before the first content, within the deadline, with full jitter and the
 /// provider's own hint as the least pause.
@@ -56,7 +59,7 @@ pub struct Retry<M> {
 /// Ten retries in reserve.
 const RESERVE: i64 = 10_000;
 
-impl<M: ChatModel> Retry<M> {
+impl<M> Retry<M> {
     /// Wraps a model.
     pub fn new(model: M, policy: RetryPolicy) -> Self {
         let seed = u64::try_from(SystemClock.now().as_micros()).unwrap_or(0);
@@ -64,22 +67,20 @@ impl<M: ChatModel> Retry<M> {
     }
 
     /// Waits before attempt `made + 1`, or answers the error when there shall be none.
-    async fn wait(&self, error: Error, made: &mut u32, call: &Call) -> Result<()> {
+    async fn wait(&self, error: Error, made: &mut u32, deadline: Option<Instant>) -> Result<()> {
         *made += 1;
-        let Some(pause) = self.pause(&error, *made, call) else {
+        let Some(pause) = self.pause(&error, *made, deadline) else {
             return Err(error);
         };
-        tracing::debug!(model = %self.model.name(), attempt = *made, ?pause, %error, "retrying");
-        metrics::counter!("helm_llm_retries_total", "model" => self.model.name().to_string()).increment(1);
-        tokio::select! {
-            biased;
-            () = call.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, self.model.name().clone())),
-            () = tokio::time::sleep(pause) => Ok(()),
-        }
+        let model = error.model();
+        tracing::debug!(%model, attempt = *made, ?pause, %error, "retrying");
+        metrics::counter!("helm_llm_retries_total", "model" => model.to_string()).increment(1);
+        tokio::time::sleep(pause).await;
+        Ok(())
     }
 
     /// How long to wait before the next attempt; `None` when there shall be none.
-    fn pause(&self, error: &Error, made: u32, call: &Call) -> Option<Duration> {
+    fn pause(&self, error: &Error, made: u32, deadline: Option<Instant>) -> Option<Duration> {
         // The total deadline is over for good.
         let over = error.kind() == ErrorKind::Timeout(TimeoutKind::Total);
         if over || made >= self.policy.attempts || !error.is_retryable() {
@@ -91,20 +92,8 @@ impl<M: ChatModel> Retry<M> {
         }
         let most = self.policy.base.saturating_mul(1 << (made - 1).min(16)).min(self.policy.cap);
         let pause = most.mul_f64(self.draw()).max(hint);
-        let in_time = call.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
+        let in_time = deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
         (in_time && self.withdraw()).then_some(pause)
-    }
-
-    /// A stream whose first event is there.
-    async fn begin(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {
-        let fails = |kind| Error::new(kind, self.model.name().clone());
-        let mut stream = self.model.stream(request, call).await?;
-        let first = tokio::select! {
-            biased;
-            () = call.cancel.cancelled() => return Err(fails(ErrorKind::Cancelled)),
-            first = stream.next() => first.ok_or_else(|| fails(ErrorKind::Truncated))??,
-        };
-        Ok(stream::once(std::future::ready(Ok(first))).chain(stream).boxed())
     }
 
     /// A number in \[0, 1). Pauses need to differ between processes, not to be unpredictable.
@@ -127,6 +116,30 @@ impl<M: ChatModel> Retry<M> {
     }
 }
 
+impl<M: ChatModel> Retry<M> {
+    /// Waits before the next attempt of a call, which may be cancelled meanwhile.
+    async fn wait_for(&self, error: Error, made: &mut u32, call: &Call) -> Result<()> {
+        let cancelled = Error::new(ErrorKind::Cancelled, error.model().clone());
+        tokio::select! {
+            biased;
+            () = call.cancel.cancelled() => Err(cancelled),
+            waited = self.wait(error, made, call.deadline) => waited,
+        }
+    }
+
+    /// A stream whose first event is there.
+    async fn begin(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {
+        let fails = |kind| Error::new(kind, self.model.name().clone());
+        let mut stream = self.model.stream(request, call).await?;
+        let first = tokio::select! {
+            biased;
+            () = call.cancel.cancelled() => return Err(fails(ErrorKind::Cancelled)),
+            first = stream.next() => first.ok_or_else(|| fails(ErrorKind::Truncated))??,
+        };
+        Ok(stream::once(std::future::ready(Ok(first))).chain(stream).boxed())
+    }
+}
+
 #[async_trait]
 impl<M: ChatModel> ChatModel for Retry<M> {
     fn name(&self) -> &ModelName {
@@ -143,7 +156,7 @@ impl<M: ChatModel> ChatModel for Retry<M> {
         loop {
             match self.model.generate(request, call).await {
                 Ok(response) => return Ok(response),
-                Err(error) => self.wait(error, &mut made, call).await?,
+                Err(error) => self.wait_for(error, &mut made, call).await?,
             }
         }
     }
@@ -156,7 +169,29 @@ impl<M: ChatModel> ChatModel for Retry<M> {
         loop {
             match self.begin(request, call).await {
                 Ok(stream) => return Ok(stream),
-                Err(error) => self.wait(error, &mut made, call).await?,
+                Err(error) => self.wait_for(error, &mut made, call).await?,
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl<M: EmbeddingModel> EmbeddingModel for Retry<M> {
+    fn name(&self) -> &ModelName {
+        self.model.name()
+    }
+
+    fn dimensions(&self) -> usize {
+        self.model.dimensions()
+    }
+
+    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        self.deposit();
+        let mut made = 0;
+        loop {
+            match self.model.embed(texts).await {
+                Ok(vectors) => return Ok(vectors),
+                Err(error) => self.wait(error, &mut made, None).await?,
             }
         }
     }

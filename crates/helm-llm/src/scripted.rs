@@ -6,9 +6,11 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use helm_core::{HeuristicTokenCounter, ModelName, TokenCounter, Usage};
 
+use crate::answer::{ChatEvent, ChatResponse, Finish, FinishReason};
 use crate::capabilities::Capabilities;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, Finish, FinishReason};
+use crate::model::{Call, ChatModel, ChatStream};
+use crate::request::ChatRequest;
 
 /// What a [`ScriptedModel`] does in one call.
 #[derive(Clone, PartialEq, Debug)]
@@ -69,8 +71,8 @@ impl ScriptedModel {
 fn finish(request: &ChatRequest, text: &str) -> Finish {
     let asked: String = request.messages.iter().map(helm_core::Message::joined_text).collect();
     let count = |text: &str| HeuristicTokenCounter.count(text);
-    let usage = Usage { input: count(&asked), output: count(text), estimated: false };
-    Finish { reason: FinishReason::Stop, usage: Some(usage), cost: None, model: None }
+    let usage = Usage::reported(count(&asked), count(text));
+    Finish::new(FinishReason::Stop).with_usage(Some(usage))
 }
 
 #[async_trait]
@@ -93,7 +95,8 @@ impl ChatModel for ScriptedModel {
             Scripted::Fail(kind) | Scripted::Cut(_, kind) => return Err(self.fails(kind)),
             Scripted::Hang(_) => std::future::pending().await,
         };
-        Ok(ChatResponse { finish: finish(request, &text), text })
+        let finish = finish(request, &text);
+        Ok(ChatResponse::new(text, finish))
     }
 
     async fn stream(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {

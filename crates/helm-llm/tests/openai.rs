@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use helm_core::{Message, NanoUsd, Role, Sampling, TenantId, TokenCount};
 use helm_llm::{
-    Call, ChatEvent, ChatModel, ChatRequest, ErrorKind, Finish, FinishReason, OpenAiChat, OpenAiChatConfig,
-    Prices, RedactedUrl, Retry, RetryPolicy, Secret, TimeoutKind, Timeouts,
+    Call, ChatEvent, ChatModel, ChatRequest, ErrorKind, Finish, FinishReason, HttpConfig, HttpModel, Prices,
+    RedactedUrl, Retry, RetryPolicy, Secret, TimeoutKind, Timeouts, codec::OpenAiChat,
 };
 use helm_testkit::{End, ModelServer, Reply};
 use tokio::time::Instant;
@@ -16,26 +16,30 @@ use tokio_util::sync::CancellationToken;
 
 const ANSWER: &str = "Check the cable first.";
 
-fn config(url: impl Into<RedactedUrl>) -> OpenAiChatConfig {
+fn config(url: impl Into<RedactedUrl>) -> HttpConfig {
     // Only the first of these can succeed in a process; all are the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    OpenAiChatConfig::new("main".parse().unwrap(), url, "gpt-test")
+    HttpConfig::new("main".parse().unwrap(), url)
         .with_api_key(Secret::new("sk-very-secret"))
         .with_prices(Prices::per_million(1.0, 2.0).unwrap())
 }
 
-fn retrying(config: OpenAiChatConfig) -> Retry<OpenAiChat> {
-    let mut policy = RetryPolicy::default();
-    policy.base = Duration::from_millis(5);
-    Retry::new(OpenAiChat::new(config).unwrap(), policy)
+fn client(config: HttpConfig) -> helm_llm::Result<HttpModel> {
+    HttpModel::new(OpenAiChat::new("gpt-test"), config)
 }
 
-fn model(server: &ModelServer) -> Retry<OpenAiChat> {
+fn retrying(config: HttpConfig) -> Retry<HttpModel> {
+    let mut policy = RetryPolicy::default();
+    policy.base = Duration::from_millis(5);
+    Retry::new(client(config).unwrap(), policy)
+}
+
+fn model(server: &ModelServer) -> Retry<HttpModel> {
     retrying(config(server.base_url()))
 }
 
 /// For tests of time itself.
-fn hasty(server: &ModelServer) -> Retry<OpenAiChat> {
+fn hasty(server: &ModelServer) -> Retry<HttpModel> {
     let timeouts = Timeouts {
         connect: Duration::from_secs(2),
         first_token: Duration::from_millis(300),
@@ -329,7 +333,7 @@ async fn a_provider_that_cannot_be_reached_in_time_is_told() {
         assert!(held.len() < 100, "the queue has no end");
     }
     let timeouts = Timeouts { connect: Duration::from_millis(150), ..Timeouts::default() };
-    let model = OpenAiChat::new(config(format!("http://{address}/v1")).with_timeouts(timeouts)).unwrap();
+    let model = client(config(format!("http://{address}/v1")).with_timeouts(timeouts)).unwrap();
     let error = model.generate(&request(), &call()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout(TimeoutKind::Connect), "{}", error.report());
     assert!(error.is_retryable());
@@ -338,19 +342,19 @@ async fn a_provider_that_cannot_be_reached_in_time_is_told() {
 #[tokio::test]
 async fn a_wrong_setup_is_told_without_secrets() {
     for bad in ["", "ftp://x", "no url", "http://", "https://ana:sk-very-secret@/?key=sk-very-secret"] {
-        let error = OpenAiChat::new(config(bad)).unwrap_err();
+        let error = client(config(bad)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Setup, "{bad}");
         assert!(!format!("{error} {error:?} {}", error.report()).contains("very-secret"), "{error}");
     }
     let broken = config("http://127.0.0.1:9/v1").with_api_key(Secret::new("sk-very\nsecret"));
-    let error = OpenAiChat::new(broken).unwrap_err();
+    let error = client(broken).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Setup);
     assert!(error.to_string().contains("line break") && !error.is_retryable(), "{error}");
 }
 
 #[tokio::test]
 async fn an_unreachable_address_is_told_with_its_cause_and_without_its_query() {
-    let closed = OpenAiChat::new(config("http://127.0.0.1:9/v1/?key=sk-very-secret")).unwrap();
+    let closed = client(config("http://127.0.0.1:9/v1/?key=sk-very-secret")).unwrap();
     let error = closed.generate(&request(), &call()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transport);
     assert!(error.is_retryable());

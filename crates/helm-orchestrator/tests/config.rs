@@ -119,6 +119,70 @@ fn a_model_has_its_limits_and_abilities() {
 }
 
 #[test]
+fn every_family_is_set_up_with_its_own_defaults() {
+    let main = |family: &str| format!("{TASK}[models.main]\nfamily = \"{family}\"\nmodel = \"m\"\n");
+    load(&main("ollama"), &[]).unwrap();
+    for (family, key) in [("openai-responses", "OPENAI_API_KEY"), ("anthropic", "ANTHROPIC_API_KEY")] {
+        let told = refused(&main(family), &[]);
+        assert!(told.contains(key) && told.contains("not set"), "{told}");
+        load(&main(family), &[(key, "k")]).unwrap();
+        // Nobody else gets it unasked.
+        load(&format!("{}base_url = \"http://127.0.0.1:1/v1\"\n", main(family)), &[]).unwrap();
+    }
+    let told = refused(&format!("{TASK}[models.main]\nfamily = \"ollama\"\n"), &[]);
+    assert!(told.contains("say which model"), "{told}");
+    let told = refused(&main("cohere"), &[]);
+    assert!(told.contains("openai-responses") && told.contains("line 4"), "{told}");
+}
+
+#[test]
+fn every_key_of_a_model_is_accepted_where_it_belongs() {
+    let chat = "[models.main]\nfamily = \"openai-chat\"\nmodel = \"m\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+        input_price = 1\noutput_price = 2\ncached_input_price = 0.1\nlegacy_max_tokens = true\nstream_usage = false\n\
+        developer_role = true\nstrict = false\nnamed_tool_choice = false\nextra = { top_k = 40 }\n\
+        capabilities = { tools = true, tool_choice = false, parallel_tool_calls = false, structured_output = false, \
+        images = false, image_urls = false, stop = false, seed = false }\n";
+    load(&format!("{TASK}{chat}"), &[]).unwrap();
+    let claude =
+        "[models.main]\nfamily = \"anthropic\"\nmodel = \"m\"\nbase_url = \"http://127.0.0.1:1/v1\"\n";
+    load(&format!("{TASK}temperature = 1.0\n{claude}version = \"2023-06-01\"\nmax_tokens = 9\n"), &[])
+        .unwrap();
+    for (knob, more, expected) in [
+        ("temperature = 1.0\n", "", "no sampling knobs"),
+        ("temperature = 1.5\n", "version = \"2023-06-01\"\n", "from 0 to 1"),
+        ("", "version = \"2024-01-01\"\n", "2026-10-21"),
+        ("", "max_tokens = 0\n", "models.main.max_tokens"),
+        ("", "legacy_max_tokens = true\n", "anthropic has no such setting; it is of openai-chat"),
+        ("", "capabilities = { sampling = true }\n", "models.main.capabilities.sampling"),
+        ("", "cached_input_price = 1\n", "both input_price and output_price"),
+    ] {
+        let told = refused(&format!("{TASK}{knob}{claude}{more}"), &[]);
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+}
+
+#[test]
+fn embeddings_are_builtin_or_behind_an_address() {
+    let local = "[embeddings]\nfamily = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"\n";
+    load(&format!("{TASK}[embeddings]\nfamily = \"builtin\"\n"), &[]).unwrap();
+    let whole = "dimensions = 3\nask_dimensions = true\nbatch = 7\ntimeout_seconds = 2\nkey_env = \"MINE\"\n";
+    load(&format!("{TASK}{local}{whole}"), &[("MINE", "k")]).unwrap();
+    for (text, expected) in [
+        (local.to_owned(), "needs dimensions"),
+        (format!("{local}dimensions = 0"), "at least one dimension"),
+        (format!("{local}dimensions = 3\nbatch = 0"), "embeddings.batch"),
+        (format!("{local}dimensions = 3\ntimeout_seconds = 0"), "embeddings.timeout_seconds"),
+        (format!("{local}{whole}"), "MINE"),
+        ("[embeddings]\nfamily = \"openai\"\ndimensions = 3".to_owned(), "needs model"),
+        ("[embeddings]\nfamily = \"openai\"\nmodel = \"m\"\ndimensions = 3".to_owned(), "OPENAI_API_KEY"),
+        ("[embeddings]\ndimensions = 3".to_owned(), "no settings"),
+    ] {
+        let told = refused(&format!("{TASK}{text}"), &[]);
+        assert!(told.contains(expected) && told.contains("etc/helm.toml"), "{expected}: {told}");
+    }
+}
+
+#[test]
 fn a_database_is_a_file_or_a_postgres_server() {
     for (url, expected) in [
         ("sqlite::memory:", "forget"),

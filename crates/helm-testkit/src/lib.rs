@@ -1,10 +1,21 @@
 //! A scripted model server with faults, for Helm's own tests. Not published.
 //!
-//! [`ModelServer`] listens on loopback, answers `POST /v1/chat/completions` as its script says, and keeps what it
-//! was asked.
+//! [`ModelServer`] listens on loopback, speaks four wire formats (and embeddings) as its script says, and keeps what
+//! it was asked. The script is the same for all of them.
+//!
+//! | format | path |
+//! |---|---|
+//! | OpenAI chat completions | `/v1/chat/completions` |
+//! | OpenAI responses | `/v1/responses` |
+//! | Anthropic messages | `/v1/messages` |
+//! | Ollama chat | `/api/chat` |
+//! | OpenAI embeddings | `/v1/embeddings` |
 
+mod answer;
 mod script;
 mod server;
+mod wire;
 
+pub use answer::Answer;
 pub use script::{End, Reply};
 pub use server::{ModelServer, Received};

@@ -1,11 +1,11 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, Response};
+use axum::http::{HeaderMap, HeaderValue, Response, Uri};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::Value;
@@ -13,10 +13,15 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::script::Reply;
+use crate::wire::Wire;
 
 /// A request as the server got it.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// The path.
+    pub path: String,
+    /// The headers that are text.
+    pub headers: BTreeMap<String, String>,
     /// The `authorization` header.
     pub authorization: Option<String>,
     /// What stood behind the question mark.
@@ -25,8 +30,8 @@ pub struct Received {
     pub body: Value,
 }
 
-/// A local server that speaks OpenAI chat completions as its script says; at the end of the script it repeats
-/// the last reply. It ends when it is dropped.
+/// A local server that speaks all wire formats as its script says; at the end of the script it repeats the last
+/// reply. It ends when it is dropped.
 pub struct ModelServer {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -51,7 +56,13 @@ impl ModelServer {
             script: Mutex::new(script.into_iter().collect()),
             received: Mutex::new(Vec::new()),
         });
-        let app = Router::new().route("/v1/chat/completions", post(answer)).with_state(Arc::clone(&shared));
+        let app = Router::new()
+            .route("/v1/chat/completions", post(chat))
+            .route("/v1/responses", post(responses))
+            .route("/v1/messages", post(anthropic))
+            .route("/api/chat", post(ollama))
+            .route("/v1/embeddings", post(embeddings))
+            .with_state(Arc::clone(&shared));
         let serve = axum::serve(listener, app).into_future();
         #[expect(
             clippy::disallowed_methods,
@@ -61,7 +72,13 @@ impl ModelServer {
         Ok(Self { address, shared, serving })
     }
 
-    /// What clients use as the base URL.
+    /// What Ollama's clients use as the base URL.
+    #[must_use]
+    pub fn root_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What all other clients use as the base URL.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
@@ -80,22 +97,46 @@ impl Drop for ModelServer {
     }
 }
 
+/// A request as axum takes it apart.
+type Parts = (State<Arc<Shared>>, Uri, RawQuery, HeaderMap);
+
+async fn chat(parts: Parts, body: Json<Value>) -> Response<Body> {
+    answer(Wire::Chat, parts, body).await
+}
+
+async fn responses(parts: Parts, body: Json<Value>) -> Response<Body> {
+    answer(Wire::Responses, parts, body).await
+}
+
+async fn anthropic(parts: Parts, body: Json<Value>) -> Response<Body> {
+    answer(Wire::Anthropic, parts, body).await
+}
+
+async fn ollama(parts: Parts, body: Json<Value>) -> Response<Body> {
+    answer(Wire::Ollama, parts, body).await
+}
+
+async fn embeddings(parts: Parts, body: Json<Value>) -> Response<Body> {
+    answer(Wire::Embeddings, parts, body).await
+}
+
 async fn answer(
-    State(shared): State<Arc<Shared>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    wire: Wire,
+    (State(shared), uri, RawQuery(query), headers): Parts,
     Json(body): Json<Value>,
 ) -> Response<Body> {
-    let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let streamed = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let named = headers.iter().filter_map(|(name, value)| Some((name.to_string(), text(value)?)));
     shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(Received {
-        authorization,
+        path: uri.path().to_owned(),
+        authorization: headers.get("authorization").and_then(text),
+        headers: named.collect(),
         query,
-        body,
+        body: body.clone(),
     });
     let reply = {
         let mut script = shared.script.lock().unwrap_or_else(PoisonError::into_inner);
         if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
     };
-    reply.unwrap_or_else(|| Reply::Answer("Hello.".to_owned())).respond(streamed).await
+    reply.unwrap_or_else(|| Reply::Answer("Hello.".to_owned())).respond(wire, &body).await
 }

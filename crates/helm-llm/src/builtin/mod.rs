@@ -7,9 +7,11 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use helm_core::{HeuristicTokenCounter, Message, ModelName, NanoUsd, Role, TokenCount, TokenCounter, Usage};
 
+use crate::answer::{ChatEvent, ChatResponse, Finish, FinishReason};
 use crate::capabilities::Capabilities;
 use crate::error::Result;
-use crate::model::{Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, Finish, FinishReason};
+use crate::model::{Call, ChatModel, ChatStream};
+use crate::request::ChatRequest;
 use style::Style;
 
 /// A deterministic stand-in for a model: for demonstrations and tests, without key and network.
@@ -29,8 +31,20 @@ impl BuiltinModel {
     /// The model under this name.
     #[must_use]
     pub fn new(name: ModelName) -> Self {
-        let capabilities =
-            Capabilities { simulated: true, sampling: false, effort: false, ..Capabilities::default() };
+        let capabilities = Capabilities {
+            simulated: true,
+            sampling: false,
+            effort: false,
+            tools: false,
+            tool_choice: false,
+            parallel_tool_calls: false,
+            structured_output: false,
+            images: false,
+            image_urls: false,
+            stop: false,
+            seed: false,
+            ..Capabilities::default()
+        };
         Self { name, capabilities }
     }
 
@@ -43,9 +57,10 @@ impl BuiltinModel {
         let (text, reason) = bounded(text, request.max_output_tokens);
         let count = |text: &str| HeuristicTokenCounter.count(text);
         let input = request.messages.iter().map(|message| count(&message.joined_text())).sum();
-        let usage = Usage { input, output: count(&text), estimated: true };
+        let usage = Usage::estimate(input, count(&text));
         let model = ModelName::new("helm-builtin-1").ok();
-        let finish = Finish { reason, usage: Some(usage), cost: Some(NanoUsd::ZERO), model };
+        let finish =
+            Finish::new(reason).with_usage(Some(usage)).with_cost(Some(NanoUsd::ZERO)).with_model(model);
         (text, finish)
     }
 }
@@ -74,7 +89,7 @@ impl ChatModel for BuiltinModel {
 
     async fn generate(&self, request: &ChatRequest, _: &Call) -> Result<ChatResponse> {
         let (text, finish) = self.answer(request);
-        Ok(ChatResponse { text, finish })
+        Ok(ChatResponse::new(text, finish))
     }
 
     async fn stream(&self, request: &ChatRequest, _: &Call) -> Result<ChatStream> {

@@ -1,12 +1,13 @@
 use helm_core::ModelName;
 
-use super::sections::{Environment, HelmConfig, ModelFamily, ModelSection};
+use super::keys::{ANTHROPIC_KEY, OPENAI_KEY};
+use super::model_section::{ModelFamily, ModelSection};
+use super::sections::{Environment, HelmConfig};
 use crate::error::{Error, Result};
 
-/// The model that `OPENAI_API_KEY` alone asks for, when `OPENAI_MODEL` does not say.
+/// The models that a key alone asks for, when no variable says which.
 const DEFAULT_OPENAI_MODEL: &str = "gpt-5-mini";
-/// The environment variable that holds OpenAI's key.
-pub(super) const OPENAI_KEY: &str = "OPENAI_API_KEY";
+const DEFAULT_ANTHROPIC_MODEL: &str = "claude-haiku-5-5";
 
 /// Applies the plain environment names. An empty value counts as not set.
 pub(super) fn apply(config: &mut HelmConfig, variable: &dyn Fn(&str) -> Option<String>) -> Result<()> {
@@ -29,7 +30,8 @@ pub(super) fn apply(config: &mut HelmConfig, variable: &dyn Fn(&str) -> Option<S
     if let Some(value) = variable("ENABLE_AB_TESTING") {
         config.features.ab_testing = switch("ENABLE_AB_TESTING", &value)?;
     }
-    apply_openai(config, variable)
+    apply_provider(config, &OPENAI, &variable)?;
+    apply_provider(config, &ANTHROPIC, &variable)
 }
 
 fn environment(value: &str) -> Result<Environment> {
@@ -48,33 +50,77 @@ fn switch(name: &str, value: &str) -> Result<bool> {
     }
 }
 
-/// `OPENAI_API_KEY` makes `main` an OpenAI-compatible model unless the file says what `main` is;
-/// `OPENAI_BASE_URL` and `OPENAI_MODEL` say which, also for a `main` of that family in the file.
-fn apply_openai(config: &mut HelmConfig, variable: impl Fn(&str) -> Option<String>) -> Result<()> {
+/// The variables that make `main` a model of a provider.
+struct Provider {
+    families: &'static [ModelFamily],
+    key: &'static str,
+    url: &'static str,
+    model: &'static str,
+    /// The model when the variables do not say.
+    default: &'static str,
+    /// What the provider's own tools leave out at the end of the address.
+    path: &'static str,
+}
+
+const OPENAI: Provider = Provider {
+    families: &[ModelFamily::OpenaiChat, ModelFamily::OpenaiResponses],
+    key: OPENAI_KEY,
+    url: "OPENAI_BASE_URL",
+    model: "OPENAI_MODEL",
+    default: DEFAULT_OPENAI_MODEL,
+    path: "",
+};
+
+const ANTHROPIC: Provider = Provider {
+    families: &[ModelFamily::Anthropic],
+    key: ANTHROPIC_KEY,
+    url: "ANTHROPIC_BASE_URL",
+    model: "ANTHROPIC_MODEL",
+    default: DEFAULT_ANTHROPIC_MODEL,
+    path: "/v1",
+};
+
+/// A provider's key makes `main` a model of that provider, unless the file, or another provider's key, says what
+/// `main` is. The other two variables say which model where, also for a `main` of that provider in the file.
+fn apply_provider(
+    config: &mut HelmConfig,
+    provider: &Provider,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<()> {
     let main = ModelName::new("main")?;
-    if variable(OPENAI_KEY).is_some() {
-        config.models.entry(main.clone()).or_insert_with(ModelSection::openai);
+    let key = variable(provider.key);
+    if let (Some(_), Some(family)) = (&key, provider.families.first()) {
+        config.models.entry(main.clone()).or_insert_with(|| provider.section(*family));
     }
-    let Some(section) = config.models.get_mut(&main).filter(|m| m.family == ModelFamily::OpenaiChat) else {
-        return Ok(());
-    };
-    if let Some(url) = variable("OPENAI_BASE_URL") {
-        section.base_url = Some(url.into());
+    let section = config.models.get_mut(&main).filter(|main| provider.families.contains(&main.family));
+    let Some(section) = section else { return Ok(()) };
+    if let Some(url) = variable(provider.url) {
+        section.base_url = Some(provider.whole(url).into());
         // The address and the key of one environment belong together; a key is sent nowhere else unasked.
-        if variable(OPENAI_KEY).is_some() && section.key_file.is_none() {
-            section.key_env.get_or_insert_with(|| OPENAI_KEY.to_owned());
+        if key.is_some() && section.key_file.is_none() {
+            section.key_env.get_or_insert_with(|| provider.key.to_owned());
         }
     }
-    if let Some(model) = variable("OPENAI_MODEL") {
+    if let Some(model) = variable(provider.model) {
         section.model = Some(model);
     }
     Ok(())
 }
 
-impl ModelSection {
-    fn openai() -> Self {
-        let model = Some(DEFAULT_OPENAI_MODEL.to_owned());
-        Self { model, key_env: Some(OPENAI_KEY.to_owned()), ..Self::new(ModelFamily::OpenaiChat) }
+impl Provider {
+    fn section(&self, family: ModelFamily) -> ModelSection {
+        let model = Some(self.default.to_owned());
+        ModelSection { model, key_env: Some(self.key.to_owned()), ..ModelSection::new(family) }
+    }
+
+    /// The address as the configuration wants it.
+    fn whole(&self, url: String) -> String {
+        let bare = url.trim_end_matches('/');
+        if bare.ends_with(self.path) || url.contains(['?', '#']) {
+            url
+        } else {
+            format!("{bare}{}", self.path)
+        }
     }
 }
 
@@ -113,6 +159,28 @@ mod tests {
         assert_eq!(main.family, ModelFamily::OpenaiChat);
         assert_eq!(main.base_url, Some("http://127.0.0.1:1/v1".into()));
         assert_eq!(main.model.as_deref(), Some("m"));
+    }
+
+    #[test]
+    fn a_key_alone_makes_main_that_provider() {
+        let main =
+            |pairs: &[(&str, &str)]| load(pairs).unwrap().models[&ModelName::new("main").unwrap()].clone();
+        let claude = main(&[("ANTHROPIC_API_KEY", "k")]);
+        assert_eq!((claude.family, claude.base_url), (ModelFamily::Anthropic, None));
+        assert_eq!(claude.model.as_deref(), Some(DEFAULT_ANTHROPIC_MODEL));
+        // The address as Anthropic's own tools take it.
+        for url in ["http://127.0.0.1:1", "http://127.0.0.1:1/", "http://127.0.0.1:1/v1"] {
+            let pairs = [("ANTHROPIC_API_KEY", "k"), ("ANTHROPIC_BASE_URL", url), ("ANTHROPIC_MODEL", "m")];
+            let elsewhere = main(&pairs);
+            assert_eq!(elsewhere.base_url, Some("http://127.0.0.1:1/v1".into()));
+            assert_eq!(elsewhere.model.as_deref(), Some("m"));
+        }
+        // With two keys the first provider is `main`, and the other's variables leave it alone.
+        let both = main(&[("ANTHROPIC_API_KEY", "k"), ("OPENAI_API_KEY", "k"), ("ANTHROPIC_MODEL", "m")]);
+        assert_eq!(
+            (both.family, both.model.as_deref()),
+            (ModelFamily::OpenaiChat, Some(DEFAULT_OPENAI_MODEL))
+        );
     }
 
     #[test]

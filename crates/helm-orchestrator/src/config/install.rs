@@ -6,24 +6,18 @@ use helm_core::{ModelName, RewardName, Sampling, Strategy, StrategyId, StrategyN
 use helm_eval::RewardSpec;
 use helm_experiment::Variant;
 use helm_guardrails::GuardrailEngine;
-use helm_llm::{
-    BuiltinModel, Capabilities, ChatModel, Observed, OpenAiChat, OpenAiChatConfig, Prices, RedactedUrl,
-    Retry, RetryPolicy, Secret, Timeouts,
-};
+use helm_llm::ChatModel;
 use helm_policy::Registry;
 
-use super::environment::OPENAI_KEY;
 use super::location::StoreLocation;
-use super::sections::{
-    Environment, ExperimentSection, HelmConfig, ModelFamily, ModelSection, StrategySection, TaskSection,
-};
+use super::models::{self, Place};
+use super::sections::{Environment, ExperimentSection, HelmConfig, StrategySection, TaskSection};
 use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
 use crate::helm::Helm;
 use crate::inner::comma_separated;
 use crate::task::Task;
 
-const OPENAI_URL: &str = "https://api.openai.com/v1";
 /// The longest message that a configured installation takes, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// No setting in seconds is longer.
@@ -69,9 +63,13 @@ impl HelmConfig {
         for (id, section) in &self.tasks {
             builder = builder.task(self.task(id, section, registry)?);
         }
-        if !self.features.vector_search {
-            builder = builder.without_vector_search();
-        }
+        let place = Place { path: "embeddings".to_owned(), folder: &self.folder, variable };
+        let embedder = models::embedder(&self.embeddings, &place)?;
+        builder = match (self.features.vector_search, embedder) {
+            (false, _) => builder.without_vector_search(),
+            (true, Some(embedder)) => builder.embeddings(embedder),
+            (true, None) => builder,
+        };
         for (key, section) in &self.experiments {
             let variants = self.variants(key.as_str(), section)?;
             if self.features.ab_testing {
@@ -104,13 +102,17 @@ impl HelmConfig {
     pub fn models(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Arc<dyn ChatModel>>> {
         let mut models = self.given_models(variable).map_err(|error| self.locate(error))?;
         if models.is_empty() {
-            models.push(builtin(ModelName::new("main")?));
+            models.push(models::builtin(ModelName::new("main")?));
         }
         Ok(models)
     }
 
     fn given_models(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Arc<dyn ChatModel>>> {
-        self.models.iter().map(|(name, section)| model(name, section, &self.folder, variable)).collect()
+        let model = |(name, section)| {
+            let place = Place { path: format!("models.{name}"), folder: &self.folder, variable };
+            models::model(name, section, &place)
+        };
+        self.models.iter().map(model).collect()
     }
 
     /// The error with the file and the line of what it is about, where that was written in a file.
@@ -145,7 +147,7 @@ impl HelmConfig {
         }
         if self.models.is_empty() {
             warnings.push(
-                "no model is configured: the built-in demonstration model answers; set OPENAI_API_KEY or add [models.main]"
+                "no model is configured: the built-in demonstration model answers; set OPENAI_API_KEY or ANTHROPIC_API_KEY, or add [models.main]"
                     .to_owned(),
             );
         }
@@ -278,7 +280,7 @@ fn strategy_of(id: StrategyId, section: &StrategySection, folder: &Path, place: 
 }
 
 /// A duration that is worth waiting for, and that no clock is too short for.
-fn seconds(given: f64, place: &str) -> Result<Duration> {
+pub(super) fn seconds(given: f64, place: &str) -> Result<Duration> {
     let duration = Duration::try_from_secs_f64(given).ok();
     let accepted = Duration::from_millis(10)..=Duration::from_secs(DAY);
     duration.filter(|duration| accepted.contains(duration)).ok_or_else(|| {
@@ -295,108 +297,7 @@ fn system(section: &StrategySection, folder: &Path, place: &str) -> Result<Strin
     }
 }
 
-fn read(path: &Path) -> Result<String> {
+pub(super) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path)
         .map_err(|source| Error::ConfigFile { path: path.display().to_string(), source })
-}
-
-fn model(
-    name: &ModelName,
-    section: &ModelSection,
-    folder: &Path,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<Arc<dyn ChatModel>> {
-    match section.family {
-        ModelFamily::Builtin => Ok(builtin(name.clone())),
-        ModelFamily::OpenaiChat => openai_chat(name, section, folder, variable),
-    }
-}
-
-fn builtin(name: ModelName) -> Arc<dyn ChatModel> {
-    Arc::new(Observed::new(BuiltinModel::new(name), "helm", "helm-builtin-1"))
-}
-
-fn openai_chat(
-    name: &ModelName,
-    section: &ModelSection,
-    folder: &Path,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<Arc<dyn ChatModel>> {
-    let place = format!("models.{name}");
-    let wanted = section.model.clone().ok_or_else(|| {
-        Error::config(&place, "say which model: model = \"…\", or OPENAI_MODEL in the environment for main")
-    })?;
-    let url = section.base_url.clone().unwrap_or_else(|| OPENAI_URL.into());
-    let key = key(section, &url, folder, variable, &place)?;
-    let mut config = OpenAiChatConfig::new(name.clone(), url, &wanted)
-        .with_timeouts(timeouts(section, &place)?)
-        .with_capabilities(capabilities(section))
-        .with_legacy_max_tokens(section.legacy_max_tokens)
-        .with_stream_usage(section.stream_usage.unwrap_or(true));
-    config.api_key = key;
-    match (section.input_price, section.output_price) {
-        (Some(input), Some(output)) => config = config.with_prices(Prices::per_million(input, output)?),
-        (None, None) => {}
-        _ => {
-            return Err(Error::config(place, "give both input_price and output_price, or neither"));
-        }
-    }
-    let client = OpenAiChat::new(config).map_err(|error| Error::config(place, error.report()))?;
-    Ok(Arc::new(Retry::new(Observed::new(client, "openai", wanted), RetryPolicy::default())))
-}
-
-fn timeouts(section: &ModelSection, place: &str) -> Result<Timeouts> {
-    let usual = Timeouts::default();
-    let or = |given: Option<f64>, usual: Duration, name: &str| {
-        given.map_or(Ok(usual), |given| seconds(given, &format!("{place}.{name}")))
-    };
-    Ok(Timeouts {
-        connect: or(section.connect_seconds, usual.connect, "connect_seconds")?,
-        first_token: or(section.first_token_seconds, usual.first_token, "first_token_seconds")?,
-        idle: or(section.idle_seconds, usual.idle, "idle_seconds")?,
-    })
-}
-
-fn capabilities(section: &ModelSection) -> Capabilities {
-    let (given, mut capabilities) = (&section.capabilities, Capabilities::default());
-    capabilities.streaming = given.streaming.unwrap_or(capabilities.streaming);
-    capabilities.sampling = given.sampling.unwrap_or(capabilities.sampling);
-    capabilities.effort = given.effort.unwrap_or(capabilities.effort);
-    capabilities.max_output_tokens = given.max_output_tokens.map(TokenCount::new);
-    capabilities
-}
-
-/// The key that is named. Unnamed, OpenAI gets its own; nobody else is sent a key unasked.
-fn key(
-    section: &ModelSection,
-    url: &RedactedUrl,
-    folder: &Path,
-    variable: &dyn Fn(&str) -> Option<String>,
-    place: &str,
-) -> Result<Option<Secret>> {
-    let text = match (&section.key_file, &section.key_env) {
-        (Some(_), Some(_)) => return Err(Error::config(place, "give either key_env or key_file, not both")),
-        (Some(file), None) => read(&folder.join(file))?,
-        (None, Some(name)) => key_in(name, variable, place)?,
-        (None, None) if url.expose().starts_with("https://api.openai.com") => {
-            key_in(OPENAI_KEY, variable, place)?
-        }
-        (None, None) => return Ok(None),
-    };
-    let text = text.trim();
-    match text.is_empty() {
-        true => Err(Error::config(place, "its key is empty")),
-        false => Ok(Some(Secret::new(text))),
-    }
-}
-
-fn key_in(name: &str, variable: &dyn Fn(&str) -> Option<String>, place: &str) -> Result<String> {
-    // Whoever writes the key where its name belongs must not find it in a log.
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        let message = "write the name of an environment variable (letters, digits and _), not the key itself";
-        return Err(Error::config(format!("{place}.key_env"), message));
-    }
-    variable(name).ok_or_else(|| {
-        Error::config(place, format!("the environment variable {name} with its key is not set"))
-    })
 }

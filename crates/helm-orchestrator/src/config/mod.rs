@@ -6,9 +6,12 @@
 
 mod environment;
 mod install;
+mod keys;
 mod load;
 mod location;
 mod log;
+mod model_section;
+mod models;
 mod places;
 mod sections;
 mod show;
@@ -16,8 +19,8 @@ mod show;
 pub use install::MAX_MESSAGE_BYTES;
 pub use load::{TEMPLATE, default_path};
 pub use location::StoreLocation;
+pub use model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 pub use sections::{
-    BackgroundSection, CapabilitySection, Environment, ExperimentSection, FeatureSection, HelmConfig,
-    LogFormat, LogSection, ModelFamily, ModelSection, ServerSection, StoreSection, StrategySection,
-    TaskSection, VariantSection,
+    BackgroundSection, Environment, ExperimentSection, FeatureSection, HelmConfig, LogFormat, LogSection,
+    ServerSection, StoreSection, StrategySection, TaskSection, VariantSection,
 };

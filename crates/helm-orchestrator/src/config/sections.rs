@@ -11,6 +11,7 @@ use helm_llm::RedactedUrl;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::model_section::{EmbeddingSection, ModelSection};
 use super::places::Places;
 use crate::task::Sticky;
 
@@ -33,6 +34,8 @@ pub struct HelmConfig {
     pub background: BackgroundSection,
     /// Models by name. None: the built-in model as `main`.
     pub models: BTreeMap<ModelName, ModelSection>,
+    /// What makes texts comparable, for memories.
+    pub embeddings: EmbeddingSection,
     /// Tasks by name.
     pub tasks: BTreeMap<TaskId, TaskSection>,
     /// Reward specifications by name.
@@ -156,100 +159,6 @@ impl Default for BackgroundSection {
     fn default() -> Self {
         Self { workers: 4, queue: 1_024 }
     }
-}
-
-/// A model.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ModelSection {
-    /// Which wire format it speaks.
-    pub family: ModelFamily,
-    /// Where its provider is, up to and without `/chat/completions`. Default: `https://api.openai.com/v1`.
-    #[serde(default)]
-    pub base_url: Option<RedactedUrl>,
-    /// What the provider calls it.
-    #[serde(default)]
-    pub model: Option<String>,
-    /// The environment variable that holds its key. Default: `OPENAI_API_KEY` at OpenAI's own address, and no key
-    /// elsewhere.
-    #[serde(default)]
-    pub key_env: Option<String>,
-    /// The file that holds its key.
-    #[serde(default)]
-    pub key_file: Option<PathBuf>,
-    /// Dollars for a million prompt tokens. Without prices the cost of a turn is unknown, not 0.
-    #[serde(default)]
-    pub input_price: Option<f64>,
-    /// Dollars for a million answer tokens.
-    #[serde(default)]
-    pub output_price: Option<f64>,
-    /// How long reaching the provider may take, in seconds. Default: 5.
-    #[serde(default)]
-    pub connect_seconds: Option<f64>,
-    /// How long the first token of a streamed answer may take, in seconds. Default: 30.
-    #[serde(default)]
-    pub first_token_seconds: Option<f64>,
-    /// How long the next token of a streamed answer may take, in seconds. Default: 30.
-    #[serde(default)]
-    pub idle_seconds: Option<f64>,
-    /// What it can do.
-    #[serde(default)]
-    pub capabilities: CapabilitySection,
-    /// Whether the limit of tokens is called `max_tokens`, as older servers do. Default: no.
-    #[serde(default)]
-    pub legacy_max_tokens: bool,
-    /// Whether the tokens of a stream are asked for with `stream_options`. Default: yes.
-    #[serde(default)]
-    pub stream_usage: Option<bool>,
-}
-
-impl ModelSection {
-    /// A model of this family with every default.
-    #[must_use]
-    pub fn new(family: ModelFamily) -> Self {
-        Self {
-            family,
-            base_url: None,
-            model: None,
-            key_env: None,
-            key_file: None,
-            input_price: None,
-            output_price: None,
-            connect_seconds: None,
-            first_token_seconds: None,
-            idle_seconds: None,
-            capabilities: CapabilitySection::default(),
-            legacy_max_tokens: false,
-            stream_usage: None,
-        }
-    }
-}
-
-/// What a model can do; a strategy that asks for more is a mistake.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-#[non_exhaustive]
-pub struct CapabilitySection {
-    /// Whether it can answer piece by piece. Default: yes.
-    pub streaming: Option<bool>,
-    /// Whether `temperature` and `top_p` may be set. Default: yes.
-    pub sampling: Option<bool>,
-    /// Whether `effort` may be set. Default: yes.
-    pub effort: Option<bool>,
-    /// The most tokens it can answer with. Default: unknown.
-    pub max_output_tokens: Option<u64>,
-}
-
-/// The wire formats.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum ModelFamily {
-    /// OpenAI chat completions, and whatever is compatible with them.
-    OpenaiChat,
-    /// The built-in demonstration model.
-    Builtin,
 }
 
 /// A task.

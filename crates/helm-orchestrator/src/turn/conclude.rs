@@ -132,11 +132,9 @@ impl Turn {
         outcome.attempts = progress.attempts;
         outcome.first_token = progress.first_token;
         let finish = progress.finish.as_ref();
-        outcome.usage = finish.and_then(|finish| finish.usage).unwrap_or_else(|| Usage {
-            input: progress.asked,
-            output: self.inner.tokens.count(&progress.raw),
-            estimated: true,
-        });
+        outcome.usage = finish
+            .and_then(|finish| finish.usage)
+            .unwrap_or_else(|| Usage::estimate(progress.asked, self.inner.tokens.count(&progress.raw)));
         outcome.cost = progress.cost;
         outcome.model = finish.and_then(|finish| finish.model.clone());
         if let Some(model) = task.strategy(&decision.strategy).and_then(|s| self.inner.model(s).ok()) {

@@ -144,7 +144,7 @@ impl Turn {
         }
         let response = self.while_logging(decision, model.generate(&request, call), progress).await?;
         progress.has_content();
-        progress.raw = response.text;
+        progress.raw = response.shown().to_owned();
         progress.finished(response.finish);
         let checked = self.check(&task.guardrails, Stage::Output, &progress.raw).await;
         let checked = checked.map_err(Ending::Stopped)?;
@@ -199,7 +199,8 @@ impl Turn {
         let mut guard = task.guardrails.stream(Stage::Output);
         while let Some(event) = stream.next().await {
             match event.map_err(Ending::Failed)? {
-                ChatEvent::Delta(text) => {
+                // A refusal takes the text's place.
+                ChatEvent::Delta(text) | ChatEvent::Refusal(text) => {
                     progress.has_content();
                     progress.raw.push_str(&text);
                     match guard.push(&text) {

@@ -159,8 +159,8 @@ impl OddModel {
     fn answer(&self) -> ChatResponse {
         assert!(!self.panics, "on purpose");
         let text = "You reset your password in the settings of your account. ".to_owned();
-        let finish = Finish { reason: FinishReason::ContentFilter, usage: None, cost: None, model: None };
-        ChatResponse { text, finish }
+        let finish = Finish::new(FinishReason::ContentFilter);
+        ChatResponse::new(text, finish)
     }
 }
 
@@ -179,7 +179,7 @@ impl ChatModel for OddModel {
     }
 
     async fn stream(&self, _: &ChatRequest, _: &Call) -> llm::Result<ChatStream> {
-        let ChatResponse { text, finish } = self.answer();
+        let ChatResponse { text, finish, .. } = self.answer();
         Ok(stream::iter([Ok(ChatEvent::Delta(text)), Ok(ChatEvent::Finished(finish))]).boxed())
     }
 }

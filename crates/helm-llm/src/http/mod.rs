@@ -1,0 +1,17 @@
+//! Wire formats over HTTP: one client for all of them.
+
+mod address;
+mod body;
+mod config;
+mod failure;
+mod model;
+mod reader;
+mod transport;
+
+pub use config::{HttpConfig, Timeouts};
+pub use model::HttpModel;
+pub use transport::{HttpReply, HttpRequest, HttpTransport, Transport, TransportError};
+
+pub(crate) use address::{endpoint, header};
+pub(crate) use body::{MOST_OF_ANSWER, MOST_OF_ERROR, read};
+pub(crate) use failure::{Told, refused, transport, within};
