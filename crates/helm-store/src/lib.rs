@@ -48,4 +48,7 @@ pub use preference::{PreferenceChange, PreferenceStore, Preferences};
 pub use records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 pub use settle::{Case, Settle, SettleError, Settlement};
 pub use store::{Capabilities, Health, MigrationReport, Store};
-pub use vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
+pub use vector::{
+    Collection, CollectionInfo, Filter, Hit, MOST_DIMENSIONS, Memory, MemoryId, MetadataPath, Metric, Scalar,
+    Selection, VectorQuery, VectorStore, Whose,
+};

@@ -16,7 +16,7 @@ use helm_store::conformance::{
 use helm_store::memory::MemoryStore;
 use helm_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use helm_store::{
-    ErrorKind, LogQuery, Memory, MemoryId, NewJob, StateQuery, Store, TURN_DEADLINE, VectorQuery,
+    ErrorKind, LogQuery, Memory, MemoryId, NewJob, Selection, StateQuery, Store, TURN_DEADLINE, VectorQuery,
 };
 use proptest::prelude::*;
 
@@ -36,6 +36,38 @@ async fn sqlite_keeps_the_laws() {
     run_all(|| {
         number += 1;
         sqlite(folder.path().join(format!("{number}.db")))
+    })
+    .await;
+}
+
+/// Every search goes through a shard, however few the memories; or wants to, and there is no room for one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_with_and_without_shards_keeps_the_laws() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut number = 0;
+    for shard_bytes in [1 << 20, 20_000, 0] {
+        run_all(|| {
+            number += 1;
+            sharded(folder.path().join(format!("{number}.db")), shard_bytes)
+        })
+        .await;
+    }
+}
+
+async fn sharded(path: impl Into<PathBuf>, shard_bytes: usize) -> Arc<dyn Store> {
+    let options = SqliteOptions::new(path).with_synchronous(Synchronous::Normal);
+    let options = options.with_shard_after(0).with_shard_bytes(shard_bytes);
+    Arc::new(SqliteStore::open(options).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_handles_with_shards_of_one_file_keep_the_laws() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut number = 0;
+    run_shared(|| {
+        number += 1;
+        let path = folder.path().join(format!("{number}.db"));
+        async move { (sharded(&path, 1 << 20).await, sharded(&path, 1 << 20).await) }
     })
     .await;
 }
@@ -224,7 +256,7 @@ async fn eight_openers_migrate_one_new_file() {
     let path = folder.path().join("helm.db");
     let stores = futures::future::join_all((0..8).map(|_| sqlite(path.clone()))).await;
     for store in stores {
-        assert_eq!(store.health().await.unwrap().schema, 2);
+        assert_eq!(store.health().await.unwrap().schema, 3);
         assert!(store.migrate().await.unwrap().applied.is_empty());
         store.close().await;
     }
@@ -323,8 +355,8 @@ async fn what_was_cut_short_on_the_disk_is_corrupt() {
     let (t, context) = (tenant("t"), decision(1).context);
     let state = store.bandits().load(&t, &context.task, &StateQuery::default()).await;
     assert_eq!(state.unwrap_err().kind(), ErrorKind::Corrupt);
-    let query = VectorQuery { collection: "m".to_owned(), embedding: vec![1.0, 0.5], k: 1 };
-    let found = store.vectors().search(&t, &context.user, &query).await;
+    let query = VectorQuery::new(Selection::of_user(context.user, "m"), vec![1.0, 0.5], 1);
+    let found = store.vectors().search(&t, &query).await;
     assert_eq!(found.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::BACKEND;
 use super::error::{chain, closed, driver};
 use super::options::SqliteOptions;
+use super::shards::Shards;
 use super::writer::Writer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::settle::said;
@@ -29,16 +30,18 @@ trait Pending: Send {
     fn acknowledge(self: Box<Self>, committed: Result<(), Arc<Error>>);
 }
 
-struct Write<T> {
+struct Write<T, U> {
     operation: &'static str,
     work: Option<Work<T>>,
     done: Option<Result<T>>,
-    reply: oneshot::Sender<Result<T>>,
+    /// Done with what the work gave once it is committed, before the caller is told.
+    after: Box<dyn FnOnce(T) -> U + Send>,
+    reply: oneshot::Sender<Result<U>>,
     /// Its share of the queue's memory, given back with the acknowledgement.
     _bytes: OwnedSemaphorePermit,
 }
 
-impl<T: Send + 'static> Pending for Write<T> {
+impl<T: Send + 'static, U: Send + 'static> Pending for Write<T, U> {
     fn run<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), ErrorKind>> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return Err(ErrorKind::Internal) };
@@ -58,7 +61,7 @@ impl<T: Send + 'static> Pending for Write<T> {
         let operation = self.operation;
         let answer = match (self.done, committed) {
             (Some(Err(error)), _) => Err(error),
-            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Ok(value)), Ok(())) => Ok((self.after)(value)),
             (_, Err(error)) => Err(uncommitted(operation, error)),
             (None, Ok(())) => Err(closed(operation)),
         };
@@ -81,25 +84,32 @@ pub(super) struct Committer {
 
 impl Committer {
     /// Begins committing on `tracker`, until the committer is dropped.
-    pub(super) fn start(writer: Writer, options: &SqliteOptions, tracker: &TaskTracker) -> Self {
+    pub(super) fn start(
+        writer: Writer,
+        options: &SqliteOptions,
+        shards: Arc<Shards>,
+        tracker: &TaskTracker,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(options.queue);
-        tracker.spawn(commit_all(writer, receiver));
+        tracker.spawn(commit_all(writer, receiver, shards));
         let budget = u32::try_from(options.queue_bytes).unwrap_or(u32::MAX);
         Self { queue: sender, bytes: Arc::new(Semaphore::new(budget as usize)), budget }
     }
 
-    /// Queues a write that holds about `bytes` of memory and waits until it is durable.
-    pub(super) async fn write<T: Send + 'static>(
+    /// Queues a write that holds about `bytes` of memory and waits until it is durable and `after` is done.
+    pub(super) async fn write<T: Send + 'static, U: Send + 'static>(
         &self,
         operation: &'static str,
         bytes: usize,
+        after: impl FnOnce(T) -> U + Send + 'static,
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
-    ) -> Result<T> {
+    ) -> Result<U> {
         let (reply, answer) = oneshot::channel();
         // One write larger than the whole budget may still go alone.
         let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.budget);
         let share = Arc::clone(&self.bytes).try_acquire_many_owned(share).map_err(|_| full(operation))?;
-        let write = Write { operation, work: Some(Box::new(work)), done: None, reply, _bytes: share };
+        let (work, after) = (Some(Box::new(work) as Work<T>), Box::new(after));
+        let write = Write { operation, work, done: None, after, reply, _bytes: share };
         self.queue.try_send(Box::new(write)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => full(operation),
             mpsc::error::TrySendError::Closed(_) => closed(operation),
@@ -119,11 +129,12 @@ fn depth(writes: usize) {
 
 /// Takes what is queued, commits it, acknowledges all of it, and looks again. There is no timer: at rest a
 /// batch is one write, and under load it is whatever came in during the last commit.
-async fn commit_all(mut writer: Writer, mut queue: mpsc::Receiver<Box<dyn Pending>>) {
+async fn commit_all(mut writer: Writer, mut queue: mpsc::Receiver<Box<dyn Pending>>, shards: Arc<Shards>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
         metrics::histogram!("helm_store_commit_batch_size").record(batch.len() as f64);
         depth(queue.len());
+        let flight = shards.flight();
         let committed = commit(&mut writer, &mut batch).await.map_err(Arc::new);
         if let Err(error) = &committed {
             tracing::warn!(error = %chain(error), writes = batch.len(), "a batch was rolled back");
@@ -131,6 +142,7 @@ async fn commit_all(mut writer: Writer, mut queue: mpsc::Receiver<Box<dyn Pendin
         for write in batch.drain(..) {
             write.acknowledge(committed.clone());
         }
+        drop(flight);
     }
     writer.close().await;
 }

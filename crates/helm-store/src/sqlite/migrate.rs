@@ -17,9 +17,10 @@ struct Migration {
 }
 
 /// Every migration ever released, in order; none is ever changed.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") },
     Migration { version: 2, name: "draws", sql: include_str!("../../migrations/sqlite/0002_draws.sql") },
+    Migration { version: 3, name: "vectors", sql: include_str!("../../migrations/sqlite/0003_vectors.sql") },
 ];
 
 const CREATE_LOG: &str = "CREATE TABLE IF NOT EXISTS helm_migration (

@@ -9,12 +9,15 @@ mod connect;
 mod decode;
 mod error;
 mod jobs;
+mod memories;
 mod migrate;
 mod options;
 mod reads;
 mod settle;
+mod shards;
 mod size;
 mod store;
+mod vectors;
 mod writer;
 mod writes;
 

@@ -10,8 +10,10 @@ use tokio_util::task::TaskTracker;
 
 use super::committer::Committer;
 use super::error::{closed, driver};
+use super::memories::follow;
 use super::options::SqliteOptions;
 use super::settle::restate;
+use super::shards::Shards;
 use super::size;
 use super::writer::Writer;
 use super::{BACKEND, connect, migrate, writes};
@@ -24,7 +26,7 @@ use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
 use crate::store::{Capabilities, Health, MigrationReport, Store};
-use crate::vector::{Memory, MemoryId, VectorStore};
+use crate::vector::VectorStore;
 
 /// A store in one SQLite file.
 ///
@@ -49,7 +51,8 @@ pub struct SqliteStore {
     /// `None` once closed.
     committer: RwLock<Option<Committer>>,
     tracker: TaskTracker,
-    options: SqliteOptions,
+    pub(super) options: SqliteOptions,
+    pub(super) shards: Arc<Shards>,
 }
 
 impl SqliteStore {
@@ -76,8 +79,10 @@ impl SqliteStore {
         drop(lock);
         let pool = connect::readers(&options).await?;
         let tracker = TaskTracker::new();
-        let committer = Committer::start(Writer::new(writer, options.clone()), &options, &tracker);
-        Ok(Self { pool, committer: RwLock::new(Some(committer)), tracker, options })
+        let shards = Arc::new(Shards::new(options.shard_bytes));
+        let writer = Writer::new(writer, options.clone());
+        let committer = Committer::start(writer, &options, Arc::clone(&shards), &tracker);
+        Ok(Self { pool, committer: RwLock::new(Some(committer)), tracker, options, shards })
     }
 
     pub(super) async fn write<T: Send + 'static>(
@@ -86,9 +91,20 @@ impl SqliteStore {
         bytes: usize,
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     ) -> Result<T> {
+        self.write_then(operation, bytes, std::convert::identity, work).await
+    }
+
+    /// The same, and does `after` with what came of it between the commit and its acknowledgement.
+    pub(super) async fn write_then<T: Send + 'static, U: Send + 'static>(
+        &self,
+        operation: &'static str,
+        bytes: usize,
+        after: impl FnOnce(T) -> U + Send + 'static,
+        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    ) -> Result<U> {
         let committer = self.committer.read().await;
         let written = match committer.as_ref() {
-            Some(committer) => committer.write(operation, bytes, work).await,
+            Some(committer) => committer.write(operation, bytes, after, work).await,
             None => Err(closed(operation)),
         };
         drop(committer);
@@ -120,32 +136,6 @@ impl SqliteStore {
             Box::pin(
                 async move { writes::change_preferences(connection, &tenant, &user, &changes, expect).await },
             )
-        })
-        .await
-    }
-
-    pub(super) async fn write_memories(
-        &self,
-        tenant: &TenantId,
-        user: &UserId,
-        memories: &[Memory],
-    ) -> Result<()> {
-        let (tenant, user, memories) = (tenant.clone(), user.clone(), memories.to_vec());
-        self.write("upsert_memories", size::SMALL + size::memories(&memories), move |connection| {
-            Box::pin(async move { writes::put_memories(connection, &tenant, &user, &memories).await })
-        })
-        .await
-    }
-
-    pub(super) async fn erase_memories(
-        &self,
-        tenant: &TenantId,
-        user: &UserId,
-        ids: &[MemoryId],
-    ) -> Result<u64> {
-        let (tenant, user, ids) = (tenant.clone(), user.clone(), ids.to_vec());
-        self.write("delete_memories", size::SMALL, move |connection| {
-            Box::pin(async move { writes::delete_memories(connection, &tenant, &user, &ids).await })
         })
         .await
     }
@@ -190,8 +180,10 @@ impl Store for SqliteStore {
     }
 
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt> {
-        self.write("commit_turn", size::turn(&turn), move |connection| {
-            Box::pin(async move { writes::commit_turn(connection, &turn, &settle).await })
+        let shards = Arc::clone(&self.shards);
+        let after = follow(Arc::clone(&shards));
+        self.write_then("commit_turn", size::turn(&turn), after, move |connection| {
+            Box::pin(async move { writes::commit_turn(connection, &turn, &settle, &shards).await })
         })
         .await
     }

@@ -1,23 +1,21 @@
 use std::sync::Arc;
 
 use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timestamp, UserId};
-use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::decode::{
-    FORMAT, body, decision_id, get, integer, json, natural, pack_floats, to_json, unpack_floats,
-};
-use super::error::{driver, unreadable, unwritable};
+use super::decode::{FORMAT, body, decision_id, get, integer, natural, to_json};
+use super::error::{driver, unwritable};
+use super::memories::{Noted, put_memories};
 use super::settle::{reward, settle};
+use super::shards::Shards;
 use super::{BACKEND, jobs};
 use crate::bandit::PriorDocument;
-use crate::changes::{apply_preferences, check_embedding};
+use crate::changes::apply_preferences;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{turn_deadline, turn_deadline_key};
 use crate::preference::{PreferenceChange, Preferences};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
-use crate::vector::{Memory, MemoryId};
 
 pub(super) async fn log_decision(
     connection: &mut SqliteConnection,
@@ -107,19 +105,20 @@ pub(super) async fn commit_turn(
     connection: &mut SqliteConnection,
     turn: &TurnRecord,
     settler: &Arc<dyn Settle>,
-) -> Result<TurnReceipt> {
+    shards: &Shards,
+) -> Result<Noted<TurnReceipt>> {
     const OPERATION: &str = "commit_turn";
     let digest = turn.digest().map_err(|error| unwritable(OPERATION, error))?;
     if !insert_turn(connection, turn, &digest, OPERATION).await? {
         check_same(connection, turn, &digest, OPERATION).await?;
         let reward = reward(connection, &turn.tenant, turn.id).await?;
-        return Ok(TurnReceipt { applied: Applied::Duplicate, reward });
+        return Ok((TurnReceipt { applied: Applied::Duplicate, reward }, Vec::new()));
     }
     if !turn.preferences.is_empty() {
         change_preferences(connection, &turn.tenant, &turn.user, &turn.preferences, None).await?;
     }
     append_messages(connection, turn, OPERATION).await?;
-    put_memories(connection, &turn.tenant, &turn.user, &turn.memories).await?;
+    let written = put_memories(connection, &turn.tenant, &turn.user, &turn.memories, shards).await?;
     jobs::enqueue(connection, &turn.tenant, &turn.jobs).await?;
     jobs::forget(connection, &turn.tenant, &turn_deadline_key(turn.id)).await?;
     let decision = stored_decision(connection, &turn.tenant, turn.id, OPERATION).await?;
@@ -130,7 +129,7 @@ pub(super) async fn commit_turn(
         Some(decision) => settle(connection, &decision, false, settler).await?,
         None => None,
     };
-    Ok(TurnReceipt { applied: Applied::Fresh, reward })
+    Ok((TurnReceipt { applied: Applied::Fresh, reward }, written))
 }
 
 async fn insert_turn(
@@ -423,93 +422,4 @@ pub(super) async fn put_prior(
     .await
     .map_err(|error| driver(OPERATION, error))?;
     Ok(put.rows_affected() == 1)
-}
-
-pub(super) async fn put_memories(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    user: &UserId,
-    memories: &[Memory],
-) -> Result<()> {
-    const OPERATION: &str = "upsert_memories";
-    for memory in memories {
-        let length = dimension(connection, tenant, user, &memory.collection).await?;
-        check_embedding(BACKEND, &memory.embedding, length)?;
-        sqlx::query(
-            "INSERT INTO helm_memory (tenant, user_id, collection, turn, number, text, embedding, metadata, at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT DO UPDATE SET collection = excluded.collection, text = excluded.text,
-                 embedding = excluded.embedding, metadata = excluded.metadata, at = excluded.at",
-        )
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .bind(&memory.collection)
-        .bind(memory.id.turn.as_bytes().as_slice())
-        .bind(memory.id.index)
-        .bind(&memory.text)
-        .bind(pack_floats(&memory.embedding))
-        .bind(to_json(&memory.metadata, OPERATION)?)
-        .bind(memory.at.as_micros())
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| driver(OPERATION, error))?;
-    }
-    Ok(())
-}
-
-/// The length of a collection's embeddings; `None` while it is empty.
-async fn dimension(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    user: &UserId,
-    collection: &str,
-) -> Result<Option<usize>> {
-    let row = sqlx::query(
-        "SELECT length(embedding) / 4 FROM helm_memory WHERE tenant = ? AND user_id = ? AND collection = ? LIMIT 1",
-    );
-    let row = row.bind(tenant.as_str()).bind(user.as_str()).bind(collection).fetch_optional(connection).await;
-    let row = row.map_err(|error| driver("upsert_memories", error))?;
-    let length: Option<i64> =
-        row.map(|row| row.try_get(0)).transpose().map_err(|error| driver("upsert_memories", error))?;
-    length
-        .map(|length| {
-            usize::try_from(length).map_err(|error| unreadable("upsert_memories", "embedding", error))
-        })
-        .transpose()
-}
-
-pub(super) async fn delete_memories(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    user: &UserId,
-    ids: &[MemoryId],
-) -> Result<u64> {
-    let mut deleted = 0;
-    for id in ids {
-        let gone = sqlx::query(
-            "DELETE FROM helm_memory WHERE tenant = ? AND user_id = ? AND turn = ? AND number = ?",
-        )
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .bind(id.turn.as_bytes().as_slice())
-        .bind(id.index)
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| driver("delete_memories", error))?;
-        deleted += gone.rows_affected();
-    }
-    Ok(deleted)
-}
-
-/// A row of helm_memory.
-pub(super) fn memory(row: &SqliteRow, operation: &'static str) -> Result<Memory> {
-    let embedding: &[u8] = get(row, "embedding", operation)?;
-    Ok(Memory {
-        id: MemoryId { turn: decision_id(row, "turn", operation)?, index: get(row, "number", operation)? },
-        collection: get(row, "collection", operation)?,
-        text: get(row, "text", operation)?,
-        embedding: unpack_floats(embedding, operation)?,
-        metadata: json(row, "metadata", operation)?,
-        at: Timestamp::from_micros(get(row, "at", operation)?),
-    })
 }
