@@ -346,6 +346,34 @@ async fn an_audit_finds_a_damaged_row() {
 }
 
 #[tokio::test]
+async fn a_change_behind_the_stores_back_is_seen_by_the_next_search() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.db");
+    drop(used(&path).await);
+    let store = sharded(&path, 1 << 20).await;
+    let query = VectorQuery::new(Selection::of_everyone("m"), vec![1.0, 0.5], 9);
+    let texts = async || {
+        let hits = store.vectors().search(&tenant("t"), &query).await.unwrap();
+        hits.into_iter().map(|hit| hit.memory.text).collect::<Vec<_>>()
+    };
+    assert_eq!(texts().await, ["likes tea"]);
+    damage(
+        &path,
+        "INSERT INTO helm_memory SELECT tenant, 'bo', collection, turn, number, 'likes milk', embedding, metadata, at
+         FROM helm_memory",
+    )
+    .await;
+    assert_eq!(texts().await, ["likes milk", "likes tea"]);
+    damage(&path, "UPDATE helm_memory SET text = 'likes soup' WHERE user_id = 'bo'").await;
+    assert_eq!(texts().await, ["likes soup", "likes tea"]);
+    damage(&path, "DELETE FROM helm_memory WHERE user_id <> 'bo'").await;
+    assert_eq!(texts().await, ["likes soup"]);
+    damage(&path, "UPDATE helm_memory SET embedding = x'01020304'").await;
+    let error = store.vectors().search(&tenant("t"), &query).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+}
+
+#[tokio::test]
 async fn what_was_cut_short_on_the_disk_is_corrupt() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("helm.db");

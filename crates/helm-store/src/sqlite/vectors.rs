@@ -39,10 +39,12 @@ const ROWS_OF_EVERYONE: &str = "SELECT c.name, c.metric, c.dimension,
         ON m.tenant = c.tenant AND m.collection = c.name
     WHERE c.tenant = ? AND c.name = ? LIMIT ?";
 
-/// Tenant and collection are conditions once more: no mistake about numbers may lead to another's memories.
+/// Tenant and collection are conditions once more: no mistake about numbers may lead to another's memories. The
+/// order of tables and the look-up by number are forced, or SQLite would read the whole collection.
 const ROWS_BY_NUMBER: &str =
-    "SELECT rowid, user_id, turn, number, text, embedding, metadata, at FROM helm_memory
-    WHERE rowid IN (SELECT value FROM json_each(?)) AND tenant = ? AND collection = ?";
+    "SELECT m.rowid, m.user_id, m.turn, m.number, m.text, m.embedding, m.metadata, m.at
+    FROM json_each(?) wanted CROSS JOIN helm_memory m NOT INDEXED ON m.rowid = wanted.value
+    WHERE m.tenant = ? AND m.collection = ?";
 
 const ROWS_TO_LOAD: &str = "SELECT rowid, user_id, embedding, metadata, at
     FROM helm_memory INDEXED BY helm_memory_by_collection WHERE tenant = ? AND collection = ?";
@@ -418,5 +420,81 @@ impl VectorStore for SqliteStore {
             return Ok(selected(&mut connection, tenant, selection, OPERATION).await?.len() as u64);
         }
         count(&mut connection, tenant, &selection.collection, &selection.whose, OPERATION).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use helm_core::DecisionId;
+
+    use super::*;
+    use crate::sqlite::SqliteOptions;
+
+    fn memory(number: u8) -> Memory {
+        Memory {
+            id: MemoryId { turn: DecisionId::from_bytes([number; 16]), index: 0 },
+            collection: "c".to_owned(),
+            text: String::new(),
+            embedding: vec![1.0, number.into()],
+            metadata: serde_json::Value::Null,
+            at: Timestamp::from_micros(0),
+        }
+    }
+
+    /// Whether the shard is of the collection's revision in the file.
+    async fn is_up_to_date(store: &SqliteStore, tenant: &TenantId) -> bool {
+        let mut connection = store.pool.acquire().await.unwrap();
+        let stored = stored_collection(&mut connection, tenant, "c", SEARCH).await.unwrap().unwrap();
+        let slot = store.shards.slot(tenant, "c");
+        matches!(slot.sight(stored.id, stored.revision, &Whose::Everyone), Sight::Same(_))
+    }
+
+    #[tokio::test]
+    async fn a_shard_follows_a_commit_before_its_acknowledgement() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(folder.path().join("helm.db")).with_shard_after(1);
+        let store = SqliteStore::open(options).await.unwrap();
+        let (t, ana, bo) = (TenantId::single(), "ana".parse().unwrap(), "bo".parse().unwrap());
+        store.upsert(&t, &ana, &[memory(1)]).await.unwrap();
+        let query = VectorQuery::new(Selection::of_everyone("c"), vec![1.0, 0.0], 9);
+        assert_eq!(store.search(&t, &query).await.unwrap().len(), 1);
+        assert!(!is_up_to_date(&store, &t).await, "one row is read as it is");
+        store.upsert(&t, &bo, &[memory(2)]).await.unwrap();
+        assert_eq!(store.search(&t, &query).await.unwrap().len(), 2);
+        assert!(is_up_to_date(&store, &t).await, "two are found through a shard");
+        store.upsert(&t, &ana, &[memory(3), memory(1)]).await.unwrap();
+        assert!(is_up_to_date(&store, &t).await);
+        assert_eq!(store.delete(&t, &ana, &[memory(1).id]).await.unwrap(), 1);
+        assert!(is_up_to_date(&store, &t).await);
+        assert_eq!(store.delete_where(&t, &Selection::of_user(ana.clone(), "c")).await.unwrap(), 1);
+        assert!(is_up_to_date(&store, &t).await);
+        // A memory that leaves the collection is not noted, so the shard is given up.
+        store.upsert(&t, &ana, &[memory(4)]).await.unwrap();
+        let moved = Memory { collection: "d".to_owned(), ..memory(4) };
+        store.upsert(&t, &ana, &[moved, memory(5)]).await.unwrap();
+        assert!(!is_up_to_date(&store, &t).await);
+        assert_eq!(store.search(&t, &query).await.unwrap().len(), 2);
+        assert!(is_up_to_date(&store, &t).await, "it is loaded again");
+    }
+
+    #[tokio::test]
+    async fn statements_are_served_by_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(SqliteOptions::new(folder.path().join("helm.db"))).await.unwrap();
+        for (sql, way) in [
+            (ROWS_OF_USER, "helm_memory_by_collection (tenant=? AND collection=? AND user_id=?)"),
+            (ROWS_OF_EVERYONE, "helm_memory_by_collection (tenant=? AND collection=?)"),
+            (ROWS_BY_NUMBER, "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)"),
+            (ROWS_TO_LOAD, "helm_memory_by_collection (tenant=? AND collection=?)"),
+            (COUNT_OF_USER, "USING COVERING INDEX helm_memory_by_collection"),
+            (COUNT_OF_EVERYONE, "USING COVERING INDEX helm_memory_by_collection"),
+            (COLLECTIONS, "USING COVERING INDEX helm_memory_by_collection"),
+        ] {
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let rows = sqlx::query(explain).fetch_all(&store.pool).await.unwrap();
+            let plan: Vec<&str> = rows.iter().map(|row| get(row, "detail", SEARCH).unwrap()).collect();
+            let plan = plan.join("; ");
+            assert!(plan.contains(way) && !plan.contains("SCAN m"), "{sql}: {plan}");
+        }
     }
 }

@@ -10,8 +10,18 @@ use crate::error::Result;
 /// Texts with embeddings, recalled by similarity within one tenant and collection, of one user or, when the
 /// selection says so, of all.
 ///
-/// A committed memory is visible to the next search; a deleted one never returns. A search is of one moment: it
-/// finds all of a write or nothing of it.
+/// - **Collections.** A tenant's memories live in collections. A collection has one
+///   [`Metric`](crate::Metric) and one dimension, fixed by [`VectorStore::create_collection`] or by its first
+///   memory (then the metric is cosine). It keeps them when its last memory is deleted;
+///   [`VectorStore::drop_collection`] ends it. Two tenants' collections of one name have nothing in common.
+/// - **Owners.** A memory belongs to one user, and its [`MemoryId`] is that user's: two users may have memories of
+///   the same id. A [`Selection`] says whose memories it means; there is no default.
+/// - **Scores.** Larger is better under every metric. Ties are broken by the smaller memory id, then by the
+///   smaller user id.
+/// - **Filters** are [`Filter::matches`](crate::Filter::matches), no more and no less: what is missing does not
+///   match, and its negation does.
+/// - **Moments.** A committed memory, also one that came with a turn, is found by the next search; a deleted one by
+///   none. A search is of one moment: it finds all of a write or nothing of it.
 #[async_trait]
 pub trait VectorStore: Send + Sync {
     /// Makes an empty collection, to give it a metric other than cosine or to fix its dimension early. Answers

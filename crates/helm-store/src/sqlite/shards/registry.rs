@@ -233,3 +233,58 @@ impl Drop for Loading<'_> {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vector::Metric;
+
+    fn load(shards: &Shards, name: &str) -> Arc<Slot> {
+        let slot = shards.slot(&TenantId::single(), name);
+        let mut shard = Shard::new(1, 0, Metric::L2, 1_000);
+        let (user, facts) = ("u".parse().unwrap(), crate::sqlite::shards::Facts::parse("null").unwrap());
+        shard.put(1, &user, &[1.0; 1_000], facts, helm_core::Timestamp::from_micros(0));
+        slot.begin_loading().finish(shard);
+        shards.evict();
+        slot
+    }
+
+    fn loaded(shards: &Shards, name: &str) -> bool {
+        shards.memories(&TenantId::single(), name, &Whose::Everyone).is_some()
+    }
+
+    #[test]
+    fn the_least_recently_used_shard_goes_first() {
+        let shards = Shards::new(3_000);
+        load(&shards, "a");
+        load(&shards, "b");
+        assert!(loaded(&shards, "a") && loaded(&shards, "b"));
+        shards.slot(&TenantId::single(), "a");
+        load(&shards, "c");
+        assert!(loaded(&shards, "a") && !loaded(&shards, "b") && loaded(&shards, "c"));
+        let small = Shards::new(10);
+        load(&small, "a");
+        assert!(!loaded(&small, "a"), "not even one has room");
+    }
+
+    #[test]
+    fn a_load_that_is_cut_off_leaves_nothing() {
+        let shards = Shards::new(1 << 20);
+        let slot = shards.slot(&TenantId::single(), "a");
+        drop(slot.begin_loading());
+        assert!(!shards.watches(&TenantId::single(), "a"));
+        let loading = slot.begin_loading();
+        assert!(shards.watches(&TenantId::single(), "a"));
+        // What was not noted meanwhile cannot be followed.
+        shards.follow(vec![Written {
+            tenant: TenantId::single(),
+            name: "a".to_owned(),
+            collection: 1,
+            from: 0,
+            to: 1,
+            changes: None,
+        }]);
+        loading.finish(Shard::new(1, 0, Metric::L2, 1));
+        assert!(!loaded(&shards, "a"));
+    }
+}

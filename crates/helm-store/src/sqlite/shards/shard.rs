@@ -238,3 +238,151 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::{Probe, candidates};
+    use super::*;
+    use crate::vector::Filter;
+
+    type Model = BTreeMap<i64, (UserId, [f32; 3], u8)>;
+
+    fn user(number: u8) -> UserId {
+        UserId::new(format!("u{number}")).unwrap()
+    }
+
+    fn facts(number: u8) -> Facts {
+        Facts::parse(&json!({ "n": number }).to_string()).unwrap()
+    }
+
+    /// Puts or removes as told; the same in the model.
+    fn change(
+        shard: &mut Shard,
+        model: &mut Model,
+        (row, remove, owner, embedding): (i64, bool, u8, [f32; 3]),
+    ) {
+        let (user, at) = (user(owner), Timestamp::from_micros(row));
+        let change = if remove {
+            model.remove(&row);
+            Change::Remove { row }
+        } else {
+            model.insert(row, (user.clone(), embedding, owner / 2));
+            Change::Put { row, user, embedding: embedding.into(), facts: facts(owner / 2), at }
+        };
+        let from = shard.revision;
+        let tenant = TenantId::single();
+        let written = Written {
+            tenant,
+            name: String::new(),
+            collection: 1,
+            from,
+            to: from + 1,
+            changes: Some(vec![change]),
+        };
+        assert!(shard.follow(written));
+    }
+
+    fn rows(shard: &Shard, whose: &Whose, filter: Option<&Filter>) -> BTreeSet<i64> {
+        let probe = Probe::new(shard.metric, &[1.0, 0.0, 0.0]);
+        let all = candidates(&shard.view(whose), &probe, usize::MAX, filter);
+        all.iter().map(|candidate| candidate.row).collect()
+    }
+
+    fn check(shard: &Shard, model: &Model) {
+        assert_eq!(rows(shard, &Whose::Everyone, None), model.keys().copied().collect());
+        for owner in 0..4 {
+            let whose = Whose::User(user(owner));
+            let own = || model.iter().filter(|(_, (of, ..))| *of == user(owner));
+            assert_eq!(rows(shard, &whose, None), own().map(|(row, _)| *row).collect());
+            assert_eq!(shard.memories(&whose), own().count());
+            let filter = Filter::equals("n", i64::from(owner));
+            let matching = model.iter().filter(|(_, (.., n))| *n == owner).map(|(row, _)| *row).collect();
+            assert_eq!(rows(shard, &Whose::Everyone, Some(&filter)), matching);
+        }
+        // Every one of the best is a candidate.
+        for metric_query in [[1.0, 0.0, 0.0], [-0.3, 0.2, 0.9]] {
+            let probe = Probe::new(shard.metric, &metric_query);
+            let found = candidates(&shard.view(&Whose::Everyone), &probe, 5, None);
+            let score = |row: &i64| shard.metric.score(&metric_query, &model[row].1);
+            let mut scores: Vec<f64> = model.keys().map(score).collect();
+            scores.sort_by(|a, b| b.total_cmp(a));
+            if let Some(fifth) = scores.get(4) {
+                let found: BTreeSet<_> = found.iter().map(|candidate| candidate.row).collect();
+                assert!(model.keys().filter(|row| score(row) >= *fifth).all(|row| found.contains(row)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_shard_of_many_chunks_is_what_was_put_into_it() {
+        for metric in [Metric::Cosine, Metric::InnerProduct, Metric::L2] {
+            let (mut shard, mut model) = (Shard::new(1, 0, metric, 3), Model::new());
+            for step in 0..6_000_i64 {
+                // Fills three chunks, replaces here and there, then empties most of them.
+                let row = if step < 3_500 { step } else { step * 7_919 % 3_500 };
+                let remove = step % 13 == 5 || step > 3_800 && step % 3 != 0;
+                let part = |prime: i64| (step * prime % 101) as f32 / 50.0 - 1.0;
+                let embedding = [part(7), part(31), part(57) + 0.001];
+                change(&mut shard, &mut model, (row, remove, (step % 4) as u8, embedding));
+            }
+            assert!(model.len() > 1_100, "{}", model.len());
+            check(&shard, &model);
+            assert_eq!(shard.bytes(), Shard::bytes_of(model.len(), 3) + shard.facts_bytes);
+            for row in model.keys().copied().collect::<Vec<_>>() {
+                change(&mut shard, &mut model, (row, true, 0, [0.0; 3]));
+            }
+            assert!(shard.chunks.is_empty() && shard.places.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_view_stays_as_it_was() {
+        let (mut shard, mut model) = (Shard::new(1, 0, Metric::L2, 3), Model::new());
+        change(&mut shard, &mut model, (1, false, 0, [1.0, 0.0, 0.0]));
+        let view = shard.view(&Whose::Everyone);
+        change(&mut shard, &mut model, (1, true, 0, [0.0; 3]));
+        change(&mut shard, &mut model, (2, false, 0, [0.0, 1.0, 0.0]));
+        let probe = Probe::new(Metric::L2, &[1.0, 0.0, 0.0]);
+        let found = candidates(&view, &probe, 9, None);
+        assert_eq!(found.iter().map(|candidate| candidate.row).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn a_write_is_followed_once_and_in_order() {
+        let mut shard = Shard::new(1, 5, Metric::L2, 3);
+        let written = |collection, from, to, noted: bool| Written {
+            tenant: TenantId::single(),
+            name: String::new(),
+            collection,
+            from,
+            to,
+            changes: noted.then(Vec::new),
+        };
+        assert!(shard.follow(written(1, 3, 5, false)), "it was read with the rows");
+        assert!(!shard.follow(written(1, 6, 7, true)), "something is between");
+        assert!(!shard.follow(written(1, 5, 6, false)), "nobody noted what was changed");
+        assert!(!shard.follow(written(2, 5, 6, true)), "another collection of the name");
+        assert!(shard.is_of(1, 5) && shard.follow(written(1, 5, 7, true)) && shard.is_of(1, 7));
+        assert!(shard.is_after(1, 6) && !shard.is_after(1, 7) && !shard.is_after(2, 0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_changes_leave_what_a_list_has(
+            metric in prop::sample::select(vec![Metric::Cosine, Metric::InnerProduct, Metric::L2]),
+            changes in prop::collection::vec(
+                (0..12_i64, prop::bool::weighted(0.3), 0..4_u8, prop::array::uniform3(0.01_f32..1.0)), 0..60),
+        ) {
+            let (mut shard, mut model) = (Shard::new(1, 0, metric, 3), Model::new());
+            changes.into_iter().for_each(|next| change(&mut shard, &mut model, next));
+            check(&shard, &model);
+        }
+    }
+}
