@@ -30,25 +30,25 @@ pub(super) async fn stored_collection(
     operation: &'static str,
 ) -> Result<Option<StoredCollection>> {
     let row = sqlx::query(
-        "SELECT id, name, metric, dimension, revision FROM helm_collection WHERE tenant = ? AND name = ?",
+        "SELECT id, metric, dimension, revision FROM helm_collection WHERE tenant = ? AND name = ?",
     );
     let row = row.bind(tenant.as_str()).bind(name).fetch_optional(connection).await;
     let row = row.map_err(|error| driver(operation, error))?;
     let stored = |row: SqliteRow| {
         let (id, revision) = (get(&row, "id", operation)?, get(&row, "revision", operation)?);
-        Ok(StoredCollection { id, revision, collection: collection(&row, operation)? })
+        Ok(StoredCollection { id, revision, collection: collection(&row, name.to_owned(), operation)? })
     };
     row.map(stored).transpose()
 }
 
-/// The columns `name`, `metric` and `dimension`.
-pub(super) fn collection(row: &SqliteRow, operation: &'static str) -> Result<Collection> {
+/// The collection of that name with the columns `metric` and `dimension`.
+pub(super) fn collection(row: &SqliteRow, name: String, operation: &'static str) -> Result<Collection> {
     let metric: &str = get(row, "metric", operation)?;
     let known = Metric::from_name(metric);
     let metric = known.ok_or_else(|| unreadable(operation, "metric", format!("{metric:?} is not known")))?;
     let dimension = natural(get(row, "dimension", operation)?, "dimension", operation)?;
     let dimension = usize::try_from(dimension).map_err(|error| unreadable(operation, "dimension", error))?;
-    Ok(Collection::new(get::<String>(row, "name", operation)?, dimension).with_metric(metric))
+    Ok(Collection::new(name, dimension).with_metric(metric))
 }
 
 pub(super) async fn create_collection(

@@ -27,13 +27,13 @@ const TRIES: usize = 16;
 /// How many rows more than the wanted ones are scored at first.
 const SPARE: usize = 54;
 
-const ROWS_OF_USER: &str = "SELECT c.name, c.metric, c.dimension,
+const ROWS_OF_USER: &str = "SELECT c.metric, c.dimension,
         m.rowid, m.user_id, m.turn, m.number, m.text, m.embedding, m.metadata, m.at
     FROM helm_collection c CROSS JOIN helm_memory m INDEXED BY helm_memory_by_collection
         ON m.tenant = c.tenant AND m.collection = c.name AND m.user_id = ?
     WHERE c.tenant = ? AND c.name = ? LIMIT ?";
 
-const ROWS_OF_EVERYONE: &str = "SELECT c.name, c.metric, c.dimension,
+const ROWS_OF_EVERYONE: &str = "SELECT c.metric, c.dimension,
         m.rowid, m.user_id, m.turn, m.number, m.text, m.embedding, m.metadata, m.at
     FROM helm_collection c CROSS JOIN helm_memory m INDEXED BY helm_memory_by_collection
         ON m.tenant = c.tenant AND m.collection = c.name
@@ -76,7 +76,8 @@ impl SqliteStore {
         while let Some(row) = rows.try_next().await.map_err(|error| driver(SEARCH, error))? {
             let (scorer, dimension) = match &scoring {
                 Some(scoring) => scoring,
-                None => scoring.insert(scoring_for(query, &collection(&row, SEARCH)?)?),
+                None => scoring
+                    .insert(scoring_for(query, &collection(&row, selection.collection.clone(), SEARCH)?)?),
             };
             read += 1;
             if limit.is_some_and(|limit| read > limit) {
@@ -169,16 +170,16 @@ impl SqliteStore {
         let mut shard = Shard::new(stored.id, stored.revision, collection.metric, collection.dimension);
         let rows = sqlx::query(ROWS_TO_LOAD).bind(tenant.as_str()).bind(&collection.name);
         let mut rows = rows.fetch(snapshot);
-        let mut last: Option<(UserId, Facts)> = None;
+        let mut last = None;
         let (mut read, mut embedding) = (0_usize, Vec::with_capacity(collection.dimension));
         while let Some(row) = rows.try_next().await.map_err(|error| driver(SEARCH, error))? {
-            let (user, facts) = owner_and_facts(&row, last.take())?;
+            let (user, facts) = (owner(&row, last)?, facts(&row, &shard)?);
             embedding.clear();
             let parts = stored_embedding(&row, collection.dimension)?;
             embedding.extend(parts.iter().map(|part| f32::from_le_bytes(*part)));
             let at = Timestamp::from_micros(get(&row, "at", SEARCH)?);
-            shard.put(get(&row, "rowid", SEARCH)?, &user, &embedding, facts.clone(), at);
-            last = Some((user, facts));
+            shard.put(get(&row, "rowid", SEARCH)?, &user, &embedding, facts, at);
+            last = Some(user);
             read += 1;
             if read.is_multiple_of(1_024) {
                 if shard.bytes() > self.shards.budget() {
@@ -191,19 +192,22 @@ impl SqliteStore {
     }
 }
 
-/// A row's owner and metadata; neighbours often have the same.
-fn owner_and_facts(row: &SqliteRow, last: Option<(UserId, Facts)>) -> Result<(UserId, Facts)> {
-    let (user, facts): (&str, &str) = (get(row, "user_id", SEARCH)?, get(row, "metadata", SEARCH)?);
-    let (last_user, last_facts) = last.unzip();
-    let user = match last_user.filter(|last| last.as_str() == user) {
-        Some(last) => last,
-        None => parsed(row, "user_id", SEARCH)?,
-    };
-    let facts = match last_facts.filter(|last| last.is(facts)) {
-        Some(last) => last,
-        None => Facts::parse(facts).map_err(|error| unreadable(SEARCH, "metadata", error))?,
-    };
-    Ok((user, facts))
+/// A row's owner; neighbours often have the same.
+fn owner(row: &SqliteRow, last: Option<UserId>) -> Result<UserId> {
+    let user: &str = get(row, "user_id", SEARCH)?;
+    match last.filter(|last| last.as_str() == user) {
+        Some(last) => Ok(last),
+        None => parsed(row, "user_id", SEARCH),
+    }
+}
+
+/// A row's metadata; often others in the shard have the same.
+fn facts(row: &SqliteRow, shard: &Shard) -> Result<Facts> {
+    let text: &str = get(row, "metadata", SEARCH)?;
+    match shard.known(text) {
+        Some(known) => Ok(known),
+        None => Facts::parse(text).map_err(|error| unreadable(SEARCH, "metadata", error)),
+    }
 }
 
 /// What scores rows of a collection, after the query was checked, and how many components they have.
@@ -347,7 +351,8 @@ impl VectorStore for SqliteStore {
         let rows = sqlx::query(COLLECTIONS).bind(tenant.as_str()).fetch_all(&self.pool).await;
         let info = |row: &SqliteRow| {
             let memories = natural(get(row, "memories", OPERATION)?, "count", OPERATION)?;
-            Ok(CollectionInfo::new(collection(row, OPERATION)?, memories))
+            let name = get(row, "name", OPERATION)?;
+            Ok(CollectionInfo::new(collection(row, name, OPERATION)?, memories))
         };
         rows.map_err(|error| driver(OPERATION, error))?.iter().map(info).collect()
     }

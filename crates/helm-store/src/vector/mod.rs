@@ -20,5 +20,7 @@ pub use collection::{Collection, CollectionInfo, MOST_DIMENSIONS, Metric};
 pub use filter::{Filter, MetadataPath, Scalar};
 pub use items::{Hit, Memory, MemoryId, Selection, VectorQuery, Whose};
 pub(crate) use score::Scorer;
+#[cfg(feature = "sqlite")]
+pub(crate) use score::sum;
 pub use store::VectorStore;
 pub(crate) use top::{Rank, Top};

@@ -43,7 +43,12 @@ impl<'q> Scorer<'q> {
 }
 
 /// The sum of `term` over pairs of components, in lanes that the compiler can keep in vector registers.
-fn sum<T: Copy>(left: &[T], right: &[f32], read: impl Fn(T) -> f32, term: impl Fn(f64, f64) -> f64) -> f64 {
+pub(crate) fn sum<T: Copy>(
+    left: &[T],
+    right: &[f32],
+    read: impl Fn(T) -> f32,
+    term: impl Fn(f64, f64) -> f64,
+) -> f64 {
     let (lefts, left_rest) = left.as_chunks::<LANES>();
     let (rights, right_rest) = right.as_chunks::<LANES>();
     let mut lanes = [0.0_f64; LANES];

@@ -32,11 +32,6 @@ impl Facts {
         Ok(Self(Arc::new((text.into(), serde_json::from_str(text)?))))
     }
 
-    /// Whether this is how it is written.
-    pub(in crate::sqlite) fn is(&self, text: &str) -> bool {
-        &*self.0.0 == text
-    }
-
     pub(super) fn value(&self) -> &Value {
         &self.0.1
     }

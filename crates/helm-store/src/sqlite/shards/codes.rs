@@ -1,4 +1,4 @@
-use crate::vector::Metric;
+use crate::vector::{Metric, sum};
 
 /// What a component's code is moved by, so that codes are not negative: those are cheaper to widen.
 const ZERO: i32 = 128;
@@ -21,20 +21,19 @@ pub(super) struct Measure {
 
 /// Appends an embedding's codes, one byte a component. Under [`Metric::Cosine`] they are of its direction.
 pub(super) fn encode(metric: Metric, embedding: &[f32], codes: &mut Vec<u8>) -> Measure {
-    let length = length(metric, embedding);
-    let largest = embedding.iter().fold(0.0_f32, |largest, part| largest.max(part.abs()));
-    let scale = (f64::from(largest) / length / f64::from(LARGEST)) as f32;
+    let shrink = 1.0 / length(metric, embedding);
+    let scale = (f64::from(largest(embedding)) * shrink / f64::from(LARGEST)) as f32;
     // Whatever the code comes out as, the slack is measured, so the bound holds.
-    let steps = (1.0 / (f64::from(scale) * length)) as f32;
+    let steps = (shrink / f64::from(scale)) as f32;
     let begin = codes.len();
     codes.extend(embedding.iter().map(|part| (part * steps + (ZERO as f32 + 0.5)) as u8));
-    let (mut lost, mut squares) = (0.0_f64, 0_u32);
-    for (part, code) in embedding.iter().zip(codes.iter().skip(begin)) {
-        let code = i32::from(*code) - ZERO;
-        let rest = f64::from(*part) / length - f64::from(code) * f64::from(scale);
-        lost += rest * rest;
-        squares += code.unsigned_abs().pow(2);
-    }
+    let own = codes.get(begin..).unwrap_or_default();
+    let squares = own.iter().map(|code| (i32::from(*code) - ZERO).unsigned_abs().pow(2)).sum();
+    let (zero, step) = (f64::from(ZERO), f64::from(scale));
+    let lost = sum(own, embedding, f32::from, |code, part| {
+        let rest = part * shrink - (code - zero) * step;
+        rest * rest
+    });
     // Rounded up.
     let slack = (lost.sqrt() * (1.0 + 1e-6)) as f32 + f32::MIN_POSITIVE;
     Measure { scale, slack, squares }
@@ -43,9 +42,22 @@ pub(super) fn encode(metric: Metric, embedding: &[f32], codes: &mut Vec<u8>) -> 
 /// What components are divided by.
 fn length(metric: Metric, embedding: &[f32]) -> f64 {
     match metric {
-        Metric::Cosine => norm(embedding.iter().map(|part| f64::from(*part))),
+        Metric::Cosine => sum(embedding, embedding, |part| part, |x, y| x * y).sqrt(),
         _ => 1.0,
     }
+}
+
+/// The largest component, signs aside; in lanes, as sums are.
+fn largest(embedding: &[f32]) -> f32 {
+    let (whole, rest) = embedding.as_chunks::<8>();
+    let mut lanes = [0.0_f32; 8];
+    for parts in whole {
+        for (lane, part) in lanes.iter_mut().zip(parts) {
+            let part = part.abs();
+            *lane = if part > *lane { part } else { *lane };
+        }
+    }
+    lanes.iter().chain(rest).fold(0.0, |largest: f32, part| largest.max(part.abs()))
 }
 
 fn norm(parts: impl Iterator<Item = f64>) -> f64 {

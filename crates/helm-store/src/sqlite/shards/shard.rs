@@ -221,6 +221,11 @@ impl Shard {
         }
     }
 
+    /// Metadata that some memory has already, so that it need not be parsed again.
+    pub(in crate::sqlite) fn known(&self, metadata: &str) -> Option<Facts> {
+        self.facts.get(metadata).cloned()
+    }
+
     fn keep(&mut self, facts: Facts) -> Facts {
         if let Some(kept) = self.facts.get(&facts) {
             return kept.clone();
