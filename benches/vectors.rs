@@ -167,24 +167,40 @@ impl Bench {
             .fold((f32::MIN, 0), |best, next| if next.0 > best.0 { next } else { best })
     }
 
-    fn report(&self, name: &str, kind: Kind, most: usize) -> Any<()> {
+    /// Recall, latencies and processor time of `searches` searches.
+    fn report(&self, name: &str, kind: Kind, searches: usize) -> Any<()> {
         let began = Instant::now();
         self.search(&self.query(kind, 0))?;
         let first = began.elapsed();
-        let (mut hit, mut wanted, mut took) = (0, 0, Vec::new());
-        for number in 0..most {
+        let (mut found, mut took, busy) = (Vec::new(), Vec::new(), cpu());
+        for number in 0..searches {
             let query = self.query(kind, number);
             let began = Instant::now();
-            let found = self.search(&query)?;
+            found.push(self.search(&query)?);
             took.push(began.elapsed());
+        }
+        let busy = cpu().zip(busy).map(|(after, before)| (after - before) / searches as u32);
+        let (mut hit, mut wanted) = (0, 0);
+        for (number, found) in found.iter().enumerate().take(QUERIES) {
             let truth = self.truth(kind, number);
             hit += truth.iter().filter(|index| found.contains(index)).count();
             wanted += truth.len();
         }
         let recall = hit as f64 / wanted as f64;
-        println!("{name}: recall@{K} {recall:.4}, {}, first {first:.2?}", quantiles(took));
+        println!(
+            "{name}: recall@{K} {recall:.4}, {}, processor {busy:.2?}, first {first:.2?}",
+            quantiles(took)
+        );
         Ok(())
     }
+}
+
+/// The processor time of all threads so far, where Linux tells; in hundredths of a second.
+fn cpu() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields = stat.rsplit_once(") ")?.1.split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Some(Duration::from_millis(10 * ticks))
 }
 
 async fn fill(store: &SqliteStore, tenant: &TenantId, base: &[f32]) -> Any<()> {
@@ -211,7 +227,7 @@ fn dot(left: &[f32], right: &[f32]) -> f32 {
 fn quantiles(mut took: Vec<Duration>) -> String {
     took.sort();
     let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
-    format!("p50 {:.2?}, p99 {:.2?}", at(0.5), at(0.99))
+    format!("p10 {:.2?}, p50 {:.2?}, p99 {:.2?}", at(0.1), at(0.5), at(0.99))
 }
 
 fn all(criterion: &mut Criterion) {
@@ -221,7 +237,7 @@ fn all(criterion: &mut Criterion) {
         let kinds =
             [("one user", Kind::User), ("tenant", Kind::Tenant), ("tenant, filter 10 %", Kind::Filtered)];
         for (name, kind) in kinds {
-            bench.report(name, kind, QUERIES)?;
+            bench.report(name, kind, if matches!(kind, Kind::User) { 10 * QUERIES } else { QUERIES })?;
         }
         let mut took = Vec::new();
         for number in 0..QUERIES {
