@@ -75,4 +75,7 @@ pub use records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 pub use redis::{Redis, RedisCache, RedisLimiter, RedisOptions};
 pub use settle::{Case, Settle, SettleError, Settlement};
 pub use store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
-pub use vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
+pub use vector::{
+    Collection, CollectionInfo, Filter, Hit, MOST_DIMENSIONS, Memory, MemoryId, MetadataPath, Metric, Scalar,
+    Selection, VectorQuery, VectorStore, Whose,
+};

@@ -4,6 +4,7 @@
 mod jobs;
 mod state;
 mod store;
+mod vectors;
 mod views;
 
 pub use store::MemoryStore;

@@ -16,7 +16,6 @@ mod error;
 mod jobs;
 mod load;
 mod logs;
-mod memories;
 mod migrate;
 mod options;
 mod reads;
@@ -25,6 +24,7 @@ mod save;
 mod store;
 mod sums;
 mod users;
+mod vectors;
 
 pub use options::PostgresOptions;
 pub use store::PostgresStore;

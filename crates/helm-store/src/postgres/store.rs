@@ -12,6 +12,7 @@ use super::engine::Groups;
 use super::error::{driver, failure};
 use super::options::PostgresOptions;
 use super::restate::Restate;
+use super::vectors::Embeddings;
 use super::{BACKEND, connect, migrate};
 use crate::bandit::BanditStore;
 use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed, size};
@@ -60,11 +61,15 @@ pub(super) trait Work: Send + Sync {
 pub struct PostgresStore {
     /// For reads and small writes.
     pub(super) pool: PgPool,
+    /// For searches of memories.
+    pub(super) searchers: PgPool,
     /// For groups of writes.
     writers: PgPool,
     /// `None` once closed.
     committer: RwLock<Option<Committer<Request>>>,
     tracker: TaskTracker,
+    pub(super) options: PostgresOptions,
+    pub(super) embeddings: Embeddings,
 }
 
 impl PostgresStore {
@@ -88,12 +93,15 @@ impl PostgresStore {
             migrate::require_current(&pool).await?;
         }
         warn_of_pgvector(pgvector(&pool).await?.as_deref());
+        let embeddings = Embeddings::of(&pool).await?;
+        let searchers = connect::searchers(&options).await?;
         let writers = connect::writers(&options).await?;
         let tracker = TaskTracker::new();
         let limits = Limits { writes: options.queue, bytes: options.queue_bytes };
         let groups = Groups::new(writers.clone(), options.groups, tracker.clone());
         let committer = Committer::start(BACKEND, limits, &tracker, groups);
-        Ok(Self { pool, writers, committer: RwLock::new(Some(committer)), tracker })
+        let committer = RwLock::new(Some(committer));
+        Ok(Self { pool, searchers, writers, committer, tracker, options, embeddings })
     }
 
     /// Every migration that this build knows, and whether the database has it. Changes nothing.
@@ -258,6 +266,7 @@ impl Store for PostgresStore {
         self.tracker.close();
         self.tracker.wait().await;
         self.writers.close().await;
+        self.searchers.close().await;
         self.pool.close().await;
     }
 }

@@ -13,13 +13,16 @@ mod error;
 mod jobs;
 mod load;
 mod many;
+mod memories;
 mod migrate;
 mod options;
 mod reads;
 mod restate;
 mod save;
+mod shards;
 mod store;
 mod sums;
+mod vectors;
 mod writer;
 mod writes;
 
