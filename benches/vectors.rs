@@ -180,6 +180,7 @@ impl Bench {
             took.push(began.elapsed());
         }
         let busy = cpu().zip(busy).map(|(after, before)| (after - before) / searches as u32);
+        let busy = busy.map_or(String::new(), |busy| format!(", processor {busy:.2?}"));
         let (mut hit, mut wanted) = (0, 0);
         for (number, found) in found.iter().enumerate().take(QUERIES) {
             let truth = self.truth(kind, number);
@@ -187,10 +188,7 @@ impl Bench {
             wanted += truth.len();
         }
         let recall = hit as f64 / wanted as f64;
-        println!(
-            "{name}: recall@{K} {recall:.4}, {}, processor {busy:.2?}, first {first:.2?}",
-            quantiles(took)
-        );
+        println!("{name}: recall@{K} {recall:.4}, {}{busy}, first {first:.2?}", quantiles(took));
         Ok(())
     }
 }

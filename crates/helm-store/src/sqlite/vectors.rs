@@ -168,6 +168,7 @@ impl SqliteStore {
             return Ok(None);
         }
         let mut shard = Shard::new(stored.id, stored.revision, collection.metric, collection.dimension);
+        shard.expect(memories);
         let rows = sqlx::query(ROWS_TO_LOAD).bind(tenant.as_str()).bind(&collection.name);
         let mut rows = rows.fetch(snapshot);
         let mut last = None;

@@ -80,6 +80,11 @@ impl Shard {
         }
     }
 
+    /// Makes room in the index for this many memories.
+    pub(in crate::sqlite) fn expect(&mut self, memories: usize) {
+        self.places.reserve(memories);
+    }
+
     /// About how much memory this many memories take, without their metadata.
     pub(in crate::sqlite) fn bytes_of(memories: usize, dimension: usize) -> usize {
         memories.saturating_mul(dimension + ENTRY_BYTES)
