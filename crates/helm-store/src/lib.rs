@@ -82,4 +82,7 @@ pub use retention::{Retained, Retention};
 pub use rows::{CandidateRow, InteractionLogExt, ROW_FORMAT, RowQuery, TurnRow};
 pub use settle::{Case, Settle, SettleError, Settlement};
 pub use store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
-pub use vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
+pub use vector::{
+    Collection, CollectionInfo, Filter, Hit, MOST_DIMENSIONS, Memory, MemoryId, MetadataPath, Metric, Scalar,
+    Selection, VectorQuery, VectorStore, Whose,
+};

@@ -16,7 +16,7 @@ use helm_store::conformance::{
 use helm_store::memory::MemoryStore;
 use helm_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use helm_store::{
-    ErrorKind, LogQuery, Memory, MemoryId, NewJob, StateQuery, Store, TURN_DEADLINE, VectorQuery,
+    ErrorKind, LogQuery, Memory, MemoryId, NewJob, Selection, StateQuery, Store, TURN_DEADLINE, VectorQuery,
 };
 use proptest::prelude::*;
 
@@ -32,6 +32,9 @@ mod postgres;
 #[cfg(feature = "postgres")]
 #[path = "backends/services.rs"]
 mod services;
+#[cfg(feature = "postgres")]
+#[path = "backends/vectors.rs"]
+mod vectors;
 
 async fn sqlite(path: impl Into<PathBuf>) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(SqliteOptions::new(path)).await.unwrap())
@@ -49,6 +52,38 @@ async fn sqlite_keeps_the_laws() {
     run_all(|| {
         number += 1;
         sqlite(folder.path().join(format!("{number}.db")))
+    })
+    .await;
+}
+
+/// Every search goes through a shard, however few the memories; or wants to, and there is no room for one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_with_and_without_shards_keeps_the_laws() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut number = 0;
+    for shard_bytes in [1 << 20, 20_000, 0] {
+        run_all(|| {
+            number += 1;
+            sharded(folder.path().join(format!("{number}.db")), shard_bytes)
+        })
+        .await;
+    }
+}
+
+async fn sharded(path: impl Into<PathBuf>, shard_bytes: usize) -> Arc<dyn Store> {
+    let options = SqliteOptions::new(path).with_synchronous(Synchronous::Normal);
+    let options = options.with_shard_after(0).with_shard_bytes(shard_bytes);
+    Arc::new(SqliteStore::open(options).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_handles_with_shards_of_one_file_keep_the_laws() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut number = 0;
+    run_shared(|| {
+        number += 1;
+        let path = folder.path().join(format!("{number}.db"));
+        async move { (sharded(&path, 1 << 20).await, sharded(&path, 1 << 20).await) }
     })
     .await;
 }
@@ -338,6 +373,34 @@ async fn an_audit_finds_a_damaged_row() {
 }
 
 #[tokio::test]
+async fn a_change_behind_the_stores_back_is_seen_by_the_next_search() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.db");
+    drop(used(&path).await);
+    let store = sharded(&path, 1 << 20).await;
+    let query = VectorQuery::new(Selection::of_everyone("m"), vec![1.0, 0.5], 9);
+    let texts = async || {
+        let hits = store.vectors().search(&tenant("t"), &query).await.unwrap();
+        hits.into_iter().map(|hit| hit.memory.text).collect::<Vec<_>>()
+    };
+    assert_eq!(texts().await, ["likes tea"]);
+    damage(
+        &path,
+        "INSERT INTO helm_memory SELECT tenant, 'bo', collection, turn, number, 'likes milk', embedding, metadata, at
+         FROM helm_memory",
+    )
+    .await;
+    assert_eq!(texts().await, ["likes milk", "likes tea"]);
+    damage(&path, "UPDATE helm_memory SET text = 'likes soup' WHERE user_id = 'bo'").await;
+    assert_eq!(texts().await, ["likes soup", "likes tea"]);
+    damage(&path, "DELETE FROM helm_memory WHERE user_id <> 'bo'").await;
+    assert_eq!(texts().await, ["likes soup"]);
+    damage(&path, "UPDATE helm_memory SET embedding = x'01020304'").await;
+    let error = store.vectors().search(&tenant("t"), &query).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+}
+
+#[tokio::test]
 async fn what_was_cut_short_on_the_disk_is_corrupt() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("helm.db");
@@ -347,8 +410,8 @@ async fn what_was_cut_short_on_the_disk_is_corrupt() {
     let (t, context) = (tenant("t"), decision(1).context);
     let state = store.bandits().load(&t, &context.task, &StateQuery::default()).await;
     assert_eq!(state.unwrap_err().kind(), ErrorKind::Corrupt);
-    let query = VectorQuery { collection: "m".to_owned(), embedding: vec![1.0, 0.5], k: 1 };
-    let found = store.vectors().search(&t, &context.user, &query).await;
+    let query = VectorQuery::new(Selection::of_user(context.user, "m"), vec![1.0, 0.5], 1);
+    let found = store.vectors().search(&t, &query).await;
     assert_eq!(found.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 

@@ -4,7 +4,7 @@ use futures::FutureExt;
 use helm_core::{Decision, Message, TokenCount, TokenCounter};
 use helm_llm::EmbeddingModel;
 use helm_policy::{PriorEstimate, Snapshot};
-use helm_store::{BanditState, DrawQuery, Preferences, StateQuery, StoredMessage, VectorQuery};
+use helm_store::{BanditState, DrawQuery, Preferences, Selection, StateQuery, StoredMessage, VectorQuery};
 
 use super::run::Turn;
 use crate::error::{Error, Result};
@@ -104,14 +104,12 @@ impl Turn {
         let Some(embedding) = embedding.filter(|vector| vector.iter().any(|part| *part != 0.0)) else {
             return Ok((None, Vec::new()));
         };
-        let query = VectorQuery {
-            collection: collection(&**embedder),
-            embedding: embedding.clone(),
-            k: usize::try_from(wanted).unwrap_or(usize::MAX),
-        };
+        let own = Selection::of_user(self.request.user.clone(), collection(&**embedder));
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let query = VectorQuery::new(own, embedding.clone(), wanted);
         let hits = match query.k {
             0 => Vec::new(),
-            _ => self.inner.store.vectors().search(&self.tenant, &self.request.user, &query).await?,
+            _ => self.inner.store.vectors().search(&self.tenant, &query).await?,
         };
         Ok((Some(embedding), hits.into_iter().map(|hit| hit.memory.text).collect()))
     }

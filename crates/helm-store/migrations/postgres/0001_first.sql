@@ -225,25 +225,75 @@ CREATE TABLE helm_message (
     PRIMARY KEY (tenant, user_id, conversation, turn, number)
 );
 
+-- A tenant's memories live in collections, each with one metric and one dimension.
+CREATE TABLE helm_collection (
+    tenant    TEXT COLLATE "C" NOT NULL,
+    name      TEXT COLLATE "C" NOT NULL,
+    metric    TEXT COLLATE "C" NOT NULL, -- cosine, inner_product, l2
+    dimension BIGINT           NOT NULL, -- components of an embedding
+    PRIMARY KEY (tenant, name)
+);
+
 CREATE TABLE helm_memory (
     tenant     TEXT COLLATE "C" NOT NULL,
     user_id    TEXT COLLATE "C" NOT NULL,
     collection TEXT COLLATE "C" NOT NULL,
+    space      TEXT COLLATE "C" NOT NULL, -- the collection's metric and dimension, as in cosine/384
+    indexed    BOOLEAN          NOT NULL DEFAULT false, -- whether the HNSW index of its space has it
     turn       UUID             NOT NULL,
     number     BIGINT           NOT NULL, -- within the turn
     text       TEXT             NOT NULL,
     embedding  REAL[]           NOT NULL,
     metadata   JSON             NOT NULL,
+    -- The metadata for conditions. JSONB has no NUL; U+FFFF stands for it.
+    facts      JSONB            NOT NULL GENERATED ALWAYS AS (CASE WHEN strpos(metadata::text, '\u0000') = 0
+        THEN metadata::text::jsonb
+        ELSE regexp_replace(metadata::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\uffff', 'g')::jsonb END) STORED,
     at         TIMESTAMPTZ      NOT NULL,
     PRIMARY KEY (tenant, user_id, turn, number)
 );
-CREATE INDEX helm_memory_by_collection ON helm_memory (tenant, user_id, collection);
+CREATE INDEX helm_memory_by_collection ON helm_memory (tenant, collection, user_id);
+CREATE INDEX helm_memory_fresh ON helm_memory (space, tenant, collection, user_id) WHERE NOT indexed;
 -- With the extension pgvector, embeddings are vectors of its own type.
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'vector') THEN
         ALTER TABLE helm_memory ALTER COLUMN embedding TYPE vector USING embedding::vector;
     END IF;
+END
+$$;
+
+-- What conditions on metadata look at; NULL for what is of another type.
+CREATE FUNCTION helm_number(value JSONB) RETURNS DOUBLE PRECISION LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT CASE WHEN jsonb_typeof(value) = 'number' THEN value::double precision END $$;
+CREATE FUNCTION helm_array(value JSONB) RETURNS JSONB LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT CASE WHEN jsonb_typeof(value) = 'array' THEN value END $$;
+-- A text YYYY-MM-DDThh:mm:ss[.f] with 1 to 6 decimals and Z, +hh:mm or -hh:mm. Impossible days are no moments.
+CREATE FUNCTION helm_time(value JSONB) RETURNS TIMESTAMPTZ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    t TEXT := value #>> '{}';
+    y INT;
+    d INT;
+    moment TIMESTAMPTZ;
+BEGIN
+    IF jsonb_typeof(value) <> 'string' OR t COLLATE "C" !~ ('^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])'
+        'T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-5]):[0-5][0-9])$') THEN
+        RETURN NULL;
+    END IF;
+    -- The year before 1 is 0 there and -1 here.
+    y := CASE WHEN left(t, 4) = '0000' THEN -1 ELSE left(t, 4)::int END;
+    d := substr(t, 9, 2)::int;
+    IF d > extract(day FROM make_date(y, substr(t, 6, 2)::int, 1) + interval '1 month' - interval '1 day') THEN
+        RETURN NULL;
+    END IF;
+    moment := make_timestamp(y, substr(t, 6, 2)::int, d, substr(t, 12, 2)::int, substr(t, 15, 2)::int,
+        substring(t FROM '^.{17}([0-9.]+)')::double precision) AT TIME ZONE 'UTC';
+    IF right(t, 1) <> 'Z' THEN
+        moment := moment - (CASE left(right(t, 6), 1) WHEN '-' THEN -1 ELSE 1 END)
+            * make_interval(hours => substr(right(t, 6), 2, 2)::int, mins => right(t, 2)::int);
+    END IF;
+    -- The latest moment that Helm can read.
+    RETURN CASE WHEN moment <= timestamptz '9999-12-30 22:00:00.999999+00' THEN moment END;
 END
 $$;
 

@@ -3,19 +3,20 @@ use std::sync::Arc;
 
 use helm_core::{
     Decision, DecisionId, DecisionMode, Feedback, Outcome, Reward, SourceName, Stats, TenantId, Timestamp,
-    UnitInterval, UserId,
+    UnitInterval,
 };
 
 use super::changes::{Changes, NewDecision, NewEvidence, NewTurn, StatsKey};
 use super::operation::{Answer, Operation};
-use super::working::{Draw, Key, Known, KnownTurn, Said, Settled, UsedKey, Working};
-use crate::changes::{apply_preferences, check_embedding};
+use super::working::{CollectionKey, Draw, Key, Known, KnownTurn, Said, Settled, UsedKey, Working};
+use crate::changes::apply_preferences;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold::{added, difference};
 use crate::job::{turn_deadline, turn_deadline_key};
 use crate::preference::Preferences;
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::{Case, Settle, Settlement, settled};
+use crate::vector::{Collection, check_memories};
 
 /// A batch that is being carried out. Each operation either changes everything it should or, refused, nothing.
 pub(crate) struct Unit {
@@ -110,14 +111,15 @@ impl Unit {
             };
         }
         let preferences = self.changed_preferences(turn)?;
-        let dimensions = self.checked_memories(turn)?;
+        let begun = self.begun_collections(turn)?;
         let plan = self.turn_plan(&key, turn, settle)?;
         if let Some(preferences) = preferences {
             let owner = (turn.tenant.clone(), turn.user.clone());
             self.working.preferences.insert(owner.clone(), preferences);
             self.changes.preferences.insert(owner);
         }
-        self.working.dimensions.extend(dimensions);
+        self.working.collections.extend(begun.iter().cloned());
+        self.changes.collections.extend(begun);
         for memory in &turn.memories {
             self.changes.memories.insert((turn.tenant.clone(), turn.user.clone(), memory.id), memory.clone());
         }
@@ -142,18 +144,12 @@ impl Unit {
         apply_preferences(self.backend, before.unwrap_or(&none), &turn.preferences).map(Some)
     }
 
-    /// The lengths of embeddings in the collections that the turn begins.
-    fn checked_memories(&self, turn: &TurnRecord) -> Result<BTreeMap<(TenantId, UserId, String), usize>> {
-        let mut begun = BTreeMap::new();
-        for memory in &turn.memories {
-            let key = (turn.tenant.clone(), turn.user.clone(), memory.collection.clone());
-            let length = self.working.dimensions.get(&key).or_else(|| begun.get(&key)).copied();
-            check_embedding(self.backend, &memory.embedding, length)?;
-            if length.is_none() {
-                begun.insert(key, memory.embedding.len());
-            }
-        }
-        Ok(begun)
+    /// The collections that the turn begins, after a look at all its memories.
+    fn begun_collections(&self, turn: &TurnRecord) -> Result<Vec<(CollectionKey, Collection)>> {
+        let key = |name: &str| (turn.tenant.clone(), name.to_owned());
+        let begun =
+            check_memories(self.backend, &turn.memories, |name| self.working.collections.get(&key(name)))?;
+        Ok(begun.into_iter().map(|collection| (key(&collection.name), collection)).collect())
     }
 
     fn turn_plan(&self, key: &Key, turn: &TurnRecord, settle: &dyn Settle) -> Result<Option<Plan>> {

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use helm_core::{Decision, Feedback, Stats, StrategyId, TaskId, TenantId, Timestamp, UserId};
 
-use super::working::Key;
+use super::working::{CollectionKey, Key};
 use crate::fold::Place;
 use crate::job::NewJob;
 use crate::records::TurnRecord;
-use crate::vector::{Memory, MemoryId};
+use crate::vector::{Collection, Memory, MemoryId};
 
 /// A row of learning state.
 pub(crate) type StatsKey = (TenantId, TaskId, Place);
@@ -22,6 +22,8 @@ pub(crate) struct Changes {
     pub(crate) settled: BTreeSet<Key>,
     /// Users whose preferences have changed; what they are stands in the working set.
     pub(crate) preferences: BTreeSet<(TenantId, UserId)>,
+    /// Collections that begin with their first memory.
+    pub(crate) collections: BTreeMap<CollectionKey, Collection>,
     pub(crate) memories: BTreeMap<(TenantId, UserId, MemoryId), Memory>,
     /// Queued jobs to be removed by their key, before others are added.
     pub(crate) forgotten: BTreeSet<(TenantId, String)>,
@@ -72,13 +74,24 @@ impl Changes {
 
     /// Whether nothing has to be written.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { decisions, turns, evidence, settled, preferences, memories, forgotten, jobs, stats } =
-            self;
+        let Self {
+            decisions,
+            turns,
+            evidence,
+            settled,
+            preferences,
+            collections,
+            memories,
+            forgotten,
+            jobs,
+            stats,
+        } = self;
         decisions.is_empty()
             && turns.is_empty()
             && evidence.is_empty()
             && settled.is_empty()
             && preferences.is_empty()
+            && collections.is_empty()
             && memories.is_empty()
             && forgotten.is_empty()
             && jobs.is_empty()

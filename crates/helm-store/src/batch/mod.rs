@@ -20,4 +20,4 @@ pub(crate) use committer::{Commit, Committer, Limits, Queued, closed};
 pub(crate) use needs::Needs;
 pub(crate) use operation::{Answer, Operation, Request};
 pub(crate) use run::{Engine, Failure, commit};
-pub(crate) use working::{Draw, Key, Known, KnownTurn, Said, Settled, UsedKey, Working};
+pub(crate) use working::{CollectionKey, Draw, Key, Known, KnownTurn, Said, Settled, UsedKey, Working};

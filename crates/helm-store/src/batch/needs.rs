@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use helm_core::{DecisionMode, IdempotencyKey, TenantId, UserId};
 
 use super::operation::Operation;
-use super::working::Key;
+use super::working::{CollectionKey, Key};
 
 /// What a batch must know before it is carried out. Everything is in stable order, so that backends which lock
 /// what they load never wait for each other in a circle.
@@ -18,7 +18,7 @@ pub(crate) struct Needs {
     /// Users whose preferences change.
     pub(crate) preferences: BTreeSet<(TenantId, UserId)>,
     /// Collections that get memories.
-    pub(crate) collections: BTreeSet<(TenantId, UserId, String)>,
+    pub(crate) collections: BTreeSet<CollectionKey>,
 }
 
 impl Needs {
@@ -50,7 +50,7 @@ impl Needs {
                     self.preferences.insert((tenant.clone(), user.clone()));
                 }
                 let collections = turn.memories.iter().map(|memory| &memory.collection);
-                self.collections.extend(collections.map(|name| (tenant.clone(), user.clone(), name.clone())));
+                self.collections.extend(collections.map(|name| (tenant.clone(), name.clone())));
             }
             Operation::RecordFeedback { tenant, feedback, .. } => {
                 self.decisions.insert((tenant.clone(), feedback.decision));

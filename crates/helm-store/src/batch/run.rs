@@ -34,6 +34,16 @@ pub(crate) enum Failure {
     Final(Error),
 }
 
+impl Failure {
+    /// What it was, for somebody who does not try again.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Again(error) | Self::Final(error) => error,
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Final(error)

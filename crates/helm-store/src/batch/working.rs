@@ -7,9 +7,13 @@ use helm_core::{
 };
 
 use crate::preference::Preferences;
+use crate::vector::Collection;
 
 /// A decision or turn of a tenant.
 pub(crate) type Key = (TenantId, DecisionId);
+
+/// A collection of a tenant, by name.
+pub(crate) type CollectionKey = (TenantId, String);
 
 /// What a batch knows: loaded by the backend, then carried forward by the operations.
 #[derive(Default, Debug)]
@@ -18,8 +22,8 @@ pub(crate) struct Working {
     pub(crate) draws: HashMap<Key, Draw>,
     pub(crate) keys: HashMap<(TenantId, IdempotencyKey), UsedKey>,
     pub(crate) preferences: HashMap<(TenantId, UserId), Preferences>,
-    /// The length of each collection's embeddings; absent while it is empty.
-    pub(crate) dimensions: HashMap<(TenantId, UserId, String), usize>,
+    /// Collections that exist, or have been begun.
+    pub(crate) collections: HashMap<CollectionKey, Collection>,
 }
 
 /// All that is known about one decision.

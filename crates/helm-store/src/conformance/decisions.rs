@@ -4,8 +4,8 @@ use helm_core::{Message, Role};
 
 use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, panics, refuse, tenant, turn};
 use crate::{
-    Applied, ErrorKind, LogQuery, Memory, MemoryId, NewJob, PreferenceChange, StateQuery, Store, TurnRecord,
-    VectorQuery,
+    Applied, ErrorKind, LogQuery, Memory, MemoryId, NewJob, PreferenceChange, Selection, StateQuery, Store,
+    TurnRecord, VectorQuery,
 };
 
 /// A turn with a part of every kind.
@@ -38,8 +38,9 @@ async fn visible(store: &Arc<dyn Store>, number: u64) -> (usize, u64, usize, u64
     let conversation = turn.conversation.clone().expect("set above");
     let messages = store.conversations().recent(&t, &turn.user, &conversation, 10).await.expect("messages");
     let preferences = store.preferences().get(&t, &turn.user).await.expect("preferences");
-    let query = VectorQuery { collection: "m".to_owned(), embedding: vec![1.0, 0.0], k: 10 };
-    let memories = store.vectors().search(&t, &turn.user, &query).await.expect("memories");
+    let own = Selection::of_user(turn.user.clone(), "m");
+    let memories =
+        store.vectors().search(&t, &VectorQuery::new(own, vec![1.0, 0.0], 10)).await.expect("memories");
     let jobs = store.jobs().counts().await.expect("jobs");
     // A decision whose turn has not ended leaves a job of its own, which is not meant here.
     let view = store.log().turn(&t, turn.id).await.expect("read");
@@ -179,8 +180,9 @@ pub(super) async fn tenants_never_meet(store: Arc<dyn Store>) {
     let messages =
         store.conversations().recent(&stranger, &own.user, &conversation, 10).await.expect("messages");
     assert!(messages.is_empty());
-    let query = VectorQuery { collection: "m".to_owned(), embedding: vec![1.0, 0.0], k: 10 };
-    assert!(store.vectors().search(&stranger, &own.user, &query).await.expect("memories").is_empty());
+    let selection = Selection::of_user(own.user.clone(), "m");
+    let query = VectorQuery::new(selection, vec![1.0, 0.0], 10);
+    assert!(store.vectors().search(&stranger, &query).await.expect("memories").is_empty());
     assert_eq!(
         store.vectors().delete(&stranger, &own.user, &[own.memories[0].id]).await.expect("deleted"),
         0

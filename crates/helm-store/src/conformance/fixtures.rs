@@ -3,7 +3,7 @@ use std::sync::Arc;
 use helm_core::{
     Context, Decision, DecisionId, DecisionMode, Epoch, Feedback, Layout, Outcome, PolicyHash, Probability,
     Reward, RewardSpecId, RewardStage, Scope, SourceName, Stats, StatsRow, TenantId, Timestamp, TurnStatus,
-    UnitInterval,
+    UnitInterval, UserId,
 };
 
 use crate::{Case, Settle, SettleError, Settlement, TurnRecord};
@@ -71,6 +71,12 @@ pub(super) fn mean() -> Arc<dyn Settle> {
 #[must_use]
 pub fn tenant(name: &str) -> TenantId {
     TenantId::new(name).expect("a tenant's name")
+}
+
+/// The user of this name.
+#[must_use]
+pub fn user(name: &str) -> UserId {
+    UserId::new(name).expect("a user's name")
 }
 
 /// The id with this number.

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use helm_core::{Message, Role};
 use serde_json::json;
 
 use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, tenant, turn};
 use crate::{
-    Applied, ErrorKind, LogQuery, Memory, MemoryId, PreferenceChange, PriorDocument, Retention, RowQuery,
-    StateQuery, Store, VectorQuery,
+    Applied, ErrorKind, LogQuery, PreferenceChange, PriorDocument, Retention, RowQuery, Selection, StateQuery, Store,
+    VectorQuery,
 };
 
 /// Count and sum of rewards of the whole task.
@@ -46,7 +45,8 @@ pub(super) async fn a_closed_store_is_unavailable(store: Arc<dyn Store>) {
     let (t, turn, id) = (tenant("t"), turn(1), decision_id(1));
     let (user, task, now) = (&turn.user, &turn.task, at(0));
     let said = feedback(1, "user", 1.0);
-    let query = VectorQuery { collection: "m".to_owned(), embedding: vec![1.0], k: 1 };
+    let all = Selection::of_user(user.clone(), "m");
+    let query = VectorQuery::new(all.clone(), vec![1.0], 1);
     let set = [PreferenceChange::Remove { name: "n".to_owned() }];
     let (log, bandits, jobs) = (store.log(), store.bandits(), store.jobs());
     let conversation = "c".parse().expect("a conversation");
@@ -69,7 +69,10 @@ pub(super) async fn a_closed_store_is_unavailable(store: Arc<dyn Store>) {
         ("preferences", store.preferences().get(&t, user).await.map(drop)),
         ("apply", store.preferences().apply(&t, user, &set, None).await.map(drop)),
         ("recent", store.conversations().recent(&t, user, &conversation, 1).await.map(drop)),
-        ("search", store.vectors().search(&t, user, &query).await.map(drop)),
+        ("search", store.vectors().search(&t, &query).await.map(drop)),
+        ("count", store.vectors().count(&t, &all).await.map(drop)),
+        ("collections", store.vectors().collections(&t).await.map(drop)),
+        ("delete_where", store.vectors().delete_where(&t, &all).await.map(drop)),
         ("delete", store.vectors().delete(&t, user, &[]).await.map(drop)),
         ("enqueue", jobs.enqueue(&t, &[]).await.map(drop)),
         ("claim", jobs.claim(now, std::time::Duration::ZERO, 1, &["k"]).await.map(drop)),
@@ -83,28 +86,6 @@ pub(super) async fn a_closed_store_is_unavailable(store: Arc<dyn Store>) {
 
 fn prior() -> PriorDocument {
     PriorDocument { policy: decision(0).policy_hash, revision: 1, body: json!({}) }
-}
-
-pub(super) async fn a_deleted_memory_does_not_return_with_its_turn(store: Arc<dyn Store>) {
-    let mut turn = turn(1);
-    turn.conversation = Some("c".parse().expect("a conversation"));
-    turn.messages = vec![Message::text(Role::User, "q")];
-    turn.memories = vec![Memory {
-        id: MemoryId { turn: turn.id, index: 0 },
-        collection: "m".to_owned(),
-        text: "likes tea".to_owned(),
-        embedding: vec![1.0],
-        metadata: json!(null),
-        at: at(0),
-    }];
-    let (t, id) = (tenant("t"), turn.memories[0].id);
-    store.commit_turn(turn.clone(), mean()).await.expect("committed");
-    assert_eq!(store.vectors().delete(&t, &turn.user, &[id]).await.expect("deleted"), 1);
-    assert_eq!(store.vectors().delete(&t, &turn.user, &[id]).await.expect("deleted"), 0);
-    let again = store.commit_turn(turn.clone(), mean()).await.expect("committed");
-    assert_eq!(again.applied, Applied::Duplicate);
-    let query = VectorQuery { collection: "m".to_owned(), embedding: vec![1.0], k: 9 };
-    assert!(store.vectors().search(&t, &turn.user, &query).await.expect("found").is_empty());
 }
 
 /// Through two handles on one state.

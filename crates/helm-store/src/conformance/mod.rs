@@ -19,12 +19,16 @@ mod rebuild;
 mod retention;
 mod rewards;
 mod users;
+mod vectors;
+mod vectors_random;
 
 use std::sync::Arc;
 
 use crate::Store;
 
-pub use fixtures::{MeanSettle, deadline, decision, decision_id, feedback, panics, refuse, tenant, turn};
+pub use fixtures::{
+    MeanSettle, deadline, decision, decision_id, feedback, panics, refuse, tenant, turn, user,
+};
 
 /// A law, by name.
 pub type Law = (&'static str, fn(Arc<dyn Store>) -> futures::future::BoxFuture<'static, ()>);
@@ -66,14 +70,23 @@ laws!(
     places::versions_are_ordered_as_numbers,
     handles::a_write_that_was_cut_off_can_be_sent_again,
     handles::a_closed_store_is_unavailable,
-    handles::a_deleted_memory_does_not_return_with_its_turn,
     rewards::totals_count_each_source_once,
     users::preferences_are_changed_atomically,
     users::one_of_two_expectations_wins,
     users::conversations_keep_their_order_and_their_owner,
-    users::memories_are_found_by_angle,
-    users::impossible_embeddings_are_refused,
     users::a_prior_is_replaced_in_order,
+    vectors::memories_are_found_by_their_metric,
+    vectors::ties_are_broken_by_id_and_then_by_user,
+    vectors::a_collection_is_fixed_by_its_first_memory_or_before,
+    vectors::impossible_embeddings_are_refused,
+    vectors::collections_of_several_dimensions_lie_side_by_side,
+    vectors::nobody_sees_what_is_not_theirs,
+    vectors::a_memory_is_seen_at_once_and_gone_at_once,
+    vectors::a_memory_comes_with_its_turn_and_does_not_return_with_it,
+    vectors::a_replaced_memory_is_only_what_it_is_now,
+    vectors::what_is_selected_is_counted_and_removed,
+    vectors::impossible_filters_are_refused,
+    vectors_random::any_search_is_answered_exactly,
     draws::a_conversation_keeps_to_its_first_draw,
     draws::a_user_keeps_to_their_first_draw,
     draws::a_replaced_draw_stays_replaced,
@@ -108,6 +121,9 @@ pub type SharedLaw =
 pub const SHARED_LAWS: &[SharedLaw] = &[
     ("a_commit_is_seen_through_another_handle_at_once", |one, two| {
         Box::pin(handles::a_commit_is_seen_through_another_handle_at_once(one, two))
+    }),
+    ("a_memory_is_seen_through_another_handle_at_once", |one, two| {
+        Box::pin(vectors::a_memory_is_seen_through_another_handle_at_once(one, two))
     }),
     ("two_handles_write_at_once", |one, two| Box::pin(handles::two_handles_write_at_once(one, two))),
 ];

@@ -4,12 +4,8 @@ use futures::future::join_all;
 use helm_core::{Message, PolicyHash, Role, UserId};
 use serde_json::json;
 
-use super::fixtures::{at, decision_id, mean, tenant, turn};
-use crate::{ErrorKind, Memory, MemoryId, PreferenceChange, PriorDocument, StateQuery, Store, VectorQuery};
-
-fn user(name: &str) -> UserId {
-    UserId::new(name).expect("a user")
-}
+use super::fixtures::{mean, tenant, turn, user};
+use crate::{ErrorKind, PreferenceChange, PriorDocument, StateQuery, Store};
 
 pub(super) async fn preferences_are_changed_atomically(store: Arc<dyn Store>) {
     let (t, ana) = (tenant("t"), user("ana"));
@@ -59,58 +55,6 @@ pub(super) async fn conversations_keep_their_order_and_their_owner(store: Arc<dy
     assert_eq!(texts("user-0", 3).await, ["a16", "q24", "a24"]);
     assert_eq!(texts("user-0", 99).await.len(), 6);
     assert!(texts("user-1", 99).await.is_empty(), "another user's conversation of the same id");
-}
-
-fn memory(index: u32, embedding: Vec<f32>) -> Memory {
-    Memory {
-        id: MemoryId { turn: decision_id(1), index },
-        collection: "c".to_owned(),
-        text: format!("memory {index}"),
-        embedding,
-        metadata: json!(null),
-        at: at(0),
-    }
-}
-
-pub(super) async fn memories_are_found_by_angle(store: Arc<dyn Store>) {
-    let (t, ana) = (tenant("t"), user("ana"));
-    let vectors = store.vectors();
-    let all: Vec<_> = (0..40_u32).map(|n| memory(n, vec![(n as f32).cos(), (n as f32).sin(), 0.1])).collect();
-    vectors.upsert(&t, &ana, &all).await.expect("stored");
-    let query = VectorQuery { collection: "c".to_owned(), embedding: vec![1.0, 0.2, 0.0], k: 5 };
-    let hits = vectors.search(&t, &ana, &query).await.expect("found");
-    let cosine = |memory: &Memory| {
-        let norm = memory.embedding.iter().map(|x| x * x).sum::<f32>().sqrt() * (1.0_f32 + 0.04).sqrt();
-        (memory.embedding[0] + 0.2 * memory.embedding[1]) / norm
-    };
-    let mut oracle: Vec<_> = all.iter().map(|memory| (cosine(memory), memory.id)).collect();
-    oracle.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let expected: Vec<_> = oracle.iter().take(5).map(|(_, id)| *id).collect();
-    assert_eq!(hits.iter().map(|hit| hit.memory.id).collect::<Vec<_>>(), expected);
-    assert!((hits[0].similarity - oracle[0].0).abs() < 1e-5);
-    assert_eq!(vectors.delete(&t, &ana, &expected[..2]).await.expect("deleted"), 2);
-    let left = vectors.search(&t, &ana, &query).await.expect("found");
-    assert!(left.iter().all(|hit| !expected[..2].contains(&hit.memory.id)), "deleted ones never return");
-    let none = vectors.search(&t, &user("bo"), &query).await.expect("found");
-    assert!(none.is_empty(), "another user's");
-    let mut replaced = memory(3, vec![0.0, 0.0, 1.0]);
-    replaced.text = "new".to_owned();
-    vectors.upsert(&t, &ana, &[replaced]).await.expect("stored");
-    let query = VectorQuery { embedding: vec![0.0, 0.0, 1.0], k: 1, ..query };
-    assert_eq!(vectors.search(&t, &ana, &query).await.expect("found")[0].memory.text, "new");
-}
-
-pub(super) async fn impossible_embeddings_are_refused(store: Arc<dyn Store>) {
-    let (t, ana) = (tenant("t"), user("ana"));
-    let vectors = store.vectors();
-    vectors.upsert(&t, &ana, &[memory(0, vec![1.0, 0.0])]).await.expect("stored");
-    for bad in [vec![], vec![0.0, 0.0], vec![f32::NAN, 1.0], vec![f32::INFINITY, 1.0], vec![1.0, 0.0, 0.0]] {
-        let stored = vectors.upsert(&t, &ana, &[memory(1, bad.clone())]).await;
-        assert_eq!(stored.expect_err("refused").kind(), ErrorKind::Invalid, "{bad:?}");
-        let query = VectorQuery { collection: "c".to_owned(), embedding: bad.clone(), k: 1 };
-        let found = vectors.search(&t, &ana, &query).await;
-        assert_eq!(found.expect_err("refused").kind(), ErrorKind::Invalid, "{bad:?}");
-    }
 }
 
 pub(super) async fn a_prior_is_replaced_in_order(store: Arc<dyn Store>) {

@@ -149,15 +149,26 @@ pub(super) const TABLES: &[Table] = &[
                 r (tenant, user_id, conversation, turn, number, role, format, body, at)",
     },
     Table {
+        name: "helm_collection",
+        kinds: &[Text, Text, Text, Integer],
+        count: "SELECT count(*) FROM helm_collection",
+        select: "SELECT tenant, name, metric, dimension FROM helm_collection",
+        insert: "INSERT INTO helm_collection (tenant, name, metric, dimension)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])",
+    },
+    Table {
         name: "helm_memory",
         kinds: &[Text, Text, Text, Id, Integer, Text, Floats, Text, Moment],
         count: "SELECT count(*) FROM helm_memory",
         select: "SELECT tenant, user_id, collection, turn, number, text, embedding, metadata, at FROM helm_memory",
-        insert: "INSERT INTO helm_memory (tenant, user_id, collection, turn, number, text, embedding, metadata, at)
-            SELECT tenant, user_id, collection, turn, number, text, embedding::real[], metadata::json, at
+        insert: "INSERT INTO helm_memory (tenant, user_id, collection, space, turn, number, text, embedding, metadata,
+                at)
+            SELECT r.tenant, r.user_id, r.collection, c.metric || '/' || c.dimension, r.turn, r.number, r.text,
+                r.embedding::real[], r.metadata::json, r.at
             FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::text[],
                 $8::text[], $9::timestamptz[])
-                r (tenant, user_id, collection, turn, number, text, embedding, metadata, at)",
+                r (tenant, user_id, collection, turn, number, text, embedding, metadata, at)
+            JOIN helm_collection c ON c.tenant = r.tenant AND c.name = r.collection",
     },
     // Jobs keep their order and get numbers of the database's own.
     Table {

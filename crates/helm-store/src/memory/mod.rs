@@ -6,6 +6,7 @@ mod retain;
 mod rows;
 mod state;
 mod store;
+mod vectors;
 mod views;
 
 pub use store::MemoryStore;

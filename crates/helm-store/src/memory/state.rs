@@ -8,7 +8,6 @@ use helm_core::{
 use super::BACKEND;
 use super::jobs::Jobs;
 use crate::bandit::PriorDocument;
-use crate::changes::check_embedding;
 use crate::checkpoint::Left;
 use crate::conversation::StoredMessage;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,7 +15,7 @@ use crate::fold::{Place, difference, fold, place};
 use crate::preference::Preferences;
 use crate::records::TurnRecord;
 use crate::settle::{Case, Settle, Settlement, settled};
-use crate::vector::{Memory, MemoryId};
+use crate::vector::{Collection, Memory, MemoryId};
 
 /// Everything, by tenant.
 #[derive(Default)]
@@ -46,7 +45,8 @@ pub(super) struct Tenant {
     pub(super) priors: BTreeMap<(TaskId, PolicyHash), PriorDocument>,
     pub(super) preferences: BTreeMap<UserId, Preferences>,
     pub(super) messages: BTreeMap<(UserId, ConversationId), Messages>,
-    pub(super) memories: BTreeMap<UserId, BTreeMap<MemoryId, Memory>>,
+    pub(super) collections: BTreeMap<String, Collection>,
+    pub(super) memories: BTreeMap<(UserId, MemoryId), Memory>,
 }
 
 /// A conversation's messages by turn and number within it.
@@ -158,21 +158,6 @@ impl Tenant {
 
     pub(super) fn silence_ended(&self, id: DecisionId) -> bool {
         self.settled.get(&id).is_some_and(|settled| settled.silence_ended)
-    }
-
-    pub(super) fn check_memories(&self, user: &UserId, memories: &[Memory]) -> Result<()> {
-        let kept = || self.memories.get(user).into_iter().flat_map(BTreeMap::values);
-        for (index, memory) in memories.iter().enumerate() {
-            let mut others = memories.iter().take(index).chain(kept());
-            let other = others.find(|other| other.collection == memory.collection);
-            check_embedding(BACKEND, &memory.embedding, other.map(|other| other.embedding.len()))?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn put_memories(&mut self, user: &UserId, memories: &[Memory]) {
-        let kept = self.memories.entry(user.clone()).or_default();
-        kept.extend(memories.iter().map(|memory| (memory.id, memory.clone())));
     }
 
     pub(super) fn add_messages(&mut self, turn: &TurnRecord) {

@@ -153,7 +153,7 @@ impl Store for MemoryStore {
             }
             let preferences = tenant.preferences.get(&turn.user).cloned().unwrap_or_default();
             let preferences = apply_preferences(BACKEND, &preferences, &turn.preferences)?;
-            tenant.check_memories(&turn.user, &turn.memories)?;
+            let made = tenant.check_memories(&turn.memories)?;
             let plan = tenant.decisions.contains_key(&id).then(|| {
                 tenant.plan(id, Some(&turn.outcome), &tenant.judged(id), tenant.silence_ended(id), &*settle)
             });
@@ -161,7 +161,7 @@ impl Store for MemoryStore {
             if !turn.preferences.is_empty() {
                 tenant.preferences.insert(turn.user.clone(), preferences);
             }
-            tenant.put_memories(&turn.user, &turn.memories);
+            tenant.put_memories(&turn.user, &turn.memories, made);
             tenant.add_messages(&turn);
             let reward = plan.and_then(|plan| tenant.apply(plan));
             state.jobs.forget(&turn.tenant, turn_deadline_key(id));

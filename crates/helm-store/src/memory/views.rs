@@ -12,7 +12,7 @@ use super::state::Tenant;
 use super::store::MemoryStore;
 use super::{retain, rows};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
-use crate::changes::{apply_preferences, check_embedding, nearest};
+use crate::changes::apply_preferences;
 use crate::checkpoint::no_total;
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,7 +23,6 @@ use crate::log::{
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::retention::{Retained, Retention};
 use crate::rows::{RowQuery, TurnRow};
-use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
 #[async_trait]
 impl BanditStore for MemoryStore {
@@ -303,35 +302,6 @@ impl ConversationStore for MemoryStore {
                 messages.into_iter().flat_map(|messages| messages.values().rev()).take(limit).collect();
             newest.reverse();
             newest.into_iter().cloned().collect()
-        })
-    }
-}
-
-#[async_trait]
-impl VectorStore for MemoryStore {
-    async fn upsert(&self, tenant: &TenantId, user: &UserId, memories: &[Memory]) -> Result<()> {
-        self.write("upsert_memories", |state| {
-            let tenant = state.tenant_mut(tenant);
-            tenant.check_memories(user, memories)?;
-            tenant.put_memories(user, memories);
-            Ok(())
-        })
-    }
-
-    async fn search(&self, tenant: &TenantId, user: &UserId, query: &VectorQuery) -> Result<Vec<Hit>> {
-        let memories: Vec<Memory> = self.read("search", |state| {
-            let memories = state.tenant(tenant).and_then(|tenant| tenant.memories.get(user));
-            let memories = memories.into_iter().flat_map(BTreeMap::values);
-            memories.filter(|memory| memory.collection == query.collection).cloned().collect()
-        })?;
-        check_embedding(BACKEND, &query.embedding, memories.first().map(|memory| memory.embedding.len()))?;
-        Ok(nearest(memories, &query.embedding, query.k))
-    }
-
-    async fn delete(&self, tenant: &TenantId, user: &UserId, ids: &[MemoryId]) -> Result<u64> {
-        self.write("delete_memories", |state| {
-            let memories = state.tenant_mut(tenant).memories.entry(user.clone()).or_default();
-            Ok(ids.iter().filter(|id| memories.remove(id).is_some()).count() as u64)
         })
     }
 }

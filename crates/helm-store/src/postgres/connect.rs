@@ -40,6 +40,28 @@ pub(super) async fn writers(options: &PostgresOptions) -> Result<PgPool> {
     pool.connect_with(connection).await.map_err(|error| driver("open", error))
 }
 
+/// Connections for searches of memories. Whose rows they want decides how they are found, so each is planned anew;
+/// an index is followed until enough selected rows are found.
+pub(super) async fn searchers(options: &PostgresOptions) -> Result<PgPool> {
+    let connection = connection(options)?.options([
+        ("plan_cache_mode", "force_custom_plan"),
+        ("hnsw.ef_search", "80"),
+        ("hnsw.iterative_scan", "strict_order"),
+        ("jit", "off"),
+    ]);
+    pool(options, options.connections).connect_with(connection).await.map_err(|error| driver("open", error))
+}
+
+/// One connection whose statements may take as long as they like.
+pub(super) async fn patient(options: &PostgresOptions) -> Result<PgConnection> {
+    let connection = connection(options)?.options([
+        ("statement_timeout", "0"),
+        ("enable_seqscan", "off"),
+        ("maintenance_work_mem", "256MB"),
+    ]);
+    PgConnection::connect_with(&connection).await.map_err(|error| driver("open", error))
+}
+
 fn pool(options: &PostgresOptions, connections: u32) -> PgPoolOptions {
     PgPoolOptions::new().max_connections(connections).acquire_timeout(options.acquire_timeout)
 }

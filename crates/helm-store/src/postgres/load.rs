@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::columns::{Moment, uuid};
 use super::decode::{body, check_format, decision_id, get, json, json_opt, parse, parsed, unit};
 use super::error::{failure, unreadable};
-use super::{memories, users};
+use super::{users, vectors};
 use crate::batch::{Draw, Failure, Key, Known, KnownTurn, Needs, Said, Settled, UsedKey, Working};
 use crate::error::Result;
 
@@ -52,7 +52,7 @@ pub(super) async fn load(connection: &mut PgConnection, needs: &Needs) -> Result
     keys(connection, needs, &mut working).await?;
     draws(connection, &needs.draws, &mut working).await?;
     working.preferences = users::lock(connection, &needs.preferences).await?;
-    working.dimensions = memories::dimensions(connection, &needs.collections).await?;
+    working.collections = vectors::load_collections(connection, &needs.collections).await?;
     Ok(working)
 }
 

@@ -17,7 +17,6 @@ mod error;
 mod jobs;
 mod load;
 mod logs;
-mod memories;
 mod migrate;
 mod months;
 mod options;
@@ -29,6 +28,7 @@ mod save;
 mod store;
 mod sums;
 mod users;
+mod vectors;
 
 pub use options::PostgresOptions;
 pub use store::PostgresStore;

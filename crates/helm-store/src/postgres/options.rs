@@ -23,6 +23,14 @@ pub struct PostgresOptions {
     pub queue: usize,
     /// How many bytes the queued writes may hold before more are refused as overloaded. Default: 64 MiB.
     pub queue_bytes: usize,
+    /// How many memories of one metric and dimension there are before
+    /// [`VectorStore::build_indexes`](crate::VectorStore::build_indexes) makes an index for them; until then every
+    /// selected row is read. Needs pgvector. Default: 5,000.
+    pub index_after: usize,
+    /// Whether indexes of collections compared by cosine are in half precision: half as large, and for embeddings of
+    /// up to 4,000 components instead of 2,000. Found memories are scored in full precision all the same. All
+    /// processes must agree. Default: no.
+    pub half_precision_index: bool,
 }
 
 impl PostgresOptions {
@@ -39,6 +47,8 @@ impl PostgresOptions {
             idle_timeout: Duration::from_secs(10),
             queue: 8_192,
             queue_bytes: 64 << 20,
+            index_after: 5_000,
+            half_precision_index: false,
         }
     }
 
@@ -95,6 +105,20 @@ impl PostgresOptions {
     #[must_use]
     pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes.max(1);
+        self
+    }
+
+    /// Sets how many memories are worth an index.
+    #[must_use]
+    pub fn with_index_after(mut self, memories: usize) -> Self {
+        self.index_after = memories;
+        self
+    }
+
+    /// Makes indexes in half precision.
+    #[must_use]
+    pub fn with_half_precision_index(mut self) -> Self {
+        self.half_precision_index = true;
         self
     }
 }

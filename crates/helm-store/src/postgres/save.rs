@@ -7,7 +7,7 @@ use super::BACKEND;
 use super::columns::{Moment, uuid};
 use super::decode::{FORMAT, integer, to_json};
 use super::error::failure;
-use super::{memories, sums, users};
+use super::{sums, users, vectors};
 use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::NewJob;
@@ -77,8 +77,9 @@ pub(super) async fn save(
     changes.turns.sort_by_key(|new| (new.turn.tenant.clone(), new.turn.id));
     turns(connection, &changes.turns).await?;
     messages(connection, &changes.turns).await?;
+    vectors::insert_collections(connection, &changes.collections).await?;
     if !changes.memories.is_empty() {
-        memories::put(connection, &changes.memories).await?;
+        vectors::put(connection, &changes.memories, &working.collections).await?;
     }
     let preferences = changes.preferences.iter();
     let preferences: Vec<_> =
@@ -110,7 +111,7 @@ fn written<'r, R, T: serde::Serialize + 'r>(
 }
 
 /// Fails when not all rows were new: somebody was faster, and what was loaded is out of date.
-fn all_new(done: &PgQueryResult, rows: usize, operation: &'static str) -> Result<(), Failure> {
+pub(super) fn all_new(done: &PgQueryResult, rows: usize, operation: &'static str) -> Result<(), Failure> {
     if done.rows_affected() == rows as u64 {
         return Ok(());
     }

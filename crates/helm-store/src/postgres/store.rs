@@ -13,6 +13,7 @@ use super::engine::Groups;
 use super::error::{driver, failure};
 use super::options::PostgresOptions;
 use super::restate::Restate;
+use super::vectors::Embeddings;
 use super::{BACKEND, connect, migrate, months};
 use crate::bandit::BanditStore;
 use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed, size};
@@ -61,6 +62,8 @@ pub(super) trait Work: Send + Sync {
 pub struct PostgresStore {
     /// For reads and small writes.
     pub(super) pool: PgPool,
+    /// For searches of memories.
+    pub(super) searchers: PgPool,
     /// For groups of writes.
     writers: PgPool,
     /// `None` once closed.
@@ -68,6 +71,8 @@ pub struct PostgresStore {
     tracker: TaskTracker,
     /// Ends what is done now and then.
     stop: CancellationToken,
+    pub(super) options: PostgresOptions,
+    pub(super) embeddings: Embeddings,
 }
 
 impl PostgresStore {
@@ -91,6 +96,8 @@ impl PostgresStore {
             migrate::require_current(&pool).await?;
         }
         warn_of_pgvector(pgvector(&pool).await?.as_deref());
+        let embeddings = Embeddings::of(&pool).await?;
+        let searchers = connect::searchers(&options).await?;
         let writers = connect::writers(&options).await?;
         let tracker = TaskTracker::new();
         let limits = Limits { writes: options.queue, bytes: options.queue_bytes };
@@ -102,7 +109,8 @@ impl PostgresStore {
             months::make_ahead(&pool).await?;
             tracker.spawn(months::look_after(pool.clone(), stop.clone()));
         }
-        Ok(Self { pool, writers, committer: RwLock::new(Some(committer)), tracker, stop })
+        let committer = RwLock::new(Some(committer));
+        Ok(Self { pool, searchers, writers, committer, tracker, stop, options, embeddings })
     }
 
     /// Every migration that this build knows, and whether the database has it. Changes nothing.
@@ -278,6 +286,7 @@ impl Store for PostgresStore {
         self.tracker.close();
         self.tracker.wait().await;
         self.writers.close().await;
+        self.searchers.close().await;
         self.pool.close().await;
     }
 }

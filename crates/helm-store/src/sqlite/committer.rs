@@ -11,6 +11,7 @@ use super::BACKEND;
 use super::error::driver;
 use super::load::load;
 use super::save::save;
+use super::shards::{Shards, Written};
 use super::writer::Writer;
 use crate::batch::{
     Answer, Commit, Engine, Failure, Needs, Operation, Queued, Request, Unit, closed, commit,
@@ -35,25 +36,30 @@ pub(super) trait Pending: Send {
     fn acknowledge(self: Box<Self>, committed: Result<(), Arc<Error>>);
 }
 
-struct Other<T> {
+struct Other<T, U> {
     operation: &'static str,
     work: Option<Work<T>>,
     done: Option<Result<T>>,
-    reply: oneshot::Sender<Result<T>>,
+    /// Done with what the work gave once it is committed, before the caller is told.
+    after: Box<dyn FnOnce(T) -> U + Send>,
+    reply: oneshot::Sender<Result<U>>,
 }
 
 impl Write {
-    /// A write of a few statements.
-    pub(super) fn other<T: Send + 'static>(
+    /// A write of a few statements; `after` is done with what came of it between the commit and its
+    /// acknowledgement.
+    pub(super) fn other<T: Send + 'static, U: Send + 'static>(
         operation: &'static str,
-        reply: oneshot::Sender<Result<T>>,
+        reply: oneshot::Sender<Result<U>>,
+        after: impl FnOnce(T) -> U + Send + 'static,
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     ) -> Self {
-        Self::Other(Box::new(Other { operation, work: Some(Box::new(work)), done: None, reply }))
+        let (work, after) = (Some(Box::new(work) as Work<T>), Box::new(after));
+        Self::Other(Box::new(Other { operation, work, done: None, after, reply }))
     }
 }
 
-impl<T: Send + 'static> Pending for Other<T> {
+impl<T: Send + 'static, U: Send + 'static> Pending for Other<T, U> {
     fn run<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> BoxFuture<'a, Result<(), ErrorKind>> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return Err(ErrorKind::Internal) };
@@ -73,7 +79,7 @@ impl<T: Send + 'static> Pending for Other<T> {
         let operation = self.operation;
         let answer = match (self.done, committed) {
             (Some(Err(error)), _) => Err(error),
-            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Ok(value)), Ok(())) => Ok((self.after)(value)),
             (_, Err(error)) => Err(uncommitted(operation, error)),
             (None, Ok(())) => Err(closed(BACKEND, operation)),
         };
@@ -87,7 +93,19 @@ fn uncommitted(operation: &'static str, error: Arc<Error>) -> Error {
     Error::new(error.kind(), BACKEND, operation, message).with_source(error)
 }
 
-impl Commit<Write> for Writer {
+/// Makes batches durable, and known to the shards.
+pub(super) struct Batches {
+    writer: Writer,
+    shards: Arc<Shards>,
+}
+
+impl Batches {
+    pub(super) fn new(writer: Writer, shards: Arc<Shards>) -> Self {
+        Self { writer, shards }
+    }
+}
+
+impl Commit<Write> for Batches {
     async fn commit(&mut self, batch: Vec<Queued<Write>>) {
         let (mut requests, mut others, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         for queued in batch {
@@ -98,19 +116,20 @@ impl Commit<Write> for Writer {
                 Write::Other(other) => others.push(other),
             }
         }
-        let mut transactions = Transactions { writer: self, others };
+        let mut transactions = Transactions { writer: &mut self.writer, shards: &self.shards, others };
         commit(&mut transactions, requests).await;
         transactions.commit_others().await;
     }
 
     async fn close(self) {
-        self.end().await;
+        self.writer.end().await;
     }
 }
 
 /// Transactions on the one connection that writes.
 struct Transactions<'w> {
     writer: &'w mut Writer,
+    shards: &'w Shards,
     /// Writes that wait to go along with the next transaction that comes to its end.
     others: Vec<Box<dyn Pending>>,
 }
@@ -124,14 +143,14 @@ impl Engine for Transactions<'_> {
         attempt: u32,
     ) -> Result<Vec<Result<Answer>>, Failure> {
         let connection = self.writer.begin().await?;
-        let answers = match carry_out(connection, operations, attempt).await {
-            Ok(answers) => answers,
+        let (answers, written) = match carry_out(connection, operations, attempt, self.shards).await {
+            Ok(done) => done,
             Err(failure) => {
                 self.writer.roll_back().await;
                 return Err(failure);
             }
         };
-        self.end().await?;
+        self.end(written).await?;
         Ok(answers)
     }
 }
@@ -144,23 +163,27 @@ impl Transactions<'_> {
         }
         match self.writer.begin().await {
             // Each of the others is told.
-            Ok(_) => drop(self.end().await),
+            Ok(_) => drop(self.end(Vec::new()).await),
             Err(error) => self.acknowledge(&Err(Arc::new(error))),
         }
     }
 
-    /// Runs the other writes, commits, and tells them.
-    async fn end(&mut self) -> Result<()> {
+    /// Runs the other writes, commits, and tells them; the shards first, of what else was written.
+    async fn end(&mut self, written: Vec<Written>) -> Result<()> {
+        let flight = self.shards.flight();
         let ended = match self.writer.connection() {
             Ok(connection) => run_and_commit(connection, &mut self.others).await,
             Err(error) => Err(error),
         };
         match ended {
             Ok(()) => {
+                self.shards.follow(written);
                 self.acknowledge(&Ok(()));
+                drop(flight);
                 Ok(())
             }
             Err(error) => {
+                drop(flight);
                 self.writer.roll_back().await;
                 let error = Arc::new(error);
                 self.acknowledge(&Err(Arc::clone(&error)));
@@ -185,16 +208,18 @@ async fn carry_out(
     connection: &mut SqliteConnection,
     operations: &[&Operation],
     attempt: u32,
-) -> Result<Vec<Result<Answer>>, Failure> {
+    shards: &Shards,
+) -> Result<(Vec<Result<Answer>>, Vec<Written>), Failure> {
     // Decisions to be logged are taken to be new once; then it is known that one was not.
     let needs = Needs::of(operations.iter().copied(), attempt == 0);
     let mut unit = Unit::new(BACKEND, load(connection, &needs).await?);
     let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
     let (working, changes) = unit.into_parts();
-    if !changes.is_empty() {
-        save(connection, &working, changes).await?;
-    }
-    Ok(answers)
+    let written = match changes.is_empty() {
+        true => Vec::new(),
+        false => save(connection, &working, changes, shards).await?,
+    };
+    Ok((answers, written))
 }
 
 async fn run_and_commit(connection: &mut SqliteConnection, others: &mut [Box<dyn Pending>]) -> Result<()> {

@@ -169,7 +169,7 @@ fn unpack(bytes: &[u8], operation: &'static str) -> Result<Vec<i128>> {
 }
 
 /// Components of `N` bytes each, and nothing after them.
-fn whole<'b, const N: usize>(
+pub(super) fn whole<'b, const N: usize>(
     bytes: &'b [u8],
     what: &'static str,
     operation: &'static str,
@@ -183,9 +183,4 @@ fn whole<'b, const N: usize>(
 /// 4 bytes a component, little-endian.
 pub(super) fn pack_floats(components: &[f32]) -> Vec<u8> {
     components.iter().flat_map(|component| component.to_le_bytes()).collect()
-}
-
-pub(super) fn unpack_floats(bytes: &[u8], operation: &'static str) -> Result<Vec<f32>> {
-    let chunks = whole::<4>(bytes, "embedding", operation)?;
-    Ok(chunks.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect())
 }

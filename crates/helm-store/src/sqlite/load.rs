@@ -3,15 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use helm_core::{SourceName, TenantId, Timestamp, UnitInterval, UserId};
+use helm_core::{SourceName, Timestamp, UnitInterval};
 use serde::Serialize;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::decode::{check_format, decision_id, get, json, json_opt, natural, parsed, to_json};
+use super::decode::{check_format, decision_id, get, json, json_opt, parsed, to_json};
 use super::error::{driver, unreadable};
+use super::memories::collection;
 use super::writes::preferences;
-use crate::batch::{Draw, Key, Known, KnownTurn, Needs, Said, Settled, UsedKey, Working};
+use crate::batch::{CollectionKey, Draw, Key, Known, KnownTurn, Needs, Said, Settled, UsedKey, Working};
 use crate::error::Result;
+use crate::vector::Collection;
 
 const OPERATION: &str = "load_batch";
 
@@ -41,9 +43,8 @@ const PREFERENCES: &str = "SELECT k.key AS n, p.revision, p.format, p.body
     FROM json_each(?) k CROSS JOIN helm_preference p
         ON p.tenant = k.value ->> 0 AND p.user_id = k.value ->> 1";
 
-const DIMENSIONS: &str = "SELECT k.key AS n, (SELECT length(embedding) / 4 FROM helm_memory
-        WHERE tenant = k.value ->> 0 AND user_id = k.value ->> 1 AND collection = k.value ->> 2 LIMIT 1) AS length
-    FROM json_each(?) k";
+const COLLECTIONS: &str = "SELECT k.key AS n, c.metric, c.dimension
+    FROM json_each(?) k CROSS JOIN helm_collection c ON c.tenant = k.value ->> 0 AND c.name = k.value ->> 1";
 
 /// Loads what is needed.
 pub(super) async fn load(connection: &mut SqliteConnection, needs: &Needs) -> Result<Working> {
@@ -62,7 +63,7 @@ pub(super) async fn load(connection: &mut SqliteConnection, needs: &Needs) -> Re
     for (owner, row) in found(connection, PREFERENCES, &needs.preferences).await? {
         working.preferences.insert(owner.clone(), preferences(&row, OPERATION)?);
     }
-    working.dimensions = dimensions(connection, &needs.collections).await?;
+    working.collections = collections(connection, &needs.collections).await?;
     Ok(working)
 }
 
@@ -107,19 +108,16 @@ fn known(row: &SqliteRow) -> Result<Known> {
     Ok(known)
 }
 
-/// The lengths of the embeddings of collections that are not empty.
-pub(super) async fn dimensions(
+/// Collections that exist.
+pub(super) async fn collections(
     connection: &mut SqliteConnection,
-    collections: &BTreeSet<(TenantId, UserId, String)>,
-) -> Result<HashMap<(TenantId, UserId, String), usize>> {
-    let mut dimensions = HashMap::new();
-    for (collection, row) in found(connection, DIMENSIONS, collections).await? {
-        let Some(length) = get(&row, "length", OPERATION)? else { continue };
-        let length = usize::try_from(natural(length, "embedding", OPERATION)?);
-        let length = length.map_err(|error| unreadable(OPERATION, "embedding", error))?;
-        dimensions.insert(collection.clone(), length);
+    keys: &BTreeSet<CollectionKey>,
+) -> Result<HashMap<CollectionKey, Collection>> {
+    let mut collections = HashMap::new();
+    for (key, row) in found(connection, COLLECTIONS, keys).await? {
+        collections.insert(key.clone(), collection(&row, key.1.clone(), OPERATION)?);
     }
-    Ok(dimensions)
+    Ok(collections)
 }
 
 /// The rows of a statement about a list of things, each with the thing it is about.

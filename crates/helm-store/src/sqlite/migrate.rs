@@ -17,9 +17,10 @@ struct Migration {
 }
 
 /// Every migration ever released, in order; none is ever changed.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") },
     Migration { version: 2, name: "draws", sql: include_str!("../../migrations/sqlite/0002_draws.sql") },
+    Migration { version: 3, name: "vectors", sql: include_str!("../../migrations/sqlite/0003_vectors.sql") },
     Migration {
         version: 4,
         name: "retention",
@@ -147,5 +148,50 @@ pub(super) async fn lock(path: &Path) -> Result<MigrationLock> {
     match locked.await {
         Ok(locked) => locked.map_err(failed),
         Err(error) => Err(failed(std::io::Error::other(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MetadataPath, Metric, Selection, VectorQuery, VectorStore};
+
+    /// The memories of a file of version 2, with collections of several dimensions.
+    const OLD_MEMORIES: &str = "INSERT INTO helm_memory VALUES
+        ('t', 'ana', 'c', x'00000000000000000000000000000001', 0, 'one', x'0000803f00000000', 'null', 0),
+        ('t', 'ana', 'c', x'00000000000000000000000000000002', 0, 'two', x'0000803f0000803f', '{\"n\":1}', 0),
+        ('t', 'bo', 'c', x'00000000000000000000000000000001', 0, 'three', x'0000803f', 'null', 0),
+        ('u', 'ana', 'c', x'00000000000000000000000000000001', 0, 'four', x'0000803f', 'null', 0)";
+
+    #[tokio::test]
+    async fn memories_of_a_user_become_a_tenants() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = super::super::SqliteOptions::new(folder.path().join("helm.db"));
+        let lock = lock(&options.path).await.unwrap();
+        let mut connection = super::super::connect::writer(&options, &lock).await.unwrap();
+        connection.execute(CREATE_LOG).await.unwrap();
+        for migration in &MIGRATIONS[..2] {
+            apply(&mut connection, migration).await.unwrap();
+        }
+        connection.execute(OLD_MEMORIES).await.unwrap();
+        connection.close().await.unwrap();
+        drop(lock);
+        let store = super::super::SqliteStore::open(options).await.unwrap();
+        let (t, ana, bo) = ("t".parse().unwrap(), "ana".parse().unwrap(), "bo".parse().unwrap());
+        let infos = store.collections(&t).await.unwrap();
+        let brief = infos.iter().map(|info| {
+            (info.collection.name.as_str(), info.collection.metric, info.collection.dimension, info.memories)
+        });
+        let expected = [("c", Metric::Cosine, 2, 2), ("c@1", Metric::Cosine, 1, 1)];
+        assert_eq!(brief.collect::<Vec<_>>(), expected);
+        assert_eq!(store.collections(&"u".parse().unwrap()).await.unwrap().len(), 1);
+        let search = async |selection, embedding| {
+            let hits = store.search(&t, &VectorQuery::new(selection, embedding, 9)).await.unwrap();
+            hits.into_iter().map(|hit| hit.memory.text).collect::<Vec<_>>()
+        };
+        assert_eq!(search(Selection::of_user(ana, "c"), vec![1.0, 0.1]).await, ["one", "two"]);
+        assert_eq!(search(Selection::of_user(bo, "c@1"), vec![1.0]).await, ["three"]);
+        let filter = crate::Filter::exists(MetadataPath::from("n"));
+        assert_eq!(search(Selection::of_everyone("c").with_filter(filter), vec![1.0, 0.1]).await, ["two"]);
     }
 }

@@ -14,6 +14,7 @@ mod error;
 mod jobs;
 mod load;
 mod many;
+mod memories;
 mod migrate;
 mod options;
 mod reads;
@@ -21,8 +22,10 @@ mod restate;
 mod retain;
 mod rows;
 mod save;
+mod shards;
 mod store;
 mod sums;
+mod vectors;
 mod writer;
 mod writes;
 

@@ -16,6 +16,12 @@ pub struct SqliteOptions {
     pub queue: usize,
     /// How many bytes the queued writes may hold before more are refused as overloaded. Default: 64 MiB.
     pub queue_bytes: usize,
+    /// How many memories a vector search may read from their rows; a search among more goes through a copy of
+    /// the collection in memory, a shard. Default: 2,000.
+    pub shard_after: usize,
+    /// How many bytes all shards may hold; the least recently used go first, and a collection that does not fit
+    /// is read row by row. A shard takes about 128 bytes and one for each component a memory. Default: 256 MiB.
+    pub shard_bytes: usize,
 }
 
 /// What an acknowledged write survives.
@@ -38,6 +44,8 @@ impl SqliteOptions {
             synchronous: Synchronous::default(),
             queue: 8_192,
             queue_bytes: 64 << 20,
+            shard_after: 2_000,
+            shard_bytes: 256 << 20,
         }
     }
 
@@ -73,6 +81,20 @@ impl SqliteOptions {
     #[must_use]
     pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes.max(1);
+        self
+    }
+
+    /// Sets how many memories a vector search may read from their rows.
+    #[must_use]
+    pub fn with_shard_after(mut self, memories: usize) -> Self {
+        self.shard_after = memories;
+        self
+    }
+
+    /// Sets how many bytes all shards may hold; 0 for no shards.
+    #[must_use]
+    pub fn with_shard_bytes(mut self, bytes: usize) -> Self {
+        self.shard_bytes = bytes;
         self
     }
 }

@@ -13,10 +13,9 @@ use super::decode::{
 use super::error::{driver, unreadable};
 use super::restate::contributed;
 use super::store::SqliteStore;
-use super::writes::{memory, preferences};
+use super::writes::preferences;
 use super::{BACKEND, checkpoint, retain, rows};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
-use crate::changes::{check_embedding, nearest};
 use crate::checkpoint::no_total;
 use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::Result;
@@ -25,7 +24,6 @@ use crate::log::{Cursor, DrawQuery, InteractionLog, LogQuery, MOST_TURNS, Page, 
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::retention::{Retained, Retention};
 use crate::rows::{RowQuery, TurnRow};
-use crate::vector::{Hit, Memory, MemoryId, VectorQuery, VectorStore};
 
 #[async_trait]
 impl BanditStore for SqliteStore {
@@ -476,34 +474,6 @@ impl ConversationStore for SqliteStore {
             })
         };
         rows.iter().rev().map(message).collect()
-    }
-}
-
-#[async_trait]
-impl VectorStore for SqliteStore {
-    async fn upsert(&self, tenant: &TenantId, user: &UserId, memories: &[Memory]) -> Result<()> {
-        self.write_memories(tenant, user, memories).await
-    }
-
-    async fn search(&self, tenant: &TenantId, user: &UserId, query: &VectorQuery) -> Result<Vec<Hit>> {
-        const OPERATION: &str = "search";
-        let rows = sqlx::query(
-            "SELECT collection, turn, number, text, embedding, metadata, at FROM helm_memory
-             WHERE tenant = ? AND user_id = ? AND collection = ?",
-        )
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .bind(&query.collection)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| driver(OPERATION, error))?;
-        let memories = rows.iter().map(|row| memory(row, OPERATION)).collect::<Result<Vec<_>>>()?;
-        check_embedding(BACKEND, &query.embedding, memories.first().map(|memory| memory.embedding.len()))?;
-        Ok(nearest(memories, &query.embedding, query.k))
-    }
-
-    async fn delete(&self, tenant: &TenantId, user: &UserId, ids: &[MemoryId]) -> Result<u64> {
-        self.erase_memories(tenant, user, ids).await
     }
 }
 

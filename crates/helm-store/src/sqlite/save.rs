@@ -5,23 +5,28 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::decode::{FORMAT, integer, to_json};
 use super::many::{Many, many};
-use super::writes::{put_memory, write_preferences};
+use super::memories::{insert_collection, put_memories};
+use super::shards::{Shards, Written};
+use super::writes::write_preferences;
 use super::{BACKEND, jobs, sums};
 use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Writes everything.
+/// Writes everything; what it did to memories is noted for the shards.
 pub(super) async fn save(
     connection: &mut SqliteConnection,
     working: &Working,
     changes: Changes,
-) -> Result<(), Failure> {
+    shards: &Shards,
+) -> Result<Vec<Written>, Failure> {
     insert_decisions(connection, &changes.decisions).await?;
     insert_turns(connection, &changes.turns).await?;
     append_messages(connection, &changes.turns).await?;
-    for ((tenant, user, _), memory) in &changes.memories {
-        put_memory(connection, tenant, user, memory).await?;
+    for ((tenant, _), collection) in &changes.collections {
+        insert_collection(connection, tenant, collection, "commit_turn").await?;
     }
+    let memories = changes.memories.iter().map(|((tenant, user, _), memory)| (tenant, user, memory));
+    let written = put_memories(connection, &memories.collect::<Vec<_>>(), shards).await?;
     for owner in &changes.preferences {
         if let Some(after) = working.preferences.get(owner) {
             write_preferences(connection, &owner.0, &owner.1, after).await?;
@@ -37,7 +42,7 @@ pub(super) async fn save(
     });
     keep(connection, &settled.collect::<Vec<_>>()).await?;
     sums::add(connection, &sums::STATS, &changes.stats).await?;
-    Ok(())
+    Ok(written)
 }
 
 const DECISIONS: Many = many!(

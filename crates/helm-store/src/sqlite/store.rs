@@ -8,10 +8,11 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::sync::{RwLock, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::committer::Write;
+use super::committer::{Batches, Write};
 use super::error::driver;
 use super::options::SqliteOptions;
 use super::restate::restate;
+use super::shards::Shards;
 use super::writer::Writer;
 use super::{BACKEND, connect, migrate, writes};
 use crate::bandit::{BanditStore, PriorDocument};
@@ -24,7 +25,7 @@ use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
 use crate::store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
-use crate::vector::{Memory, MemoryId, VectorStore};
+use crate::vector::VectorStore;
 
 /// A store in one SQLite file.
 ///
@@ -49,7 +50,8 @@ pub struct SqliteStore {
     /// `None` once closed.
     committer: RwLock<Option<Committer<Write>>>,
     tracker: TaskTracker,
-    options: SqliteOptions,
+    pub(super) options: SqliteOptions,
+    pub(super) shards: Arc<Shards>,
 }
 
 impl SqliteStore {
@@ -77,9 +79,10 @@ impl SqliteStore {
         let pool = connect::readers(&options).await?;
         let tracker = TaskTracker::new();
         let limits = Limits { writes: options.queue, bytes: options.queue_bytes };
-        let writer = Writer::new(writer, options.clone());
-        let committer = Committer::start(BACKEND, limits, &tracker, writer);
-        Ok(Self { pool, committer: RwLock::new(Some(committer)), tracker, options })
+        let shards = Arc::new(Shards::new(options.shard_bytes));
+        let batches = Batches::new(Writer::new(writer, options.clone()), Arc::clone(&shards));
+        let committer = Committer::start(BACKEND, limits, &tracker, batches);
+        Ok(Self { pool, committer: RwLock::new(Some(committer)), tracker, options, shards })
     }
 
     /// Every migration that this build knows, and whether the file has it. Changes nothing; a file that is not there
@@ -106,7 +109,18 @@ impl SqliteStore {
         bytes: usize,
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     ) -> Result<T> {
-        self.send(operation, bytes, |reply| Write::other(operation, reply, work)).await
+        self.write_then(operation, bytes, std::convert::identity, work).await
+    }
+
+    /// The same, and does `after` with what came of it between the commit and its acknowledgement.
+    pub(super) async fn write_then<T: Send + 'static, U: Send + 'static>(
+        &self,
+        operation: &'static str,
+        bytes: usize,
+        after: impl FnOnce(T) -> U + Send + 'static,
+        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    ) -> Result<U> {
+        self.send(operation, bytes, |reply| Write::other(operation, reply, after, work)).await
     }
 
     async fn operate(&self, bytes: usize, operation: Operation) -> Result<Answer> {
@@ -153,32 +167,6 @@ impl SqliteStore {
             Box::pin(
                 async move { writes::change_preferences(connection, &tenant, &user, &changes, expect).await },
             )
-        })
-        .await
-    }
-
-    pub(super) async fn write_memories(
-        &self,
-        tenant: &TenantId,
-        user: &UserId,
-        memories: &[Memory],
-    ) -> Result<()> {
-        let (tenant, user, memories) = (tenant.clone(), user.clone(), memories.to_vec());
-        self.write("upsert_memories", size::SMALL + size::memories(&memories), move |connection| {
-            Box::pin(async move { writes::put_memories(connection, &tenant, &user, &memories).await })
-        })
-        .await
-    }
-
-    pub(super) async fn erase_memories(
-        &self,
-        tenant: &TenantId,
-        user: &UserId,
-        ids: &[MemoryId],
-    ) -> Result<u64> {
-        let (tenant, user, ids) = (tenant.clone(), user.clone(), ids.to_vec());
-        self.write("delete_memories", size::SMALL, move |connection| {
-            Box::pin(async move { writes::delete_memories(connection, &tenant, &user, &ids).await })
         })
         .await
     }

@@ -1,17 +1,13 @@
-use helm_core::{TaskId, TenantId, Timestamp, UserId};
+use helm_core::{TaskId, TenantId, UserId};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::BACKEND;
-use super::decode::{
-    FORMAT, body, decision_id, get, integer, json, natural, pack_floats, to_json, unpack_floats,
-};
+use super::decode::{FORMAT, body, get, integer, natural, to_json};
 use super::error::driver;
-use super::load::dimensions;
 use crate::bandit::PriorDocument;
-use crate::changes::{apply_preferences, check_embedding};
+use crate::changes::apply_preferences;
 use crate::error::{Error, ErrorKind, Result};
 use crate::preference::{PreferenceChange, Preferences};
-use crate::vector::{Memory, MemoryId};
 
 /// Writes something that nobody reads, to see that writing works.
 pub(super) async fn beat(connection: &mut SqliteConnection) -> Result<()> {
@@ -98,85 +94,4 @@ pub(super) async fn put_prior(
     .await
     .map_err(|error| driver(OPERATION, error))?;
     Ok(put.rows_affected() == 1)
-}
-
-pub(super) async fn put_memories(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    user: &UserId,
-    memories: &[Memory],
-) -> Result<()> {
-    let of = |memory: &Memory| (tenant.clone(), user.clone(), memory.collection.clone());
-    let mut lengths = dimensions(connection, &memories.iter().map(of).collect()).await?;
-    for memory in memories {
-        check_embedding(BACKEND, &memory.embedding, lengths.get(&of(memory)).copied())?;
-        lengths.insert(of(memory), memory.embedding.len());
-        put_memory(connection, tenant, user, memory).await?;
-    }
-    Ok(())
-}
-
-/// Inserts or replaces a memory that has been checked.
-pub(super) async fn put_memory(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    user: &UserId,
-    memory: &Memory,
-) -> Result<()> {
-    const OPERATION: &str = "upsert_memories";
-    sqlx::query(
-        "INSERT INTO helm_memory (tenant, user_id, collection, turn, number, text, embedding, metadata, at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET collection = excluded.collection, text = excluded.text,
-             embedding = excluded.embedding, metadata = excluded.metadata, at = excluded.at",
-    )
-    .bind(tenant.as_str())
-    .bind(user.as_str())
-    .bind(&memory.collection)
-    .bind(memory.id.turn.as_bytes().as_slice())
-    .bind(memory.id.index)
-    .bind(&memory.text)
-    .bind(pack_floats(&memory.embedding))
-    .bind(to_json(&memory.metadata, OPERATION)?)
-    .bind(memory.at.as_micros())
-    .execute(connection)
-    .await
-    .map(drop)
-    .map_err(|error| driver(OPERATION, error))
-}
-
-pub(super) async fn delete_memories(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    user: &UserId,
-    ids: &[MemoryId],
-) -> Result<u64> {
-    let mut deleted = 0;
-    for id in ids {
-        let gone = sqlx::query(
-            "DELETE FROM helm_memory WHERE tenant = ? AND user_id = ? AND turn = ? AND number = ?",
-        )
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .bind(id.turn.as_bytes().as_slice())
-        .bind(id.index)
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| driver("delete_memories", error))?;
-        deleted += gone.rows_affected();
-    }
-    Ok(deleted)
-}
-
-/// A row of helm_memory.
-pub(super) fn memory(row: &SqliteRow, operation: &'static str) -> Result<Memory> {
-    let embedding: &[u8] = get(row, "embedding", operation)?;
-    Ok(Memory {
-        id: MemoryId { turn: decision_id(row, "turn", operation)?, index: get(row, "number", operation)? },
-        collection: get(row, "collection", operation)?,
-        text: get(row, "text", operation)?,
-        embedding: unpack_floats(embedding, operation)?,
-        metadata: json(row, "metadata", operation)?,
-        at: Timestamp::from_micros(get(row, "at", operation)?),
-    })
 }

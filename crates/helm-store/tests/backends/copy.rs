@@ -3,16 +3,32 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use helm_core::{Feedback, UserId};
+use helm_core::{Feedback, Timestamp, UserId};
 use helm_store::conformance::{MeanSettle, deadline, decision, feedback, tenant, turn};
 use helm_store::copy::copy;
 use helm_store::postgres::{PostgresOptions, PostgresStore};
 use helm_store::sqlite::{SqliteOptions, SqliteStore};
-use helm_store::{ErrorKind, LogQuery, NewJob, PreferenceChange, StateQuery, Store};
+use helm_store::{
+    Collection, ErrorKind, Filter, LogQuery, Memory, MemoryId, Metric, NewJob, PreferenceChange, Selection,
+    StateQuery, Store, VectorQuery, VectorStore,
+};
 
 use crate::services::Database;
 
 const TURNS: u64 = 2_500;
+
+const MEMORIES: u32 = 1_200;
+
+fn memory(collection: &str, index: u32) -> Memory {
+    Memory {
+        id: MemoryId { turn: decision(1).id, index },
+        collection: collection.to_owned(),
+        text: format!("memory {index} ü"),
+        embedding: vec![1.0, index as f32 / 7.0, -1.5e-7],
+        metadata: serde_json::json!({ "n": index, "β\0": [-0.0, 1e18, "\0"] }),
+        at: Timestamp::from_micros(index.into()),
+    }
+}
 
 /// A file with turns, judgements, open decisions, preferences and jobs.
 async fn filled(path: &Path) -> SqliteStore {
@@ -28,6 +44,14 @@ async fn filled(path: &Path) -> SqliteStore {
             store.record_feedback(&tenant("t"), &said, deadline(), settle.clone()).await.unwrap();
         }
     }
+    for (owner, collection, metric) in [("ana", "angles", Metric::Cosine), ("bo", "distances", Metric::L2)] {
+        let made = Collection::new(collection, 3).with_metric(metric);
+        store.create_collection(&tenant("t"), &made).await.unwrap();
+        let memories: Vec<_> = (0..MEMORIES).map(|index| memory(collection, index)).collect();
+        store.upsert(&tenant("t"), &UserId::new(owner).unwrap(), &memories).await.unwrap();
+    }
+    let empty = Collection::new("empty", 7).with_metric(Metric::InnerProduct);
+    store.create_collection(&tenant("t"), &empty).await.unwrap();
     let set =
         PreferenceChange::Set { name: "tone".to_owned(), value: serde_json::json!({"β": [1.5, null]}) };
     let ana = UserId::new("ana").unwrap();
@@ -59,6 +83,16 @@ async fn a_copy_is_the_same_installation() {
     }
     let audit = there.bandits().audit(&t, &task).await.unwrap();
     assert!(audit.mismatches.is_empty() && audit.decisions > 0);
+    assert_eq!((rows("helm_collection"), rows("helm_memory")), (3, 2 * u64::from(MEMORIES)));
+    assert_eq!(file.collections(&t).await.unwrap(), there.collections(&t).await.unwrap());
+    for name in ["angles", "distances"] {
+        let some = Filter::number("n", 100.0..) & !Filter::equals("n", 777);
+        let query =
+            VectorQuery::new(Selection::of_everyone(name), vec![1.0, 40.0, 0.0], 50).with_filter(some);
+        let (mine, theirs) =
+            (file.search(&t, &query).await.unwrap(), there.search(&t, &query).await.unwrap());
+        assert_eq!((mine.len(), &mine), (50, &theirs), "{name}");
+    }
     let page = |store: Arc<dyn Store>| async move {
         store.log().scan(&tenant("t"), &LogQuery::default(), None, 5_000).await.unwrap()
     };

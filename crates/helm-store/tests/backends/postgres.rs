@@ -33,6 +33,20 @@ async fn postgres_keeps_the_laws() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgres_without_pgvector_keeps_the_laws() {
+    for (name, law) in LAWS {
+        let Some(database) = Database::create_plain("postgres_without_pgvector_keeps_the_laws").await else {
+            return;
+        };
+        let store = postgres(&database).await;
+        eprintln!("PostgreSQL without pgvector: {name}");
+        law(Arc::clone(&store)).await;
+        assert_eq!(store.vectors().build_indexes().await.unwrap(), 0);
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_stores_on_one_database_keep_the_laws() {
     for (name, law) in SHARED_LAWS {
         let Some(database) = Database::create("two_stores_on_one_database_keep_the_laws").await else {

@@ -18,6 +18,18 @@ pub(crate) struct Database {
 impl Database {
     /// An empty database, with pgvector where the server has it. `None`, and a note, when there is no server.
     pub(crate) async fn create(test: &str) -> Option<Self> {
+        let database = Self::create_plain(test).await?;
+        let there = "SELECT 1 FROM pg_available_extensions WHERE name = 'vector'";
+        let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+        if connection.fetch_optional(there).await.unwrap().is_some() {
+            connection.execute("CREATE EXTENSION vector").await.unwrap();
+        }
+        connection.close().await.unwrap();
+        Some(database)
+    }
+
+    /// The same, without the extension.
+    pub(crate) async fn create_plain(test: &str) -> Option<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let Ok(server) = std::env::var(SERVER) else {
             let required = std::env::var(REQUIRED).is_ok_and(|required| required == "1");
@@ -28,12 +40,6 @@ impl Database {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let database = Self { server, name: format!("helm_test_{}_{number}", std::process::id()) };
         execute(&database.server, format!("CREATE DATABASE {}", database.name)).await;
-        let there = "SELECT 1 FROM pg_available_extensions WHERE name = 'vector'";
-        let mut connection = PgConnection::connect(&database.url()).await.unwrap();
-        if connection.fetch_optional(there).await.unwrap().is_some() {
-            connection.execute("CREATE EXTENSION vector").await.unwrap();
-        }
-        connection.close().await.unwrap();
         Some(database)
     }
 

@@ -1,0 +1,23 @@
+//! Memories.
+//!
+//! With pgvector, collections of many memories are searched through an HNSW index, of which there is one for each
+//! metric and dimension: Malkov and Yashunin (2018). What it finds is scored again from the rows, and when it finds
+//! fewer than were asked for, every selected row is read and scored instead; so it is without the extension, too.
+//!
+//! No write waits for an index. A memory is written as one that no index knows, and found by reading those beside
+//! the index; [`index::Build`] takes such rows into it.
+//!
+//! Statements of a search are composed, for a filter is a tree, and an index is of a number of dimensions that the
+//! statement must name. [`sql::Sql`] puts them together from constants, numbers and bound values.
+
+mod collections;
+mod filter;
+mod index;
+mod rows;
+mod search;
+mod sql;
+mod store;
+
+pub(super) use collections::{insert as insert_collections, load as load_collections};
+pub(super) use rows::put;
+pub(super) use search::Embeddings;

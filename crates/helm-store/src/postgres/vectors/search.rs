@@ -1,0 +1,208 @@
+use futures::TryStreamExt;
+use helm_core::TenantId;
+use sqlx::postgres::{PgConnection, PgPool, PgRow};
+
+use super::super::BACKEND;
+use super::super::decode::{decision_id, get, json, moment, natural, parsed};
+use super::super::error::{driver, unreadable};
+use super::collections::collection;
+use super::index::Index;
+use super::rows::{at_most, is_left, matches, selected};
+use super::sql::Sql;
+use crate::error::Result;
+use crate::vector::{Collection, Hit, Memory, MemoryId, Rank, Scorer, Top, VectorQuery};
+
+const SEARCH: &str = "search";
+
+/// How many rows more than the wanted ones an index is asked for: its order is of single precision, theirs of double.
+const SPARE: usize = 16;
+
+/// A collection, and whether there is an index for it that can be used.
+const COLLECTION: &str = "SELECT c.metric, c.dimension, coalesce((SELECT i.indisvalid FROM pg_index i
+        WHERE i.indexrelid = to_regclass('helm_memory_' || c.metric || '_' || c.dimension || $3)), false) AS indexed
+    FROM helm_collection c WHERE c.tenant = $1 AND c.name = $2";
+
+/// The columns of a found row, as tables have them and as they are read.
+const COLUMNS: &str = "m.user_id, m.turn, m.number, m.text, m.metadata, m.at, m.embedding";
+const READ: &str = "m.user_id, m.turn, m.number, m.text, m.metadata::text AS metadata, m.at, ";
+
+/// What embeddings are in this database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in super::super) enum Embeddings {
+    /// pgvector's type.
+    Vectors,
+    /// Arrays, without the extension.
+    Arrays,
+}
+
+impl Embeddings {
+    /// Looks at the schema.
+    pub(in super::super) async fn of(pool: &PgPool) -> Result<Self> {
+        let row = sqlx::query(
+            "SELECT a.atttypid = 'real[]'::regtype AS arrays FROM pg_attribute a
+             WHERE a.attrelid = 'helm_memory'::regclass AND a.attname = 'embedding'",
+        );
+        let row = row.fetch_one(pool).await.map_err(|error| driver("open", error))?;
+        Ok(if get(&row, "arrays", "open")? { Self::Arrays } else { Self::Vectors })
+    }
+
+    /// The column as it is read: vectors as their bytes, which are read without a copy.
+    fn column(self) -> &'static str {
+        match self {
+            Self::Vectors => "vector_send(m.embedding) AS embedding",
+            Self::Arrays => "m.embedding",
+        }
+    }
+
+    /// Reads it into `parts`, of which there must be so many.
+    fn read(self, row: &PgRow, dimension: usize, parts: &mut Vec<f32>) -> Result<()> {
+        parts.clear();
+        match self {
+            // The number of components and a filler, two bytes each, then the components; all big-endian.
+            Self::Vectors => {
+                let bytes: &[u8] = get(row, "embedding", SEARCH)?;
+                let (components, _) = bytes.get(4..).unwrap_or_default().as_chunks::<4>();
+                parts.extend(components.iter().map(|part| f32::from_be_bytes(*part)));
+            }
+            Self::Arrays => *parts = get(row, "embedding", SEARCH)?,
+        }
+        if parts.len() == dimension {
+            return Ok(());
+        }
+        let message = format!("it has {} components, its collection {dimension}", parts.len());
+        Err(unreadable(SEARCH, "embedding", message))
+    }
+}
+
+/// A search of one collection.
+pub(super) struct Search<'q> {
+    pub(super) tenant: &'q TenantId,
+    pub(super) query: &'q VectorQuery,
+    pub(super) embeddings: Embeddings,
+    /// Which indexes to look for.
+    pub(super) half: bool,
+}
+
+impl Search<'_> {
+    pub(super) async fn run(&self, connection: &mut PgConnection) -> Result<Vec<Hit>> {
+        let row = sqlx::query(COLLECTION)
+            .bind(self.tenant.as_str())
+            .bind(&self.query.selection.collection)
+            .bind(if self.half { "_half" } else { "" })
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(|error| driver(SEARCH, error))?;
+        let name = || self.query.selection.collection.clone();
+        let found = row.as_ref().map(|row| collection(row, name(), SEARCH)).transpose()?;
+        self.query.check(BACKEND, SEARCH, found.as_ref())?;
+        let (Some(row), Some(collection)) = (row, found) else { return Ok(Vec::new()) };
+        if self.query.k == 0 {
+            return Ok(Vec::new());
+        }
+        let index = Index::of(&collection, self.half);
+        if let Some(index) = index
+            && self.embeddings == Embeddings::Vectors
+            && get(&row, "indexed", SEARCH)?
+            && !is_left(&self.query.selection)
+        {
+            let hits = self.through(&index, connection, &collection).await?;
+            // A graph may end, or give up, before it has met enough rows that are selected.
+            if hits.len() >= self.query.k {
+                return Ok(hits);
+            }
+        }
+        self.exact(connection, &collection).await
+    }
+
+    /// The nearest ones by the index, and by reading those that it does not know yet.
+    async fn through(
+        &self,
+        index: &Index,
+        connection: &mut PgConnection,
+        collection: &Collection,
+    ) -> Result<Vec<Hit>> {
+        let rows = at_most(self.query.k.saturating_add(SPARE).min(1 << 30))?;
+        let probe = index.probe(&self.query.embedding);
+        let mut sql = Sql::default();
+        sql.push("SELECT ").push(READ).push(self.embeddings.column()).push(" FROM ((SELECT ").push(COLUMNS);
+        self.push_from(&mut sql, collection)?;
+        index.push_subject(sql.push(" AND m.indexed ORDER BY "));
+        index.push_operator(&mut sql);
+        index.push_probe(&mut sql, &probe)?;
+        sql.push(" LIMIT ").bind(rows)?.push(") UNION ALL (SELECT ").push(COLUMNS);
+        self.push_from(&mut sql, collection)?;
+        sql.push(" AND NOT m.indexed ORDER BY m.embedding");
+        index.push_operator(&mut sql);
+        sql.bind(&self.query.embedding)?.push("::real[]::vector LIMIT ").bind(rows)?.push(")) m");
+        self.ranked(connection, collection, sql).await
+    }
+
+    /// Reads and scores every row that is selected.
+    async fn exact(&self, connection: &mut PgConnection, collection: &Collection) -> Result<Vec<Hit>> {
+        let mut sql = Sql::default();
+        sql.push("SELECT ").push(READ).push(self.embeddings.column());
+        self.push_from(&mut sql, collection)?;
+        self.ranked(connection, collection, sql).await
+    }
+
+    /// Goes on with the selected rows of the collection; not with those of another one that had its name before.
+    fn push_from(&self, sql: &mut Sql, collection: &Collection) -> Result<()> {
+        selected(sql.push(" FROM helm_memory m WHERE"), self.tenant, &self.query.selection)?;
+        space_is(sql, collection)
+    }
+
+    /// The best of the rows of a statement.
+    async fn ranked(
+        &self,
+        connection: &mut PgConnection,
+        collection: &Collection,
+        sql: Sql,
+    ) -> Result<Vec<Hit>> {
+        let (scorer, mut top) =
+            (Scorer::new(collection.metric, &self.query.embedding), Top::new(self.query.k));
+        let mut parts = Vec::with_capacity(collection.dimension);
+        let mut rows = sql.query().fetch(connection);
+        while let Some(row) = rows.try_next().await.map_err(|error| driver(SEARCH, error))? {
+            self.embeddings.read(&row, collection.dimension, &mut parts)?;
+            let score = scorer.score(&parts);
+            if top.may_take(score) && matches(&row, &self.query.selection, SEARCH)? {
+                let (id, user) = (memory_id(&row)?, parsed(&row, "user_id", SEARCH)?);
+                top.put(Rank { score, id, user }, row);
+            }
+        }
+        let hit = |(rank, row): (Rank, PgRow)| {
+            let mut embedding = Vec::with_capacity(collection.dimension);
+            self.embeddings.read(&row, collection.dimension, &mut embedding)?;
+            let Rank { score, id, user } = rank;
+            Ok(Hit::new(user, memory(&row, id, &collection.name, embedding)?, score))
+        };
+        top.into_sorted().map(hit).collect()
+    }
+}
+
+/// Goes on with the condition that a row is of the collection's metric and dimension; spelled out, because partial
+/// indexes are found by it.
+fn space_is(sql: &mut Sql, collection: &Collection) -> Result<()> {
+    sql.push(" AND m.space = '")
+        .push(collection.metric.as_str())
+        .push("/")
+        .number(collection.dimension)
+        .push("'");
+    Ok(())
+}
+
+fn memory_id(row: &PgRow) -> Result<MemoryId> {
+    let index: i64 = get(row, "number", SEARCH)?;
+    Ok(MemoryId { turn: decision_id(row, "turn", SEARCH)?, index: natural(index, "number", SEARCH)? })
+}
+
+fn memory(row: &PgRow, id: MemoryId, collection: &str, embedding: Vec<f32>) -> Result<Memory> {
+    Ok(Memory {
+        id,
+        collection: collection.to_owned(),
+        text: get(row, "text", SEARCH)?,
+        embedding,
+        metadata: json(row, "metadata", SEARCH)?,
+        at: moment(row, "at", SEARCH)?,
+    })
+}
