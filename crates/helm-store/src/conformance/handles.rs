@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, tenant, turn};
 use crate::{
-    Applied, ErrorKind, LogQuery, PreferenceChange, PriorDocument, Retention, RowQuery, Selection, StateQuery, Store,
-    VectorQuery,
+    Applied, ErrorKind, LogQuery, PreferenceChange, PriorDocument, Retention, RowQuery, Selection,
+    StateQuery, Store, VectorQuery,
 };
 
 /// Count and sum of rewards of the whole task.

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, tenant, turn};
 use crate::{
-    Audit, DrawQuery, ErrorKind, Memory, MemoryId, NewJob, Retained, Retention, RowQuery, StateQuery, Store,
-    StrategyTotal, TurnRecord, VectorQuery,
+    Audit, DrawQuery, ErrorKind, Memory, MemoryId, NewJob, Retained, Retention, RowQuery, Selection,
+    StateQuery, Store, StrategyTotal, TurnRecord, VectorQuery,
 };
 
 /// Decision `number`, which nobody keeps to.
@@ -92,8 +92,8 @@ pub(super) async fn what_leaves_the_log_stays_learnt(store: Arc<dyn Store>) {
     let (user, conversation) = (decision(1).context.user, "c".parse().expect("a conversation"));
     let said = store.conversations().recent(&t, &user, &conversation, 99).await.expect("messages");
     assert_eq!(said.len(), 2, "of the user's turns 1, 9 and 17 the last is left");
-    let query = VectorQuery { collection: "m".to_owned(), embedding: vec![1.0, 0.0], k: 9 };
-    assert_eq!(store.vectors().search(&t, &user, &query).await.expect("memories").len(), 3, "memories stay");
+    let query = VectorQuery::new(Selection::of_user(user.clone(), "m"), vec![1.0, 0.0], 9);
+    assert_eq!(store.vectors().search(&t, &query).await.expect("memories").len(), 3, "memories stay");
     // Again, and further.
     assert_eq!(retain(&store, at(12)).await, Retained::default());
     assert_eq!(retain(&store, at(15)).await.turns, 3);
