@@ -255,13 +255,10 @@ impl ChatResponse {
         events
     }
 
-    /// What a person is to read: the text, or the refusal where there is none.
+    /// What a person is to read: the text, and the refusal that takes its place or ends it.
     #[must_use]
-    pub fn shown(&self) -> &str {
-        match &self.refusal {
-            Some(refusal) if self.text.is_empty() => refusal,
-            _ => &self.text,
-        }
+    pub fn shown(&self) -> String {
+        format!("{}{}", self.text, self.refusal.as_deref().unwrap_or_default())
     }
 
     /// The answer as a message of the conversation, to be followed by the results of its calls.

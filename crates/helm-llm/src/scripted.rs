@@ -18,6 +18,8 @@ use crate::request::ChatRequest;
 pub enum Scripted {
     /// Answers; streamed, word by word.
     Answer(String),
+    /// Answers in any way: with a refusal, with tool calls. Streamed, each piece whole.
+    Respond(Box<ChatResponse>),
     /// Answers after this long.
     Slow(Duration, String),
     /// Fails before any content.
@@ -88,6 +90,7 @@ impl ChatModel for ScriptedModel {
     async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {
         let text = match self.next(request, call) {
             Scripted::Answer(text) => text,
+            Scripted::Respond(response) => return Ok(*response),
             Scripted::Slow(pause, text) => {
                 tokio::time::sleep(pause).await;
                 text
@@ -102,6 +105,9 @@ impl ChatModel for ScriptedModel {
     async fn stream(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {
         let (text, pause, last) = match self.next(request, call) {
             Scripted::Answer(text) => (text, Duration::ZERO, None),
+            Scripted::Respond(response) => {
+                return Ok(stream::iter(response.into_events().into_iter().map(Ok)).boxed());
+            }
             Scripted::Slow(pause, text) => (text, pause, None),
             Scripted::Fail(kind) => return Err(self.fails(kind)),
             Scripted::Cut(text, kind) => (text, Duration::ZERO, Some(Err(self.fails(kind)))),

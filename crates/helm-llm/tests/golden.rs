@@ -141,6 +141,13 @@ fn failures_have_their_kinds() {
     assert_eq!(limited.unwrap_err().kind, ErrorKind::RateLimited);
 }
 
+#[test]
+fn a_text_that_turns_into_a_refusal_ends_where_it_broke_off() {
+    let events = read("anthropic", "refusal-after-text").into_iter().map(Result::unwrap);
+    let answer = helm_llm::ChatResponse::from_events(events).unwrap();
+    assert_eq!((answer.shown().as_str(), answer.finish.reason), ("First, take", FinishReason::Refusal));
+}
+
 /// What is cut anywhere is an answer only where the mark of its end was there.
 #[test]
 fn a_stream_cut_at_any_byte_is_no_answer() {

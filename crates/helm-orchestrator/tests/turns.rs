@@ -247,6 +247,20 @@ async fn a_limit_ends_an_answer_and_streams_match_whole_answers() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_shown_like_an_answer() {
+    use helm_orchestrator::llm::{ChatResponse, Finish, FinishReason};
+    let mut refusal = ChatResponse::new("", Finish::new(FinishReason::Refusal));
+    refusal.refusal = Some("I will not help with that.".to_owned());
+    let (helm, _) = scripted([Scripted::Respond(Box::new(refusal))]).await;
+    let whole = helm.turn(ask("Hello there")).await.unwrap();
+    let streamed = helm.turn_stream(ask("Hello there")).unwrap().into_response().await.unwrap();
+    for turn in [whole, streamed] {
+        assert_eq!(turn.status, TurnStatus::Completed);
+        assert_eq!(turn.answer.as_deref(), Some("I will not help with that."));
+    }
+}
+
+#[tokio::test]
 async fn a_task_under_inference_keeps_more_exploration() {
     let floor = async |helm: Helm| {
         let turn = helm.turn(ask("Hello")).await.unwrap();

@@ -144,7 +144,7 @@ impl Turn {
         }
         let response = self.while_logging(decision, model.generate(&request, call), progress).await?;
         progress.has_content();
-        progress.raw = response.shown().to_owned();
+        progress.raw = response.shown();
         progress.finished(response.finish);
         let checked = self.check(&task.guardrails, Stage::Output, &progress.raw).await;
         let checked = checked.map_err(Ending::Stopped)?;

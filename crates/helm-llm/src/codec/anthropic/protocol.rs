@@ -16,6 +16,8 @@ pub(super) struct Messages {
     calls: Calls,
     /// Reasoning that is not yet whole, by its block's index: what was thought, and the signature.
     thoughts: BTreeMap<u64, (String, String)>,
+    /// Whether there is text.
+    said: bool,
     reason: Option<FinishReason>,
     tokens: Tokens,
     model: Option<ModelName>,
@@ -58,7 +60,7 @@ impl Messages {
     fn begin(&mut self, index: u64, event: &Value, events: &mut Vec<ChatEvent>) {
         let Some(block) = event.get("content_block") else { return };
         match json::text(block, "/type").unwrap_or_default() {
-            "text" => events.extend(json::text(block, "/text").map(|text| ChatEvent::Delta(text.to_owned()))),
+            "text" => self.say(json::text(block, "/text"), events),
             "tool_use" => {
                 let (id, name) = (json::text(block, "/id"), json::text(block, "/name"));
                 self.calls.add(index, &Piece { id, name, arguments: "" }, events);
@@ -72,7 +74,7 @@ impl Messages {
     fn delta(&mut self, index: u64, event: &Value, events: &mut Vec<ChatEvent>) {
         let text = |name: &str| json::text(event, &format!("/delta/{name}")).map(str::to_owned);
         match json::text(event, "/delta/type").unwrap_or_default() {
-            "text_delta" => events.extend(text("text").map(ChatEvent::Delta)),
+            "text_delta" => self.say(json::text(event, "/delta/text"), events),
             "input_json_delta" => {
                 let arguments = json::text(event, "/delta/partial_json").unwrap_or_default();
                 self.calls.add(index, &Piece { arguments, ..Piece::default() }, events);
@@ -89,6 +91,11 @@ impl Messages {
         }
     }
 
+    fn say(&mut self, text: Option<&str>, events: &mut Vec<ChatEvent>) {
+        self.said |= text.is_some();
+        events.extend(text.map(|text| ChatEvent::Delta(text.to_owned())));
+    }
+
     fn end_block(&mut self, index: u64, events: &mut Vec<ChatEvent>) {
         self.calls.end(index, events);
         if let Some((thinking, signature)) = self.thoughts.remove(&index) {
@@ -99,7 +106,9 @@ impl Messages {
 
     fn stop(&mut self, delta: &Value, events: &mut Vec<ChatEvent>) {
         let Some(reason) = json::text(delta, "/stop_reason") else { return };
-        let why = json::text(delta, "/stop_details/explanation").filter(|_| reason == "refusal");
+        // A text that breaks off is not gone on with in other words.
+        let why =
+            json::text(delta, "/stop_details/explanation").filter(|_| reason == "refusal" && !self.said);
         events.extend(why.map(|why| ChatEvent::Refusal(why.to_owned())));
         self.reason = Some(reason_of(reason));
     }
