@@ -27,6 +27,8 @@ const LEASE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_secs(1);
 /// How long a job waits for a process whose configuration fits it.
 const ELSEWHERE: Duration = Duration::from_secs(60);
+/// How often new memories are taken into indexes, where the store has any.
+const INDEXING: Duration = Duration::from_secs(60);
 /// Users read at a time for the prior.
 const USERS: usize = 500;
 
@@ -83,6 +85,27 @@ pub(crate) async fn run_jobs(inner: Weak<Inner>, stopping: CancellationToken) {
             biased;
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(if more { Duration::ZERO } else { POLL }) => {}
+        }
+    }
+}
+
+/// Lets the store index new memories now and then until Helm stops. Until it has, they are found all the same.
+pub(crate) async fn index_memories(inner: Weak<Inner>, stopping: CancellationToken) {
+    loop {
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(INDEXING) => {}
+        }
+        let Some(alive) = inner.upgrade() else { return };
+        // Cut off, it is finished another time.
+        let built = tokio::select! {
+            biased;
+            () = stopping.cancelled() => return,
+            built = alive.store.vectors().build_indexes() => built,
+        };
+        if let Err(error) = built {
+            tracing::warn!(%error, "memories could not be indexed");
         }
     }
 }

@@ -224,6 +224,7 @@ impl HelmBuilder {
         });
         if !self.observing {
             tracker.spawn(background::run_jobs(Arc::downgrade(&inner), inner.stopping.clone()));
+            tracker.spawn(background::index_memories(Arc::downgrade(&inner), inner.stopping.clone()));
         }
         Ok(Helm::new(inner))
     }

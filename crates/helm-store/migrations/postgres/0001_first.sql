@@ -239,7 +239,7 @@ CREATE TABLE helm_memory (
     user_id    TEXT COLLATE "C" NOT NULL,
     collection TEXT COLLATE "C" NOT NULL,
     space      TEXT COLLATE "C" NOT NULL, -- the collection's metric and dimension, as in cosine/384
-    indexed    BOOLEAN          NOT NULL DEFAULT false, -- whether the HNSW index of its space has it
+    indexed    BOOLEAN          NOT NULL DEFAULT true, -- false for what the HNSW index of its space has not got yet
     turn       UUID             NOT NULL,
     number     BIGINT           NOT NULL, -- within the turn
     text       TEXT             NOT NULL,

@@ -83,6 +83,7 @@ laws!(
     vectors::nobody_sees_what_is_not_theirs,
     vectors::a_memory_is_seen_at_once_and_gone_at_once,
     vectors::a_memory_comes_with_its_turn_and_does_not_return_with_it,
+    vectors::turns_that_begin_a_collection_at_once_agree_on_it,
     vectors::a_replaced_memory_is_only_what_it_is_now,
     vectors::what_is_selected_is_counted_and_removed,
     vectors::impossible_filters_are_refused,

@@ -267,6 +267,34 @@ pub(super) async fn a_memory_comes_with_its_turn_and_does_not_return_with_it(sto
     }
 }
 
+pub(super) async fn turns_that_begin_a_collection_at_once_agree_on_it(store: Arc<dyn Store>) {
+    let (t, vectors) = (tenant("t"), store.vectors());
+    // Of one dimension and the other; whichever is first is the collection's, and only the others are refused.
+    let commits = (1..=40_u64).map(|number| {
+        let mut turn = turn(number);
+        let embedding = vec![1.0; 2 + number as usize % 2];
+        turn.memories =
+            vec![Memory { id: MemoryId { turn: turn.id, index: 0 }, ..memory("m", 0, embedding) }];
+        let store = &store;
+        async move { (number, store.commit_turn(turn, mean()).await) }
+    });
+    let committed = join_all(commits).await;
+    let infos = vectors.collections(&t).await.expect("listed");
+    let dimension = infos.first().map(|info| info.collection.dimension).expect("one was begun");
+    for (number, committed) in committed {
+        let fits = 2 + number as usize % 2 == dimension;
+        let kept = store.log().turn(&t, decision_id(number)).await.expect("read").is_some();
+        assert_eq!(kept, fits, "turn {number} of a collection of {dimension} dimensions");
+        match committed {
+            Ok(receipt) => assert!(fits && receipt.applied == Applied::Fresh),
+            Err(error) => assert!(!fits && error.kind() == ErrorKind::Invalid, "{error}"),
+        }
+    }
+    assert_eq!(infos, [CollectionInfo::new(Collection::new("m", dimension), 20)]);
+    let query = VectorQuery::new(Selection::of_everyone("m"), vec![1.0; dimension], 99);
+    assert_eq!(search(vectors, &t, &query).await.len(), 20);
+}
+
 pub(super) async fn a_replaced_memory_is_only_what_it_is_now(store: Arc<dyn Store>) {
     let (t, ana, vectors) = (tenant("t"), user("ana"), store.vectors());
     let everyone = |name: &str| VectorQuery::new(Selection::of_everyone(name), vec![1.0, 0.0], 9);

@@ -316,7 +316,7 @@ async fn an_index_that_was_not_finished_is_built_again() {
         .await;
     assert_eq!(store.search(&t, &wanted).await.unwrap(), before, "without it every row is read");
     fill(&store, &t, metric, 100, 150).await;
-    assert_eq!(store.build_indexes().await.unwrap(), 50);
+    assert_eq!(store.build_indexes().await.unwrap(), 150);
     let all = VectorQuery::new(wanted.selection, wanted.embedding, 200);
     assert_eq!(store.search(&t, &all).await.unwrap().len(), 150);
     store.close().await;

@@ -20,8 +20,6 @@ const MOST_FULL: usize = 2_000;
 const MOST_HALF: usize = 4_000;
 /// How many rows are taken into an index at once. Each costs milliseconds, and holds its row so long.
 const ROWS: i64 = 200;
-/// The same while there is no index.
-const ROWS_AHEAD: i64 = 5_000;
 
 /// How the memories of one metric and dimension are indexed.
 pub(super) struct Index {
@@ -162,19 +160,25 @@ async fn build_space(connection: &mut PgConnection, row: &PgRow, half: bool) -> 
     let space = space(&collection);
     let valid: Option<bool> = get(row, "valid", OPERATION)?;
     if valid == Some(true) {
-        return take(connection, &space, ROWS).await;
+        return take(connection, &space).await;
     }
     if !get::<bool>(row, "large", OPERATION)? {
         return Ok(0);
     }
     // One that was not finished is of no use.
     execute(connection, index.drop()).await?;
-    // Building at once is many times cheaper than taking rows in one by one, and nobody reads the mark yet.
-    let taken = take(connection, &space, ROWS_AHEAD).await?;
+    // Those that waited for it; all others are marked already, and building at once is many times cheaper than taking
+    // rows in one by one.
+    take(connection, &space).await?;
     execute(connection, index.create()).await?;
     execute_static(connection, "ANALYZE helm_memory").await?;
-    tracing::info!(space, memories = taken, "an index of memories was built");
-    Ok(taken)
+    let mut sql = Sql::default();
+    index.push_name(sql.push("SELECT reltuples::bigint FROM pg_class WHERE oid = '"));
+    sql.push("'::regclass");
+    let row = sql.query().fetch_one(connection).await;
+    let built: i64 = row.and_then(|row| row.try_get(0)).map_err(|error| driver(OPERATION, error))?;
+    tracing::info!(space, memories = built, "an index of memories was built");
+    Ok(built.unsigned_abs())
 }
 
 async fn execute(connection: &mut PgConnection, sql: Sql) -> Result<()> {
@@ -185,10 +189,10 @@ async fn execute_static(connection: &mut PgConnection, sql: &'static str) -> Res
     connection.execute(sql).await.map(drop).map_err(|error| driver(OPERATION, error))
 }
 
-async fn take(connection: &mut PgConnection, space: &str, rows: i64) -> Result<u64> {
+async fn take(connection: &mut PgConnection, space: &str) -> Result<u64> {
     let mut taken = 0;
     loop {
-        match sqlx::query(TAKE).bind(space).bind(rows).execute(&mut *connection).await {
+        match sqlx::query(TAKE).bind(space).bind(ROWS).execute(&mut *connection).await {
             Ok(done) if done.rows_affected() == 0 => return Ok(taken),
             Ok(done) => taken += done.rows_affected(),
             Err(error) if is_rolled_back(&error) => {}

@@ -4,8 +4,8 @@
 //! metric and dimension: Malkov and Yashunin (2018). What it finds is scored again from the rows, and when it finds
 //! fewer than were asked for, every selected row is read and scored instead; so it is without the extension, too.
 //!
-//! No write waits for an index. A memory is written as one that no index knows, and found by reading those beside
-//! the index; [`index::Build`] takes such rows into it.
+//! No write waits for an index. A memory that is written while there is one is marked as not in it, and found by reading
+//! those that are so marked; building and feeding indexes is for [`VectorStore::build_indexes`](crate::VectorStore).
 //!
 //! Statements of a search are composed, for a filter is a tree, and an index is of a number of dimensions that the
 //! statement must name. [`sql::Sql`] puts them together from constants, numbers and bound values.

@@ -20,16 +20,19 @@ use crate::vector::{Collection, Memory, MemoryId, Selection, Whose, check_memori
 
 const UPSERT: &str = "upsert_memories";
 
-/// All embeddings come as one array, each row with where its own begins and ends.
+/// All embeddings come as one array, each row with where its own begins and ends. What is written while there is an
+/// index waits to be taken into it; what is written before is there when it is built.
 const PUT: &str =
-    "INSERT INTO helm_memory (tenant, user_id, collection, space, turn, number, text, embedding, metadata, at)
-    SELECT k.tenant, k.user_id, k.collection, k.space, k.turn, k.number, k.text,
-        ($8::real[])[k.first:k.last], k.metadata::json, k.at
+    "INSERT INTO helm_memory (tenant, user_id, collection, space, indexed, turn, number, text, embedding, metadata, at)
+    SELECT k.tenant, k.user_id, k.collection, k.space,
+        to_regclass('helm_memory_' || replace(k.space, '/', '_')) IS NULL
+            AND to_regclass('helm_memory_' || replace(k.space, '/', '_') || '_half') IS NULL,
+        k.turn, k.number, k.text, ($8::real[])[k.first:k.last], k.metadata::json, k.at
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::text[],
         $9::int[], $10::int[], $11::text[], $12::timestamptz[])
         k (tenant, user_id, collection, space, turn, number, text, first, last, metadata, at)
     ON CONFLICT (tenant, user_id, turn, number) DO UPDATE SET collection = excluded.collection,
-        space = excluded.space, indexed = false, text = excluded.text, embedding = excluded.embedding,
+        space = excluded.space, indexed = excluded.indexed, text = excluded.text, embedding = excluded.embedding,
         metadata = excluded.metadata, at = excluded.at";
 
 /// Memories by whose they are.

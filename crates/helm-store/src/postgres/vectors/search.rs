@@ -15,7 +15,7 @@ use crate::vector::{Collection, Hit, Memory, MemoryId, Rank, Scorer, Top, Vector
 const SEARCH: &str = "search";
 
 /// How many rows more than the wanted ones an index is asked for: its order is of single precision, theirs of double.
-const SPARE: usize = 16;
+const SPARE: usize = 4;
 
 /// A collection, and whether there is an index for it that can be used.
 const COLLECTION: &str = "SELECT c.metric, c.dimension, coalesce((SELECT i.indisvalid FROM pg_index i
