@@ -1,6 +1,6 @@
 //! Exports are whole, exact, and read by pandas and DuckDB as they were written.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and tells what it skips")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
