@@ -130,6 +130,14 @@ impl Stats {
         Self { failures: 1, ..Self::default() }
     }
 
+    /// The same without packed components.
+    #[must_use]
+    pub fn scalars(&self) -> Self {
+        let Self { count, reward, reward_sq, turns, cost, tokens, latency_us, failures, loss, packed: _ } =
+            *self;
+        Self { count, reward, reward_sq, turns, cost, tokens, latency_us, failures, loss, packed: Vec::new() }
+    }
+
     /// Adds the cost of a turn.
     #[must_use]
     pub fn with_cost(mut self, cost: NanoUsd) -> Self {

@@ -74,6 +74,8 @@ const MARGIN: f64 = 7.0;
 const NORMAL_DOF: f64 = 1e9;
 /// What the probabilities may miss of 1 before the answer is refused.
 const TOLERANCE: f64 = 1e-7;
+/// Steps towards the end of a tail.
+const MOST_STEPS: u32 = 1_000;
 /// More panels than this are never needed; a belief that would is not integrable.
 const MOST_PANELS: usize = 200_000;
 
@@ -257,11 +259,12 @@ fn beta_reach(a: f64, b: f64, ln_negligible: f64) -> f64 {
     let deviation = 1.0 / libm::sqrt(a / (a + b) * b);
     let peak = ln_beta_peak(a, b);
     let mut y = mode + 1.05 * libm::sqrt(-2.0 * ln_negligible) * deviation - 1.1 * ln_negligible / b;
-    for _ in 0..3 {
+    // Where the tail falls as exp(-exp(y)) each step comes nearer by only about 1.
+    for _ in 0..MOST_STEPS {
         let value = peak + ln_fall(a, b, y - mode);
         let slope = b / (1.0 + libm::exp(-y)) - a / (1.0 + libm::exp(y));
         let over = ln_negligible - value;
-        if over <= 0.0 || slope <= 0.0 {
+        if over <= 1.0 || slope <= 0.0 {
             break;
         }
         y -= over / slope;

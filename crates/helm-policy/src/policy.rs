@@ -212,7 +212,7 @@ pub struct LearnerPolicy {
 }
 
 /// Raised when equal configurations begin to mean other laws.
-const LAW_VERSION: u32 = 1;
+const LAW_VERSION: u32 = 2;
 
 impl LearnerPolicy {
     /// Joins a learner and a rule. `canonical` describes their parameters and the options: equal texts must mean

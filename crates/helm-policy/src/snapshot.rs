@@ -153,7 +153,7 @@ impl Snapshot {
 
 impl Rows {
     fn add(&mut self, row: &StatsRow) -> Result<()> {
-        let scalars = Stats { packed: Vec::new(), ..row.stats.clone() };
+        let scalars = row.stats.scalars();
         let total = self.total.checked_add(&scalars)?;
         let sum = self.epochs.get(&row.epoch).cloned().unwrap_or_default().checked_add(&scalars)?;
         if !row.stats.packed.is_empty() {

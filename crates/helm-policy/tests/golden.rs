@@ -340,6 +340,7 @@ fn extreme_beliefs_are_integrated() {
         (vec![beta(1e6, 1e-5), beta(1e6, 1e-5)], Some(0.5)),
         (vec![beta(1e6, 1e-5), beta(5.0, 7.0)], Some(1.0)),
         (vec![beta(2e5, 0.02), beta(2e5, 0.02)], Some(0.5)),
+        (vec![beta(1e9, 1e-3), beta(1e-3, 1e9)], Some(1.0)),
         (vec![beta(1.0, 0.1), normal(2.0, 0.1)], Some(0.0)),
         (vec![beta(1.0, 0.3), normal(2.0, 0.1)], Some(0.0)),
         (vec![normal(0.5, 1e-12), normal(0.5, 1e-12)], Some(0.5)),
