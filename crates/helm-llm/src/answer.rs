@@ -188,109 +188,163 @@ pub enum FinishReason {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ChatResponse {
-    /// The text; empty when the model only calls tools, or refuses.
-    pub text: String,
-    /// The model's refusal, which takes the text's place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<String>,
-    /// What the model thinks, where the provider shows it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub reasoning: String,
-    /// The tools that it wants to be called.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub calls: Vec<RequestedCall>,
-    /// What the provider wants back with the conversation, each with the number of calls that came before it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub provider: Vec<(usize, ProviderBlock)>,
+    /// What the model wrote, called and sent along, in its order: some providers refuse their own blocks in another.
+    pub parts: Vec<AnswerPart>,
     /// How it ended.
     pub finish: Finish,
 }
 
+/// A piece of a whole answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AnswerPart {
+    /// What it says.
+    Text(String),
+    /// Its refusal to answer.
+    Refusal(String),
+    /// What the model thinks, where the provider shows it. Not part of the answer.
+    Reasoning(String),
+    /// A tool that it wants to be called.
+    Call(RequestedCall),
+    /// What the provider wants back with the conversation.
+    Provider(ProviderBlock),
+}
+
 impl ChatResponse {
-    /// An answer of text alone.
+    /// An answer of text alone; without any, of nothing.
     #[must_use]
     pub fn new(text: impl Into<String>, finish: Finish) -> Self {
-        Self {
-            text: text.into(),
-            refusal: None,
-            reasoning: String::new(),
-            calls: Vec::new(),
-            provider: Vec::new(),
-            finish,
-        }
+        let text = text.into();
+        let parts = if text.is_empty() { Vec::new() } else { vec![AnswerPart::Text(text)] };
+        Self { parts, finish }
+    }
+
+    /// An answer of these parts.
+    #[must_use]
+    pub fn of_parts(parts: Vec<AnswerPart>, finish: Finish) -> Self {
+        Self { parts, finish }
     }
 
     /// The answer that these events make; `None` when they have no end.
     #[must_use]
     pub fn from_events(events: impl IntoIterator<Item = ChatEvent>) -> Option<Self> {
-        let mut response = Self::new("", Finish::new(FinishReason::Stop));
+        let mut parts = AnswerParts::default();
         for event in events {
             match event {
-                ChatEvent::Delta(text) => response.text.push_str(&text),
-                ChatEvent::Refusal(text) => response.refusal.get_or_insert_default().push_str(&text),
-                ChatEvent::Reasoning(text) => response.reasoning.push_str(&text),
-                ChatEvent::CallDelta(_) => {}
-                ChatEvent::Call(call) => response.calls.push(call),
-                ChatEvent::Provider(block) => response.provider.push((response.calls.len(), block)),
-                ChatEvent::Finished(finish) => return Some(Self { finish, ..response }),
+                ChatEvent::Finished(finish) => return Some(Self { parts: parts.into_vec(), finish }),
+                event => parts.add(event),
             }
         }
         None
     }
 
-    /// The answer as events: what streams of it would have brought, each piece whole.
+    /// The answer as events: what a stream of it would have brought, each piece whole.
     #[must_use]
     pub fn into_events(self) -> Vec<ChatEvent> {
-        let whole = |text: String| (!text.is_empty()).then_some(text);
-        let mut events = Vec::new();
-        let placed =
-            self.in_order(|block| ChatEvent::Provider(block.clone()), |call| ChatEvent::Call(call.clone()));
-        let (before, after) = placed;
-        events.extend(whole(self.reasoning).map(ChatEvent::Reasoning));
-        events.extend(before);
-        events.extend(whole(self.text).map(ChatEvent::Delta));
-        events.extend(self.refusal.and_then(whole).map(ChatEvent::Refusal));
-        events.extend(after);
-        events.push(ChatEvent::Finished(self.finish));
-        events
+        let event = |part| match part {
+            AnswerPart::Text(text) => ChatEvent::Delta(text),
+            AnswerPart::Refusal(text) => ChatEvent::Refusal(text),
+            AnswerPart::Reasoning(text) => ChatEvent::Reasoning(text),
+            AnswerPart::Call(call) => ChatEvent::Call(call),
+            AnswerPart::Provider(block) => ChatEvent::Provider(block),
+        };
+        self.parts.into_iter().map(event).chain([ChatEvent::Finished(self.finish)]).collect()
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.joined(|part| match part {
+            AnswerPart::Text(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// The model's refusal to answer, when it refused.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        let said = self.joined(|part| match part {
+            AnswerPart::Refusal(text) => Some(text),
+            _ => None,
+        });
+        (!said.is_empty()).then_some(said)
+    }
+
+    /// What the model thinks, where the provider shows it.
+    #[must_use]
+    pub fn reasoning(&self) -> String {
+        self.joined(|part| match part {
+            AnswerPart::Reasoning(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// The tools that it wants to be called.
+    pub fn calls(&self) -> impl Iterator<Item = &RequestedCall> {
+        self.parts.iter().filter_map(|part| match part {
+            AnswerPart::Call(call) => Some(call),
+            _ => None,
+        })
     }
 
     /// What a person is to read: the text, and the refusal that takes its place or ends it.
     #[must_use]
     pub fn shown(&self) -> String {
-        format!("{}{}", self.text, self.refusal.as_deref().unwrap_or_default())
+        self.joined(|part| match part {
+            AnswerPart::Text(text) | AnswerPart::Refusal(text) => Some(text),
+            _ => None,
+        })
     }
 
     /// The answer as a message of the conversation, to be followed by the results of its calls.
     #[must_use]
     pub fn to_message(&self) -> Message {
-        let call = |requested: &RequestedCall| Part::ToolCall(requested.call.clone());
-        let (mut parts, after) = self.in_order(|block| Part::Provider(block.clone()), call);
-        if !self.text.is_empty() {
-            parts.push(Part::Text { text: self.text.clone() });
-        }
-        parts.extend(self.refusal.iter().map(|text| Part::Refusal { text: text.clone() }));
-        parts.extend(after);
-        Message::new(Role::Assistant, parts)
+        Message::new(Role::Assistant, self.parts.iter().filter_map(AnswerPart::to_part).collect())
     }
 
-    /// The provider's blocks that came before the first call, which stand before the text; then the calls with the
-    /// blocks between them. Some providers refuse their blocks in another order.
-    fn in_order<T>(
-        &self,
-        block: impl Fn(&ProviderBlock) -> T,
-        call: impl Fn(&RequestedCall) -> T,
-    ) -> (Vec<T>, Vec<T>) {
-        let at = |place: usize| {
-            self.provider.iter().filter(move |(before, _)| *before == place).map(|(_, block)| block)
-        };
-        let before = at(0).map(&block).collect();
-        let mut after = Vec::new();
-        for (place, requested) in self.calls.iter().enumerate() {
-            after.push(call(requested));
-            after.extend(at(place + 1).map(&block));
+    fn joined<'a>(&'a self, text: impl Fn(&'a AnswerPart) -> Option<&'a String>) -> String {
+        self.parts.iter().filter_map(text).map(String::as_str).collect()
+    }
+}
+
+impl AnswerPart {
+    fn to_part(&self) -> Option<Part> {
+        match self {
+            Self::Text(text) => Some(Part::Text { text: text.clone() }),
+            Self::Refusal(text) => Some(Part::Refusal { text: text.clone() }),
+            // What the provider wants back of its reasoning is a block of its own.
+            Self::Reasoning(_) => None,
+            Self::Call(requested) => Some(Part::ToolCall(requested.call.clone())),
+            Self::Provider(block) => Some(Part::Provider(block.clone())),
         }
-        (before, after)
+    }
+}
+
+/// The parts of an answer, as its events bring them.
+#[derive(Debug, Default)]
+pub struct AnswerParts(Vec<AnswerPart>);
+
+impl AnswerParts {
+    /// Adds what an event brings; the end brings nothing.
+    pub fn add(&mut self, event: ChatEvent) {
+        match (event, self.0.last_mut()) {
+            (ChatEvent::Delta(more), Some(AnswerPart::Text(text)))
+            | (ChatEvent::Refusal(more), Some(AnswerPart::Refusal(text)))
+            | (ChatEvent::Reasoning(more), Some(AnswerPart::Reasoning(text))) => text.push_str(&more),
+            (ChatEvent::Delta(text), _) => self.0.push(AnswerPart::Text(text)),
+            (ChatEvent::Refusal(text), _) => self.0.push(AnswerPart::Refusal(text)),
+            (ChatEvent::Reasoning(text), _) => self.0.push(AnswerPart::Reasoning(text)),
+            (ChatEvent::Call(call), _) => self.0.push(AnswerPart::Call(call)),
+            (ChatEvent::Provider(block), _) => self.0.push(AnswerPart::Provider(block)),
+            (ChatEvent::CallDelta(_) | ChatEvent::Finished(_), _) => {}
+        }
+    }
+
+    /// The parts so far.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<AnswerPart> {
+        self.0
     }
 }
 
@@ -322,20 +376,36 @@ mod tests {
 
     #[test]
     fn an_answer_and_its_events_say_the_same() {
-        let mut response = ChatResponse::new("Hi.", Finish::new(FinishReason::ToolCalls));
-        response.reasoning = "Hm.".to_owned();
-        response.calls = vec![RequestedCall::new(call("add", "{}")), RequestedCall::new(call("sub", "{}"))];
         let block = |n: u8| ProviderBlock { format: "x".to_owned(), block: json!(n) };
-        response.provider = vec![(0, block(1)), (1, block(2))];
+        let requested = |name| AnswerPart::Call(RequestedCall::new(call(name, "{}")));
+        let parts = vec![
+            AnswerPart::Reasoning("Hm.".to_owned()),
+            AnswerPart::Provider(block(1)),
+            AnswerPart::Text("Hi.".to_owned()),
+            requested("add"),
+            AnswerPart::Provider(block(2)),
+            requested("sub"),
+        ];
+        let response = ChatResponse::of_parts(parts, Finish::new(FinishReason::ToolCalls));
         let again = ChatResponse::from_events(response.clone().into_events());
         assert_eq!(again.as_ref(), Some(&response));
-        assert_eq!(ChatResponse::from_events([ChatEvent::Delta("Hi".to_owned())]), None);
         let kept: ChatResponse = serde_json::from_value(serde_json::to_value(&response).unwrap()).unwrap();
         assert_eq!(kept, response);
+        assert_eq!((response.text().as_str(), response.reasoning().as_str()), ("Hi.", "Hm."));
+        assert_eq!((response.calls().count(), response.refusal()), (2, None));
         let parts = response.to_message().parts;
         assert!(matches!(
             parts.as_slice(),
             [Part::Provider(_), Part::Text { .. }, Part::ToolCall(_), Part::Provider(_), Part::ToolCall(_)]
         ));
+    }
+
+    #[test]
+    fn pieces_of_one_kind_are_joined_and_an_answer_without_an_end_is_none() {
+        let piece = |text: &str| ChatEvent::Delta(text.to_owned());
+        assert_eq!(ChatResponse::from_events([piece("Hi")]), None);
+        let finish = || Finish::new(FinishReason::Stop);
+        let joined = ChatResponse::from_events([piece("H"), piece("i"), ChatEvent::Finished(finish())]);
+        assert_eq!(joined, Some(ChatResponse::new("Hi", finish())));
     }
 }

@@ -43,7 +43,10 @@ mod schema;
 mod scripted;
 mod secret;
 
-pub use answer::{CallDelta, CallProblem, ChatEvent, ChatResponse, Finish, FinishReason, RequestedCall};
+pub use answer::{
+    AnswerPart, AnswerParts, CallDelta, CallProblem, ChatEvent, ChatResponse, Finish, FinishReason,
+    RequestedCall,
+};
 pub use builtin::BuiltinModel;
 pub use capabilities::{Capabilities, Unsupported};
 pub use embedding::{EmbedderConfig, EmbeddingModel, HashingEmbedder, HttpEmbedder};

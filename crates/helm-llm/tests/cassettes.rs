@@ -68,7 +68,7 @@ async fn what_is_recorded_is_replayed_without_network_and_secrets() {
     let model = model("http://nowhere.invalid/v1", Arc::<Player>::clone(&player));
     let call = call();
     let answer = model.generate(&request(&format!("My key is {KEY}")), &call).await.unwrap();
-    assert_eq!((answer.text.as_str(), call.attempts()), ("Hello, ….", 2), "the failure was replayed, too");
+    assert_eq!((answer.text().as_str(), call.attempts()), ("Hello, ….", 2), "the failure was replayed, too");
     // In another order than they were recorded in.
     assert_eq!(streamed(&model, "break").await, broken);
     assert_eq!(streamed(&model, "count").await, whole);

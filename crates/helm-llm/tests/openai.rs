@@ -88,7 +88,7 @@ async fn whole_and_streamed_answers_arrive_with_tokens_and_cost() {
     let server = ModelServer::start([Reply::Answer(ANSWER.to_owned())]).await.unwrap();
     let (model, call) = (model(&server), call());
     let response = model.generate(&request(), &call).await.unwrap();
-    assert_eq!(response.text, ANSWER);
+    assert_eq!(response.text(), ANSWER);
     assert_eq!(response.finish.cost, Some(NanoUsd::from_nanos(10_000 + 10_000)));
     assert_eq!(collect(&model, &call).await, (ANSWER.to_owned(), Some(Ok(FinishReason::Stop))));
     assert_eq!(call.attempts(), 2);
@@ -202,7 +202,7 @@ async fn only_the_deadline_bounds_a_whole_answer() {
     let server = ModelServer::start([slow, Reply::Silent]).await.unwrap();
     let (model, call) = (hasty(&server), call());
     // Longer than both the first token and a pause between tokens may take.
-    assert_eq!(model.generate(&request(), &call).await.unwrap().text, ANSWER);
+    assert_eq!(model.generate(&request(), &call).await.unwrap().text(), ANSWER);
     assert_eq!(call.attempts(), 1);
 }
 

@@ -131,7 +131,11 @@ async fn good_answers_are_the_same_in_every_format() {
             let what = format!("{format:?} {stream}");
 
             let plain = ask(&model, &call, stream).await.unwrap();
-            assert_eq!((plain.text.as_str(), &plain.finish.reason), (ANSWER, &FinishReason::Stop), "{what}");
+            assert_eq!(
+                (plain.text().as_str(), &plain.finish.reason),
+                (ANSWER, &FinishReason::Stop),
+                "{what}"
+            );
             let usage = plain.finish.usage.unwrap();
             assert_eq!((usage.input, usage.output), (TokenCount::new(10), TokenCount::new(5)), "{what}");
             assert_eq!(plain.finish.cost.unwrap().nanos(), 20_000, "{what}");
@@ -139,25 +143,28 @@ async fn good_answers_are_the_same_in_every_format() {
 
             let called = ask(&model, &call, stream).await.unwrap();
             assert_eq!(
-                (called.text.as_str(), &called.finish.reason),
+                (called.text().as_str(), &called.finish.reason),
                 ("Let me look.", &FinishReason::ToolCalls)
             );
-            assert_eq!(called.calls[0].arguments(), Ok(paris()), "{what}");
-            assert_eq!(called.calls[1].problem, Some(CallProblem::UnknownTool), "{what}");
-            assert!(called.calls[0].call.id != called.calls[1].call.id, "{what}");
+            assert_eq!(called.calls().nth(0).unwrap().arguments(), Ok(paris()), "{what}");
+            assert_eq!(called.calls().nth(1).unwrap().problem, Some(CallProblem::UnknownTool), "{what}");
+            assert!(
+                called.calls().nth(0).unwrap().call.id != called.calls().nth(1).unwrap().call.id,
+                "{what}"
+            );
 
             let refused = ask(&model, &call, stream).await.unwrap();
             assert_eq!(refused.shown(), "I will not.", "{what}");
             if format != Format::Ollama {
                 assert_eq!(
-                    (&refused.finish.reason, refused.text.as_str()),
+                    (&refused.finish.reason, refused.text().as_str()),
                     (&FinishReason::Refusal, ""),
                     "{what}"
                 );
             }
             let short = ask(&model, &call, stream).await.unwrap();
             assert_eq!(
-                (short.text.as_str(), short.finish.reason),
+                (short.text().as_str(), short.finish.reason),
                 ("Once upon", FinishReason::Length),
                 "{what}"
             );
@@ -276,7 +283,7 @@ async fn a_body_that_ends_early_is_no_answer() {
                 let server = ModelServer::start([Reply::CutAt(answer(), bytes)]).await.unwrap();
                 let client = HttpModel::new(codec(format), config(format, &server)).unwrap();
                 let ended = ask(&client, &call(), stream).await;
-                let whole = ended.as_ref().is_ok_and(|answer| answer.calls.len() == 1);
+                let whole = ended.as_ref().is_ok_and(|answer| answer.calls().count() == 1);
                 let broken = matches!(ended, Err(ErrorKind::Truncated | ErrorKind::Decode));
                 assert!(broken || (whole && bytes >= 333), "{format:?} {stream} {bytes}: {ended:?}");
             }

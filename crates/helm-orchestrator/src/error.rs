@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use helm_core::{DecisionId, TaskId};
 
 /// A result whose error is this crate's [`Error`].
@@ -95,6 +97,22 @@ pub enum Error {
     /// An experiment is not usable.
     #[error("the experiment could not be set up")]
     Experiment(#[from] helm_experiment::Error),
+    /// The request asks for what none of the task's strategies can do.
+    #[error("no strategy of task {task} can do what is asked: {why}")]
+    Unsupported {
+        /// The task.
+        task: TaskId,
+        /// What stands in the way, by strategy.
+        why: String,
+    },
+    /// Somebody has used up what is allowed for a while.
+    #[error("the limit of {limit} is reached; try again in {} s", retry_after.as_secs_f64().ceil())]
+    RateLimited {
+        /// Which limit, for example `20 requests a minute for this user`.
+        limit: String,
+        /// When the request fits again.
+        retry_after: Duration,
+    },
     /// Helm is shutting down and takes no more turns.
     #[error("helm is shutting down; send the request to another instance or try again later")]
     ShuttingDown,
@@ -113,6 +131,8 @@ pub enum ErrorKind {
     NotFound,
     /// The key is taken by other content.
     Conflict,
+    /// A limit is reached; try again later.
+    RateLimited,
     /// The configuration is wrong.
     Config,
     /// A service that Helm needs is not available; try again later.
@@ -131,9 +151,11 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Invalid(_) | Self::InvalidMessage(_) | Self::ReservedPreference { .. } => {
-                ErrorKind::InvalidRequest
-            }
+            Self::Invalid(_)
+            | Self::InvalidMessage(_)
+            | Self::ReservedPreference { .. }
+            | Self::Unsupported { .. } => ErrorKind::InvalidRequest,
+            Self::RateLimited { .. } => ErrorKind::RateLimited,
             Self::UnknownTask { .. } | Self::UnknownStrategy { .. } | Self::UnknownDecision { .. } => {
                 ErrorKind::NotFound
             }
@@ -154,7 +176,7 @@ impl Error {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.kind() == ErrorKind::Unavailable
+        matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::RateLimited)
     }
 
     /// The message and those of its causes, joined by colons: what a person should read.

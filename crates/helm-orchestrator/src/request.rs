@@ -1,10 +1,11 @@
 use helm_core::{
-    ConversationId, DecisionId, Features, ModelName, NanoUsd, Probability, Reward, ScoreEntry, SegmentName,
-    StrategyId, StrategyName, TaskId, TurnStatus, Usage, UserId, Violation,
+    ConversationId, DecisionId, Features, ModelName, NanoUsd, Probability, Reward, Role, ScoreEntry,
+    SegmentName, StrategyId, StrategyName, TaskId, ToolCall, TurnStatus, Usage, UserId, Violation,
 };
+use helm_llm::{ChatRequest, FinishReason};
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// One user message to be answered.
 #[derive(Clone, PartialEq, Debug)]
@@ -24,6 +25,9 @@ pub struct TurnRequest {
     pub segment: Option<SegmentName>,
     /// Numbers that describe the turn, for contextual policies. Default: none.
     pub features: Features,
+    /// What a caller that keeps the conversation itself sends: its messages, tools and knobs. Default: none, and the
+    /// conversation is the stored one.
+    pub chat: Option<ChatRequest>,
 }
 
 impl TurnRequest {
@@ -41,7 +45,25 @@ impl TurnRequest {
             strategy: None,
             segment: None,
             features: Features::none(),
+            chat: None,
         })
+    }
+
+    /// A turn of a caller that keeps the conversation itself, as clients of chat APIs do. It is about the last
+    /// message of the user; whatever follows that message is what the user's tools answered.
+    ///
+    /// What the strategy says goes first: its instructions stand before the caller's, its knobs hold where it has
+    /// set them, and of two limits the smaller one does. Strategies whose model cannot do what is asked are not
+    /// eligible.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidMessage`] when there is no message of the user; otherwise as for [`TurnRequest::new`].
+    pub fn of_chat(user: impl AsRef<str>, task: impl AsRef<str>, chat: ChatRequest) -> Result<Self> {
+        let asked = chat.messages.iter().rfind(|message| message.role == Role::User);
+        let absent = || Error::InvalidMessage("is missing: send at least one of the role user".to_owned());
+        let message = asked.ok_or_else(absent)?.joined_text();
+        Ok(Self { chat: Some(chat), ..Self::new(user, task, message)? })
     }
 
     /// Continues, or begins, a conversation.
@@ -91,6 +113,11 @@ pub struct TurnResponse {
     pub status: TurnStatus,
     /// The answer as the guards let it pass; `None` when there is none.
     pub answer: Option<String>,
+    /// What the caller is to do before the turn can go on: calls of tools that it brought along. It sends the
+    /// conversation again with these and their results.
+    pub calls: Vec<ToolCall>,
+    /// Why the model stopped; `None` when it did not come to an end.
+    pub finish: Option<FinishReason>,
     /// The reward so far.
     pub reward: Option<Reward>,
     /// What the evaluators said.
@@ -113,7 +140,7 @@ pub struct TurnResponse {
     pub latency: Duration,
 }
 
-/// What happens during a turn, in order: one `Decided` at most, any number of `Delta`, one `Ended`.
+/// What happens during a turn, in order: one `Decided` at most, any number of `Delta`, `Refusal` and `Call`, one `Ended`.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum TurnEvent {
@@ -128,6 +155,10 @@ pub enum TurnEvent {
     },
     /// More of the answer.
     Delta(String),
+    /// More of the model's refusal, which takes the answer's place.
+    Refusal(String),
+    /// The caller is to call one of the tools that it brought along.
+    Call(ToolCall),
     /// The turn is over and stored.
     Ended(Box<TurnResponse>),
 }

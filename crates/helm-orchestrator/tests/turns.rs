@@ -248,9 +248,9 @@ async fn a_limit_ends_an_answer_and_streams_match_whole_answers() {
 
 #[tokio::test]
 async fn a_refusal_is_shown_like_an_answer() {
-    use helm_orchestrator::llm::{ChatResponse, Finish, FinishReason};
-    let mut refusal = ChatResponse::new("", Finish::new(FinishReason::Refusal));
-    refusal.refusal = Some("I will not help with that.".to_owned());
+    use helm_orchestrator::llm::{AnswerPart, ChatResponse, Finish, FinishReason};
+    let said = AnswerPart::Refusal("I will not help with that.".to_owned());
+    let refusal = ChatResponse::of_parts(vec![said], Finish::new(FinishReason::Refusal));
     let (helm, _) = scripted([Scripted::Respond(Box::new(refusal))]).await;
     let whole = helm.turn(ask("Hello there")).await.unwrap();
     let streamed = helm.turn_stream(ask("Hello there")).unwrap().into_response().await.unwrap();

@@ -140,7 +140,7 @@ mod tests {
         let call = Call::new(TenantId::single());
         let whole = model.generate(&request, &call).await.unwrap();
         assert_eq!(whole.finish.reason, FinishReason::Length);
-        assert_eq!(whole.text.len(), 20);
+        assert_eq!(whole.text().len(), 20);
         let events: Vec<_> = model.stream(&request, &call).await.unwrap().collect().await;
         let text: String = events
             .iter()
@@ -149,7 +149,7 @@ mod tests {
                 _ => None,
             })
             .collect();
-        assert_eq!(text, whole.text);
+        assert_eq!(text, whole.text());
         assert!(matches!(events.last(), Some(Ok(ChatEvent::Finished(_)))));
     }
 

@@ -13,7 +13,7 @@ use super::config::HttpConfig;
 use super::failure::{self, Told};
 use super::reader::Reader;
 use super::transport::{HttpReply, HttpRequest, HttpTransport, Transport};
-use crate::answer::{ChatResponse, Finish, RequestedCall};
+use crate::answer::{AnswerPart, ChatResponse, Finish, RequestedCall};
 use crate::capabilities::Capabilities;
 use crate::codec::{Codec, Fault, Framing};
 use crate::error::{Error, ErrorKind, Result, TimeoutKind};
@@ -98,9 +98,11 @@ impl HttpModel {
             return Err(within(Fault::decode(format!("it has more than {MOST_OF_ANSWER} bytes"))));
         }
         let mut response = self.shared.codec.decode(&bytes).map_err(within)?;
-        let calls = std::mem::take(&mut response.calls).into_iter();
-        response.calls =
-            calls.map(|requested| RequestedCall::checked(requested.call, &request.tools)).collect();
+        for part in &mut response.parts {
+            if let AnswerPart::Call(requested) = part {
+                *requested = RequestedCall::checked(requested.call.clone(), &request.tools);
+            }
+        }
         response.finish = self.shared.completed(response.finish, &reply.headers);
         Ok(response)
     }

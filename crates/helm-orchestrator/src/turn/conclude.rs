@@ -290,6 +290,8 @@ impl Turn {
             strategy: decision.map(|decision| decision.strategy),
             status: outcome.status,
             answer: record.output,
+            calls: Vec::new(),
+            finish: None,
             reward: receipt.reward.clone(),
             scores: outcome.scores,
             violations: outcome.violations,

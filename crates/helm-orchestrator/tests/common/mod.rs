@@ -10,8 +10,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use helm_core::{Decision, DecisionId, Feedback, ModelName, Reward, TaskId, TenantId, Timestamp};
 use helm_orchestrator::llm::{
-    self, Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, EmbeddingModel, Finish,
-    FinishReason,
+    self, Call, ChatModel, ChatRequest, ChatResponse, ChatStream, EmbeddingModel, Finish, FinishReason,
 };
 use helm_orchestrator::store::{
     self, Applied, BanditStore, ConversationStore, ErrorKind, FeedbackReceipt, Health, InteractionLog,
@@ -179,8 +178,7 @@ impl ChatModel for OddModel {
     }
 
     async fn stream(&self, _: &ChatRequest, _: &Call) -> llm::Result<ChatStream> {
-        let ChatResponse { text, finish, .. } = self.answer();
-        Ok(stream::iter([Ok(ChatEvent::Delta(text)), Ok(ChatEvent::Finished(finish))]).boxed())
+        Ok(stream::iter(self.answer().into_events().into_iter().map(Ok)).boxed())
     }
 }
 
