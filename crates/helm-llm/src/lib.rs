@@ -1,7 +1,7 @@
 //! Speaking to models: the built-in one, and whatever understands one of four wire formats.
 //!
-//! [`ChatModel`] answers whole or streamed; [`Retry`] is the one retry loop and [`Observed`] the one span and metric
-//! of an attempt, each a layer around any model;
+//! [`ChatModel`] answers whole or streamed; [`Breaker`] rests what keeps failing, [`Retry`] is the one retry loop and
+//! [`Observed`] the one span and metric of an attempt, each a layer around any model;
 //! [`EmbeddingModel`] turns texts into vectors. [Codecs](codec) are pure functions between requests, bytes and
 //! events, and [`HttpModel`] carries any of them over HTTP.
 //!
@@ -14,7 +14,7 @@
 //! let model = BuiltinModel::new("main".parse()?);
 //! let request = ChatRequest::new(vec![Message::text(Role::User, "How do I reset my password?")]);
 //! let response = model.generate(&request, &Call::new(TenantId::single())).await?;
-//! assert!(model.capabilities().simulated && !response.text.is_empty());
+//! assert!(model.capabilities().simulated && !response.text().is_empty());
 //! # Ok(())
 //! # }
 //! ```
@@ -26,6 +26,7 @@
 //! It is not for: choosing a model.
 
 mod answer;
+mod breaker;
 mod builtin;
 mod capabilities;
 pub mod cassette;
@@ -42,11 +43,13 @@ mod retry;
 mod schema;
 mod scripted;
 mod secret;
+mod tools;
 
 pub use answer::{
     AnswerPart, AnswerParts, CallDelta, CallProblem, ChatEvent, ChatResponse, Finish, FinishReason,
     RequestedCall,
 };
+pub use breaker::{Breaker, BreakerPolicy};
 pub use builtin::BuiltinModel;
 pub use capabilities::{Capabilities, Unsupported};
 pub use embedding::{EmbedderConfig, EmbeddingModel, HashingEmbedder, HttpEmbedder};
@@ -63,3 +66,4 @@ pub use retry::{Retry, RetryPolicy};
 pub use schema::{InvalidSchema, Mismatch, Schema};
 pub use scripted::{Scripted, ScriptedModel};
 pub use secret::Secret;
+pub use tools::{FnTool, ToolContext, ToolFailure, ToolHandler, ToolSetupError};

@@ -21,6 +21,12 @@ pub trait ChatModel: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> &Capabilities;
 
+    /// Whether it may be called now; `false` while a [breaker](crate::Breaker) rests it. Layers around a model hand
+    /// this on. Default: yes.
+    fn is_available(&self) -> bool {
+        true
+    }
+
     /// The whole answer.
     ///
     /// # Errors
@@ -53,6 +59,10 @@ impl<M: ChatModel + ?Sized> ChatModel for Arc<M> {
 
     fn capabilities(&self) -> &Capabilities {
         (**self).capabilities()
+    }
+
+    fn is_available(&self) -> bool {
+        (**self).is_available()
     }
 
     async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {

@@ -94,6 +94,10 @@ impl<M: ChatModel> ChatModel for Observed<M> {
         self.model.capabilities()
     }
 
+    fn is_available(&self) -> bool {
+        self.model.is_available()
+    }
+
     async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {
         let attempt = self.begin(call);
         let answer = self.model.generate(request, call).instrument(attempt.span.clone()).await;

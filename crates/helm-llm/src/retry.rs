@@ -150,6 +150,10 @@ impl<M: ChatModel> ChatModel for Retry<M> {
         self.model.capabilities()
     }
 
+    fn is_available(&self) -> bool {
+        self.model.is_available()
+    }
+
     async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {
         self.deposit();
         let mut made = 0;
