@@ -86,6 +86,22 @@ impl Usage {
         Self { estimated: true, ..Self::reported(input, output) }
     }
 
+    /// Those of two calls together.
+    #[must_use]
+    pub fn plus(self, more: Self) -> Self {
+        let both = |a: Option<TokenCount>, b: Option<TokenCount>| match (a, b) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
+        Self {
+            input: self.input + more.input,
+            output: self.output + more.output,
+            cached: both(self.cached, more.cached),
+            reasoning: both(self.reasoning, more.reasoning),
+            estimated: self.estimated || more.estimated,
+        }
+    }
+
     /// Prompt and answer together.
     #[must_use]
     pub fn total(self) -> TokenCount {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelName, NanoUsd, StrategyId, TokenCount};
+use crate::{ModelName, NanoUsd, StrategyId, TokenCount, ToolName};
 
 /// A named, versioned bundle of knobs that the policy may choose for a turn.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Strategy {
     pub max_output_tokens: Option<TokenCount>,
     /// What is recalled before the model is called. Default: nothing.
     pub retrieval: Retrieval,
+    /// Which of the task's tools the model may call. Default: all.
+    #[serde(default)]
+    pub tools: Option<Vec<ToolName>>,
     /// Bounds on one turn.
     pub limits: Limits,
 }
@@ -38,6 +41,7 @@ impl Strategy {
             sampling: Sampling::default(),
             max_output_tokens: None,
             retrieval: Retrieval::default(),
+            tools: None,
             limits: Limits::default(),
         }
     }
@@ -67,6 +71,13 @@ impl Strategy {
     #[must_use]
     pub fn with_parent(mut self, parent: StrategyId) -> Self {
         self.parent = Some(parent);
+        self
+    }
+
+    /// Names the task's tools that the model may call.
+    #[must_use]
+    pub fn with_tools(mut self, tools: Vec<ToolName>) -> Self {
+        self.tools = Some(tools);
         self
     }
 
@@ -111,13 +122,17 @@ pub struct Limits {
     pub deadline: Duration,
     /// Rounds of tool calls. Default: 8.
     pub tool_turns: u32,
-    /// Money for the turn. Default: no bound.
+    /// Money after which no more tools are called; of models whose price is known. Default: no bound.
     pub cost: Option<NanoUsd>,
+    /// How long the model may go on writing once the caller has gone away, for providers that bill the whole answer
+    /// in any case: what it used is then known. Default: not at all, the call is ended.
+    #[serde(default)]
+    pub drain: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(60), tool_turns: 8, cost: None }
+        Self { deadline: Duration::from_secs(60), tool_turns: 8, cost: None, drain: Duration::ZERO }
     }
 }
 
@@ -126,6 +141,27 @@ impl Limits {
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Sets how many rounds of tool calls a turn may have.
+    #[must_use]
+    pub fn with_tool_turns(mut self, turns: u32) -> Self {
+        self.tool_turns = turns;
+        self
+    }
+
+    /// Sets the money after which no more tools are called.
+    #[must_use]
+    pub fn with_cost(mut self, most: NanoUsd) -> Self {
+        self.cost = Some(most);
+        self
+    }
+
+    /// Sets how long the model may go on writing once the caller has gone away.
+    #[must_use]
+    pub fn with_drain(mut self, drain: Duration) -> Self {
+        self.drain = drain;
         self
     }
 }

@@ -51,6 +51,13 @@ impl ScriptedModel {
         }
     }
 
+    /// A model that can do no more than this.
+    #[must_use]
+    pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
     /// What it has been asked so far.
     #[must_use]
     pub fn requests(&self) -> Vec<ChatRequest> {

@@ -299,7 +299,8 @@ fn checked_tasks(
 fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)> {
     let place = format!("tasks.{}", task.id);
     let prompts = checked_strategies(&task, models, &place)?;
-    let fallback = fallback(&task, &place)?;
+    let fallbacks = fallbacks(&task, &place)?;
+    check_tools(&task, models, &place)?;
     let policy = build_policy(task.policy, &place)?;
     let mut evaluators = match task.evaluators {
         Some(engine) => engine,
@@ -325,7 +326,8 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
     let runtime = TaskRuntime {
         id: task.id,
         strategies: task.strategies,
-        fallback,
+        fallbacks,
+        tools: task.tools,
         policy,
         sticky: task.sticky,
         evaluators,
@@ -396,16 +398,48 @@ fn check_deadline(strategy: &Strategy, place: &str) -> Result<()> {
     Ok(())
 }
 
-fn fallback(task: &Task, place: &str) -> Result<StrategyId> {
-    let mut ids = task.strategies.iter().map(|strategy| &strategy.id);
-    let found = match &task.fallback {
-        None => ids.next(),
-        Some(name) => ids.find(|id| id.name() == name),
+/// Who answers in the place of others, in order.
+fn fallbacks(task: &Task, place: &str) -> Result<Vec<StrategyId>> {
+    let Some(names) = &task.fallbacks else {
+        return Ok(task.strategies.iter().map(|strategy| strategy.id.clone()).collect());
     };
-    found.cloned().ok_or_else(|| {
-        let known = comma_separated(task.strategies.iter().map(|strategy| strategy.id.name()));
-        Error::config(format!("{place}.fallback"), format!("name one of the task's strategies: {known}"))
-    })
+    let find = |name: &StrategyName| {
+        let found = task.strategies.iter().find(|strategy| strategy.id.name() == name);
+        found.map(|strategy| strategy.id.clone()).ok_or_else(|| {
+            let known = comma_separated(task.strategies.iter().map(|strategy| strategy.id.name()));
+            Error::config(format!("{place}.fallback"), format!("name some of the task's strategies: {known}"))
+        })
+    };
+    match names.as_slice() {
+        [] => Err(Error::config(format!("{place}.fallback"), "name at least one strategy")),
+        names => names.iter().map(find).collect(),
+    }
+}
+
+/// Checks that tools have names of their own, that strategies name tools which are there, and that their models call
+/// tools.
+fn check_tools(task: &Task, models: &Models, place: &str) -> Result<()> {
+    let names: Vec<_> = task.tools.iter().map(|handler| &handler.tool().name).collect();
+    if let Some((_, twice)) =
+        names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|n| n == *name))
+    {
+        return Err(Error::config(format!("{place}.tools"), format!("the name {twice} is used twice")));
+    }
+    for strategy in &task.strategies {
+        let place = format!("{place}.strategies.{}.tools", strategy.id.name());
+        let wanted = strategy.tools.as_deref().unwrap_or_default();
+        if let Some(absent) = wanted.iter().find(|name| !names.contains(name)) {
+            let known = comma_separated(names.iter());
+            return Err(Error::config(place, format!("the task has no tool {absent}; it has: {known}")));
+        }
+        let any = strategy.tools.as_ref().map_or(!names.is_empty(), |wanted| !wanted.is_empty());
+        let calls = models.get(&strategy.model).is_none_or(|model| model.capabilities().tools);
+        if any && !calls {
+            let message = format!("model {} calls no tools; write tools = []", strategy.model);
+            return Err(Error::config(place, message));
+        }
+    }
+    Ok(())
 }
 
 fn add_experiment(task: &mut TaskRuntime, experiment: RunningExperiment, place: String) -> Result<()> {

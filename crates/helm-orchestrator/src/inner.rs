@@ -2,13 +2,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helm_core::{
-    Clock, Exclusion, ExclusionReason, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId,
-    TokenCount, TokenCounter, VariantName,
+    Clock, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, TokenCounter,
+    VariantName,
 };
 use helm_eval::EvaluationEngine;
 use helm_experiment::Experiment;
 use helm_guardrails::GuardrailEngine;
-use helm_llm::{ChatModel, EmbeddingModel};
+use helm_llm::{ChatModel, EmbeddingModel, ToolHandler};
 use helm_policy::{Arm, Policy};
 use helm_store::{Settle, Store};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -52,7 +52,9 @@ impl Drop for Inner {
 pub(crate) struct TaskRuntime {
     pub(crate) id: TaskId,
     pub(crate) strategies: Vec<Strategy>,
-    pub(crate) fallback: StrategyId,
+    /// Who answers when none is eligible or a model fails, in order; at least one.
+    pub(crate) fallbacks: Vec<StrategyId>,
+    pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: EvaluationEngine,
@@ -105,18 +107,6 @@ impl TaskRuntime {
             strategy: name.to_string(),
             known: comma_separated(self.strategies.iter().map(|strategy| strategy.id.name())),
         })
-    }
-
-    /// The strategies that may be chosen, and those that may not with the reason.
-    pub(crate) fn eligible(&self, vectors: bool) -> (Vec<StrategyId>, Vec<Exclusion>) {
-        let (eligible, excluded): (Vec<_>, Vec<_>) =
-            self.strategies.iter().partition(|strategy| vectors || strategy.retrieval.memories == 0);
-        let exclude = |strategy: &Strategy| Exclusion {
-            strategy: strategy.id.clone(),
-            reason: ExclusionReason::Capability,
-        };
-        let eligible = eligible.into_iter().map(|strategy| strategy.id.clone()).collect();
-        (eligible, excluded.into_iter().map(exclude).collect())
     }
 
     /// These strategies as a policy sees them.

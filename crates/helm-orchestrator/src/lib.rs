@@ -45,6 +45,7 @@
 mod background;
 mod builder;
 pub mod config;
+mod eligible;
 mod error;
 mod explain;
 mod helm;

@@ -82,7 +82,7 @@ fn newcomer(
     task: &TaskRuntime,
     snapshot: &Snapshot,
 ) -> Result<Vec<Candidate>> {
-    let (eligible, _) = task.eligible(inner.embedder.is_some());
+    let eligible = inner.eligibility(task, None).eligible;
     if eligible.is_empty() {
         return Ok(Vec::new());
     }

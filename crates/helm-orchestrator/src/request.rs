@@ -2,7 +2,7 @@ use helm_core::{
     ConversationId, DecisionId, Features, ModelName, NanoUsd, Probability, Reward, Role, ScoreEntry,
     SegmentName, StrategyId, StrategyName, TaskId, ToolCall, TurnStatus, Usage, UserId, Violation,
 };
-use helm_llm::{ChatRequest, FinishReason};
+use helm_llm::{ChatRequest, FinishReason, Mismatch, OutputSchema};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -25,8 +25,8 @@ pub struct TurnRequest {
     pub segment: Option<SegmentName>,
     /// Numbers that describe the turn, for contextual policies. Default: none.
     pub features: Features,
-    /// What a caller that keeps the conversation itself sends: its messages, tools and knobs. Default: none, and the
-    /// conversation is the stored one.
+    /// What the caller wants of the model: tools of its own, a form, knobs; and messages, when it keeps the
+    /// conversation itself. Default: nothing, and the conversation is the stored one.
     pub chat: Option<ChatRequest>,
 }
 
@@ -64,6 +64,14 @@ impl TurnRequest {
         let absent = || Error::InvalidMessage("is missing: send at least one of the role user".to_owned());
         let message = asked.ok_or_else(absent)?.joined_text();
         Ok(Self { chat: Some(chat), ..Self::new(user, task, message)? })
+    }
+
+    /// Asks for an answer of a form: [`TurnResponse::value`] holds it. Strategies whose model cannot be held to one are
+    /// not eligible.
+    #[must_use]
+    pub fn with_output(mut self, output: OutputSchema) -> Self {
+        self.chat.get_or_insert_default().output = Some(output);
+        self
     }
 
     /// Continues, or begins, a conversation.
@@ -116,6 +124,10 @@ pub struct TurnResponse {
     /// What the caller is to do before the turn can go on: calls of tools that it brought along. It sends the
     /// conversation again with these and their results.
     pub calls: Vec<ToolCall>,
+    /// The answer as a value, when the request asked for a form, or how it misses that form; `None` without a form and
+    /// without a finished answer. What does not fit is recorded as a violation of category
+    /// [`Schema`](helm_core::Category::Schema).
+    pub value: Option<Result<serde_json::Value, Mismatch>>,
     /// Why the model stopped; `None` when it did not come to an end.
     pub finish: Option<FinishReason>,
     /// The reward so far.

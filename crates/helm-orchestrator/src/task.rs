@@ -3,6 +3,7 @@ use std::sync::Arc;
 use helm_core::{ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount};
 use helm_eval::{EvaluationEngine, Evaluator, RewardSpec};
 use helm_guardrails::GuardrailEngine;
+use helm_llm::ToolHandler;
 use helm_policy::{Policy, PolicyConfig};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,8 @@ use crate::error::Result;
 pub struct Task {
     pub(crate) id: TaskId,
     pub(crate) strategies: Vec<Strategy>,
-    pub(crate) fallback: Option<StrategyName>,
+    pub(crate) fallbacks: Option<Vec<StrategyName>>,
+    pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
     pub(crate) policy: PolicyChoice,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: Option<EvaluationEngine>,
@@ -64,7 +66,8 @@ impl Task {
         Ok(Self {
             id: TaskId::new(id)?,
             strategies: Vec::new(),
-            fallback: None,
+            fallbacks: None,
+            tools: Vec::new(),
             policy: PolicyChoice::Config(PolicyConfig::default()),
             sticky: Sticky::default(),
             evaluators: None,
@@ -93,10 +96,27 @@ impl Task {
         self
     }
 
-    /// Names the strategy that answers when none is eligible. Default: the first.
+    /// Names the strategy that answers when none is eligible, and when the chosen one's model fails before its first
+    /// word.
     #[must_use]
-    pub fn with_fallback(mut self, name: StrategyName) -> Self {
-        self.fallback = Some(name);
+    pub fn with_fallback(self, name: StrategyName) -> Self {
+        self.with_fallbacks(vec![name])
+    }
+
+    /// Names the strategies that answer in the place of one whose model fails before its first word, in this order;
+    /// the first also answers when none is eligible. Default: the task's strategies in their order. Those with the
+    /// same model as one that failed are passed over.
+    #[must_use]
+    pub fn with_fallbacks(mut self, names: Vec<StrategyName>) -> Self {
+        self.fallbacks = Some(names);
+        self
+    }
+
+    /// Gives the models a tool to call: they get its result, and go on, within the strategy's
+    /// [limits](helm_core::Limits).
+    #[must_use]
+    pub fn with_tool(mut self, tool: Arc<dyn ToolHandler>) -> Self {
+        self.tools.push(tool);
         self
     }
 

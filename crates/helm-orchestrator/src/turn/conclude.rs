@@ -1,14 +1,17 @@
 use std::time::Duration;
 
 use helm_core::{
-    Decision, Message, NotScored, Outcome, Role, ScoreEntry, TokenCounter, TurnStatus, Usage, Violation,
+    Category, Decision, GuardAction, Message, NotScored, Outcome, Role, ScoreEntry, Severity, Stage,
+    TurnStatus, UnitInterval, Violation,
 };
 use helm_eval::Exchange;
 use helm_guardrails::GuardrailResult;
+use helm_llm::{FinishReason, Mismatch};
 use helm_store::{Memory, MemoryId, NewJob, PreferenceChange, TurnReceipt, TurnRecord};
 
 use super::{
-    execute::{Ending, Execution, Progress},
+    execute::{Ending, Execution},
+    progress::Progress,
     recall::{Recalled, collection},
     run::{Stop, Turn},
 };
@@ -59,7 +62,7 @@ impl Turn {
         let mut outcome = self.outcome(status);
         outcome.error = Some(error);
         let (message, violations) = match self.known.input.get() {
-            Some((message, found)) => (message.clone(), found.violations.clone()),
+            Some(input) => (input.message.clone(), input.result.violations.clone()),
             // What no guard has passed is not kept.
             None => Default::default(),
         };
@@ -95,17 +98,23 @@ impl Turn {
         }
         let mut outcome = self.outcome(status);
         outcome.error = error;
+        let value = self.value(&progress, status);
         outcome.violations = violations(input, &progress);
-        outcome.served =
-            (!progress.raw.is_empty() || status.is_answered()).then(|| decision.strategy.clone());
-        self.fill_usage(task, &decision, &progress, &mut outcome);
+        outcome.violations.extend(value.as_ref().and_then(|value| value.as_ref().err()).map(|_| misformed()));
+        outcome.served = progress.serving.clone().filter(|_| progress.is_committed() || status.is_answered());
+        self.fill_usage(task, &progress, &mut outcome);
         outcome.scores = self.evaluate(task, &recalled, &progress, &message, &outcome).await;
-        let answer = (status.is_answered() || !progress.passed.is_empty()).then_some(progress.passed);
+        let Progress { passed, calls, exchanged, finish, refused, .. } = progress;
+        let answer = (status.is_answered() || !passed.is_empty()).then_some(passed);
         let mut record = self.record(message, answer, outcome);
-        self.add_consequences(task, &recalled, &mut record);
+        // What goes on when the caller has called its tools is no exchange yet, and nobody's silence means anything.
+        if calls.is_empty() {
+            self.add_consequences(task, &recalled, exchanged, &mut record);
+        }
         let receipt = self.commit_what_fits(&mut record).await?;
         self.after_commit(task);
-        Ok(TurnResponse { failure, ..self.respond(Some(decision), record, &receipt) })
+        let finish = finish.map(|finish| if refused { FinishReason::Refusal } else { finish.reason });
+        Ok(TurnResponse { failure, calls, finish, value, ..self.respond(Some(decision), record, &receipt) })
     }
 
     /// Logs why the provider failed; the kind of it.
@@ -122,22 +131,14 @@ impl Turn {
         outcome
     }
 
-    fn fill_usage(
-        &self,
-        task: &TaskRuntime,
-        decision: &Decision,
-        progress: &Progress,
-        outcome: &mut Outcome,
-    ) {
+    fn fill_usage(&self, task: &TaskRuntime, progress: &Progress, outcome: &mut Outcome) {
         outcome.attempts = progress.attempts;
         outcome.first_token = progress.first_token;
-        let finish = progress.finish.as_ref();
-        outcome.usage = finish
-            .and_then(|finish| finish.usage)
-            .unwrap_or_else(|| Usage::estimate(progress.asked, self.inner.tokens.count(&progress.raw)));
-        outcome.cost = progress.cost;
-        outcome.model = finish.and_then(|finish| finish.model.clone());
-        if let Some(model) = task.strategy(&decision.strategy).and_then(|s| self.inner.model(s).ok()) {
+        outcome.usage = progress.usage(&*self.inner.tokens);
+        outcome.cost = progress.cost();
+        outcome.model = progress.finish.as_ref().and_then(|finish| finish.model.clone());
+        let serving = progress.serving.as_ref().and_then(|id| task.strategy(id));
+        if let Some(model) = serving.and_then(|strategy| self.inner.model(strategy).ok()) {
             outcome.simulated = model.capabilities().simulated;
         }
     }
@@ -153,7 +154,8 @@ impl Turn {
         outcome: &Outcome,
     ) -> Vec<ScoreEntry> {
         let blocked = outcome.status == TurnStatus::Blocked;
-        if !(outcome.status.is_answered() || blocked) {
+        // An answer that goes on when the caller has called its tools cannot be judged yet.
+        if !(outcome.status.is_answered() || blocked) || !progress.calls.is_empty() {
             return Vec::new();
         }
         let found = progress.output.as_ref().map(|output| output.violations.as_slice());
@@ -179,6 +181,13 @@ impl Turn {
                 NotScored::Failed(format!("no score within {} s", EVALUATION.as_secs()))
             }
         }
+    }
+
+    /// The answer as a value, when one of a form was asked for and came to its end.
+    fn value(&self, progress: &Progress, status: TurnStatus) -> Option<Result<serde_json::Value, Mismatch>> {
+        let form = self.request.chat.as_ref()?.output.as_ref()?;
+        let ended = status == TurnStatus::Completed && !progress.refused && progress.calls.is_empty();
+        ended.then(|| form.parse(&progress.passed))
     }
 
     fn record(&self, input: String, output: Option<String>, outcome: Outcome) -> TurnRecord {
@@ -210,10 +219,17 @@ impl Turn {
     }
 
     /// What becomes visible with the turn: messages, a memory, and the end of the wait for feedback.
-    fn add_consequences(&self, task: &TaskRuntime, recalled: &Recalled, record: &mut TurnRecord) {
+    fn add_consequences(
+        &self,
+        task: &TaskRuntime,
+        recalled: &Recalled,
+        exchanged: Vec<Message>,
+        record: &mut TurnRecord,
+    ) {
         if let (true, Some(answer)) = (record.outcome.status.is_answered(), &record.output) {
-            record.messages =
-                vec![Message::text(Role::User, &*record.input), Message::text(Role::Assistant, &**answer)];
+            record.messages = vec![Message::text(Role::User, &*record.input)];
+            record.messages.extend(exchanged);
+            record.messages.push(Message::text(Role::Assistant, &**answer));
             if let (true, Some(embedding), Some(embedder)) =
                 (task.remember, &recalled.embedding, &self.inner.embedder)
             {
@@ -291,6 +307,7 @@ impl Turn {
             status: outcome.status,
             answer: record.output,
             calls: Vec::new(),
+            value: None,
             finish: None,
             reward: receipt.reward.clone(),
             scores: outcome.scores,
@@ -365,6 +382,20 @@ fn failed_status(error: &helm_llm::Error) -> TurnStatus {
         helm_llm::ErrorKind::Timeout(_) => TurnStatus::Timeout,
         helm_llm::ErrorKind::Cancelled => TurnStatus::Cancelled,
         _ => TurnStatus::UpstreamError,
+    }
+}
+
+/// That an answer has not the form that was asked for.
+fn misformed() -> Violation {
+    Violation {
+        stage: Stage::Output,
+        category: Category::Schema,
+        entity: "OUTPUT_SCHEMA".to_owned(),
+        span: None,
+        severity: Severity::Medium,
+        score: UnitInterval::ONE,
+        action: GuardAction::Flag,
+        detector: "output_schema".to_owned(),
     }
 }
 

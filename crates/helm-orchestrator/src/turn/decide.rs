@@ -6,7 +6,7 @@ use helm_experiment::Unit;
 use helm_policy::ChoiceRequest;
 
 use super::{recall::Recalled, run::Turn};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
 
 /// The exploration that a task keeps while an experiment runs on it, as a total probability mass.
@@ -59,9 +59,9 @@ fn law(task: &TaskRuntime) -> (PolicyName, PolicyHash) {
 impl Turn {
     /// Caller's wish first, then a running experiment, then the draw that is kept to, then the policy; with nothing eligible, the fallback.
     pub(super) fn decide(&self, task: &TaskRuntime, recalled: &Recalled) -> Result<Decision> {
-        let (eligible, excluded) = task.eligible(self.inner.embedder.is_some());
-        let chosen = self.choose(task, recalled, &eligible)?;
-        Ok(self.decision(task, chosen, excluded))
+        let sorted = self.inner.eligibility(task, self.request.chat.as_ref());
+        let chosen = self.choose(task, recalled, &sorted.eligible)?;
+        Ok(self.decision(task, chosen, sorted.excluded))
     }
 
     fn choose(&self, task: &TaskRuntime, recalled: &Recalled, eligible: &[StrategyId]) -> Result<Chosen> {
@@ -70,7 +70,8 @@ impl Turn {
             return Ok(Chosen::certain(task, strategy, DecisionMode::Pinned, None));
         }
         if eligible.is_empty() {
-            return Ok(Chosen::certain(task, task.fallback.clone(), DecisionMode::Fallback, None));
+            let last = task.fallbacks.first().cloned().ok_or_else(|| self.nobody(task))?;
+            return Ok(Chosen::certain(task, last, DecisionMode::Fallback, None));
         }
         let assigned = self.assigned(task);
         if let Some((assignment, Some(strategy))) = &assigned
@@ -101,6 +102,10 @@ impl Turn {
             assignment,
             law: law(task),
         })
+    }
+
+    fn nobody(&self, task: &TaskRuntime) -> Error {
+        Error::config(format!("tasks.{}", task.id), "there is no strategy to fall back on")
     }
 
     fn assigned(&self, task: &TaskRuntime) -> Option<(Assignment, Option<StrategyId>)> {

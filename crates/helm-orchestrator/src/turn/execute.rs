@@ -1,22 +1,22 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
-use helm_core::{Decision, Message, NanoUsd, Role, Stage, Strategy, TokenCount, TokenCounter, TurnStatus};
-use helm_guardrails::{GuardrailResult, StreamStep};
-use helm_llm::{Call, ChatEvent, ChatModel, ChatRequest, ChatStream, Finish, FinishReason};
+use futures::FutureExt;
+use helm_core::{Decision, DecisionMode, Strategy, StrategyId, TurnStatus};
+use helm_llm::Call;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     conclude::PANICKED,
+    progress::Progress,
     recall::Recalled,
-    run::{Delivery, Stop, Turn},
+    round::Work,
+    run::{Stop, Turn},
 };
 use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
-use crate::prompt::PromptView;
 use crate::request::TurnEvent;
 
 /// How carrying a decision out ended.
@@ -37,43 +37,9 @@ pub(super) enum Ending {
     Broken(&'static str),
 }
 
-/// What carrying a decision out has brought so far. It lives outside the work that fills it, so that it
-/// survives a deadline or a cancellation.
-#[derive(Default)]
-pub(super) struct Progress {
-    /// Whether the decision is durable.
-    pub(super) logged: bool,
-    /// What the model wrote.
-    pub(super) raw: String,
-    /// What the guards let pass.
-    pub(super) passed: String,
-    pub(super) output: Option<GuardrailResult>,
-    pub(super) finish: Option<Finish>,
-    pub(super) cost: Option<NanoUsd>,
-    /// The tokens of the prompt, counted here.
-    pub(super) asked: TokenCount,
-    /// When the model was called.
-    pub(super) called: Option<Instant>,
-    /// From the call to the first content.
-    pub(super) first_token: Option<Duration>,
-    pub(super) attempts: u32,
-}
-
-impl Progress {
-    fn calls(&mut self, request: &ChatRequest, counter: &dyn TokenCounter) {
-        let tokens = request.messages.iter().map(|message| counter.count(&message.joined_text()).get());
-        self.asked = TokenCount::new(tokens.sum());
-        self.called = Some(Instant::now());
-    }
-
-    fn has_content(&mut self) {
-        let waited = self.called.map(|called| called.elapsed());
-        self.first_token = self.first_token.or(waited);
-    }
-
-    fn finished(&mut self, finish: Finish) {
-        self.cost = finish.cost;
-        self.finish = Some(finish);
+impl Ending {
+    pub(super) fn stopped(error: impl Into<Error>) -> Self {
+        Self::Stopped(Stop::Failed(error.into()))
     }
 }
 
@@ -83,7 +49,22 @@ pub(super) struct Execution {
     pub(super) progress: Progress,
 }
 
-type Events = mpsc::Sender<Result<TurnEvent>>;
+/// Whoever hears what happens.
+pub(super) struct Listener<'a> {
+    events: &'a mpsc::Sender<Result<TurnEvent>>,
+    /// Whether the turn goes on when nobody listens.
+    drains: bool,
+}
+
+impl Listener<'_> {
+    /// A caller that no longer listens has cancelled the turn, unless it is drained.
+    pub(super) async fn send(&self, event: TurnEvent) -> Result<(), Ending> {
+        match self.events.send(Ok(event)).await {
+            Err(_) if !self.drains => Err(Ending::Cancelled),
+            _ => Ok(()),
+        }
+    }
+}
 
 impl Turn {
     /// Carries the decision out under the strategy's deadline and the caller's cancellation.
@@ -93,198 +74,66 @@ impl Turn {
         decision: &Decision,
         recalled: &Recalled,
         message: &str,
-        events: &Events,
+        events: &mpsc::Sender<Result<TurnEvent>>,
     ) -> Execution {
         let mut progress = Progress::default();
         let Some(strategy) = task.strategy(&decision.strategy) else {
             return Execution { ending: Ending::Broken("the policy chose an unknown strategy"), progress };
         };
         let deadline = self.started + strategy.limits.deadline;
-        let call = Call::new(self.tenant.clone()).with_deadline(deadline).with_cancel(self.cancel.clone());
-        let prompt = self.chat_request(task, strategy, recalled, message);
-        let work = self.carry_out(task, decision, strategy, prompt, &call, &mut progress, events);
-        let ending = tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => Ending::Cancelled,
-            () = tokio::time::sleep_until(deadline) => Ending::TimedOut,
-            ending = AssertUnwindSafe(work).catch_unwind() => match ending {
+        let stop = CancellationToken::new();
+        let call = Call::new(self.tenant.clone()).with_deadline(deadline).with_cancel(stop.clone());
+        // However this ends, nobody goes on for it.
+        let _stopping = stop.drop_guard();
+        let listener = Listener { events, drains: !strategy.limits.drain.is_zero() };
+        let work = Work { turn: self, task, decision, recalled, message, call: &call, listener };
+        let ending = {
+            let work = AssertUnwindSafe(work.carry_out(strategy, &mut progress)).catch_unwind();
+            let work = work.map(|ended| match ended {
                 Ok(Ok(status)) => Ending::Answered(status),
                 Ok(Err(ending)) => ending,
                 Err(_) => Ending::Broken(PANICKED),
-            },
+            });
+            self.until(strategy, deadline, work).await
         };
         progress.attempts = call.attempts();
         Execution { ending, progress }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of a turn, each borrowed from another owner")]
-    async fn carry_out(
+    /// Waits for the work until the deadline, or until the caller goes away and the strategy's drain is over.
+    async fn until(
         &self,
-        task: &TaskRuntime,
-        decision: &Decision,
         strategy: &Strategy,
-        prompt: Result<ChatRequest>,
-        call: &Call,
-        progress: &mut Progress,
-        events: &Events,
-    ) -> Result<TurnStatus, Ending> {
-        let request = prompt.map_err(stopped)?;
-        let model = self.inner.model(strategy).map_err(stopped)?;
-        progress.calls(&request, &*self.inner.tokens);
-        let decided = TurnEvent::Decided {
-            decision_id: decision.id,
-            strategy: decision.strategy.clone(),
-            propensity: decision.propensity,
-        };
-        if self.delivery == Delivery::Streamed && model.capabilities().streaming {
-            let opened = model.stream(&request, call);
-            let stream = self.while_logging(decision, opened, progress).await?;
-            send(events, decided).await?;
-            return self.forward(task, stream, progress, events).await;
+        deadline: Instant,
+        work: impl Future<Output = Ending>,
+    ) -> Ending {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => {}
+            () = tokio::time::sleep_until(deadline) => return Ending::TimedOut,
+            ending = &mut work => return ending,
         }
-        let response = self.while_logging(decision, model.generate(&request, call), progress).await?;
-        progress.has_content();
-        progress.raw = response.shown();
-        progress.finished(response.finish);
-        let checked = self.check(&task.guardrails, Stage::Output, &progress.raw).await;
-        let checked = checked.map_err(Ending::Stopped)?;
-        let blocked = checked.is_blocked();
-        if !blocked {
-            progress.passed = checked.text(&progress.raw).to_owned();
+        let drained = deadline.min(Instant::now() + strategy.limits.drain);
+        tokio::select! {
+            biased;
+            () = self.inner.abort.cancelled() => {}
+            () = tokio::time::sleep_until(drained) => {}
+            _ = work => {}
         }
-        progress.output = Some(checked);
-        send(events, decided).await?;
-        if blocked {
-            return Err(Ending::Blocked);
-        }
-        if self.delivery == Delivery::Streamed {
-            send(events, TurnEvent::Delta(progress.passed.clone())).await?;
-        }
-        status_of(progress)
-    }
-
-    /// Makes the decision durable while the model is being called. Content is looked at only once it is; if it
-    /// cannot be, the call is dropped.
-    async fn while_logging<T>(
-        &self,
-        decision: &Decision,
-        call: impl Future<Output = helm_llm::Result<T>>,
-        progress: &mut Progress,
-    ) -> Result<T, Ending> {
-        let log = self.log(decision);
-        tokio::pin!(log, call);
-        let answer = tokio::select! {
-            written = &mut log => {
-                written.map_err(stopped)?;
-                progress.logged = true;
-                call.await
-            }
-            answer = &mut call => {
-                log.await.map_err(stopped)?;
-                progress.logged = true;
-                answer
-            }
-        };
-        answer.map_err(Ending::Failed)
-    }
-
-    /// Passes the stream on through the guards.
-    async fn forward(
-        &self,
-        task: &TaskRuntime,
-        mut stream: ChatStream,
-        progress: &mut Progress,
-        events: &Events,
-    ) -> Result<TurnStatus, Ending> {
-        let mut guard = task.guardrails.stream(Stage::Output);
-        while let Some(event) = stream.next().await {
-            match event.map_err(Ending::Failed)? {
-                // A refusal takes the text's place.
-                ChatEvent::Delta(text) | ChatEvent::Refusal(text) => {
-                    progress.has_content();
-                    progress.raw.push_str(&text);
-                    match guard.push(&text) {
-                        StreamStep::Emit(text) => pass(progress, events, text).await?,
-                        StreamStep::Blocked(result) => {
-                            progress.output = Some(result);
-                            return Err(Ending::Blocked);
-                        }
-                    }
-                }
-                ChatEvent::Finished(finish) => {
-                    progress.finished(finish);
-                    break;
-                }
-                _ => {}
-            }
-        }
-        let (rest, result) = guard.finish();
-        let blocked = result.is_blocked();
-        progress.output = Some(result);
-        if blocked {
-            return Err(Ending::Blocked);
-        }
-        pass(progress, events, rest).await?;
-        status_of(progress)
-    }
-
-    fn chat_request(
-        &self,
-        task: &TaskRuntime,
-        strategy: &Strategy,
-        recalled: &Recalled,
-        message: &str,
-    ) -> Result<ChatRequest> {
-        let wanted = usize::try_from(strategy.retrieval.memories).unwrap_or(usize::MAX);
-        let memories = recalled.memories.get(..wanted.min(recalled.memories.len())).unwrap_or_default();
-        let view = PromptView {
-            user: &self.request.user,
-            task: &task.id,
-            preferences: &recalled.preferences.values,
-            memories,
-        };
-        let name = strategy.id.name().as_str();
-        let mut system = task.prompts.render(name, &view)?;
-        if !memories.is_empty() && !task.prompts.places_memories(name) {
-            system.push_str("\n\nEarlier messages of this user that may help:\n- ");
-            system.push_str(&memories.join("\n- "));
-        }
-        let mut messages = Vec::with_capacity(recalled.history.len() + 2);
-        if !system.trim().is_empty() {
-            messages.push(Message::text(Role::System, system));
-        }
-        messages.extend(recalled.history.iter().cloned());
-        messages.push(Message::text(Role::User, message));
-        let mut request = ChatRequest::new(messages).with_sampling(strategy.sampling.clone());
-        if let Some(tokens) = strategy.max_output_tokens {
-            request = request.with_max_output_tokens(tokens);
-        }
-        Ok(request)
+        Ending::Cancelled
     }
 }
 
-async fn pass(progress: &mut Progress, events: &Events, text: String) -> Result<(), Ending> {
-    if text.is_empty() {
-        return Ok(());
-    }
-    progress.passed.push_str(&text);
-    send(events, TurnEvent::Delta(text)).await
-}
-
-fn stopped(error: impl Into<Error>) -> Ending {
-    Ending::Stopped(Stop::Failed(error.into()))
-}
-
-/// A caller that no longer listens has cancelled the turn.
-async fn send(events: &Events, event: TurnEvent) -> Result<(), Ending> {
-    events.send(Ok(event)).await.map_err(|_| Ending::Cancelled)
-}
-
-fn status_of(progress: &Progress) -> Result<TurnStatus, Ending> {
-    let finish = progress.finish.as_ref().ok_or(Ending::Broken("the model's stream ended without an end"))?;
-    Ok(match finish.reason {
-        FinishReason::Length => TurnStatus::Length,
-        FinishReason::ContentFilter => TurnStatus::Blocked,
-        _ => TurnStatus::Completed,
-    })
+/// Who may answer a decision: the chosen strategy, then those that take its place. A choice of the caller's own is
+/// nobody else's to answer.
+pub(super) fn candidates<'a>(
+    task: &'a TaskRuntime,
+    decision: &Decision,
+    chosen: &'a Strategy,
+) -> impl Iterator<Item = &'a Strategy> {
+    let pinned = decision.mode == DecisionMode::Pinned;
+    let others = task.fallbacks.iter().filter(move |_| !pinned);
+    let other = move |id: &StrategyId| task.strategy(id).filter(|other| other.model != chosen.model);
+    std::iter::once(chosen).chain(others.filter_map(other))
 }

@@ -1,7 +1,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use helm_core::{Decision, Message, TokenCount, TokenCounter};
+use helm_core::{Decision, Message, Role, TokenCount, TokenCounter};
 use helm_llm::EmbeddingModel;
 use helm_policy::{PriorEstimate, Snapshot};
 use helm_store::{BanditState, DrawQuery, Preferences, Selection, StateQuery, StoredMessage, VectorQuery};
@@ -65,6 +65,9 @@ impl Turn {
     }
 
     async fn history(&self, task: &TaskRuntime) -> Result<Vec<Message>> {
+        if let Some(own) = self.known.input.get().filter(|input| !input.conversation.is_empty()) {
+            return Ok(before_the_message(&own.conversation));
+        }
         let Some(conversation) = &self.request.conversation else {
             return Ok(Vec::new());
         };
@@ -134,7 +137,15 @@ pub(crate) fn snapshot(state: BanditState) -> Result<Snapshot> {
     Ok(Snapshot::from_rows(state.rows, prior)?)
 }
 
-/// The newest messages that fit, in the order they were said.
+/// What was said before the last message of the user.
+fn before_the_message(conversation: &[Message]) -> Vec<Message> {
+    let last = conversation.iter().rposition(|message| message.role == Role::User).unwrap_or_default();
+    let said = conversation.iter().take(last).filter(|message| message.role != Role::System);
+    said.cloned().collect()
+}
+
+/// The newest messages that fit, in the order they were said. They begin with one of the user's: a tool's result
+/// without its call, and an answer without what it answers, are refused by some providers.
 fn within_budget(stored: Vec<StoredMessage>, budget: TokenCount, counter: &dyn TokenCounter) -> Vec<Message> {
     let mut left = budget.get();
     let mut kept: Vec<_> = stored
@@ -147,5 +158,6 @@ fn within_budget(stored: Vec<StoredMessage>, budget: TokenCount, counter: &dyn T
         })
         .collect();
     kept.reverse();
-    kept
+    let first = kept.iter().position(|message| message.role == Role::User).unwrap_or(kept.len());
+    kept.split_off(first)
 }

@@ -4,14 +4,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt;
-use helm_core::{Context, Decision, DecisionId, Stage, TenantId, Timestamp};
+use helm_core::{Context, Decision, DecisionId, Part, Role, Stage, TenantId, Timestamp};
 use helm_guardrails::{GuardrailEngine, GuardrailResult};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::stream::TurnStream;
+use super::{input::Input, stream::TurnStream};
 use crate::error::{Error, Result};
 use crate::inner::{Inner, TaskRuntime};
 use crate::request::{TurnEvent, TurnRequest, TurnResponse};
@@ -40,8 +40,8 @@ pub(super) struct Turn {
 /// What a turn has come to know, kept where a panic cannot take it along.
 #[derive(Default)]
 pub(super) struct Known {
-    /// The message as the input guards let it pass, and what they found.
-    pub(super) input: OnceLock<(String, GuardrailResult)>,
+    /// What the input guards let pass, and what they found.
+    pub(super) input: OnceLock<Input>,
     pub(super) decision: OnceLock<Decision>,
 }
 
@@ -108,11 +108,12 @@ fn check(inner: &Inner, request: &TurnRequest) -> Result<()> {
         return Err(Error::ShuttingDown);
     }
     let task = inner.task(&request.task)?;
-    if let Some(name) = &request.strategy {
-        task.strategy_named(name)?;
+    let pinned = request.strategy.as_ref().map(|name| task.strategy_named(name)).transpose()?;
+    if let Some(chat) = &request.chat {
+        inner.check_wishes(task, pinned, chat)?;
     }
     let length = request.message.len();
-    if request.message.trim().is_empty() {
+    if request.message.trim().is_empty() && !has_picture(request) {
         return Err(Error::InvalidMessage("is empty; send what the user wrote".to_owned()));
     }
     if length > inner.max_message_bytes {
@@ -122,6 +123,13 @@ fn check(inner: &Inner, request: &TurnRequest) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Whether a message without words shows something.
+fn has_picture(request: &TurnRequest) -> bool {
+    let messages = request.chat.iter().flat_map(|chat| &chat.messages);
+    let last = messages.filter(|message| message.role == Role::User).next_back();
+    last.is_some_and(|message| message.parts.iter().any(|part| matches!(part, Part::Image(_))))
 }
 
 impl Turn {
@@ -140,18 +148,18 @@ impl Turn {
     /// The turn from its input to its stored end.
     async fn play(&self, events: &mpsc::Sender<Result<TurnEvent>>) -> Result<TurnResponse, Stop> {
         let task = self.task()?;
-        let input = self.check(&task.guardrails, Stage::Input, &self.request.message).await?;
-        if input.is_blocked() {
-            return Ok(self.conclude_blocked_input(input).await?);
-        }
-        let message = input.text(&self.request.message).to_owned();
+        let input = match self.check_input(task).await? {
+            Ok(input) => input,
+            Err(refused) => return Ok(self.conclude_blocked_input(refused).await?),
+        };
+        let (message, found) = (input.message.clone(), input.result.clone());
         // Set once: nothing else sets it.
-        let _ = self.known.input.set((message.clone(), input.clone()));
+        let _ = self.known.input.set(input);
         let recalled = self.bounded(longest_deadline(task), self.recall(task, &message)).await??;
         let decision = self.decide(task, &recalled)?;
         let _ = self.known.decision.set(decision.clone());
         let execution = self.execute(task, &decision, &recalled, &message, events).await;
-        self.conclude(task, decision, execution, input, message, recalled).await
+        self.conclude(task, decision, execution, found, message, recalled).await
     }
 
     /// `work` until `deadline` after the turn's start, or until it is cancelled.

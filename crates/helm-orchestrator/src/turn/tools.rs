@@ -1,0 +1,77 @@
+//! Calling a task's own tools.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::join_all;
+use helm_core::ToolResult;
+use helm_llm::{RequestedCall, ToolContext, ToolHandler};
+
+use super::round::Work;
+
+/// A tool that takes longer has failed.
+const LONGEST: Duration = Duration::from_secs(60);
+/// The most bytes of a result that the model is told.
+const MOST_OF_RESULT: usize = 64 << 10;
+
+impl Work<'_> {
+    /// The results of calls, in their order; all are made at the same time.
+    pub(super) async fn call_tools(&self, calls: &[RequestedCall]) -> Vec<ToolResult> {
+        join_all(calls.iter().map(|call| self.call_tool(call))).await
+    }
+
+    async fn call_tool(&self, requested: &RequestedCall) -> ToolResult {
+        let (id, name) = (requested.call.id.clone(), requested.call.name.as_str());
+        let known = self.task.tools.iter().find(|handler| handler.tool().name.as_str() == name);
+        let done = match known {
+            Some(handler) => self.use_tool(handler, requested).await,
+            None => Err(format!("there is no tool {name:?}")),
+        };
+        let outcome = if done.is_ok() { "ok" } else { "failed" };
+        // What a model made up is no label.
+        let tool = known.map_or_else(|| "unknown".to_owned(), |handler| handler.tool().name.to_string());
+        metrics::counter!("helm_tool_calls_total",
+            "task" => self.task.id.to_string(), "tool" => tool, "outcome" => outcome)
+        .increment(1);
+        match done {
+            Ok(text) => ToolResult::new(id, shortened(text)),
+            Err(why) => {
+                tracing::debug!(decision = %self.decision.id, tool = name, why, "a tool has no result");
+                ToolResult::error(id, shortened(why))
+            }
+        }
+    }
+
+    async fn use_tool(
+        &self,
+        handler: &Arc<dyn ToolHandler>,
+        requested: &RequestedCall,
+    ) -> Result<String, String> {
+        let arguments = requested.arguments().map_err(|problem| problem.to_string())?;
+        let mut context = ToolContext::new(self.turn.tenant.clone(), self.turn.request.user.clone())
+            .with_cancel(self.call.cancel.clone());
+        context.deadline = self.call.deadline;
+        let calling = AssertUnwindSafe(handler.call(arguments, &context)).catch_unwind();
+        match tokio::time::timeout(LONGEST, calling).await {
+            Ok(Ok(Ok(text))) => Ok(text),
+            Ok(Ok(Err(failure))) => Err(failure.to_string()),
+            Ok(Err(_)) => {
+                tracing::error!(decision = %self.decision.id, tool = %handler.tool().name, "a tool panicked");
+                Err("the tool failed".to_owned())
+            }
+            Err(_) => Err(format!("no answer within {} s", LONGEST.as_secs())),
+        }
+    }
+}
+
+/// As much as a model is told, on a character's boundary.
+fn shortened(mut text: String) -> String {
+    if text.len() > MOST_OF_RESULT {
+        let end = (0..=MOST_OF_RESULT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        text.truncate(end);
+        text.push_str("\n[the rest is left out]");
+    }
+    text
+}
