@@ -13,6 +13,7 @@ use helm_policy::{Arm, Policy};
 use helm_store::{Settle, Store};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::admission::Admission;
 use crate::error::{Error, Result};
 use crate::prompt::Prompts;
 use crate::refit::Refits;
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) models: BTreeMap<ModelName, Arc<dyn ChatModel>>,
     /// `None` when vector search is off: no recall and no embedding calls.
     pub(crate) embedder: Option<Arc<dyn EmbeddingModel>>,
+    pub(crate) admission: Admission,
     pub(crate) settler: Arc<dyn Settle>,
     pub(crate) tracker: TaskTracker,
     /// Cancelled when no more turns are taken.

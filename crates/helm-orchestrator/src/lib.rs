@@ -42,6 +42,7 @@
 //!
 //! It is not for: speaking to providers without learning from the answers, or training models.
 
+mod admission;
 mod background;
 mod builder;
 pub mod config;
@@ -61,6 +62,7 @@ mod task;
 mod turn;
 mod worker;
 
+pub use admission::AdmissionLimits;
 pub use builder::HelmBuilder;
 pub use config::HelmConfig;
 pub use error::{Error, ErrorKind, Result};

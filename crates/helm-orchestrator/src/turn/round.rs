@@ -5,12 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use helm_core::{Decision, Role, Stage, Strategy, TurnStatus};
-use helm_core::{Message, Part};
+use helm_core::{Decision, Message, Part, Role, Stage, Strategy, ToolCallId, TurnStatus};
 use helm_guardrails::{StreamGuard, StreamStep};
 use helm_llm::{
-    AnswerParts, Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, Finish, FinishReason, RequestedCall,
-    ToolChoice,
+    AnswerPart, AnswerParts, Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, Finish, FinishReason,
+    RequestedCall, ToolChoice,
 };
 
 use super::{
@@ -103,6 +102,12 @@ impl Work<'_> {
             progress.calls(&request, &*self.turn.inner.tokens);
             let opened = self.open(model, &request, progress).await?;
             let answer = self.hear(opened, &mut guard, progress).await?;
+            let answer = with_ids_of_their_own(answer, &request, round);
+            if answer.finish.reason == FinishReason::Paused && round < strategy.limits.tool_turns {
+                // Sent back as it is, it goes on.
+                request.messages.push(answer.to_message());
+                continue;
+            }
             let calls: Vec<_> = answer.calls().cloned().collect();
             if calls.is_empty() {
                 break;
@@ -297,6 +302,20 @@ impl Work<'_> {
         }
         Ok(TurnStatus::Completed)
     }
+}
+
+/// An answer whose calls have ids that no earlier call has: some providers have none, and number them anew in each
+/// answer.
+fn with_ids_of_their_own(mut answer: ChatResponse, request: &ChatRequest, round: u32) -> ChatResponse {
+    let known: Vec<_> = request.messages.iter().flat_map(Message::tool_calls).map(|call| &call.id).collect();
+    for part in &mut answer.parts {
+        if let AnswerPart::Call(requested) = part
+            && known.contains(&&requested.call.id)
+        {
+            requested.call.id = ToolCallId::new(format!("{}_{round}", requested.call.id));
+        }
+    }
+    answer
 }
 
 /// A message without what people have read of it already.
