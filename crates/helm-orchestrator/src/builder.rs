@@ -15,6 +15,7 @@ use helm_store::{Limiter, MemoryLimiter, MemoryLimiterOptions, Store, memory::Me
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::admission::{Admission, AdmissionLimits};
+use crate::answers::AnswerCache;
 use crate::background;
 use crate::config::StoreLocation;
 use crate::error::{Error, Result};
@@ -375,11 +376,14 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
             return Err(Error::config(format!("{place}.reward"), message));
         }
     }
+    let keeping = task.strategies.iter().filter(|strategy| !strategy.cache.is_zero());
+    let answers = keeping.map(|kept| (kept.id.clone(), AnswerCache::new(kept.cache, None))).collect();
     let runtime = TaskRuntime {
         id: task.id,
         strategies: task.strategies,
         fallbacks,
         tools: task.tools,
+        answers,
         policy,
         sticky: task.sticky,
         evaluators,

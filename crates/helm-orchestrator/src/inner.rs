@@ -14,6 +14,7 @@ use helm_store::{Settle, Store};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::admission::Admission;
+use crate::answers::AnswerCache;
 use crate::error::{Error, Result};
 use crate::prompt::Prompts;
 use crate::refit::Refits;
@@ -57,6 +58,8 @@ pub(crate) struct TaskRuntime {
     /// Who answers when none is eligible or a model fails, in order; at least one.
     pub(crate) fallbacks: Vec<StrategyId>,
     pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
+    /// The kept answers of strategies that keep them.
+    pub(crate) answers: BTreeMap<StrategyId, AnswerCache>,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: EvaluationEngine,

@@ -43,6 +43,7 @@
 //! It is not for: speaking to providers without learning from the answers, or training models.
 
 mod admission;
+mod answers;
 mod background;
 mod builder;
 pub mod config;

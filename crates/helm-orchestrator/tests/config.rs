@@ -60,7 +60,10 @@ fn mistakes_name_file_and_line() {
         ("[tasks.t]\ntools = [\"x\"]\n[tasks.t.strategies.s]", ["line 2: tasks.t.tools", "no [tools.x]"]),
         ("[tasks.t.strategies.s]\ntools = [\"x\"]", ["line 2: tasks.t.strategies.s.tools", "no tool x"]),
         ("[tasks.t]\nfallback = []\n[tasks.t.strategies.s]", ["line 2: tasks.t.fallback", "at least one"]),
-        ("[tasks.t]\nfallback = [\"z\"]\n[tasks.t.strategies.s]", ["line 2: tasks.t.fallback", "strategies: s"]),
+        (
+            "[tasks.t]\nfallback = [\"z\"]\n[tasks.t.strategies.s]",
+            ["line 2: tasks.t.fallback", "strategies: s"],
+        ),
         (
             "[tasks.t.strategies.s]\n[tools.x]\ndescription = \"\"\nurl = \"ftp://h\"",
             ["line 4: tools.x.url", "http"],

@@ -309,6 +309,9 @@ fn strategy_of(id: StrategyId, section: &StrategySection, folder: &Path, place: 
     if let Some(given) = section.deadline_seconds {
         strategy.limits.deadline = seconds(given, &format!("{place}.deadline_seconds"))?;
     }
+    if let Some(given) = section.cache_seconds {
+        strategy.cache = seconds(given, &format!("{place}.cache_seconds"))?;
+    }
     strategy.tools.clone_from(&section.tools);
     strategy.limits.tool_turns = section.tool_turns.unwrap_or(strategy.limits.tool_turns);
     if let Some(given) = section.drain_seconds {

@@ -220,6 +220,8 @@ pub struct StrategySection {
     pub deadline_seconds: Option<f64>,
     /// What is recalled.
     pub retrieve: Option<Retrieval>,
+    /// How long an answer is kept for whoever asks exactly the same, in seconds. Default: not at all.
+    pub cache_seconds: Option<f64>,
     /// Which of the task's tools the model may call. Default: all.
     pub tools: Option<Vec<ToolName>>,
     /// How many rounds of tool calls a turn may have. Default: 8.

@@ -100,7 +100,7 @@ impl Work<'_> {
         let mut request = request.map_err(Ending::stopped)?;
         for round in 0.. {
             progress.calls(&request, &*self.turn.inner.tokens);
-            let opened = self.open(model, &request, progress).await?;
+            let opened = self.open(strategy, model, &request, progress).await?;
             let answer = self.hear(opened, &mut guard, progress).await?;
             let answer = with_ids_of_their_own(answer, &request, round);
             if answer.finish.reason == FinishReason::Paused && round < strategy.limits.tool_turns {
@@ -135,14 +135,18 @@ impl Work<'_> {
     /// it cannot be, the call is dropped.
     async fn open(
         &self,
+        strategy: &Strategy,
         model: &Arc<dyn ChatModel>,
         request: &ChatRequest,
         progress: &mut Progress,
     ) -> Result<Opened, Ending> {
+        let streamed = self.turn.delivery == Delivery::Streamed && model.capabilities().streaming;
         let asking = async {
-            Ok(match self.turn.delivery == Delivery::Streamed && model.capabilities().streaming {
-                true => Opened::Stream(model.stream(request, self.call).await?),
-                false => Opened::Whole(model.generate(request, self.call).await?),
+            Ok(match (self.task.answers.get(&strategy.id), streamed) {
+                (Some(kept), true) => Opened::Stream(kept.stream(model, request, self.call)),
+                (Some(kept), false) => Opened::Whole(kept.generate(model, request, self.call).await?),
+                (None, true) => Opened::Stream(model.stream(request, self.call).await?),
+                (None, false) => Opened::Whole(model.generate(request, self.call).await?),
             })
         };
         let opened = match progress.logged {
