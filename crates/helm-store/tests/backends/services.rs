@@ -50,6 +50,11 @@ impl Database {
         format!("{server}/{}?{parameters}", self.name)
     }
 
+    /// Runs a statement behind the store's back.
+    pub(crate) async fn run(&self, sql: &'static str) {
+        execute(&self.url(), sql.to_owned()).await;
+    }
+
     /// Changes it behind the store's back.
     pub(crate) async fn damage(&self, sql: &'static str) {
         let mut connection = PgConnection::connect(&self.url()).await.unwrap();

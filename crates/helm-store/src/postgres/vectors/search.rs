@@ -17,14 +17,15 @@ const SEARCH: &str = "search";
 /// How many rows more than the wanted ones an index is asked for: its order is of single precision, theirs of double.
 const SPARE: usize = 4;
 
-/// A collection, and whether there is an index for it that can be used.
+/// A collection, and whether there is an index for it that can be used. Only those of cosine are in half precision.
 const COLLECTION: &str = "SELECT c.metric, c.dimension, coalesce((SELECT i.indisvalid FROM pg_index i
-        WHERE i.indexrelid = to_regclass('helm_memory_' || c.metric || '_' || c.dimension || $3)), false) AS indexed
+        WHERE i.indexrelid = to_regclass('helm_memory_' || c.metric || '_' || c.dimension
+            || CASE c.metric WHEN 'cosine' THEN $3 ELSE '' END)), false) AS built
     FROM helm_collection c WHERE c.tenant = $1 AND c.name = $2";
 
 /// The columns of a found row, as tables have them and as they are read.
-const COLUMNS: &str = "m.user_id, m.turn, m.number, m.text, m.metadata, m.at, m.embedding";
-const READ: &str = "m.user_id, m.turn, m.number, m.text, m.metadata::text AS metadata, m.at, ";
+const COLUMNS: &str = "m.user_id, m.turn, m.number, m.text, m.metadata, m.at, m.indexed, m.embedding";
+const READ: &str = "m.user_id, m.turn, m.number, m.text, m.metadata::text AS metadata, m.at, m.indexed, ";
 
 /// What embeddings are in this database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,16 +103,17 @@ impl Search<'_> {
         let index = Index::of(&collection, self.half);
         if let Some(index) = index
             && self.embeddings == Embeddings::Vectors
-            && get(&row, "indexed", SEARCH)?
+            && get(&row, "built", SEARCH)?
             && !is_left(&self.query.selection)
         {
-            let hits = self.through(&index, connection, &collection).await?;
-            // A graph may end, or give up, before it has met enough rows that are selected.
-            if hits.len() >= self.query.k {
-                return Ok(hits);
+            let found = self.through(&index, connection, &collection).await?;
+            // A graph may end, or give up, before it has met enough rows that are selected. Those that it does not
+            // know say nothing about that.
+            if found.indexed >= self.query.k {
+                return Ok(found.hits);
             }
         }
-        self.exact(connection, &collection).await
+        self.exact(connection, &collection).await.map(|found| found.hits)
     }
 
     /// The nearest ones by the index, and by reading those that it does not know yet.
@@ -120,7 +122,7 @@ impl Search<'_> {
         index: &Index,
         connection: &mut PgConnection,
         collection: &Collection,
-    ) -> Result<Vec<Hit>> {
+    ) -> Result<Found> {
         let rows = at_most(self.query.k.saturating_add(SPARE).min(1 << 30))?;
         let probe = index.probe(&self.query.embedding);
         let mut sql = Sql::default();
@@ -138,7 +140,7 @@ impl Search<'_> {
     }
 
     /// Reads and scores every row that is selected.
-    async fn exact(&self, connection: &mut PgConnection, collection: &Collection) -> Result<Vec<Hit>> {
+    async fn exact(&self, connection: &mut PgConnection, collection: &Collection) -> Result<Found> {
         let mut sql = Sql::default();
         sql.push("SELECT ").push(READ).push(self.embeddings.column());
         self.push_from(&mut sql, collection)?;
@@ -157,13 +159,14 @@ impl Search<'_> {
         connection: &mut PgConnection,
         collection: &Collection,
         sql: Sql,
-    ) -> Result<Vec<Hit>> {
-        let (scorer, mut top) =
-            (Scorer::new(collection.metric, &self.query.embedding), Top::new(self.query.k));
+    ) -> Result<Found> {
+        let (scorer, mut top, mut indexed) =
+            (Scorer::new(collection.metric, &self.query.embedding), Top::new(self.query.k), 0);
         let mut parts = Vec::with_capacity(collection.dimension);
         let mut rows = sql.query().fetch(connection);
         while let Some(row) = rows.try_next().await.map_err(|error| driver(SEARCH, error))? {
             self.embeddings.read(&row, collection.dimension, &mut parts)?;
+            indexed += usize::from(get::<bool>(&row, "indexed", SEARCH)?);
             let score = scorer.score(&parts);
             if top.may_take(score) && matches(&row, &self.query.selection, SEARCH)? {
                 let (id, user) = (memory_id(&row)?, parsed(&row, "user_id", SEARCH)?);
@@ -176,8 +179,16 @@ impl Search<'_> {
             let Rank { score, id, user } = rank;
             Ok(Hit::new(user, memory(&row, id, &collection.name, embedding)?, score))
         };
-        top.into_sorted().map(hit).collect()
+        Ok(Found { hits: top.into_sorted().map(hit).collect::<Result<_>>()?, indexed })
     }
+}
+
+/// What a statement found.
+struct Found {
+    /// The best, best first.
+    hits: Vec<Hit>,
+    /// How many of its rows an index knows.
+    indexed: usize,
 }
 
 /// Goes on with the condition that a row is of the collection's metric and dimension; spelled out, because partial
