@@ -43,16 +43,24 @@ pub(super) async fn reopened(options: &SqliteOptions) -> Result<SqliteConnection
 /// Connections that only read.
 pub(super) async fn readers(options: &SqliteOptions) -> Result<SqlitePool> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // A search reads hundreds of rows; with room for them the thread that reads need not wait for the one that takes.
-    let wanted = connection(options).pragma("query_only", "ON").row_buffer_size(512);
     SqlitePoolOptions::new()
         .max_connections(u32::try_from(cores.clamp(1, 4)).unwrap_or(1))
         .acquire_timeout(BUSY_TIMEOUT)
         // A file does not go away as a server does, and asking costs as much as a small read.
         .test_before_acquire(false)
-        .connect_with(wanted)
+        .connect_with(reading(options))
         .await
         .map_err(|error| opening(&options.path, error))
+}
+
+/// A connection that only reads, for what takes long.
+pub(super) async fn reader(options: &SqliteOptions) -> Result<SqliteConnection> {
+    SqliteConnection::connect_with(&reading(options)).await.map_err(|error| opening(&options.path, error))
+}
+
+fn reading(options: &SqliteOptions) -> SqliteConnectOptions {
+    // A search reads hundreds of rows; with room for them the thread that reads need not wait for the one that takes.
+    connection(options).pragma("query_only", "ON").row_buffer_size(512)
 }
 
 /// Says what SQLite would only hint at.
