@@ -56,6 +56,7 @@ mod refit;
 mod report;
 mod request;
 mod settle;
+mod storable;
 mod task;
 mod turn;
 mod worker;
