@@ -118,6 +118,14 @@ impl Jobs {
         taken.filter_map(|id| self.change(id, |job| take(id, job, now.after(lease)))).collect()
     }
 
+    fn complete(&mut self, job: &Job) -> bool {
+        let held = self.jobs.get(&job.id).is_some_and(|queued| queued.is_held(job));
+        if held {
+            self.remove(job.id);
+        }
+        held
+    }
+
     fn is_used_up(&self, id: JobId) -> bool {
         self.jobs.get(&id).is_some_and(|job| job.attempts >= job.new.max_attempts)
     }
@@ -159,13 +167,11 @@ impl JobQueue for MemoryStore {
     }
 
     async fn complete(&self, job: &Job) -> Result<bool> {
-        self.write("complete", |state| {
-            let held = state.jobs.jobs.get(&job.id).is_some_and(|queued| queued.is_held(job));
-            if held {
-                state.jobs.remove(job.id);
-            }
-            Ok(held)
-        })
+        self.write("complete", |state| Ok(state.jobs.complete(job)))
+    }
+
+    async fn complete_all(&self, jobs: &[Job]) -> Result<Vec<bool>> {
+        self.write("complete", |state| Ok(jobs.iter().map(|job| state.jobs.complete(job)).collect()))
     }
 
     async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {

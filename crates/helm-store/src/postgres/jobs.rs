@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,6 +34,14 @@ const CLAIM: &str = "UPDATE helm_job j SET attempts = j.attempts + 1, lease = j.
     WHERE j.tenant = d.tenant AND j.id = d.id
     RETURNING j.id, j.tenant, j.kind, j.body::text AS body, j.attempts, j.lease, j.run_at";
 
+/// The locks are taken in the order of the keys before anything is removed.
+const COMPLETE: &str = "DELETE FROM helm_job j USING (
+        SELECT l.tenant, l.id FROM unnest($1::text[], $2::bigint[], $3::bigint[]) k (tenant, id, lease)
+        JOIN helm_job l ON l.tenant = k.tenant AND l.id = k.id AND l.lease = k.lease
+        WHERE l.lease_until IS NOT NULL AND NOT l.dead ORDER BY l.tenant, l.id FOR UPDATE OF l) d
+    WHERE j.tenant = d.tenant AND j.id = d.id
+    RETURNING j.tenant, j.id, j.lease";
+
 #[async_trait]
 impl JobQueue for PostgresStore {
     async fn enqueue(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
@@ -64,6 +73,10 @@ impl JobQueue for PostgresStore {
         let deleted = deleted.bind(job.tenant.as_str()).bind(job.id.0).bind(lease_of(job, OPERATION)?);
         let deleted = deleted.execute(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
         Ok(deleted.rows_affected() == 1)
+    }
+
+    async fn complete_all(&self, jobs: &[Job]) -> Result<Vec<bool>> {
+        self.transaction("complete", Complete { jobs }).await
     }
 
     async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {
@@ -187,6 +200,37 @@ impl Work for Claim<'_> {
         }
         jobs.sort_by_key(|(run_at, job)| (*run_at, job.id));
         Ok(jobs.into_iter().map(|(_, job)| job).collect())
+    }
+}
+
+struct Complete<'a> {
+    jobs: &'a [Job],
+}
+
+impl Work for Complete<'_> {
+    type Done = Vec<bool>;
+
+    async fn run(&self, connection: &mut PgConnection) -> Result<Vec<bool>, Failure> {
+        const OPERATION: &str = "complete";
+        if self.jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let leases = self.jobs.iter().map(|job| lease_of(job, OPERATION)).collect::<Result<Vec<_>>>()?;
+        let rows = sqlx::query(COMPLETE)
+            .bind(save::column(self.jobs, |job| job.tenant.as_str()))
+            .bind(save::column(self.jobs, |job| job.id.0))
+            .bind(&leases)
+            .fetch_all(connection)
+            .await
+            .map_err(|error| failure(OPERATION, error))?;
+        let ended = rows.iter().map(|row| {
+            let (tenant, id, lease) = ("tenant", "id", "lease");
+            Ok((get(row, tenant, OPERATION)?, get(row, id, OPERATION)?, get(row, lease, OPERATION)?))
+        });
+        let mut ended: HashSet<(&str, i64, i64)> = ended.collect::<Result<_>>()?;
+        let jobs = self.jobs.iter().zip(leases);
+        // Whoever names a job twice has ended it once.
+        Ok(jobs.map(|(job, lease)| ended.remove(&(job.tenant.as_str(), job.id.0, lease))).collect())
     }
 }
 

@@ -60,6 +60,20 @@ impl JobQueue for SqliteStore {
         .await
     }
 
+    async fn complete_all(&self, jobs: &[Job]) -> Result<Vec<bool>> {
+        const OPERATION: &str = "complete";
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let leases: Vec<_> = jobs.iter().map(|job| (job.id.0, job.tenant.as_str(), job.lease)).collect();
+        let (leases, ids) =
+            (to_json(&leases, OPERATION)?, jobs.iter().map(|job| job.id.0).collect::<Vec<_>>());
+        self.write(OPERATION, size::SMALL + leases.len(), move |connection| {
+            Box::pin(async move { complete_all(connection, &leases, &ids).await })
+        })
+        .await
+    }
+
     async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {
         let sql = "UPDATE helm_job SET lease_until = NULL, run_at = ?1, attempts = attempts - 1
                    WHERE id = ?2 AND tenant = ?3 AND lease = ?4 AND lease_until IS NOT NULL AND dead = 0";
@@ -264,6 +278,33 @@ async fn complete(connection: &mut SqliteConnection, job: &Job) -> Result<bool> 
         .execute(connection)
         .await;
     Ok(deleted.map_err(|error| driver("complete", error))?.rows_affected() == 1)
+}
+
+/// Removes those of the jobs whose leases hold; the places of those come as one list, for each row of an answer is a
+/// message from SQLite's thread.
+async fn complete_all(connection: &mut SqliteConnection, leases: &str, ids: &[i64]) -> Result<Vec<bool>> {
+    const OPERATION: &str = "complete";
+    let held = sqlx::query(
+        "SELECT json_group_array(k.key) AS held FROM json_each(?) k
+         CROSS JOIN helm_job j ON j.id = k.value ->> 0 AND j.tenant = k.value ->> 1 AND j.lease = k.value ->> 2
+         WHERE j.lease_until IS NOT NULL AND j.dead = 0",
+    );
+    let row = held.bind(leases).fetch_one(&mut *connection).await;
+    let row = row.map_err(|error| driver(OPERATION, error))?;
+    let mut places: Vec<usize> = json(&row, "held", OPERATION)?;
+    places.sort_unstable();
+    let mut ended = vec![false; ids.len()];
+    let mut removed = BTreeSet::new();
+    for place in places {
+        if let (Some(id), Some(ended)) = (ids.get(place), ended.get_mut(place)) {
+            // Whoever names a job twice has ended it once.
+            *ended = removed.insert(*id);
+        }
+    }
+    let gone = sqlx::query("DELETE FROM helm_job WHERE id IN (SELECT value FROM json_each(?))");
+    let gone = gone.bind(to_json(&removed, OPERATION)?).execute(connection).await;
+    gone.map_err(|error| driver(OPERATION, error))?;
+    Ok(ended)
 }
 
 async fn fail(
