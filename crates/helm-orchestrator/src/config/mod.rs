@@ -18,7 +18,7 @@ mod show;
 
 pub use install::MAX_MESSAGE_BYTES;
 pub use load::{TEMPLATE, default_path};
-pub use location::StoreLocation;
+pub use location::{Server, StoreLocation};
 pub use model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 pub use sections::{
     BackgroundSection, Environment, ExperimentSection, FeatureSection, HelmConfig, LogFormat, LogSection,

@@ -18,7 +18,7 @@ use super::{BACKEND, connect, migrate, months};
 use crate::bandit::BanditStore;
 use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed, size};
 use crate::conversation::ConversationStore;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result, chain};
 use crate::job::JobQueue;
 use crate::log::InteractionLog;
 use crate::preference::PreferenceStore;
@@ -70,7 +70,7 @@ pub struct PostgresStore {
     committer: RwLock<Option<Committer<Request>>>,
     tracker: TaskTracker,
     /// Ends what is done now and then.
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     pub(super) options: PostgresOptions,
     pub(super) embeddings: Embeddings,
 }
@@ -106,8 +106,9 @@ impl PostgresStore {
         let stop = CancellationToken::new();
         // A store that leaves the schema as it is leaves the months too.
         if options.migrate {
-            months::make_ahead(&pool).await?;
-            tracker.spawn(months::look_after(pool.clone(), stop.clone()));
+            make_months(&pool).await?;
+            let looking = months::look_after(pool.clone(), stop.clone());
+            tracker.spawn(stop.clone().run_until_cancelled_owned(looking));
         }
         let committer = RwLock::new(Some(committer));
         Ok(Self { pool, searchers, writers, committer, tracker, stop, options, embeddings })
@@ -288,6 +289,18 @@ impl Store for PostgresStore {
         self.writers.close().await;
         self.searchers.close().await;
         self.pool.close().await;
+    }
+}
+
+/// Makes the partitions that are needed soon. Without them turns have a place all the same, so a user who may write
+/// but not change tables can open the store.
+async fn make_months(pool: &PgPool) -> Result<()> {
+    match months::make_ahead(pool).await {
+        Err(error) if error.kind() == ErrorKind::Unwritable => {
+            tracing::warn!(error = %chain(&error), "partitions for the coming months could not be made");
+            Ok(())
+        }
+        made => made,
     }
 }
 

@@ -96,6 +96,35 @@ async fn what_cannot_be_opened_says_why() {
     assert!(error.to_string().contains("no such database"), "{error}");
 }
 
+/// A user who may write, but to whom the tables do not belong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_may_not_make_partitions_can_open_the_store() {
+    let Some(database) = Database::create("a_user_who_may_not_make_partitions").await else { return };
+    postgres(&database).await.close().await;
+    let name = format!("helm_writer_{}", std::process::id());
+    for sql in [
+        format!("CREATE USER {name}"),
+        format!("GRANT ALL ON SCHEMA public TO {name}"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"),
+        "DO $$ DECLARE child TEXT; BEGIN
+            FOR child IN SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'helm_turn'::regclass LOOP
+                IF child <> 'helm_turn_rest' THEN EXECUTE 'DROP TABLE ' || child; END IF;
+            END LOOP; END $$"
+            .to_owned(),
+    ] {
+        database.run(sql).await;
+    }
+    let opened = PostgresStore::open(PostgresOptions::new(database.url_of(&name))).await;
+    if let Ok(store) = &opened {
+        store.log_decision(&decision(1), deadline()).await.unwrap();
+        store.commit_turn(turn(1), Arc::new(MeanSettle)).await.unwrap();
+        assert!(store.log().turn(&tenant("t"), decision_id(1)).await.unwrap().is_some());
+        store.close().await;
+    }
+    database.run(format!("DROP OWNED BY {name}; DROP USER {name}")).await;
+    opened.map(drop).unwrap();
+}
+
 /// A store with one judged turn.
 async fn used(database: &Database) -> Arc<dyn Store> {
     let store = postgres(database).await;

@@ -362,6 +362,44 @@ async fn rows_that_an_index_does_not_know_do_not_stand_for_those_it_missed() {
     assert!(is_searched(&database, "helm_memory_cosine_2").await, "the test is about the index");
 }
 
+/// Whether some session waits to build an index.
+async fn is_building(connection: &mut PgConnection) -> bool {
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+             AND query LIKE 'CREATE INDEX CONCURRENTLY%' AND state = 'active')",
+    );
+    row.fetch_one(connection).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_ends_the_building_of_an_index_at_once() {
+    let Some(database) = Database::create("closing_ends_the_building_of_an_index").await else { return };
+    let store = PostgresStore::open(PostgresOptions::new(database.url()).with_index_after(10)).await.unwrap();
+    fill(&store, &tenant("t"), Metric::Cosine, 0, 100).await;
+    // Building waits for whoever is writing.
+    let mut writer = PgConnection::connect(&database.url()).await.unwrap();
+    let mut writing = writer.begin().await.unwrap();
+    sqlx::query("UPDATE helm_memory SET text = text").execute(&mut *writing).await.unwrap();
+    let mut watcher = PgConnection::connect(&database.url()).await.unwrap();
+    let closing = async {
+        while !is_building(&mut watcher).await {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        store.close().await;
+    };
+    let both = async { futures::join!(store.build_indexes(), closing) };
+    let (built, ()) = tokio::time::timeout(std::time::Duration::from_secs(30), both).await.unwrap();
+    assert_eq!(built.unwrap_err().kind(), helm_store::ErrorKind::Unavailable);
+    let begun = std::time::Instant::now();
+    while is_building(&mut watcher).await {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "the server goes on by itself");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    writing.rollback().await.unwrap();
+    writer.close().await.unwrap();
+    watcher.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_that_was_not_finished_is_built_again() {
     let Some(database) = Database::create("an_index_that_was_not_finished").await else { return };
