@@ -9,6 +9,9 @@ use super::error::driver;
 use super::options::PostgresOptions;
 use crate::error::{Result, chain};
 
+/// How long after its last use a connection is taken to be there still.
+const TRUSTED: Duration = Duration::from_secs(1);
+
 /// Connects once outside of any pool: a pool would only say that it waited in vain.
 pub(super) async fn probe(options: &PostgresOptions) -> Result<()> {
     let wanted = connection(options)?;
@@ -49,10 +52,17 @@ pub(super) async fn searchers(options: &PostgresOptions) -> Result<PgPool> {
         ("hnsw.iterative_scan", "strict_order"),
         ("jit", "off"),
     ]);
-    pool(options, options.search_connections)
-        .connect_with(connection)
-        .await
-        .map_err(|error| driver("open", error))
+    // Asking whether a connection is there costs a part of a search; one that was just used is.
+    let pool = pool(options, options.search_connections).test_before_acquire(false);
+    let pool = pool.before_acquire(|connection, meta| {
+        Box::pin(async move {
+            if meta.idle_for > TRUSTED {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    });
+    pool.connect_with(connection).await.map_err(|error| driver("open", error))
 }
 
 /// One connection whose statements may take as long as they like, but not longer than this process is there to wait

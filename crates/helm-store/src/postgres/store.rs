@@ -13,7 +13,7 @@ use super::engine::Groups;
 use super::error::{driver, failure};
 use super::options::PostgresOptions;
 use super::restate::Restate;
-use super::vectors::Embeddings;
+use super::vectors::{Embeddings, Seen};
 use super::{BACKEND, connect, migrate, months};
 use crate::bandit::BanditStore;
 use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed, size};
@@ -73,6 +73,7 @@ pub struct PostgresStore {
     pub(super) stop: CancellationToken,
     pub(super) options: PostgresOptions,
     pub(super) embeddings: Embeddings,
+    pub(super) seen: Seen,
 }
 
 impl PostgresStore {
@@ -111,7 +112,17 @@ impl PostgresStore {
             tracker.spawn(stop.clone().run_until_cancelled_owned(looking));
         }
         let committer = RwLock::new(Some(committer));
-        Ok(Self { pool, searchers, writers, committer, tracker, stop, options, embeddings })
+        Ok(Self {
+            pool,
+            searchers,
+            writers,
+            committer,
+            tracker,
+            stop,
+            options,
+            embeddings,
+            seen: Seen::default(),
+        })
     }
 
     /// Every migration that this build knows, and whether the database has it. Changes nothing.

@@ -1,13 +1,14 @@
 //! PostgreSQL keeps every law, and some that only a server can break.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use helm_core::Timestamp;
 use helm_store::conformance::{
     LAWS, MeanSettle, SHARED_LAWS, deadline, decision, decision_id, feedback, tenant, turn,
 };
 use helm_store::postgres::{PostgresOptions, PostgresStore};
-use helm_store::{ErrorKind, Memory, MemoryId, Store, TURN_DEADLINE};
+use helm_store::{BanditStore, ErrorKind, Memory, MemoryId, Store, TURN_DEADLINE};
 use proptest::prelude::*;
 
 use super::services::Database;
@@ -229,6 +230,24 @@ async fn a_text_with_nul_is_refused_alone() {
     assert_eq!((audit.decisions, audit.mismatches.len()), (38, 0));
 }
 
+/// What has to read a whole log may take longer than other statements.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn totals_of_a_large_log_have_time() {
+    let Some(database) = Database::create("totals_of_a_large_log_have_time").await else { return };
+    used(&database).await.close().await;
+    let quick = PostgresOptions::new(database.url()).with_statement_timeout(Duration::from_millis(200));
+    let store = PostgresStore::open(quick).await.unwrap();
+    let (t, task) = (tenant("t"), decision(1).context.task);
+    let held = database.run("BEGIN; LOCK TABLE helm_evidence; SELECT pg_sleep(1); COMMIT");
+    let totals = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        store.strategy_totals(&t, &task).await
+    };
+    let ((), totals) = futures::join!(held, totals);
+    assert_eq!(totals.unwrap().len(), 1);
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreadable_job_dies_alone() {
     let Some(database) = Database::create("an_unreadable_job_dies_alone").await else { return };
@@ -237,7 +256,7 @@ async fn an_unreadable_job_dies_alone() {
         store.log_decision(&decision(number), Timestamp::from_micros(0)).await.unwrap();
     }
     database.damage("UPDATE helm_job SET tenant = 'not a tenant' WHERE id = 1").await;
-    let (now, lease) = (Timestamp::from_micros(1), std::time::Duration::from_secs(60));
+    let (now, lease) = (Timestamp::from_micros(1), Duration::from_secs(60));
     assert_eq!(store.jobs().claim(now, lease, 10, &[TURN_DEADLINE]).await.unwrap().len(), 1);
     assert_eq!(store.jobs().counts().await.unwrap().dead, 1);
 }

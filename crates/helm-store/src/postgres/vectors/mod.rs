@@ -15,9 +15,11 @@ mod filter;
 mod index;
 mod rows;
 mod search;
+mod seen;
 mod sql;
 mod store;
 
 pub(super) use collections::{insert as insert_collections, load as load_collections};
 pub(super) use rows::put;
 pub(super) use search::Embeddings;
+pub(super) use seen::Seen;

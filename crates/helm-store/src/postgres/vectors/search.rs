@@ -8,6 +8,7 @@ use super::super::error::{driver, unreadable};
 use super::collections::collection;
 use super::index::Index;
 use super::rows::{at_most, is_left, matches, selected};
+use super::seen::{Seen, Stored};
 use super::sql::Sql;
 use crate::error::Result;
 use crate::vector::{Collection, Hit, Memory, MemoryId, Rank, Scorer, Top, VectorQuery};
@@ -82,47 +83,83 @@ pub(super) struct Search<'q> {
     pub(super) embeddings: Embeddings,
     /// Which indexes to look for.
     pub(super) half: bool,
+    pub(super) seen: &'q Seen,
 }
 
 impl Search<'_> {
     pub(super) async fn run(&self, connection: &mut PgConnection) -> Result<Vec<Hit>> {
-        let row = sqlx::query(COLLECTION)
-            .bind(self.tenant.as_str())
-            .bind(&self.query.selection.collection)
-            .bind(if self.half { "_half" } else { "" })
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(|error| driver(SEARCH, error))?;
-        let name = || self.query.selection.collection.clone();
-        let found = row.as_ref().map(|row| collection(row, name(), SEARCH)).transpose()?;
-        self.query.check(BACKEND, SEARCH, found.as_ref())?;
-        let (Some(row), Some(collection)) = (row, found) else { return Ok(Vec::new()) };
+        let key = (self.tenant.clone(), self.query.selection.collection.clone());
+        if let Some(stored) = self.seen.get(&key)
+            && let Some(hits) = self.by_what_was_seen(connection, &stored).await?
+        {
+            return Ok(hits);
+        }
+        let stored = self.look(connection).await?;
+        self.query.check(BACKEND, SEARCH, stored.as_ref().map(|stored| &stored.collection))?;
+        let Some(stored) = stored else { return Ok(Vec::new()) };
+        self.seen.note(key, stored.clone());
         if self.query.k == 0 {
             return Ok(Vec::new());
         }
-        let index = Index::of(&collection, self.half);
-        if let Some(index) = index
-            && self.embeddings == Embeddings::Vectors
-            && get(&row, "built", SEARCH)?
-            && !is_left(&self.query.selection)
+        if let Some(index) = self.index(&stored)
+            && let Some(hits) = self.through(&index, connection, &stored.collection).await?
         {
-            let found = self.through(&index, connection, &collection).await?;
-            // A graph may end, or give up, before it has met enough rows that are selected. Those that it does not
-            // know say nothing about that.
-            if found.indexed >= self.query.k {
-                return Ok(found.hits);
-            }
+            return Ok(hits);
         }
-        self.exact(connection, &collection).await.map(|found| found.hits)
+        self.exact(connection, &stored.collection).await
     }
 
-    /// The nearest ones by the index, and by reading those that it does not know yet.
+    /// The answer if the collection is still what it was; `None` when that is not sure, or there are too few.
+    async fn by_what_was_seen(
+        &self,
+        connection: &mut PgConnection,
+        stored: &Stored,
+    ) -> Result<Option<Vec<Hit>>> {
+        let collection = &stored.collection;
+        if self.query.k == 0 || self.query.check(BACKEND, SEARCH, Some(collection)).is_err() {
+            return Ok(None);
+        }
+        match self.index(stored) {
+            Some(index) => self.through(&index, connection, collection).await,
+            None => self
+                .exact(connection, collection)
+                .await
+                .map(|hits| Some(hits).filter(|hits| !hits.is_empty())),
+        }
+    }
+
+    async fn look(&self, connection: &mut PgConnection) -> Result<Option<Stored>> {
+        let name = &self.query.selection.collection;
+        let row = sqlx::query(COLLECTION)
+            .bind(self.tenant.as_str())
+            .bind(name)
+            .bind(if self.half { "_half" } else { "" })
+            .fetch_optional(connection)
+            .await
+            .map_err(|error| driver(SEARCH, error))?;
+        let stored = |row: PgRow| {
+            let collection = collection(&row, name.clone(), SEARCH)?;
+            Ok(Stored { collection, indexed: get(&row, "built", SEARCH)? })
+        };
+        row.map(stored).transpose()
+    }
+
+    /// The index to search through, if there is one that can answer.
+    fn index(&self, stored: &Stored) -> Option<Index> {
+        let usable = stored.indexed && self.embeddings == Embeddings::Vectors;
+        let usable = usable && !is_left(&self.query.selection);
+        Index::of(&stored.collection, self.half).filter(|_| usable)
+    }
+
+    /// The nearest ones by the index, and by reading those that it does not know yet. `None` when it found too few: a
+    /// graph may end, or give up, before it has met enough rows that are selected. Those that it does not know say
+    /// nothing about that.
     async fn through(
         &self,
         index: &Index,
         connection: &mut PgConnection,
         collection: &Collection,
-    ) -> Result<Found> {
+    ) -> Result<Option<Vec<Hit>>> {
         let rows = at_most(self.query.k.saturating_add(SPARE).min(1 << 30))?;
         let probe = index.probe(&self.query.embedding);
         let mut sql = Sql::default();
@@ -136,15 +173,16 @@ impl Search<'_> {
         sql.push(" AND NOT m.indexed ORDER BY m.embedding");
         index.push_operator(&mut sql);
         sql.bind(&self.query.embedding)?.push("::real[]::vector LIMIT ").bind(rows)?.push(")) m");
-        self.ranked(connection, collection, sql).await
+        let found = self.ranked(connection, collection, sql).await?;
+        Ok(Some(found.hits).filter(|_| found.indexed >= self.query.k))
     }
 
     /// Reads and scores every row that is selected.
-    async fn exact(&self, connection: &mut PgConnection, collection: &Collection) -> Result<Found> {
+    async fn exact(&self, connection: &mut PgConnection, collection: &Collection) -> Result<Vec<Hit>> {
         let mut sql = Sql::default();
         sql.push("SELECT ").push(READ).push(self.embeddings.column());
         self.push_from(&mut sql, collection)?;
-        self.ranked(connection, collection, sql).await
+        self.ranked(connection, collection, sql).await.map(|found| found.hits)
     }
 
     /// Goes on with the selected rows of the collection; not with those of another one that had its name before.

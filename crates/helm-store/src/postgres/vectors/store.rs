@@ -44,9 +44,10 @@ impl VectorStore for PostgresStore {
     }
 
     async fn search(&self, tenant: &TenantId, query: &VectorQuery) -> Result<Vec<Hit>> {
+        let (embeddings, half) = (self.embeddings, self.options.half_precision_index);
+        let search = Search { tenant, query, embeddings, half, seen: &self.seen };
         let mut connection = self.searchers.acquire().await.map_err(|error| driver("search", error))?;
-        let half = self.options.half_precision_index;
-        Search { tenant, query, embeddings: self.embeddings, half }.run(&mut connection).await
+        search.run(&mut connection).await
     }
 
     async fn delete(&self, tenant: &TenantId, user: &UserId, ids: &[MemoryId]) -> Result<u64> {
