@@ -22,8 +22,8 @@ pub trait JobQueue: Send + Sync {
     /// Leases at most `limit` due jobs of these kinds, of any tenant, oldest first, until `now + lease`. Jobs
     /// of other kinds are left to processes that know them.
     ///
-    /// A due job whose attempts are used up, because its holders ended without a word, dies instead; so does
-    /// one that cannot be read. Neither stands in the way of the others.
+    /// A due job whose attempts are used up, because its holders ended without a word, dies instead when its turn
+    /// comes; so does one that cannot be read. Neither stands in the way of the others.
     ///
     /// # Errors
     ///

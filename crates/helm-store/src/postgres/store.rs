@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::engine::Groups;
-use super::error::{driver, failure};
+use super::error::{driver, failure, was_rolled_back};
 use super::options::PostgresOptions;
 use super::restate::Restate;
 use super::vectors::{Embeddings, Seen};
@@ -166,6 +166,22 @@ impl PostgresStore {
             }
             tokio::time::sleep(Duration::from_millis(u64::from((attempt - 1) * attempt))).await;
         }
+    }
+
+    /// Runs one statement, which is a transaction by itself, again when others got in its way. Whatever a lost
+    /// connection did is not tried again: it may have happened.
+    pub(super) async fn statement<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Done> {
+        for attempt in 0..TRIES {
+            let mut connection = self.pool.acquire().await.map_err(|error| driver(operation, error))?;
+            match work.run(&mut connection).await {
+                Err(Failure::Again(error)) if was_rolled_back(&error) && attempt + 1 < TRIES => {
+                    drop(connection);
+                    tokio::time::sleep(Duration::from_millis(u64::from(attempt * (attempt + 1)))).await;
+                }
+                done => return done.map_err(Failure::into_error),
+            }
+        }
+        Err(closed(BACKEND, operation))
     }
 
     async fn attempt<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Done, Failure> {
