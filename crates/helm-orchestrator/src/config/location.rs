@@ -161,3 +161,18 @@ impl fmt::Display for StoreLocation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_as_many_connections_as_are_asked_for() {
+        let located = |url: &str| StoreLocation::parse(&url.into()).unwrap();
+        let error = located("postgres://h/d").with_connections(2).unwrap_err().to_string();
+        assert!(error.contains("store.connections"), "{error}");
+        let server = located("postgres://h/d").with_connections(9).unwrap();
+        assert!(matches!(server, StoreLocation::Postgres(server) if server.connections == Some(9)));
+        assert!(matches!(located("sqlite://f").with_connections(9), Ok(StoreLocation::Sqlite(_))));
+    }
+}

@@ -31,12 +31,19 @@ pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Re
         // Takes effect only in a new file: what is erased later can be given back without rewriting the rest.
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal);
+    let wanted = writing(wanted);
     SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
+}
+
+/// Under load the pages of a few indexes are written again and again. So many are held in memory, in kibibytes, and
+/// the log may grow to so many pages, before they are moved into the file.
+fn writing(wanted: SqliteConnectOptions) -> SqliteConnectOptions {
+    wanted.pragma("cache_size", "-32768").pragma("wal_autocheckpoint", "4096")
 }
 
 /// The connection that writes, again: the file exists and its schema has been checked.
 pub(super) async fn reopened(options: &SqliteOptions) -> Result<SqliteConnection> {
-    let wanted = connection(options);
+    let wanted = writing(connection(options));
     SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
 }
 
