@@ -14,6 +14,7 @@ use crate::inner::Inner;
 use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
 use crate::request::{TurnRequest, TurnResponse};
+use crate::storable;
 use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
 
 /// An installation of Helm, seen by one tenant. Cloning is cheap and shares everything.
@@ -170,7 +171,7 @@ impl Helm {
         Ok(self.inner.store.preferences().get(&self.tenant, user).await?)
     }
 
-    /// Changes a user's preferences in one transaction and answers the new ones.
+    /// Changes a user's preferences in one transaction and answers the new ones. U+FFFD stands for NUL in values.
     ///
     /// # Errors
     ///
@@ -184,7 +185,8 @@ impl Helm {
         if let Some(name) = changes.iter().filter_map(changed).find(|name| OWN_PREFERENCES.contains(name)) {
             return Err(Error::ReservedPreference { name: name.to_owned() });
         }
-        Ok(self.inner.store.preferences().apply(&self.tenant, user, changes, None).await?)
+        let changes = storable::changes(changes);
+        Ok(self.inner.store.preferences().apply(&self.tenant, user, &changes, None).await?)
     }
 
     /// The last `limit` messages of a user's conversation, in the order they were said.

@@ -35,6 +35,12 @@ pub(super) fn is_rolled_back(error: &sqlx::Error) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01"))
 }
 
+/// The same of an error that was told.
+pub(super) fn was_rolled_back(error: &Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.and_then(|source| source.downcast_ref()).is_some_and(is_rolled_back)
+}
+
 /// Whether others hold what is needed, or were faster.
 pub(super) fn is_in_the_way(error: &sqlx::Error) -> bool {
     is_rolled_back(error) || matches!(code(error).as_deref(), Some("55P03" | "57014"))

@@ -10,15 +10,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::engine::Groups;
-use super::error::{driver, failure};
+use super::error::{driver, failure, was_rolled_back};
 use super::options::PostgresOptions;
 use super::restate::Restate;
-use super::vectors::Embeddings;
+use super::vectors::{Embeddings, Seen};
 use super::{BACKEND, connect, migrate, months};
 use crate::bandit::BanditStore;
 use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed, size};
 use crate::conversation::ConversationStore;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result, chain};
 use crate::job::JobQueue;
 use crate::log::InteractionLog;
 use crate::preference::PreferenceStore;
@@ -70,9 +70,10 @@ pub struct PostgresStore {
     committer: RwLock<Option<Committer<Request>>>,
     tracker: TaskTracker,
     /// Ends what is done now and then.
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     pub(super) options: PostgresOptions,
     pub(super) embeddings: Embeddings,
+    pub(super) seen: Seen,
 }
 
 impl PostgresStore {
@@ -106,11 +107,22 @@ impl PostgresStore {
         let stop = CancellationToken::new();
         // A store that leaves the schema as it is leaves the months too.
         if options.migrate {
-            months::make_ahead(&pool).await?;
-            tracker.spawn(months::look_after(pool.clone(), stop.clone()));
+            make_months(&pool).await?;
+            let looking = months::look_after(pool.clone(), stop.clone());
+            tracker.spawn(stop.clone().run_until_cancelled_owned(looking));
         }
         let committer = RwLock::new(Some(committer));
-        Ok(Self { pool, searchers, writers, committer, tracker, stop, options, embeddings })
+        Ok(Self {
+            pool,
+            searchers,
+            writers,
+            committer,
+            tracker,
+            stop,
+            options,
+            embeddings,
+            seen: Seen::default(),
+        })
     }
 
     /// Every migration that this build knows, and whether the database has it. Changes nothing.
@@ -154,6 +166,22 @@ impl PostgresStore {
             }
             tokio::time::sleep(Duration::from_millis(u64::from((attempt - 1) * attempt))).await;
         }
+    }
+
+    /// Runs one statement, which is a transaction by itself, again when others got in its way. Whatever a lost
+    /// connection did is not tried again: it may have happened.
+    pub(super) async fn statement<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Done> {
+        for attempt in 0..TRIES {
+            let mut connection = self.pool.acquire().await.map_err(|error| driver(operation, error))?;
+            match work.run(&mut connection).await {
+                Err(Failure::Again(error)) if was_rolled_back(&error) && attempt + 1 < TRIES => {
+                    drop(connection);
+                    tokio::time::sleep(Duration::from_millis(u64::from(attempt * (attempt + 1)))).await;
+                }
+                done => return done.map_err(Failure::into_error),
+            }
+        }
+        Err(closed(BACKEND, operation))
     }
 
     async fn attempt<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Done, Failure> {
@@ -288,6 +316,18 @@ impl Store for PostgresStore {
         self.writers.close().await;
         self.searchers.close().await;
         self.pool.close().await;
+    }
+}
+
+/// Makes the partitions that are needed soon. Without them turns have a place all the same, so a user who may write
+/// but not change tables can open the store.
+async fn make_months(pool: &PgPool) -> Result<()> {
+    match months::make_ahead(pool).await {
+        Err(error) if error.kind() == ErrorKind::Unwritable => {
+            tracing::warn!(error = %chain(&error), "partitions for the coming months could not be made");
+            Ok(())
+        }
+        made => made,
     }
 }
 

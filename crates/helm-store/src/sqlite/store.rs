@@ -49,7 +49,7 @@ pub struct SqliteStore {
     pub(super) pool: SqlitePool,
     /// `None` once closed.
     committer: RwLock<Option<Committer<Write>>>,
-    tracker: TaskTracker,
+    pub(super) tracker: TaskTracker,
     pub(super) options: SqliteOptions,
     pub(super) shards: Arc<Shards>,
 }

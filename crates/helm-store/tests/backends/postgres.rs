@@ -1,13 +1,14 @@
 //! PostgreSQL keeps every law, and some that only a server can break.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use helm_core::Timestamp;
 use helm_store::conformance::{
     LAWS, MeanSettle, SHARED_LAWS, deadline, decision, decision_id, feedback, tenant, turn,
 };
 use helm_store::postgres::{PostgresOptions, PostgresStore};
-use helm_store::{ErrorKind, Memory, MemoryId, Store, TURN_DEADLINE};
+use helm_store::{BanditStore, ErrorKind, Memory, MemoryId, Store, TURN_DEADLINE};
 use proptest::prelude::*;
 
 use super::services::Database;
@@ -94,6 +95,35 @@ async fn what_cannot_be_opened_says_why() {
     let Some(database) = Database::create("what_cannot_be_opened_says_why").await else { return };
     let error = open(&database.url().replace("helm_test_", "no_such_")).await;
     assert!(error.to_string().contains("no such database"), "{error}");
+}
+
+/// A user who may write, but to whom the tables do not belong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_may_not_make_partitions_can_open_the_store() {
+    let Some(database) = Database::create("a_user_who_may_not_make_partitions").await else { return };
+    postgres(&database).await.close().await;
+    let name = format!("helm_writer_{}", std::process::id());
+    for sql in [
+        format!("CREATE USER {name}"),
+        format!("GRANT ALL ON SCHEMA public TO {name}"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"),
+        "DO $$ DECLARE child TEXT; BEGIN
+            FOR child IN SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'helm_turn'::regclass LOOP
+                IF child <> 'helm_turn_rest' THEN EXECUTE 'DROP TABLE ' || child; END IF;
+            END LOOP; END $$"
+            .to_owned(),
+    ] {
+        database.run(sql).await;
+    }
+    let opened = PostgresStore::open(PostgresOptions::new(database.url_of(&name))).await;
+    if let Ok(store) = &opened {
+        store.log_decision(&decision(1), deadline()).await.unwrap();
+        store.commit_turn(turn(1), Arc::new(MeanSettle)).await.unwrap();
+        assert!(store.log().turn(&tenant("t"), decision_id(1)).await.unwrap().is_some());
+        store.close().await;
+    }
+    database.run(format!("DROP OWNED BY {name}; DROP USER {name}")).await;
+    opened.map(drop).unwrap();
 }
 
 /// A store with one judged turn.
@@ -200,6 +230,24 @@ async fn a_text_with_nul_is_refused_alone() {
     assert_eq!((audit.decisions, audit.mismatches.len()), (38, 0));
 }
 
+/// What has to read a whole log may take longer than other statements.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn totals_of_a_large_log_have_time() {
+    let Some(database) = Database::create("totals_of_a_large_log_have_time").await else { return };
+    used(&database).await.close().await;
+    let quick = PostgresOptions::new(database.url()).with_statement_timeout(Duration::from_millis(200));
+    let store = PostgresStore::open(quick).await.unwrap();
+    let (t, task) = (tenant("t"), decision(1).context.task);
+    let held = database.run("BEGIN; LOCK TABLE helm_evidence; SELECT pg_sleep(1); COMMIT");
+    let totals = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        store.strategy_totals(&t, &task).await
+    };
+    let ((), totals) = futures::join!(held, totals);
+    assert_eq!(totals.unwrap().len(), 1);
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreadable_job_dies_alone() {
     let Some(database) = Database::create("an_unreadable_job_dies_alone").await else { return };
@@ -208,7 +256,7 @@ async fn an_unreadable_job_dies_alone() {
         store.log_decision(&decision(number), Timestamp::from_micros(0)).await.unwrap();
     }
     database.damage("UPDATE helm_job SET tenant = 'not a tenant' WHERE id = 1").await;
-    let (now, lease) = (Timestamp::from_micros(1), std::time::Duration::from_secs(60));
+    let (now, lease) = (Timestamp::from_micros(1), Duration::from_secs(60));
     assert_eq!(store.jobs().claim(now, lease, 10, &[TURN_DEADLINE]).await.unwrap().len(), 1);
     assert_eq!(store.jobs().counts().await.unwrap().dead, 1);
 }

@@ -50,6 +50,19 @@ impl Database {
         format!("{server}/{}?{parameters}", self.name)
     }
 
+    /// The database for another of the server's users.
+    pub(crate) fn url_of(&self, user: &str) -> String {
+        let url = self.url();
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let (_, server) = rest.split_once('@').unwrap_or(("", rest));
+        format!("{scheme}://{user}@{server}")
+    }
+
+    /// Runs a statement behind the store's back.
+    pub(crate) async fn run(&self, sql: impl Into<String>) {
+        execute(&self.url(), sql.into()).await;
+    }
+
     /// Changes it behind the store's back.
     pub(crate) async fn damage(&self, sql: &'static str) {
         let mut connection = PgConnection::connect(&self.url()).await.unwrap();
