@@ -45,6 +45,8 @@ mod job;
 mod limit;
 mod log;
 pub mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod migration;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod preference;

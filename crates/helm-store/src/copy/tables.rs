@@ -193,3 +193,46 @@ const STATS: &[Kind] = &[
     Text, Text, Text, Text, Text, Integer, Integer, Integer, Integer, Integer, Integer, Integer, Integer,
     Integer, Integer, Integer, Packed,
 ];
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row;
+
+    use super::*;
+    use crate::Store;
+    use crate::sqlite::{SqliteOptions, SqliteStore, copying};
+
+    /// What the database makes itself, or has of its own.
+    const LEFT_OUT: [&str; 3] = ["helm_collection.id", "helm_collection.revision", "helm_job.id"];
+
+    /// The names between two words of a statement.
+    fn listed(sql: &'static str, from: &str, to: &str) -> Vec<&'static str> {
+        let (_, rest) = sql.split_once(from).unwrap();
+        rest.split_once(to).unwrap().0.split(',').map(str::trim).collect()
+    }
+
+    #[tokio::test]
+    async fn no_table_and_no_column_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(folder.path().join("helm.db"));
+        SqliteStore::open(options.clone()).await.unwrap().close().await;
+        let mut file = copying::locked(&options).await.unwrap();
+        let columns = "SELECT m.name || '.' || c.name FROM sqlite_schema m, pragma_table_info(m.name) c
+            WHERE m.type = 'table' AND m.name GLOB 'helm_*' AND m.name NOT IN ('helm_migration', 'helm_health')";
+        let columns = sqlx::query(columns).fetch_all(&mut file).await.unwrap();
+        let mut columns: Vec<String> = columns.iter().map(|row| row.get(0)).collect();
+        columns.retain(|column| !LEFT_OUT.contains(&column.as_str()));
+        columns.sort();
+        let mut copied = Vec::new();
+        for table in TABLES {
+            let read = listed(table.select, "SELECT ", "FROM");
+            assert_eq!(read.len(), table.kinds.len(), "{}", table.name);
+            let mut written = listed(table.insert, "(", ")");
+            written.retain(|column| *column != "space");
+            assert_eq!(read, written, "{}", table.name);
+            copied.extend(read.iter().map(|column| format!("{}.{column}", table.name)));
+        }
+        copied.sort();
+        assert_eq!(copied, columns);
+    }
+}

@@ -58,6 +58,40 @@ impl Database {
     }
 }
 
+/// Somebody who may read and write all tables of a database, and change none of them.
+pub(crate) struct User {
+    name: String,
+    url: String,
+}
+
+impl Database {
+    /// Makes somebody; `owner` is connected to the database.
+    pub(crate) async fn user(&self, owner: &mut PgConnection) -> User {
+        let name = format!("{}_user", self.name);
+        let sql = format!(
+            "CREATE ROLE {name} LOGIN PASSWORD 'helm'; GRANT USAGE ON SCHEMA public TO {name};
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"
+        );
+        owner.execute(AssertSqlSafe(sql)).await.unwrap();
+        let url = self.url();
+        let (_, place) = url.split_once('@').unwrap();
+        User { url: format!("postgres://{name}:helm@{place}"), name }
+    }
+}
+
+impl User {
+    /// The database, as this user connects to it.
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Users are the server's, so they do not go with the database.
+    pub(crate) async fn drop(self, owner: &mut PgConnection) {
+        let sql = format!("DROP OWNED BY {0}; DROP ROLE {0}", self.name);
+        owner.execute(AssertSqlSafe(sql)).await.unwrap();
+    }
+}
+
 #[expect(clippy::print_stderr, reason = "what was skipped is told, never silently passed")]
 fn note(text: &str) {
     eprintln!("{text}");
