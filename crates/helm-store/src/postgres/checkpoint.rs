@@ -16,8 +16,8 @@ use crate::error::Result;
 
 const OPERATION: &str = "retain";
 
-/// Held by whoever changes the checkpoint or needs it to stand still: last of all locks.
-pub(super) const LOCK: &str = "LOCK TABLE helm_checkpoint IN SHARE ROW EXCLUSIVE MODE";
+/// Held by whoever changes the checkpoint: last of all locks.
+const LOCK: &str = "LOCK TABLE helm_checkpoint IN SHARE ROW EXCLUSIVE MODE";
 
 const SUMS: &str = "INSERT INTO helm_checkpoint AS c (tenant, task, scope, member, strategy, epoch, layout, count, reward,
         reward_sq, turns, cost, tokens, latency_us, failures, loss, packed)

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::engine::Groups;
 use super::error::{driver, failure};
 use super::options::PostgresOptions;
-use super::restate::Restate;
+use super::restate::restate;
 use super::vectors::Embeddings;
 use super::{BACKEND, connect, migrate, months};
 use crate::bandit::BanditStore;
@@ -245,7 +245,7 @@ impl Store for PostgresStore {
     }
 
     async fn restate(&self, tenant: &TenantId, task: &TaskId) -> Result<u64> {
-        self.transaction("restate", Restate { tenant, task }).await
+        restate(&self.options, tenant, task).await
     }
 
     async fn migrate(&self) -> Result<MigrationReport> {
