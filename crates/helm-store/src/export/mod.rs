@@ -94,6 +94,17 @@ pub async fn export(
     Ok(written)
 }
 
+/// Whether an export ended because nobody reads what it writes any more: the place that it was written to is a pipe
+/// that has been closed, and not the connection to a database.
+#[must_use]
+pub fn is_unread(error: &Error) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
+    error.backend() == BACKEND
+        && causes
+            .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+            .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 async fn write(writer: &mut dyn RowWriter, rows: &[TurnRow]) -> Result<()> {
     for portion in rows.chunks(PORTION) {
         writer.write(portion)?;
