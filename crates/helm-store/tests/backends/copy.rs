@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use helm_core::{Decision, DecisionId, Feedback, Fixed, Layout, PolicyHash, Scope, Stats, Timestamp, UserId};
 use helm_store::conformance::{MeanSettle, deadline, decision, feedback, tenant, turn};
-use helm_store::copy::copy;
+use helm_store::copy::{CopiedTable, copy};
 use helm_store::postgres::{PostgresOptions, PostgresStore};
 use helm_store::sqlite::{SqliteOptions, SqliteStore};
 use helm_store::{
@@ -143,7 +143,7 @@ async fn fill_jobs(store: &SqliteStore) {
     let (now, lease) = (Timestamp::from_micros(2), Duration::from_secs(60));
     let held = store.claim(now, lease, 9, &["k"]).await.unwrap();
     assert_eq!(held.len(), 2);
-    assert!(store.fail(&held[0], "ü went wrong", now).await.unwrap());
+    assert!(store.fail(held.first().unwrap(), "ü went wrong", now).await.unwrap());
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.leased, counts.dead), (1, 1));
 }
@@ -176,6 +176,31 @@ async fn names(database: &Database, sql: &'static str) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+fn copied_names(copied: &[CopiedTable]) -> Vec<&'static str> {
+    let mut names: Vec<_> = copied.iter().map(|table| table.table).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The tables whose rows are the installation.
+async fn tables(database: &Database) -> Vec<String> {
+    let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+        AND NOT relispartition AND relname NOT IN ('helm_health', 'helm_migration') ORDER BY 1";
+    names(database, sql).await
+}
+
+async fn finds_the_same(file: &SqliteStore, there: &PostgresStore) {
+    let t = tenant("t");
+    for name in ["angles", "distances"] {
+        let some = Filter::number("n", 100.0..) & !Filter::equals("n", 777);
+        let query =
+            VectorQuery::new(Selection::of_everyone(name), vec![1.0, 40.0, 0.0], 50).with_filter(some);
+        let (mine, theirs) =
+            (file.search(&t, &query).await.unwrap(), there.search(&t, &query).await.unwrap());
+        assert_eq!((mine.len(), &mine), (50, &theirs), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_copy_is_the_same_installation() {
     let Some(database) = Database::create("a_copy_is_the_same").await else { return };
@@ -192,15 +217,7 @@ async fn a_copy_is_the_same_installation() {
     assert_eq!(rows("helm_turn"), TURNS - TURNS / 10 - gone);
     assert_eq!((rows("helm_collection"), rows("helm_memory")), (3, 2 * u64::from(MEMORIES)));
     assert_eq!(rows("helm_preference"), 1);
-    let tables = names(
-        &database,
-        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-             AND NOT relispartition AND relname NOT IN ('helm_health', 'helm_migration') ORDER BY 1",
-    )
-    .await;
-    let mut of_copy: Vec<_> = copied.iter().map(|table| table.table).collect();
-    of_copy.sort_unstable();
-    assert_eq!(of_copy, tables, "no table is forgotten");
+    assert_eq!(copied_names(&copied), tables(&database).await, "no table is forgotten");
 
     let there = PostgresStore::open(to.clone()).await.unwrap();
     let task = decision(0).context.task;
@@ -226,14 +243,7 @@ async fn a_copy_is_the_same_installation() {
     let [here, of_database] = jobs(&path, &database).await;
     assert_eq!(here, of_database);
     assert_eq!(file.collections(&t).await.unwrap(), there.collections(&t).await.unwrap());
-    for name in ["angles", "distances"] {
-        let some = Filter::number("n", 100.0..) & !Filter::equals("n", 777);
-        let query =
-            VectorQuery::new(Selection::of_everyone(name), vec![1.0, 40.0, 0.0], 50).with_filter(some);
-        let (mine, theirs) =
-            (file.search(&t, &query).await.unwrap(), there.search(&t, &query).await.unwrap());
-        assert_eq!((mine.len(), &mine), (50, &theirs), "{name}");
-    }
+    finds_the_same(&file, &there).await;
     let (user, conversation) = (decision(4).context.user, "c".parse().unwrap());
     let said = file.conversations().recent(&t, &user, &conversation, 9).await.unwrap();
     assert!(!said.is_empty());

@@ -38,9 +38,10 @@ pub(super) async fn holds_all(store: &dyn Store, schema: u32) {
     let (user, conversation) = (decision(1).context.user, "c".parse().unwrap());
     assert_eq!(store.conversations().recent(&t, &user, &conversation, 9).await.unwrap().len(), 2);
     let preferences = store.preferences().get(&t, &user).await.unwrap();
-    assert_eq!(preferences.values["tone"], "short");
+    assert_eq!(preferences.values.get("tone"), Some(&"short".into()));
     let query = VectorQuery::new(Selection::of_user(user, "facts"), vec![1.0, 1.0], 9);
-    assert_eq!(store.vectors().search(&t, &query).await.unwrap()[0].memory.text, "fact 1");
+    let found = store.vectors().search(&t, &query).await.unwrap();
+    assert_eq!(found.first().unwrap().memory.text, "fact 1");
     let due = Timestamp::from_micros(i64::MAX / 4);
     let jobs = store.jobs().claim(due, Duration::from_secs(1), 9, &["k", "turn_deadline"]).await.unwrap();
     assert_eq!(jobs.len(), 6, "five follow-ups and one deadline");
