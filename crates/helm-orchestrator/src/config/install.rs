@@ -142,7 +142,8 @@ impl HelmConfig {
         let mut warnings = Vec::new();
         if self.store.redis_url.is_some() {
             warnings.push(
-                "a Redis is configured (REDIS_URL), but this version caches in the process only".to_owned(),
+                "a Redis is configured (REDIS_URL), but this version does not use it: turns read the database"
+                    .to_owned(),
             );
         }
         if self.models.is_empty() {

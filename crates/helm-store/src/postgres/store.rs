@@ -267,16 +267,18 @@ impl Store for PostgresStore {
         );
         beaten.execute(&mut *connection).await.map_err(failed)?;
         drop(connection);
+        let mut warnings = Vec::new();
         let pgvector = match pgvector(&self.pool).await? {
-            Some(version) if is_sound(&version) => format!(", pgvector {version}"),
-            Some(version) => format!(", pgvector {version} (upgrade to 0.8.4 or later)"),
-            None => ", no pgvector".to_owned(),
+            Some(version) => {
+                warnings.extend(unsound(&version));
+                format!("pgvector {version}")
+            }
+            None => "no pgvector".to_owned(),
         };
-        let rest = match months::has_rest(&self.pool).await? {
-            true => "; some turns are in no month's partition (see helm_turn_rest)",
-            false => "",
-        };
-        Ok(Health { backend: BACKEND, detail: format!("PostgreSQL {version}{pgvector}{rest}"), schema })
+        if months::has_rest(&self.pool).await? {
+            warnings.push("some turns are in no month's partition; see the table helm_turn_rest".to_owned());
+        }
+        Ok(Health { backend: BACKEND, detail: format!("PostgreSQL {version}, {pgvector}"), schema, warnings })
     }
 
     async fn close(&self) {
@@ -300,9 +302,15 @@ async fn pgvector(pool: &PgPool) -> Result<Option<String>> {
 }
 
 fn warn_of_pgvector(version: Option<&str>) {
-    if let Some(version) = version.filter(|version| !is_sound(version)) {
-        tracing::warn!(version, "this pgvector can damage its indexes; upgrade to 0.8.4 or later");
+    if let Some(warning) = version.and_then(unsound) {
+        tracing::warn!("{warning}");
     }
+}
+
+/// What is to be said of a version of pgvector.
+fn unsound(version: &str) -> Option<String> {
+    let warning = || format!("pgvector {version} can damage its indexes; upgrade to 0.8.4 or later");
+    (!is_sound(version)).then(warning)
 }
 
 fn is_sound(version: &str) -> bool {

@@ -269,7 +269,7 @@ impl Store for SqliteStore {
         // Only a write shows that there is room for one.
         self.write(OPERATION, size::SMALL, |connection| Box::pin(writes::beat(connection))).await?;
         let detail = format!("{}, SQLite {version}", self.options.path.display());
-        Ok(Health { backend: BACKEND, detail, schema })
+        Ok(Health { backend: BACKEND, detail, schema, warnings: Vec::new() })
     }
 
     async fn close(&self) {
