@@ -1,4 +1,4 @@
-use helm_core::{Clock, SystemClock, TenantId, Timestamp};
+use helm_core::{Clock, SystemClock, Timestamp};
 use helm_orchestrator::store::{Retained, Retention};
 use serde::Serialize;
 
@@ -24,12 +24,11 @@ pub(super) async fn retain(global: &Global, older_than: &str, dry_run: bool) -> 
     // Only to look at it: nobody works on its jobs meanwhile.
     let helm = open::reading(global).await?;
     let bar = output::progress(None, "{spinner} {human_pos} turns, {per_sec}");
-    let mut progress = |so_far: Retained| bar.set_position(so_far.turns);
-    let retained = helm.store().log().retain(&TenantId::single(), &retention, &mut progress).await;
+    let before = retention.before;
+    let retained = helm.retain(retention, |so_far: Retained| bar.set_position(so_far.turns)).await;
     bar.finish_and_clear();
     open::close(&helm).await;
-    let retained = retained.map_err(helm_orchestrator::Error::from)?;
-    let report = Report { before: retention.before, dry_run, retained };
+    let report = Report { before, dry_run, retained: retained? };
     match global.output {
         Format::Table => output::line(&table(&report)),
         format => output::json(format, &report),

@@ -18,11 +18,11 @@ use crate::retention::{Retained, Retention};
 const OPERATION: &str = "retain";
 
 /// A page of old turns and whether each must stay: a job waits that names it, or it is the draw that its user, or
-/// its conversation, keeps to.
+/// its conversation, keeps to in a task that is not fleeting.
 const OLD: &str = "SELECT t.id, t.began, d.task, d.strategy, r.contribution, r.format,
         t.id IN (SELECT unhex(body ->> '$.decision', '-') FROM helm_job
             WHERE tenant = ?1 AND dead = 0 AND json_valid(body)) IS TRUE AS waiting,
-        (d.draw IS NOT NULL AND (
+        (d.draw IS NOT NULL AND d.task NOT IN (SELECT value FROM json_each(?6)) AND (
             d.id = (SELECT h.id FROM helm_decision h INDEXED BY helm_decision_by_draw
                 WHERE h.tenant = d.tenant AND h.user_id = d.user_id AND h.task = d.task AND h.draw IS NOT NULL
                 ORDER BY h.draw DESC, h.id LIMIT 1)
@@ -128,6 +128,7 @@ async fn batch(
         .bind(after_id)
         .bind(retention.before.as_micros())
         .bind(i64::try_from(retention.batch).unwrap_or(i64::MAX))
+        .bind(to_json(&retention.fleeting, OPERATION)?)
         .fetch_all(&mut *connection)
         .await
         .map_err(|error| driver(OPERATION, error))?;
