@@ -233,7 +233,7 @@ fn a_place_that_cannot_be_written_is_told() {
     refused(&run(&folder, &["--database", "sqlite://file/helm.db", "migrate"]), &["file does not exist"]);
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
     if std::fs::write(folder.path().join("probe"), "").is_ok() {
-        eprintln!("skipped: this user may write into a read-only folder, as root does");
+        helm_testkit::note("skipped: this user may write into a read-only folder, as root does");
         return;
     }
     refused(&run(&folder, &["migrate"]), &["writable"]);

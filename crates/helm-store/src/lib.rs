@@ -59,6 +59,8 @@ mod settle;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod store;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod stored;
 mod vector;
 
 pub use bandit::{

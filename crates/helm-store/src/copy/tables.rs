@@ -1,6 +1,7 @@
 //! The tables, in an order in which they may be filled.
 
 use super::column::Kind::{self, Bytes, Flag, Floats, Id, Integer, Moment, Packed, Real, Text};
+use crate::postgres::{insert_stats, stats_columns};
 
 /// How one table is read and written. Both sides have the columns of `kinds`, in this order.
 pub(super) struct Table {
@@ -78,33 +79,15 @@ pub(super) const TABLES: &[Table] = &[
         name: "helm_stats",
         kinds: STATS,
         count: "SELECT count(*) FROM helm_stats",
-        select: "SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-            tokens, latency_us, failures, loss, packed FROM helm_stats",
-        insert: "INSERT INTO helm_stats (tenant, task, scope, member, strategy, epoch, layout, count, reward,
-                reward_sq, turns, cost, tokens, latency_us, failures, loss, packed)
-            SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-                tokens, latency_us, failures, loss, packed::numeric[]
-            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-                $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-                $14::bigint[], $15::bigint[], $16::bigint[], $17::text[])
-                r (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-                    tokens, latency_us, failures, loss, packed)",
+        select: concat!("SELECT ", stats_columns!(), " FROM helm_stats"),
+        insert: insert_stats!("helm_stats"),
     },
     Table {
         name: "helm_checkpoint",
         kinds: STATS,
         count: "SELECT count(*) FROM helm_checkpoint",
-        select: "SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-            tokens, latency_us, failures, loss, packed FROM helm_checkpoint",
-        insert: "INSERT INTO helm_checkpoint (tenant, task, scope, member, strategy, epoch, layout, count, reward,
-                reward_sq, turns, cost, tokens, latency_us, failures, loss, packed)
-            SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-                tokens, latency_us, failures, loss, packed::numeric[]
-            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-                $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-                $14::bigint[], $15::bigint[], $16::bigint[], $17::text[])
-                r (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-                    tokens, latency_us, failures, loss, packed)",
+        select: concat!("SELECT ", stats_columns!(), " FROM helm_checkpoint"),
+        insert: insert_stats!("helm_checkpoint"),
     },
     Table {
         name: "helm_checkpoint_total",

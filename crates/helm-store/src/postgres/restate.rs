@@ -10,7 +10,7 @@ use sqlx::{Connection, Executor, Row};
 use super::decode::{body, pack, scope_columns, stats_row};
 use super::error::{driver, failure};
 use super::options::PostgresOptions;
-use super::{BACKEND, checkpoint, connect, sums};
+use super::{BACKEND, checkpoint, connect, select_stats, sums};
 use crate::bandit::Audit;
 use crate::batch::{Failure, StatsKey};
 use crate::error::{Error, ErrorKind, Result};
@@ -152,11 +152,7 @@ async fn stored(
     task: &TaskId,
     operation: &'static str,
 ) -> Result<BTreeMap<Place, Stats>> {
-    let rows = sqlx::query(
-        "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens, latency_us,
-             failures, loss, packed::text AS packed
-         FROM helm_stats WHERE tenant = $1 AND task = $2",
-    );
+    let rows = sqlx::query(select_stats!("helm_stats"));
     let rows = rows.bind(tenant.as_str()).bind(task.as_str()).fetch_all(connection).await;
     let rows = rows.map_err(|error| driver(operation, error))?;
     rows.iter().map(|row| stats_row(row, operation).map(|row| (place(&row), row.stats))).collect()

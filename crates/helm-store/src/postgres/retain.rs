@@ -1,13 +1,13 @@
 //! Old turns leave the log, in batches of their own transactions; months without any turn leave as a whole.
 
-use helm_core::{DecisionId, StatsRow, StrategyId, TaskId, TenantId};
-use sqlx::postgres::{PgConnection, PgRow};
+use helm_core::{TaskId, TenantId};
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::BACKEND;
 use super::checkpoint::keep;
 use super::columns::{Moment, uuid};
-use super::decode::{body, decision_id, get, limit, moment, natural, parsed};
+use super::decode::{decision_id, get, limit, moment, natural};
 use super::error::{driver, failure};
 use super::logs::feedback;
 use super::store::{PostgresStore, Work};
@@ -17,6 +17,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::Result;
 use crate::log::Cursor;
 use crate::retention::{Retained, Retention};
+use crate::stored::{Departing, departing};
 
 const OPERATION: &str = "retain";
 
@@ -146,7 +147,7 @@ impl Batch<'_> {
 
     /// What the turns are, once their decisions are locked. A statement of its own, so that it sees what those
     /// committed who held the locks before.
-    async fn old(&self, connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Old>, Failure> {
+    async fn old(&self, connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Departing>, Failure> {
         let failed = |error| failure(OPERATION, error);
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -156,37 +157,12 @@ impl Batch<'_> {
         locked.map_err(failed)?;
         let fleeting: Vec<_> = self.retention.fleeting.iter().map(TaskId::as_str).collect();
         let rows = sqlx::query(OLD).bind(tenant).bind(ids).bind(fleeting).fetch_all(connection).await;
-        Ok(rows.map_err(failed)?.iter().map(one).collect::<Result<_>>()?)
+        Ok(rows.map_err(failed)?.iter().map(|row| departing(row, OPERATION)).collect::<Result<_>>()?)
     }
 }
 
-/// A turn of the age.
-struct Old {
-    id: DecisionId,
-    stays: bool,
-    /// Task and strategy of its decision, and what that has contributed.
-    decided: Option<(TaskId, StrategyId, Vec<StatsRow>)>,
-}
-
-fn one(row: &PgRow) -> Result<Old> {
-    let strategy: Option<&str> = get(row, "strategy", OPERATION)?;
-    let settled: Option<&str> = get(row, "contribution", OPERATION)?;
-    let contribution = || match settled {
-        Some(_) => body(row, "contribution", OPERATION),
-        None => Ok(Vec::new()),
-    };
-    let decided =
-        || Ok((parsed(row, "task", OPERATION)?, parsed(row, "strategy", OPERATION)?, contribution()?));
-    let stays: (bool, bool) = (get(row, "waiting", OPERATION)?, get(row, "held", OPERATION)?);
-    Ok(Old {
-        id: decision_id(row, "id", OPERATION)?,
-        stays: stays.0 || stays.1,
-        decided: strategy.map(|_| decided()).transpose()?,
-    })
-}
-
 /// What the decisions of these turns leave behind.
-async fn left(connection: &mut PgConnection, tenant: &TenantId, going: &[&Old]) -> Result<Checkpoint> {
+async fn left(connection: &mut PgConnection, tenant: &TenantId, going: &[&Departing]) -> Result<Checkpoint> {
     let ids: Vec<_> = going.iter().map(|turn| turn.id).collect();
     let mut said = feedback(connection, tenant, &ids, OPERATION).await?;
     let mut checkpoint = Checkpoint::default();

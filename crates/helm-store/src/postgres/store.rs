@@ -16,7 +16,7 @@ use super::restate::restate;
 use super::vectors::Embeddings;
 use super::{BACKEND, connect, migrate, months};
 use crate::bandit::BanditStore;
-use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed, size};
+use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed};
 use crate::conversation::ConversationStore;
 use crate::error::Result;
 use crate::job::JobQueue;
@@ -128,8 +128,8 @@ impl PostgresStore {
         version.map(migrate::statuses)
     }
 
-    async fn write(&self, bytes: usize, operation: Operation) -> Result<Answer> {
-        let name = operation.name();
+    async fn write(&self, operation: Operation) -> Result<Answer> {
+        let (name, bytes) = (operation.name(), operation.bytes());
         let committer = self.committer.read().await;
         let written = match committer.as_ref() {
             Some(committer) => committer.send(name, bytes, |reply| Request { operation, reply }).await,
@@ -202,14 +202,11 @@ impl Store for PostgresStore {
     }
 
     async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied> {
-        let operation = Operation::log_decision(decision, deadline);
-        self.write(size::decision(decision), operation).await?.logged(BACKEND)
+        self.write(Operation::log_decision(decision, deadline)).await?.logged(BACKEND)
     }
 
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt> {
-        let bytes = size::turn(&turn);
-        let operation = Operation::commit_turn(BACKEND, turn, settle)?;
-        self.write(bytes, operation).await?.committed(BACKEND)
+        self.write(Operation::commit_turn(BACKEND, turn, settle)?).await?.committed(BACKEND)
     }
 
     async fn record_feedback(
@@ -219,9 +216,7 @@ impl Store for PostgresStore {
         at: Timestamp,
         settle: Arc<dyn Settle>,
     ) -> Result<FeedbackReceipt> {
-        let (tenant, feedback) = (tenant.clone(), feedback.clone());
-        let operation = Operation::RecordFeedback { tenant, feedback, at, settle };
-        self.write(size::SMALL, operation).await?.recorded(BACKEND)
+        self.write(Operation::record_feedback(tenant, feedback, at, settle)).await?.recorded(BACKEND)
     }
 
     async fn end_silence(
@@ -230,8 +225,7 @@ impl Store for PostgresStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        let operation = Operation::Resettle { tenant: tenant.clone(), decision, ends_silence: true, settle };
-        self.write(size::SMALL, operation).await?.resettled(BACKEND)
+        self.write(Operation::end_silence(tenant, decision, settle)).await?.resettled(BACKEND)
     }
 
     async fn resettle(
@@ -240,8 +234,7 @@ impl Store for PostgresStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        let operation = Operation::Resettle { tenant: tenant.clone(), decision, ends_silence: false, settle };
-        self.write(size::SMALL, operation).await?.resettled(BACKEND)
+        self.write(Operation::resettle(tenant, decision, settle)).await?.resettled(BACKEND)
     }
 
     async fn restate(&self, tenant: &TenantId, task: &TaskId) -> Result<u64> {

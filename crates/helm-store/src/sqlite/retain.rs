@@ -1,19 +1,20 @@
 //! Old turns leave the log, in batches among the other writes.
 
-use helm_core::{DecisionId, StatsRow, StrategyId, TaskId, TenantId, Timestamp};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use helm_core::TenantId;
+use sqlx::sqlite::SqliteConnection;
 
 use super::checkpoint::keep;
-use super::decode::{body, decision_id, get, parsed, to_json};
+use super::decode::{decision_id, moment, to_json};
 use super::error::driver;
 use super::rows::feedback;
 use super::store::SqliteStore;
 use super::{BACKEND, FREE};
 use crate::batch::size;
 use crate::checkpoint::Checkpoint;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log::Cursor;
 use crate::retention::{Retained, Retention};
+use crate::stored::{Departing, departing};
 
 const OPERATION: &str = "retain";
 
@@ -132,9 +133,15 @@ async fn batch(
         .fetch_all(&mut *connection)
         .await
         .map_err(|error| driver(OPERATION, error))?;
-    let old = rows.iter().map(old).collect::<Result<Vec<_>>>()?;
-    let next = old.last().filter(|_| old.len() == retention.batch);
-    let next = next.map(|last| Cursor { at: last.began, id: last.id });
+    let old = rows.iter().map(|row| departing(row, OPERATION)).collect::<Result<Vec<_>>>()?;
+    let last = rows.last().filter(|_| old.len() == retention.batch);
+    let next = last.map(|last| {
+        Ok::<_, Error>(Cursor {
+            at: moment(last, "began", OPERATION)?,
+            id: decision_id(last, "id", OPERATION)?,
+        })
+    });
+    let next = next.transpose()?;
     let going: Vec<_> = old.iter().filter(|turn| !turn.stays).collect();
     let ids: Vec<_> = going.iter().map(|turn| turn.id).collect();
     let decisions = going.iter().filter(|turn| turn.decided.is_some()).count();
@@ -181,34 +188,12 @@ async fn remove(
     done.map(|done| done.rows_affected()).map_err(failed)
 }
 
-/// A turn of the age.
-struct Old {
-    id: DecisionId,
-    began: Timestamp,
-    stays: bool,
-    /// Task and strategy of its decision, and what that has contributed.
-    decided: Option<(TaskId, StrategyId, Vec<StatsRow>)>,
-}
-
-fn old(row: &SqliteRow) -> Result<Old> {
-    let strategy: Option<&str> = get(row, "strategy", OPERATION)?;
-    let settled: Option<&str> = get(row, "contribution", OPERATION)?;
-    let contribution = || match settled {
-        Some(_) => body(row, "contribution", OPERATION),
-        None => Ok(Vec::new()),
-    };
-    let decided =
-        || Ok((parsed(row, "task", OPERATION)?, parsed(row, "strategy", OPERATION)?, contribution()?));
-    Ok(Old {
-        id: decision_id(row, "id", OPERATION)?,
-        began: Timestamp::from_micros(get(row, "began", OPERATION)?),
-        stays: get(row, "waiting", OPERATION)? || get(row, "held", OPERATION)?,
-        decided: strategy.map(|_| decided()).transpose()?,
-    })
-}
-
 /// What the decisions of these turns leave behind.
-async fn left(connection: &mut SqliteConnection, tenant: &TenantId, going: &[&Old]) -> Result<Checkpoint> {
+async fn left(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    going: &[&Departing],
+) -> Result<Checkpoint> {
     let ids: Vec<_> = going.iter().map(|turn| turn.id).collect();
     let mut said = feedback(connection, tenant, &ids, OPERATION).await?;
     let mut checkpoint = Checkpoint::default();
