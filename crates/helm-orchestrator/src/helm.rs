@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use helm_core::{ConversationId, DecisionId, Feedback, TaskId, TenantId, UserId};
 use helm_store::{
-    Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Store, StoredMessage, TurnView,
+    Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Retained, Retention, Store,
+    StoredMessage, TurnView,
 };
 
 use crate::background;
@@ -15,6 +16,7 @@ use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
 use crate::request::{TurnRequest, TurnResponse};
 use crate::storable;
+use crate::task::Sticky;
 use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
 
 /// An installation of Helm, seen by one tenant. Cloning is cheap and shares everything.
@@ -154,6 +156,24 @@ impl Helm {
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Rebuild> {
         rebuild::rebuild(&self.inner, &self.tenant, task, &mut progress).await
+    }
+
+    /// Removes old turns from the log, as [`InteractionLog::retain`](helm_store::InteractionLog::retain) does, and with
+    /// them the draws of tasks that hold for one decision ([`Sticky::Decision`](crate::Sticky::Decision)). `progress` is
+    /// called now and then with what was removed so far.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub async fn retain(
+        &self,
+        mut retention: Retention,
+        mut progress: impl FnMut(Retained) + Send,
+    ) -> Result<Retained> {
+        let tasks = self.inner.tasks.values();
+        let fleeting = tasks.filter(|task| task.sticky == Sticky::Decision).map(|task| task.id.clone());
+        retention.fleeting.extend(fleeting);
+        Ok(self.inner.store.log().retain(&self.tenant, &retention, &mut progress).await?)
     }
 
     /// The configured tasks, in alphabetical order.

@@ -102,6 +102,7 @@ laws!(
     retention::a_state_is_its_log_and_its_checkpoint,
     retention::what_has_left_the_log_is_not_found,
     retention::what_is_needed_stays_in_the_log,
+    retention::a_log_without_kept_draws_is_bounded,
     retention::turns_leave_while_others_are_written,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,

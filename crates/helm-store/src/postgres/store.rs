@@ -12,11 +12,11 @@ use tokio_util::task::TaskTracker;
 use super::engine::Groups;
 use super::error::{driver, failure, was_rolled_back};
 use super::options::PostgresOptions;
-use super::restate::Restate;
+use super::restate::restate;
 use super::vectors::{Embeddings, Seen};
 use super::{BACKEND, connect, migrate, months};
 use crate::bandit::BanditStore;
-use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed, size};
+use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed};
 use crate::conversation::ConversationStore;
 use crate::error::{ErrorKind, Result, chain};
 use crate::job::JobQueue;
@@ -140,8 +140,8 @@ impl PostgresStore {
         version.map(migrate::statuses)
     }
 
-    async fn write(&self, bytes: usize, operation: Operation) -> Result<Answer> {
-        let name = operation.name();
+    async fn write(&self, operation: Operation) -> Result<Answer> {
+        let (name, bytes) = (operation.name(), operation.bytes());
         let committer = self.committer.read().await;
         let written = match committer.as_ref() {
             Some(committer) => committer.send(name, bytes, |reply| Request { operation, reply }).await,
@@ -230,14 +230,11 @@ impl Store for PostgresStore {
     }
 
     async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied> {
-        let operation = Operation::log_decision(decision, deadline);
-        self.write(size::decision(decision), operation).await?.logged(BACKEND)
+        self.write(Operation::log_decision(decision, deadline)).await?.logged(BACKEND)
     }
 
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt> {
-        let bytes = size::turn(&turn);
-        let operation = Operation::commit_turn(BACKEND, turn, settle)?;
-        self.write(bytes, operation).await?.committed(BACKEND)
+        self.write(Operation::commit_turn(BACKEND, turn, settle)?).await?.committed(BACKEND)
     }
 
     async fn record_feedback(
@@ -247,9 +244,7 @@ impl Store for PostgresStore {
         at: Timestamp,
         settle: Arc<dyn Settle>,
     ) -> Result<FeedbackReceipt> {
-        let (tenant, feedback) = (tenant.clone(), feedback.clone());
-        let operation = Operation::RecordFeedback { tenant, feedback, at, settle };
-        self.write(size::SMALL, operation).await?.recorded(BACKEND)
+        self.write(Operation::record_feedback(tenant, feedback, at, settle)).await?.recorded(BACKEND)
     }
 
     async fn end_silence(
@@ -258,8 +253,7 @@ impl Store for PostgresStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        let operation = Operation::Resettle { tenant: tenant.clone(), decision, ends_silence: true, settle };
-        self.write(size::SMALL, operation).await?.resettled(BACKEND)
+        self.write(Operation::end_silence(tenant, decision, settle)).await?.resettled(BACKEND)
     }
 
     async fn resettle(
@@ -268,12 +262,11 @@ impl Store for PostgresStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        let operation = Operation::Resettle { tenant: tenant.clone(), decision, ends_silence: false, settle };
-        self.write(size::SMALL, operation).await?.resettled(BACKEND)
+        self.write(Operation::resettle(tenant, decision, settle)).await?.resettled(BACKEND)
     }
 
     async fn restate(&self, tenant: &TenantId, task: &TaskId) -> Result<u64> {
-        self.transaction("restate", Restate { tenant, task }).await
+        restate(&self.options, tenant, task).await
     }
 
     async fn migrate(&self) -> Result<MigrationReport> {
@@ -295,16 +288,18 @@ impl Store for PostgresStore {
         );
         beaten.execute(&mut *connection).await.map_err(failed)?;
         drop(connection);
+        let mut warnings = Vec::new();
         let pgvector = match pgvector(&self.pool).await? {
-            Some(version) if is_sound(&version) => format!(", pgvector {version}"),
-            Some(version) => format!(", pgvector {version} (upgrade to 0.8.4 or later)"),
-            None => ", no pgvector".to_owned(),
+            Some(version) => {
+                warnings.extend(unsound(&version));
+                format!("pgvector {version}")
+            }
+            None => "no pgvector".to_owned(),
         };
-        let rest = match months::has_rest(&self.pool).await? {
-            true => "; some turns are in no month's partition (see helm_turn_rest)",
-            false => "",
-        };
-        Ok(Health { backend: BACKEND, detail: format!("PostgreSQL {version}{pgvector}{rest}"), schema })
+        if months::has_rest(&self.pool).await? {
+            warnings.push("some turns are in no month's partition; see the table helm_turn_rest".to_owned());
+        }
+        Ok(Health { backend: BACKEND, detail: format!("PostgreSQL {version}, {pgvector}"), schema, warnings })
     }
 
     async fn close(&self) {
@@ -340,9 +335,15 @@ async fn pgvector(pool: &PgPool) -> Result<Option<String>> {
 }
 
 fn warn_of_pgvector(version: Option<&str>) {
-    if let Some(version) = version.filter(|version| !is_sound(version)) {
-        tracing::warn!(version, "this pgvector can damage its indexes; upgrade to 0.8.4 or later");
+    if let Some(warning) = version.and_then(unsound) {
+        tracing::warn!("{warning}");
     }
+}
+
+/// What is to be said of a version of pgvector.
+fn unsound(version: &str) -> Option<String> {
+    let warning = || format!("pgvector {version} can damage its indexes; upgrade to 0.8.4 or later");
+    (!is_sound(version)).then(warning)
 }
 
 fn is_sound(version: &str) -> bool {

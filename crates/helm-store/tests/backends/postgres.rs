@@ -10,6 +10,7 @@ use helm_store::conformance::{
 use helm_store::postgres::{PostgresOptions, PostgresStore};
 use helm_store::{BanditStore, ErrorKind, Memory, MemoryId, Store, TURN_DEADLINE};
 use proptest::prelude::*;
+use sqlx::{Connection, Executor, PgConnection};
 
 use super::services::Database;
 use super::{compare_with_memory, killed_writers, many_threads, step};
@@ -72,15 +73,15 @@ async fn eight_stores_migrate_one_new_database() {
     for store in opened {
         let store = store.unwrap();
         let health = store.health().await.unwrap();
-        assert_eq!(health.schema, 1);
+        assert_eq!(health.schema, 2);
         assert!(health.detail.contains("PostgreSQL"), "{}", health.detail);
         assert!(store.migrate().await.unwrap().applied.is_empty());
         store.close().await;
     }
     PostgresStore::open(options().without_migration()).await.unwrap().close().await;
-    database.damage("UPDATE helm_migration SET checksum = 'x'").await;
+    database.damage("UPDATE helm_migration SET checksum = 'x' WHERE version = 2").await;
     assert_eq!(PostgresStore::open(options()).await.err().unwrap().kind(), ErrorKind::SchemaMismatch);
-    database.damage("UPDATE helm_migration SET version = 99").await;
+    database.damage("UPDATE helm_migration SET version = 99 WHERE version = 2").await;
     let error = PostgresStore::open(options()).await.err().unwrap();
     assert!(error.to_string().contains("upgrade helm"), "{error}");
 }
@@ -162,6 +163,45 @@ async fn an_audit_finds_a_damaged_row_and_the_table_refuses_to_go_below_zero() {
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert_eq!(store.restate(&t, &task).await.unwrap(), 2);
     assert!(store.bandits().audit(&t, &task).await.unwrap().mismatches.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_is_restated_while_turns_go_on() {
+    let Some(database) = Database::create("a_state_is_restated_while_turns_go_on").await else { return };
+    let (store, t, task) = (used(&database).await, tenant("t"), decision(0).context.task);
+    // Somebody else is in the middle of a write.
+    let mut other = PgConnection::connect(&database.url()).await.unwrap();
+    other.execute("BEGIN; UPDATE helm_stats SET count = count WHERE scope = 'user'").await.unwrap();
+    database.damage("UPDATE helm_stats SET reward = reward + 1, packed = '{1,2}' WHERE scope = 'task'").await;
+    assert_eq!(store.restate(&t, &task).await.unwrap(), 2);
+    other.execute("ROLLBACK").await.unwrap();
+    assert!(store.bandits().audit(&t, &task).await.unwrap().mismatches.is_empty());
+
+    let write = async {
+        for number in 2..400 {
+            store.log_decision(&decision(number), deadline()).await.unwrap();
+            store.commit_turn(turn(number), Arc::new(MeanSettle)).await.unwrap();
+        }
+    };
+    let restate = async {
+        for _ in 0..20 {
+            let damaged = [
+                database.damage("UPDATE helm_stats SET reward = reward + 1, turns = 5 WHERE scope = 'task'"),
+                database.damage(
+                    "INSERT INTO helm_stats (tenant, task, scope, member, strategy, epoch, layout, count,
+                    reward, reward_sq, turns, cost, tokens, latency_us, failures, loss) VALUES
+                    ('t', 'task', 'user', 'nobody', 's1@1', 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1)",
+                ),
+            ];
+            futures::future::join_all(damaged).await;
+            // Two that see the same lack fill it once.
+            let (one, two) = futures::join!(store.restate(&t, &task), store.restate(&t, &task));
+            assert!(one.unwrap() <= two.unwrap());
+        }
+    };
+    futures::join!(write, restate);
+    let audit = store.bandits().audit(&t, &task).await.unwrap();
+    assert_eq!((audit.decisions, audit.mismatches), (399, vec![]));
 }
 
 /// A settlement of nothing.
