@@ -46,6 +46,7 @@ mod background;
 mod builder;
 pub mod config;
 mod eligible;
+mod embed;
 mod error;
 mod explain;
 mod helm;
@@ -63,6 +64,7 @@ mod worker;
 
 pub use builder::HelmBuilder;
 pub use config::HelmConfig;
+pub use embed::Embedded;
 pub use error::{Error, ErrorKind, Result};
 pub use explain::Explanation;
 pub use helm::Helm;
