@@ -25,6 +25,10 @@ pub struct Strategy {
     /// Which of the task's tools the model may call. Default: all.
     #[serde(default)]
     pub tools: Option<Vec<ToolName>>,
+    /// How long an answer is kept for whoever asks exactly the same of the same model in the same tenant. Default: not
+    /// at all.
+    #[serde(default)]
+    pub cache: Duration,
     /// Bounds on one turn.
     pub limits: Limits,
 }
@@ -42,6 +46,7 @@ impl Strategy {
             max_output_tokens: None,
             retrieval: Retrieval::default(),
             tools: None,
+            cache: Duration::ZERO,
             limits: Limits::default(),
         }
     }
@@ -71,6 +76,13 @@ impl Strategy {
     #[must_use]
     pub fn with_parent(mut self, parent: StrategyId) -> Self {
         self.parent = Some(parent);
+        self
+    }
+
+    /// Sets how long an answer is kept for whoever asks exactly the same.
+    #[must_use]
+    pub fn with_cache(mut self, ttl: Duration) -> Self {
+        self.cache = ttl;
         self
     }
 

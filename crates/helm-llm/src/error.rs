@@ -136,6 +136,18 @@ impl Error {
         self
     }
 
+    /// The same error for somebody else who waited for the same call; its causes are part of its text.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let mut again = Self::new(self.kind, self.model.clone())
+            .with_retry_after(self.retry_after)
+            .with_should_retry(self.should_retry)
+            .with_request_id(self.request_id.clone());
+        again.status = self.status;
+        again.detail.clone_from(&self.detail);
+        again
+    }
+
     /// What callers branch on.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -66,4 +66,4 @@ pub use retry::{Retry, RetryPolicy};
 pub use schema::{InvalidSchema, Mismatch, Schema};
 pub use scripted::{Scripted, ScriptedModel};
 pub use secret::Secret;
-pub use tools::{FnTool, ToolContext, ToolFailure, ToolHandler, ToolSetupError};
+pub use tools::{FnTool, HttpTool, ToolContext, ToolFailure, ToolHandler, ToolSetupError};

@@ -146,10 +146,10 @@ async fn good_answers_are_the_same_in_every_format() {
                 (called.text().as_str(), &called.finish.reason),
                 ("Let me look.", &FinishReason::ToolCalls)
             );
-            assert_eq!(called.calls().nth(0).unwrap().arguments(), Ok(paris()), "{what}");
+            assert_eq!(called.calls().next().unwrap().arguments(), Ok(paris()), "{what}");
             assert_eq!(called.calls().nth(1).unwrap().problem, Some(CallProblem::UnknownTool), "{what}");
             assert!(
-                called.calls().nth(0).unwrap().call.id != called.calls().nth(1).unwrap().call.id,
+                called.calls().next().unwrap().call.id != called.calls().nth(1).unwrap().call.id,
                 "{what}"
             );
 

@@ -11,9 +11,11 @@ use helm_eval::{EvaluationEngine, RewardSpec};
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{BuiltinModel, ChatModel, EmbeddingModel, HashingEmbedder};
 use helm_policy::Policy;
-use helm_store::{Store, memory::MemoryStore};
+use helm_store::{Limiter, MemoryLimiter, MemoryLimiterOptions, Store, memory::MemoryStore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::admission::{Admission, AdmissionLimits};
+use crate::answers::AnswerCache;
 use crate::background;
 use crate::config::StoreLocation;
 use crate::error::{Error, Result};
@@ -34,6 +36,7 @@ use crate::worker::WorkerPool;
 /// | embeddings | the built-in hashing embedder |
 /// | background workers, and how much may wait for them | 4, 1,024 |
 /// | longest message | 1 MiB |
+/// | limits | none |
 /// | due follow-up jobs | are done here |
 #[must_use = "a builder does nothing until it is built"]
 pub struct HelmBuilder {
@@ -43,6 +46,8 @@ pub struct HelmBuilder {
     tasks: Vec<Task>,
     models: Vec<Arc<dyn ChatModel>>,
     embedder: EmbedderChoice,
+    limits: AdmissionLimits,
+    limiter: LimiterChoice,
     experiments: Vec<(TaskId, RunningExperiment)>,
     workers: usize,
     queue: usize,
@@ -55,6 +60,28 @@ enum StoreChoice {
     Memory,
     Location(StoreLocation),
     Given(Arc<dyn Store>),
+}
+
+enum LimiterChoice {
+    Process,
+    #[cfg(feature = "redis")]
+    Redis(helm_llm::RedactedUrl),
+    Given(Arc<dyn Limiter>),
+}
+
+impl LimiterChoice {
+    async fn open(self) -> Result<Arc<dyn Limiter>> {
+        let in_process = || MemoryLimiter::new(MemoryLimiterOptions::default());
+        Ok(match self {
+            Self::Process => Arc::new(in_process()),
+            #[cfg(feature = "redis")]
+            Self::Redis(url) => {
+                let redis = helm_store::Redis::connect(helm_store::RedisOptions::new(url.expose())).await?;
+                Arc::new(helm_store::RedisLimiter::new(&redis, in_process()))
+            }
+            Self::Given(limiter) => limiter,
+        })
+    }
 }
 
 enum EmbedderChoice {
@@ -72,6 +99,8 @@ impl Default for HelmBuilder {
             tasks: Vec::new(),
             models: Vec::new(),
             embedder: EmbedderChoice::Builtin,
+            limits: AdmissionLimits::default(),
+            limiter: LimiterChoice::Process,
             experiments: Vec::new(),
             workers: 4,
             queue: 1_024,
@@ -110,6 +139,27 @@ impl HelmBuilder {
     /// Keeps state in a store of your own. [`Helm::shutdown`] closes it.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = StoreChoice::Given(store);
+        self
+    }
+
+    /// Limits what may be used. Over the limit a turn is refused with
+    /// [`RateLimited`](crate::Error::RateLimited).
+    pub fn limits(mut self, limits: AdmissionLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Keeps the limits with a limiter of your own. Default: in this process.
+    pub fn limiter(mut self, limiter: Arc<dyn Limiter>) -> Self {
+        self.limiter = LimiterChoice::Given(limiter);
+        self
+    }
+
+    /// Keeps the limits in a Redis, so that they hold over all processes. While it does not answer each process
+    /// keeps them for itself.
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, url: helm_llm::RedactedUrl) -> Self {
+        self.limiter = LimiterChoice::Redis(url);
         self
     }
 
@@ -212,6 +262,7 @@ impl HelmBuilder {
             tasks: tasks.into_iter().map(|(id, (task, _))| (id, task)).collect(),
             models,
             embedder,
+            admission: Admission { limiter: self.limiter.open().await?, limits: self.limits },
             settler,
             pool: WorkerPool::new(tracker.clone(), self.workers, self.queue),
             workers: self.workers.max(1),
@@ -224,7 +275,9 @@ impl HelmBuilder {
         });
         if !self.observing {
             tracker.spawn(background::run_jobs(Arc::downgrade(&inner), inner.stopping.clone()));
-            tracker.spawn(background::index_memories(Arc::downgrade(&inner), inner.stopping.clone()));
+            if inner.embedder.is_some() {
+                tracker.spawn(background::index_memories(Arc::downgrade(&inner), inner.stopping.clone()));
+            }
         }
         Ok(Helm::new(inner))
     }
@@ -323,11 +376,14 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
             return Err(Error::config(format!("{place}.reward"), message));
         }
     }
+    let keeping = task.strategies.iter().filter(|strategy| !strategy.cache.is_zero());
+    let answers = keeping.map(|kept| (kept.id.clone(), AnswerCache::new(kept.cache, None))).collect();
     let runtime = TaskRuntime {
         id: task.id,
         strategies: task.strategies,
         fallbacks,
         tools: task.tools,
+        answers,
         policy,
         sticky: task.sticky,
         evaluators,

@@ -106,12 +106,12 @@ pub enum Error {
         why: String,
     },
     /// Somebody has used up what is allowed for a while.
-    #[error("the limit of {limit} is reached; try again in {} s", retry_after.as_secs_f64().ceil())]
+    #[error("{limit}")]
     RateLimited {
-        /// Which limit, for example `20 requests a minute for this user`.
+        /// Whose limit, which one, and when to try again.
         limit: String,
-        /// When the request fits again.
-        retry_after: Duration,
+        /// When the request fits again; `None` when it is larger than the limit will ever allow.
+        retry_after: Option<Duration>,
     },
     /// Vector search is switched off, and with it embeddings and memories.
     #[error(

@@ -13,6 +13,8 @@ use helm_policy::{Arm, Policy};
 use helm_store::{Settle, Store};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::admission::Admission;
+use crate::answers::AnswerCache;
 use crate::error::{Error, Result};
 use crate::prompt::Prompts;
 use crate::refit::Refits;
@@ -28,6 +30,7 @@ pub(crate) struct Inner {
     pub(crate) models: BTreeMap<ModelName, Arc<dyn ChatModel>>,
     /// `None` when vector search is off: no recall and no embedding calls.
     pub(crate) embedder: Option<Arc<dyn EmbeddingModel>>,
+    pub(crate) admission: Admission,
     pub(crate) settler: Arc<dyn Settle>,
     pub(crate) tracker: TaskTracker,
     /// Cancelled when no more turns are taken.
@@ -55,6 +58,8 @@ pub(crate) struct TaskRuntime {
     /// Who answers when none is eligible or a model fails, in order; at least one.
     pub(crate) fallbacks: Vec<StrategyId>,
     pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
+    /// The kept answers of strategies that keep them.
+    pub(crate) answers: BTreeMap<StrategyId, AnswerCache>,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: EvaluationEngine,

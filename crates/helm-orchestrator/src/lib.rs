@@ -42,6 +42,8 @@
 //!
 //! It is not for: speaking to providers without learning from the answers, or training models.
 
+mod admission;
+mod answers;
 mod background;
 mod builder;
 pub mod config;
@@ -62,6 +64,7 @@ mod task;
 mod turn;
 mod worker;
 
+pub use admission::AdmissionLimits;
 pub use builder::HelmBuilder;
 pub use config::HelmConfig;
 pub use embed::Embedded;

@@ -3,6 +3,7 @@ use helm_core::{
     SegmentName, StrategyId, StrategyName, TaskId, ToolCall, TurnStatus, Usage, UserId, Violation,
 };
 use helm_llm::{ChatRequest, FinishReason, Mismatch, OutputSchema};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub struct TurnRequest {
     pub segment: Option<SegmentName>,
     /// Numbers that describe the turn, for contextual policies. Default: none.
     pub features: Features,
+    /// Who sends the request on the user's behalf, for example the name of an API key: for limits. Default: nobody.
+    pub caller: Option<Arc<str>>,
     /// What the caller wants of the model: tools of its own, a form, knobs; and messages, when it keeps the
     /// conversation itself. Default: nothing, and the conversation is the stored one.
     pub chat: Option<ChatRequest>,
@@ -45,6 +48,7 @@ impl TurnRequest {
             strategy: None,
             segment: None,
             features: Features::none(),
+            caller: None,
             chat: None,
         })
     }
@@ -78,6 +82,13 @@ impl TurnRequest {
     #[must_use]
     pub fn with_conversation(mut self, conversation: ConversationId) -> Self {
         self.conversation = Some(conversation);
+        self
+    }
+
+    /// Names who sends the request on the user's behalf.
+    #[must_use]
+    pub fn with_caller(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.caller = Some(name.into());
         self
     }
 

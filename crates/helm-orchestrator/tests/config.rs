@@ -57,6 +57,30 @@ fn mistakes_name_file_and_line() {
             "[models.main]\nfamily = \"openai-chat\"\nmodel = \"m\"\nbase_url = \"http://h\"\nidle_seconds = 0",
             ["line 5: models.main.idle_seconds", "0.01"],
         ),
+        ("[tasks.t]\ntools = [\"x\"]\n[tasks.t.strategies.s]", ["line 2: tasks.t.tools", "no [tools.x]"]),
+        ("[tasks.t.strategies.s]\ntools = [\"x\"]", ["line 2: tasks.t.strategies.s.tools", "no tool x"]),
+        ("[tasks.t]\nfallback = []\n[tasks.t.strategies.s]", ["line 2: tasks.t.fallback", "at least one"]),
+        (
+            "[tasks.t]\nfallback = [\"z\"]\n[tasks.t.strategies.s]",
+            ["line 2: tasks.t.fallback", "strategies: s"],
+        ),
+        (
+            "[tasks.t.strategies.s]\n[tools.x]\ndescription = \"\"\nurl = \"ftp://h\"",
+            ["line 4: tools.x.url", "http"],
+        ),
+        (
+            "[tasks.t.strategies.s]\n[tools.x]\ndescription = \"\"\nurl = \"http://h\"\nparameters = { type = \"string\" }",
+            ["line 5: tools.x.parameters", "object"],
+        ),
+        (
+            "[tasks.t.strategies.s]\n[limits.user]\nrequests_per_day = 0",
+            ["line 3: limits.user.requests_per_day", "1"],
+        ),
+        (
+            "[tasks.t.strategies.s]\n[limits.user]\ndollars_per_day = -1",
+            ["line 3: limits.user.dollars_per_day", "-1"],
+        ),
+        ("[tasks.t.strategies.s]\nmax_dollars = 0", ["line 2: tasks.t.strategies.s.max_dollars", "above 0"]),
     ] {
         let told = refused(text, &[]);
         for expected in expected.iter().chain(["etc/helm.toml"].iter()) {
@@ -202,4 +226,17 @@ fn the_documented_tables_are_accepted() {
         guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert_eq!(tables.len(), 2);
     load(&format!("{}{}{TASK}", tables[0], tables[1]), &[]).unwrap();
+}
+
+#[test]
+fn tools_are_of_models_that_call_them() {
+    let tool =
+        "[tools.orders]\ndescription = \"Says where an order is.\"\nurl = \"http://127.0.0.1:9/orders\"\n";
+    let task =
+        |strategy: &str| format!("{tool}[tasks.t]\ntools = [\"orders\"]\n[tasks.t.strategies.s]\n{strategy}");
+    let base = "base_url = \"http://127.0.0.1:9/v1\"\n";
+    load(&format!("{MODEL}{base}{}", task("")), &[]).unwrap();
+    load(&task("tools = []"), &[]).unwrap();
+    let told = refused(&task(""), &[]);
+    assert!(told.contains("main calls no tools; write tools = []"), "{told}");
 }

@@ -345,3 +345,49 @@ async fn a_caller_that_goes_away_ends_the_call_or_lets_it_drain() {
         assert_eq!(!outcome.usage.estimated, known, "{drain:?}: {:?}", outcome.usage);
     }
 }
+
+#[tokio::test]
+async fn the_same_question_is_asked_once() {
+    let scripted = model("main", [Scripted::Slow(Duration::from_millis(50), "It is five.".to_owned())]);
+    let keeping = strategy("plain", "main").with_cache(Duration::from_secs(60));
+    let task = Task::new("support").unwrap().with_strategy(keeping);
+    let helm = Helm::builder().model(Arc::clone(&scripted) as _).task(task).build().await.unwrap();
+    let whole = || helm.turn(ask("What is 2 + 3?"));
+    let streamed = || async { helm.turn_stream(ask("What is 2 + 3?")).unwrap().into_response().await };
+    let (a, b, c) = tokio::join!(whole(), streamed(), whole());
+    let d = streamed().await;
+    for turn in [a, b, c, d] {
+        assert_eq!(turn.unwrap().answer.as_deref(), Some("It is five."));
+    }
+    assert_eq!(scripted.requests().len(), 1);
+    assert_eq!(whole().await.unwrap().cost, Some(NanoUsd::from_nanos(0)));
+    helm.turn(ask("What is 2 + 4?")).await.unwrap();
+    let other = helm.for_tenant("other".parse().unwrap());
+    other.turn(ask("What is 2 + 3?")).await.unwrap();
+    assert_eq!(scripted.requests().len(), 3, "another question, and another tenant's");
+}
+
+#[tokio::test]
+async fn failures_and_broken_answers_are_not_kept() {
+    let script = [Scripted::Cut("Once upon".to_owned(), ErrorKind::Truncated), says("Hello.")];
+    let scripted = model("main", script);
+    let keeping = strategy("plain", "main").with_cache(Duration::from_secs(60));
+    let task = Task::new("support").unwrap().with_strategy(keeping);
+    let helm = Helm::builder().model(Arc::clone(&scripted) as _).task(task).build().await.unwrap();
+    let failed = helm.turn_stream(ask("Hello")).unwrap().into_response().await.unwrap();
+    assert_eq!(failed.status, TurnStatus::UpstreamError);
+    assert_eq!(helm.turn(ask("Hello")).await.unwrap().answer.as_deref(), Some("Hello."));
+}
+
+#[tokio::test]
+async fn a_paused_answer_goes_on_and_every_call_has_an_id_of_its_own() {
+    let finish = Finish::new(FinishReason::Paused);
+    let paused = Scripted::Respond(Box::new(ChatResponse::new("Thinking.", finish)));
+    let again = || calls("", &[("add", json!({ "a": 1, "b": 1 }))]);
+    let (helm, scripted) = with_tools(Limits::default(), [paused, again(), again(), says("Done.")]).await;
+    assert_eq!(helm.turn(ask("Add twice.")).await.unwrap().status, TurnStatus::Completed);
+    let last = scripted.requests().pop().unwrap();
+    let ids: Vec<_> = results(&last).into_iter().map(|result| result.id.to_string()).collect();
+    assert_eq!(ids, ["call_0", "call_0_2"]);
+    assert!(last.messages.iter().any(|message| message.joined_text() == "Thinking."));
+}

@@ -47,14 +47,19 @@ impl Calls {
         self.calls.last().map(|call| call.key)
     }
 
+    /// Whether there is a call of this key.
+    pub(super) fn has(&self, key: u64) -> bool {
+        self.calls.iter().any(|call| call.key == key)
+    }
+
     /// Whether the call of this key has another id.
     pub(super) fn is_other(&self, key: u64, id: &str) -> bool {
-        self.calls.iter().any(|call| call.key == key && call.id != id)
+        self.calls.iter().any(|call| call.key == key && !call.id.is_empty() && call.id != id)
     }
 
     /// A key that no call has.
     pub(super) fn fresh_key(&self) -> u64 {
-        self.calls.iter().map(|call| call.key + 1).max().unwrap_or(0)
+        (0..).find(|key| self.calls.iter().all(|call| call.key != *key)).unwrap_or_default()
     }
 
     /// Adds a piece to the call of this key, or begins it.

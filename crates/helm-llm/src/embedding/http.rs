@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::wire;
 use crate::codec::{Authorization, Fault};
 use crate::error::{Error, ErrorKind, Result, TimeoutKind};
 use crate::http::{
-    HttpRequest, HttpTransport, MOST_OF_ANSWER, MOST_OF_ERROR, Told, Transport, endpoint, header, read,
+    HttpRequest, HttpTransport, MOST_OF_ERROR, MOST_OF_VECTORS, Told, Transport, endpoint, header, read,
     refused, transport, within,
 };
 use crate::redacted::RedactedUrl;
@@ -96,12 +97,19 @@ impl EmbedderConfig {
 ///
 /// Texts are sent in batches, one after the other, one attempt for each; [`Retry`](crate::Retry) adds more. A text
 /// without words is not sent, since providers refuse it, and has the zero vector.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpEmbedder {
     config: EmbedderConfig,
     transport: Arc<dyn Transport>,
     url: Url,
     headers: HeaderMap,
+}
+
+impl fmt::Debug for HttpEmbedder {
+    /// The address is shown as the configuration shows it: the whole one may hold a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpEmbedder").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl HttpEmbedder {
@@ -153,10 +161,10 @@ impl HttpEmbedder {
             let (bytes, _) = read(&mut reply, MOST_OF_ERROR).await.unwrap_or_default();
             return Err(refused(told, reply.status, &reply.headers, &bytes));
         }
-        let (bytes, all) = read(&mut reply, MOST_OF_ANSWER).await.map_err(|error| transport(name, error))?;
+        let (bytes, all) = read(&mut reply, MOST_OF_VECTORS).await.map_err(|error| transport(name, error))?;
         let vectors = match all {
             true => wire::vectors(&bytes, texts.len(), *dimensions),
-            false => Err(Fault::decode(format!("it has more than {MOST_OF_ANSWER} bytes"))),
+            false => Err(Fault::decode(format!("it has more than {MOST_OF_VECTORS} bytes"))),
         };
         vectors.map_err(|fault| within(told, fault, &reply.headers))
     }

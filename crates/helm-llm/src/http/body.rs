@@ -6,6 +6,8 @@ use super::transport::{HttpReply, TransportError};
 
 /// The most bytes of an error's body that are looked at.
 pub(crate) const MOST_OF_ERROR: usize = 64 << 10;
+/// The most bytes of an answer that is vectors: 2,048 of 3,072 numbers of twenty letters.
+pub(crate) const MOST_OF_VECTORS: usize = 128 << 20;
 /// The most bytes of a whole answer.
 pub(crate) const MOST_OF_ANSWER: usize = 8 << 20;
 

@@ -13,5 +13,5 @@ pub use model::HttpModel;
 pub use transport::{HttpReply, HttpRequest, HttpTransport, Transport, TransportError};
 
 pub(crate) use address::{endpoint, header};
-pub(crate) use body::{MOST_OF_ANSWER, MOST_OF_ERROR, read};
+pub(crate) use body::{MOST_OF_ERROR, MOST_OF_VECTORS, read};
 pub(crate) use failure::{Told, refused, transport, within};

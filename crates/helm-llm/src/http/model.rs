@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,18 +25,24 @@ use crate::request::ChatRequest;
 ///
 /// A whole answer is bounded by the call's deadline alone: its first byte comes when the last token is ready. A
 /// streamed one is bounded by the configured [`Timeouts`](crate::Timeouts) too.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpModel {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) config: HttpConfig,
     pub(super) codec: Box<dyn Codec>,
     transport: Arc<dyn Transport>,
     url: Url,
     headers: HeaderMap,
+}
+
+impl fmt::Debug for HttpModel {
+    /// The address is shown as the configuration shows it: the whole one may hold a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpModel").field("config", &self.shared.config).finish_non_exhaustive()
+    }
 }
 
 impl HttpModel {

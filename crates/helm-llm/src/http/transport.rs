@@ -10,6 +10,7 @@ use reqwest::header::HeaderMap;
 use url::Url;
 
 use crate::error::{ErrorKind, TimeoutKind};
+use crate::redacted::RedactedUrl;
 
 /// What carries requests to providers: the network, or a [cassette](crate::cassette).
 #[async_trait]
@@ -26,8 +27,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     async fn post(&self, request: HttpRequest) -> Result<HttpReply, TransportError>;
 }
 
-/// A request that is to be posted.
-#[derive(Clone, Debug)]
+/// A request that is to be posted. Shown without its address's query, which may hold a key, and without its body.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpRequest {
     /// Where to.
@@ -43,6 +44,13 @@ impl HttpRequest {
     #[must_use]
     pub fn new(url: Url, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
         Self { url, headers, body: body.into() }
+    }
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = RedactedUrl::new(self.url.as_str());
+        f.debug_struct("HttpRequest").field("url", &url).finish_non_exhaustive()
     }
 }
 
@@ -125,6 +133,8 @@ impl HttpTransport {
         }
         let client = reqwest::Client::builder()
             .connect_timeout(connect)
+            // Whoever is sent elsewhere would take the conversation, and perhaps the key, along.
+            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("helm/", env!("CARGO_PKG_VERSION")))
             .build();
         let client = client.map_err(|error| {

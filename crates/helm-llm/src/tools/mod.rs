@@ -2,6 +2,8 @@
 
 mod function;
 mod handler;
+mod http;
 
 pub use function::{FnTool, ToolSetupError};
 pub use handler::{ToolContext, ToolFailure, ToolHandler};
+pub use http::HttpTool;

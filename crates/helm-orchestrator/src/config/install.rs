@@ -1,17 +1,22 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use helm_core::{ModelName, RewardName, Sampling, Strategy, StrategyId, StrategyName, TaskId, TokenCount};
+use helm_core::{
+    ModelName, NanoUsd, RewardName, Sampling, Strategy, StrategyId, StrategyName, TaskId, TokenCount,
+    ToolName,
+};
 use helm_eval::RewardSpec;
 use helm_experiment::Variant;
 use helm_guardrails::GuardrailEngine;
-use helm_llm::ChatModel;
+use helm_llm::{ChatModel, ToolHandler};
 use helm_policy::Registry;
 
 use super::location::StoreLocation;
 use super::models::{self, Place};
 use super::sections::{Environment, ExperimentSection, HelmConfig, StrategySection, TaskSection};
+use super::tools;
 use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
 use crate::helm::Helm;
@@ -22,6 +27,9 @@ use crate::task::Task;
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// No setting in seconds is longer.
 const DAY: u64 = 86_400;
+
+/// The configured tools.
+type Tools = BTreeMap<ToolName, Arc<dyn ToolHandler>>;
 
 impl HelmConfig {
     /// Checks the configuration and makes it a builder. `variable` gives the values of environment variables,
@@ -56,12 +64,18 @@ impl HelmConfig {
         let mut builder = Helm::builder()
             .location(self.location()?)
             .max_message_bytes(MAX_MESSAGE_BYTES)
-            .workers(self.background.workers, self.background.queue);
+            .workers(self.background.workers, self.background.queue)
+            .limits(self.limits.limits()?);
+        #[cfg(feature = "redis")]
+        if let Some(url) = &self.store.redis_url {
+            builder = builder.redis(url.clone());
+        }
+        let tools = self.given_tools(variable)?;
         for model in self.given_models(variable)? {
             builder = builder.model(model);
         }
         for (id, section) in &self.tasks {
-            builder = builder.task(self.task(id, section, registry)?);
+            builder = builder.task(self.task(id, section, registry, &tools)?);
         }
         let place = Place { path: "embeddings".to_owned(), folder: &self.folder, variable };
         let embedder = models::embedder(&self.embeddings, &place)?;
@@ -115,6 +129,14 @@ impl HelmConfig {
         self.models.iter().map(model).collect()
     }
 
+    fn given_tools(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Tools> {
+        let tool = |(name, section): (&ToolName, _)| {
+            let place = Place { path: format!("tools.{name}"), folder: &self.folder, variable };
+            Ok((name.clone(), tools::tool(name, section, &place)?))
+        };
+        self.tools.iter().map(tool).collect()
+    }
+
     /// The error with the file and the line of what it is about, where that was written in a file.
     #[must_use]
     pub fn locate(&self, error: Error) -> Error {
@@ -140,10 +162,9 @@ impl HelmConfig {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.store.redis_url.is_some() {
-            warnings.push(
-                "a Redis is configured (REDIS_URL), but this version caches in the process only".to_owned(),
-            );
+        if self.store.redis_url.is_some() && cfg!(not(feature = "redis")) {
+            let without = "a Redis is configured (REDIS_URL), but this build keeps limits in the process only; build with the feature `redis`";
+            warnings.push(without.to_owned());
         }
         if self.models.is_empty() {
             warnings.push(
@@ -160,7 +181,7 @@ impl HelmConfig {
         self.environment == Some(Environment::Production)
     }
 
-    fn task(&self, id: &TaskId, section: &TaskSection, registry: &Registry) -> Result<Task> {
+    fn task(&self, id: &TaskId, section: &TaskSection, registry: &Registry, tools: &Tools) -> Result<Task> {
         let place = format!("tasks.{id}");
         let mut task = Task::new(id)?.sticky(section.sticky);
         for (name, strategy) in &section.strategies {
@@ -176,7 +197,19 @@ impl HelmConfig {
             task = task.with_custom_policy(built);
         }
         if let Some(fallback) = &section.fallback {
-            task = task.with_fallback(fallback.clone());
+            task = task.with_fallbacks(fallback.names());
+        }
+        for name in &section.tools {
+            let tool = tools.get(name).ok_or_else(|| {
+                let message = match tools.is_empty() {
+                    true => format!("there is no [tools.{name}]"),
+                    false => {
+                        format!("there is no [tools.{name}]; there are: {}", comma_separated(tools.keys()))
+                    }
+                };
+                Error::config(format!("{place}.tools"), message)
+            })?;
+            task = task.with_tool(Arc::clone(tool));
         }
         if let Some(tokens) = section.history_tokens {
             task = task.with_history(TokenCount::new(tokens));
@@ -275,6 +308,20 @@ fn strategy_of(id: StrategyId, section: &StrategySection, folder: &Path, place: 
     strategy.retrieval = section.retrieve.clone().unwrap_or_default();
     if let Some(given) = section.deadline_seconds {
         strategy.limits.deadline = seconds(given, &format!("{place}.deadline_seconds"))?;
+    }
+    if let Some(given) = section.cache_seconds {
+        strategy.cache = seconds(given, &format!("{place}.cache_seconds"))?;
+    }
+    strategy.tools.clone_from(&section.tools);
+    strategy.limits.tool_turns = section.tool_turns.unwrap_or(strategy.limits.tool_turns);
+    if let Some(given) = section.drain_seconds {
+        strategy.limits.drain = seconds(given, &format!("{place}.drain_seconds"))?;
+    }
+    if let Some(dollars) = section.max_dollars {
+        let place = format!("{place}.max_dollars");
+        let most = NanoUsd::from_dollars(dollars).ok().filter(|most| most.nanos() > 0);
+        let refuse = || Error::config(place, format!("write a number of dollars above 0, not {dollars}"));
+        strategy.limits.cost = Some(most.ok_or_else(refuse)?);
     }
     Ok(strategy)
 }

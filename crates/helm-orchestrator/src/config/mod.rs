@@ -7,6 +7,7 @@
 mod environment;
 mod install;
 mod keys;
+mod limits;
 mod load;
 mod location;
 mod log;
@@ -15,12 +16,15 @@ mod models;
 mod places;
 mod sections;
 mod show;
+mod tools;
 
 pub use install::MAX_MESSAGE_BYTES;
+pub use limits::{LimitSection, LimitsSection};
 pub use load::{TEMPLATE, default_path};
 pub use location::StoreLocation;
 pub use model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 pub use sections::{
-    BackgroundSection, Environment, ExperimentSection, FeatureSection, HelmConfig, LogFormat, LogSection,
-    ServerSection, StoreSection, StrategySection, TaskSection, VariantSection,
+    BackgroundSection, Environment, ExperimentSection, Fallback, FeatureSection, HelmConfig, LogFormat,
+    LogSection, ServerSection, StoreSection, StrategySection, TaskSection, VariantSection,
 };
+pub use tools::ToolSection;

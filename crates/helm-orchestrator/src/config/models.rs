@@ -5,8 +5,8 @@ use std::time::Duration;
 use helm_core::{ModelName, TokenCount};
 use helm_llm::codec::{Anthropic, ChatQuirks, Codec, Ollama, OpenAiChat, OpenAiResponses};
 use helm_llm::{
-    BuiltinModel, Capabilities, ChatModel, EmbedderConfig, EmbeddingModel, HttpConfig, HttpEmbedder,
-    HttpModel, Observed, Prices, RedactedUrl, Retry, RetryPolicy, Timeouts,
+    Breaker, BreakerPolicy, BuiltinModel, Capabilities, ChatModel, EmbedderConfig, EmbeddingModel,
+    HttpConfig, HttpEmbedder, HttpModel, Observed, Prices, RedactedUrl, Retry, RetryPolicy, Timeouts,
 };
 
 use super::install::seconds;
@@ -37,11 +37,11 @@ impl Place<'_> {
     }
 
     /// What is wrong at a key of this part.
-    fn wrong_at(&self, key: &str, message: impl Into<String>) -> Error {
+    pub(super) fn wrong_at(&self, key: &str, message: impl Into<String>) -> Error {
         Error::config(format!("{}.{key}", self.path), message)
     }
 
-    fn seconds(&self, key: &str, given: Option<f64>, usual: Duration) -> Result<Duration> {
+    pub(super) fn seconds(&self, key: &str, given: Option<f64>, usual: Duration) -> Result<Duration> {
         given.map_or(Ok(usual), |given| seconds(given, &format!("{}.{key}", self.path)))
     }
 }
@@ -66,7 +66,8 @@ pub(super) fn builtin(name: ModelName) -> Arc<dyn ChatModel> {
 
 /// Refuses settings that the family has not: they would be thought to have an effect.
 fn check_family(section: &ModelSection, place: &Place<'_>) -> Result<()> {
-    use ModelFamily::{Anthropic, Builtin, OpenaiChat, OpenaiResponses};
+    use ModelFamily::{Anthropic, Builtin, Ollama, OpenaiChat, OpenaiResponses};
+    const REMOTE: [ModelFamily; 4] = [OpenaiChat, OpenaiResponses, Anthropic, Ollama];
     let family = section.family;
     for (key, given, families) in [
         ("legacy_max_tokens", section.legacy_max_tokens, &[OpenaiChat][..]),
@@ -76,6 +77,12 @@ fn check_family(section: &ModelSection, place: &Place<'_>) -> Result<()> {
         ("developer_role", section.developer_role.is_some(), &[OpenaiChat, OpenaiResponses]),
         ("version", section.version.is_some(), &[Anthropic]),
         ("max_tokens", section.max_tokens.is_some(), &[Anthropic]),
+        ("base_url", section.base_url.is_some(), &REMOTE),
+        ("model", section.model.is_some(), &REMOTE),
+        ("key_env", section.key_env.is_some(), &REMOTE),
+        ("key_file", section.key_file.is_some(), &REMOTE),
+        ("input_price", section.input_price.is_some(), &REMOTE),
+        ("output_price", section.output_price.is_some(), &REMOTE),
     ] {
         if given && !families.contains(&family) {
             let known: Vec<_> = families.iter().map(|family| family.as_str()).collect();
@@ -152,7 +159,8 @@ fn over_http(
     config.prices = prices(section, place)?;
     let (provider, model) = (codec.provider(), codec.model().to_owned());
     let client = HttpModel::new(codec, config).map_err(|error| place.wrong(error.report()))?;
-    Ok(Arc::new(Retry::new(Observed::new(client, provider, model), RetryPolicy::default())))
+    let retried = Retry::new(Observed::new(client, provider, model), RetryPolicy::default());
+    Ok(Arc::new(Breaker::new(retried, BreakerPolicy::default())))
 }
 
 fn address(family: ModelFamily) -> RedactedUrl {

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use helm_core::{
-    ExperimentKey, ModelName, Retrieval, RewardName, StrategyId, StrategyName, TaskId, VariantName,
+    ExperimentKey, ModelName, Retrieval, RewardName, StrategyId, StrategyName, TaskId, ToolName, VariantName,
 };
 use helm_eval::RewardSpecConfig;
 use helm_guardrails::GuardrailConfig;
@@ -11,8 +11,10 @@ use helm_llm::RedactedUrl;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::limits::LimitsSection;
 use super::model_section::{EmbeddingSection, ModelSection};
 use super::places::Places;
+use super::tools::ToolSection;
 use crate::task::Sticky;
 
 /// A whole configuration, as `helm.toml` writes it. Parsed, not yet checked: [`HelmConfig::builder`] checks.
@@ -34,6 +36,10 @@ pub struct HelmConfig {
     pub background: BackgroundSection,
     /// Models by name. None: the built-in model as `main`.
     pub models: BTreeMap<ModelName, ModelSection>,
+    /// Tools behind addresses, by name.
+    pub tools: BTreeMap<ToolName, ToolSection>,
+    /// How much may be used.
+    pub limits: LimitsSection,
     /// What makes texts comparable, for memories.
     pub embeddings: EmbeddingSection,
     /// Tasks by name.
@@ -95,7 +101,7 @@ pub struct StoreSection {
     /// the configuration includes; or `postgres://USER@HOST/DATABASE`. Environment: `DATABASE_URL`. Default:
     /// `sqlite://helm.db`.
     pub url: RedactedUrl,
-    /// A Redis to cache in. Environment: `REDIS_URL`. Not used by this version, which says so.
+    /// A Redis that holds the limits of all processes together. Environment: `REDIS_URL`.
     pub redis_url: Option<RedactedUrl>,
 }
 
@@ -174,8 +180,11 @@ pub struct TaskSection {
     pub reward: Option<RewardName>,
     /// A name under `guardrails`. Default: the standard guardrails.
     pub guardrails: Option<String>,
-    /// The strategy that answers when none is eligible. Default: the first by name.
-    pub fallback: Option<StrategyName>,
+    /// The strategies that answer in the place of one whose model fails before its first word, in this order; the
+    /// first also answers when none is eligible. A name, or a list of names. Default: all, by name.
+    pub fallback: Option<Fallback>,
+    /// Names under `tools` of what the models may call. Default: none.
+    pub tools: Vec<ToolName>,
     /// How many tokens of the conversation are sent along. Default: 2,000.
     pub history_tokens: Option<u64>,
     /// Whether messages are kept as memories. Default: no.
@@ -211,6 +220,38 @@ pub struct StrategySection {
     pub deadline_seconds: Option<f64>,
     /// What is recalled.
     pub retrieve: Option<Retrieval>,
+    /// How long an answer is kept for whoever asks exactly the same, in seconds. Default: not at all.
+    pub cache_seconds: Option<f64>,
+    /// Which of the task's tools the model may call. Default: all.
+    pub tools: Option<Vec<ToolName>>,
+    /// How many rounds of tool calls a turn may have. Default: 8.
+    pub tool_turns: Option<u32>,
+    /// Dollars after which a turn calls no more tools; of models whose prices are known. Default: no bound.
+    pub max_dollars: Option<f64>,
+    /// How long the model may go on writing once the caller has gone away, in seconds: for providers that bill the
+    /// whole answer in any case. Default: the call is ended at once.
+    pub drain_seconds: Option<f64>,
+}
+
+/// One strategy or several.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Fallback {
+    /// One.
+    One(StrategyName),
+    /// Several, in order.
+    Several(Vec<StrategyName>),
+}
+
+impl Fallback {
+    /// The names, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<StrategyName> {
+        match self {
+            Self::One(name) => vec![name.clone()],
+            Self::Several(names) => names.clone(),
+        }
+    }
 }
 
 /// An experiment.

@@ -5,12 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use helm_core::{Decision, Role, Stage, Strategy, TurnStatus};
-use helm_core::{Message, Part};
+use helm_core::{Decision, Message, Part, Role, Stage, Strategy, ToolCallId, TurnStatus};
 use helm_guardrails::{StreamGuard, StreamStep};
 use helm_llm::{
-    AnswerParts, Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, Finish, FinishReason, RequestedCall,
-    ToolChoice,
+    AnswerPart, AnswerParts, Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, Finish, FinishReason,
+    RequestedCall, ToolChoice,
 };
 
 use super::{
@@ -101,8 +100,14 @@ impl Work<'_> {
         let mut request = request.map_err(Ending::stopped)?;
         for round in 0.. {
             progress.calls(&request, &*self.turn.inner.tokens);
-            let opened = self.open(model, &request, progress).await?;
+            let opened = self.open(strategy, model, &request, progress).await?;
             let answer = self.hear(opened, &mut guard, progress).await?;
+            let answer = with_ids_of_their_own(answer, &request, round);
+            if answer.finish.reason == FinishReason::Paused && round < strategy.limits.tool_turns {
+                // Sent back as it is, it goes on.
+                request.messages.push(answer.to_message());
+                continue;
+            }
             let calls: Vec<_> = answer.calls().cloned().collect();
             if calls.is_empty() {
                 break;
@@ -130,14 +135,18 @@ impl Work<'_> {
     /// it cannot be, the call is dropped.
     async fn open(
         &self,
+        strategy: &Strategy,
         model: &Arc<dyn ChatModel>,
         request: &ChatRequest,
         progress: &mut Progress,
     ) -> Result<Opened, Ending> {
+        let streamed = self.turn.delivery == Delivery::Streamed && model.capabilities().streaming;
         let asking = async {
-            Ok(match self.turn.delivery == Delivery::Streamed && model.capabilities().streaming {
-                true => Opened::Stream(model.stream(request, self.call).await?),
-                false => Opened::Whole(model.generate(request, self.call).await?),
+            Ok(match (self.task.answers.get(&strategy.id), streamed) {
+                (Some(kept), true) => Opened::Stream(kept.stream(model, request, self.call)),
+                (Some(kept), false) => Opened::Whole(kept.generate(model, request, self.call).await?),
+                (None, true) => Opened::Stream(model.stream(request, self.call).await?),
+                (None, false) => Opened::Whole(model.generate(request, self.call).await?),
             })
         };
         let opened = match progress.logged {
@@ -297,6 +306,20 @@ impl Work<'_> {
         }
         Ok(TurnStatus::Completed)
     }
+}
+
+/// An answer whose calls have ids that no earlier call has: some providers have none, and number them anew in each
+/// answer.
+fn with_ids_of_their_own(mut answer: ChatResponse, request: &ChatRequest, round: u32) -> ChatResponse {
+    let known: Vec<_> = request.messages.iter().flat_map(Message::tool_calls).map(|call| &call.id).collect();
+    for part in &mut answer.parts {
+        if let AnswerPart::Call(requested) = part
+            && known.contains(&&requested.call.id)
+        {
+            requested.call.id = ToolCallId::new(format!("{}_{round}", requested.call.id));
+        }
+    }
+    answer
 }
 
 /// A message without what people have read of it already.

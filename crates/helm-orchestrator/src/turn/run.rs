@@ -85,7 +85,7 @@ pub(crate) fn start(
     };
     let (sender, receiver) = mpsc::channel(64);
     let played = async move {
-        let end = turn.run(&sender).await;
+        let end = turn.admitted(&sender).await;
         // A caller that has gone away needs no answer, and one that reads nothing gets none once Helm must end;
         // the turn is stored all the same.
         tokio::select! {
@@ -133,6 +133,17 @@ fn has_picture(request: &TurnRequest) -> bool {
 }
 
 impl Turn {
+    /// Plays the turn if the limits have room for it; else nothing is begun and nothing recorded.
+    async fn admitted(&self, events: &mpsc::Sender<Result<TurnEvent>>) -> Result<TurnEvent> {
+        let (admission, counter) = (&self.inner.admission, &*self.inner.tokens);
+        let admitted = admission.admit(&self.tenant, &self.request, counter).await?;
+        let end = self.run(events).await;
+        if let Ok(TurnEvent::Ended(turn)) = &end {
+            admitted.used(turn).await;
+        }
+        end
+    }
+
     /// Plays the turn, and records it also when that stops half-way.
     async fn run(&self, events: &mpsc::Sender<Result<TurnEvent>>) -> Result<TurnEvent> {
         let played = AssertUnwindSafe(self.play(events)).catch_unwind().await;

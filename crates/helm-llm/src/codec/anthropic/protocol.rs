@@ -14,6 +14,8 @@ use crate::codec::json;
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     calls: Calls,
+    /// Arguments that came with a call's beginning, as some gateways send them, by the block's index.
+    given: BTreeMap<u64, String>,
     /// Reasoning that is not yet whole, by its block's index: what was thought, and the signature.
     thoughts: BTreeMap<u64, (String, String)>,
     /// Whether there is text.
@@ -64,6 +66,9 @@ impl Messages {
             "tool_use" => {
                 let (id, name) = (json::text(block, "/id"), json::text(block, "/name"));
                 self.calls.add(index, &Piece { id, name, arguments: "" }, events);
+                let input =
+                    block.get("input").filter(|input| input.as_object().is_some_and(|o| !o.is_empty()));
+                self.given.extend(input.map(|input| (index, input.to_string())));
             }
             "thinking" => drop(self.thoughts.entry(index).or_default()),
             "redacted_thinking" => events.push(provider(block.clone())),
@@ -75,7 +80,8 @@ impl Messages {
         let text = |name: &str| json::text(event, &format!("/delta/{name}")).map(str::to_owned);
         match json::text(event, "/delta/type").unwrap_or_default() {
             "text_delta" => self.say(json::text(event, "/delta/text"), events),
-            "input_json_delta" => {
+            // The provider's own tools have arguments, too, which are nothing to anybody here.
+            "input_json_delta" if self.calls.has(index) => {
                 let arguments = json::text(event, "/delta/partial_json").unwrap_or_default();
                 self.calls.add(index, &Piece { arguments, ..Piece::default() }, events);
             }
@@ -97,7 +103,8 @@ impl Messages {
     }
 
     fn end_block(&mut self, index: u64, events: &mut Vec<ChatEvent>) {
-        self.calls.end(index, events);
+        let given = self.given.remove(&index).unwrap_or_default();
+        self.calls.complete(index, &given, events);
         if let Some((thinking, signature)) = self.thoughts.remove(&index) {
             let block = json!({ "type": "thinking", "thinking": thinking, "signature": signature });
             events.push(provider(block));

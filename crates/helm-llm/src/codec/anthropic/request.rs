@@ -49,10 +49,10 @@ fn messages(request: &ChatRequest) -> Vec<Value> {
     turns.into_iter().map(|(role, content)| json!({ "role": role, "content": content })).collect()
 }
 
-/// A part as a block. Empty texts are refused by the provider.
+/// A part as a block. Texts without words are refused by the provider.
 fn block(part: &Part) -> Option<Value> {
     Some(match part {
-        Part::Text { text } | Part::Refusal { text } if text.is_empty() => return None,
+        Part::Text { text } | Part::Refusal { text } if text.trim().is_empty() => return None,
         Part::Text { text } | Part::Refusal { text } => json!({ "type": "text", "text": text }),
         Part::Image(image) => json!({ "type": "image", "source": source(image)? }),
         Part::ToolCall(call) => {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use helm_core::{ModelName, Usage};
 use serde_json::Value;
 
@@ -12,9 +14,11 @@ use crate::codec::json;
 #[derive(Debug, Default)]
 pub(super) struct Chat {
     calls: Calls,
+    /// Under which key the latest call of an index is kept, where a server gives several calls the same.
+    latest: BTreeMap<u64, u64>,
     refused: bool,
     /// Once it is known the answer is whole, and only the tokens are still to come.
-    reason: Option<FinishReason>,
+    reason: Option<String>,
     usage: Option<Usage>,
     model: Option<ModelName>,
     ended: bool,
@@ -37,9 +41,12 @@ impl Protocol for Chat {
         if self.ended {
             return Ok(());
         }
-        let reason = self.reason.clone().ok_or_else(Fault::truncated)?;
+        let reason = self.reason.take().ok_or_else(Fault::truncated)?;
+        // Some servers tell the reason before the last of the calls.
+        self.calls.end_all(events);
         self.ended = true;
-        let finish = Finish::new(reason).with_usage(self.usage).with_model(self.model.take());
+        let finish =
+            Finish::new(self.reason_of(&reason)).with_usage(self.usage).with_model(self.model.take());
         events.push(ChatEvent::Finished(finish));
         Ok(())
     }
@@ -62,7 +69,7 @@ impl Chat {
         }
         if let Some(reason) = json::text(choice, "/finish_reason") {
             self.calls.end_all(events);
-            self.reason = Some(self.reason_of(reason));
+            self.reason = Some(reason.to_owned());
         }
         Ok(())
     }
@@ -89,13 +96,16 @@ impl Chat {
     }
 
     /// Which call a piece belongs to: by its index, but some servers have none, and some give all calls the same.
-    fn key(&self, index: Option<u64>, id: Option<&str>, name: Option<&str>) -> u64 {
+    fn key(&mut self, index: Option<u64>, id: Option<&str>, name: Option<&str>) -> u64 {
         let fresh = || self.calls.fresh_key();
+        let latest = |index: u64| self.latest.get(&index).copied().unwrap_or(index);
         match (index, id) {
-            (Some(index), Some(id)) if name.is_some() && self.calls.is_other(index, id) => {
-                self.calls.key_of(id).unwrap_or_else(fresh)
+            (Some(index), Some(id)) if name.is_some() && self.calls.is_other(latest(index), id) => {
+                let key = self.calls.key_of(id).unwrap_or_else(fresh);
+                self.latest.insert(index, key);
+                key
             }
-            (Some(index), _) => index,
+            (Some(index), _) => latest(index),
             (None, Some(id)) => self.calls.key_of(id).unwrap_or_else(fresh),
             (None, None) if name.is_some() => fresh(),
             (None, None) => self.calls.last_key().unwrap_or(0),
@@ -198,6 +208,14 @@ mod tests {
             r#"{"index":0,"id":"b","function":{"name":"g","arguments":{}}}"#,
         ];
         assert_eq!(calls(&same), expected);
+        // The same in pieces.
+        let pieces = [
+            r#"{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":"}}"#,
+            r#"{"index":0,"function":{"arguments":"1}"}}"#,
+            r#"{"index":0,"id":"b","function":{"name":"g","arguments":"{"}}"#,
+            r#"{"index":0,"function":{"arguments":"}"}}"#,
+        ];
+        assert_eq!(calls(&pieces), expected);
         // Id and name repeated.
         let repeated = [
             r#"{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":"}}"#,
@@ -211,6 +229,16 @@ mod tests {
             r#"{"index":0,"function":{"name":"f","arguments":"}"}}"#,
         ];
         assert_eq!(calls(&nameless), [call("call_0", "f", "{}")]);
+    }
+
+    #[test]
+    fn calls_after_the_reason_are_calls_and_no_index_is_too_large() {
+        let end = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
+        let late = r#"{"choices":[{"delta":{"tool_calls":[{"index":18446744073709551615,"id":"a","function":{"name":"f","arguments":"{}"}},{"id":"b","function":{"name":"g","arguments":"{}"}}]}}]}"#;
+        let events = events(&[end, late]).unwrap();
+        let calls = events.iter().filter(|event| matches!(event, ChatEvent::Call(_))).count();
+        assert_eq!(calls, 2);
+        assert!(matches!(events.last(), Some(ChatEvent::Finished(f)) if f.reason == FinishReason::ToolCalls));
     }
 
     #[test]
