@@ -4,6 +4,7 @@ use helm_store::{Hit, MemoryId, Selection, VectorQuery};
 
 use crate::error::{Error, Result};
 use crate::helm::Helm;
+use crate::turn::collection;
 
 /// Texts as vectors.
 #[derive(Clone, PartialEq, Debug)]
@@ -94,10 +95,4 @@ impl Helm {
     fn of_user(&self, user: &UserId, embedder: &dyn EmbeddingModel) -> Selection {
         Selection::of_user(user.clone(), collection(embedder))
     }
-}
-
-/// The collection that messages are remembered in. Embeddings of different models cannot be compared, so each
-/// model has its own.
-pub(crate) fn collection(embedder: &dyn EmbeddingModel) -> String {
-    format!("messages/{}@{}", embedder.name(), embedder.dimensions())
 }

@@ -10,6 +10,7 @@ use helm_orchestrator::{Helm, TurnEvent, TurnStream};
 use crate::body::Body;
 use crate::events::named;
 use crate::json::{TurnJson, turn_json};
+use crate::keys::Key;
 use crate::problem::Problem;
 use crate::request::ChatBody;
 use crate::router::RequestId;
@@ -26,9 +27,10 @@ use crate::router::RequestId;
 pub(crate) async fn chat(
     State(helm): State<Helm>,
     Extension(id): Extension<RequestId>,
+    key: Key,
     Body(body): Body<ChatBody>,
 ) -> Result<Response, Problem> {
-    let request = body.turn()?;
+    let request = key.sign(body.turn()?);
     if body.stream {
         let events = events(helm.turn_stream(request)?, body.message, id);
         return Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response());

@@ -1,10 +1,13 @@
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use helm_orchestrator::TurnRequest;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -15,7 +18,7 @@ use crate::problem::Problem;
 pub struct ApiKeys(Arc<[ApiKey]>);
 
 struct ApiKey {
-    name: String,
+    name: Arc<str>,
     hash: [u8; 32],
 }
 
@@ -52,7 +55,7 @@ impl ApiKeys {
         for (index, entry) in entries.enumerate() {
             let key = ApiKey::parse(entry).ok_or(ApiKeysError::Malformed(index + 1))?;
             if keys.iter().any(|known| known.name == key.name) {
-                return Err(ApiKeysError::Repeated(key.name));
+                return Err(ApiKeysError::Repeated(key.name.to_string()));
             }
             keys.push(key);
         }
@@ -72,13 +75,13 @@ impl ApiKeys {
     }
 
     /// The name of this key. How long it takes says nothing of the keys: all are compared, to their ends.
-    fn name(&self, key: &str) -> Option<&str> {
+    fn name(&self, key: &str) -> Option<&Arc<str>> {
         let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
         let mut found = None;
         for key in self.0.iter() {
             let equal: Choice = key.hash.ct_eq(&hash);
             if bool::from(equal) {
-                found = Some(key.name.as_str());
+                found = Some(&key.name);
             }
         }
         found
@@ -102,7 +105,31 @@ impl ApiKey {
         for (index, byte) in hash.iter_mut().enumerate() {
             *byte = u8::from_str_radix(hex.get(2 * index..2 * index + 2)?, 16).ok()?;
         }
-        Some(Self { name: name.to_owned(), hash })
+        Some(Self { name: name.into(), hash })
+    }
+}
+
+/// The key that a request came with.
+pub(crate) struct Key(Option<Arc<str>>);
+
+#[derive(Clone)]
+struct KeyName(Arc<str>);
+
+impl Key {
+    /// The turn in this key's name, by which its limits are counted.
+    pub(crate) fn sign(self, turn: TurnRequest) -> TurnRequest {
+        match self.0 {
+            Some(name) => turn.with_caller(name),
+            None => turn,
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<KeyName>().map(|KeyName(name)| Arc::clone(name))))
     }
 }
 
@@ -110,7 +137,7 @@ impl ApiKey {
 const OPEN: [&str; 3] = ["/livez", "/readyz", "/health"];
 
 /// Lets those in who have a key, as a bearer token or in the header `x-api-key`.
-pub(crate) async fn guard(State(keys): State<ApiKeys>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(keys): State<ApiKeys>, mut request: Request, next: Next) -> Response {
     if OPEN.contains(&request.uri().path()) {
         return next.run(request).await;
     }
@@ -118,7 +145,9 @@ pub(crate) async fn guard(State(keys): State<ApiKeys>, request: Request, next: N
         None => "no key was given; send it as authorization: Bearer KEY, or as x-api-key: KEY",
         Some(key) => match keys.name(key) {
             Some(name) => {
-                tracing::debug!(key = name, "opened with a key");
+                let name = KeyName(Arc::clone(name));
+                tracing::debug!(key = %name.0, "opened with a key");
+                request.extensions_mut().insert(name);
                 return next.run(request).await;
             }
             None => "the key is not known here",
@@ -152,9 +181,10 @@ mod tests {
             ApiKeys::entry("c", "hk_3_z")
         );
         let keys = ApiKeys::parse(&text).unwrap();
+        let name = |key: &str| keys.name(key).map(ToString::to_string);
         assert_eq!(
-            (keys.name("hk_1_x"), keys.name("hk_3_z"), keys.name("hk_1_y")),
-            (Some("a"), Some("c"), None)
+            (name("hk_1_x"), name("hk_3_z"), name("hk_1_y")),
+            (Some("a".to_owned()), Some("c".to_owned()), None)
         );
         assert_eq!(format!("{keys:?}"), "[\"a\", \"b\", \"c\"]");
         assert_eq!(ApiKeys::parse(" \n# x").unwrap_err(), ApiKeysError::Empty);

@@ -196,8 +196,10 @@ impl From<Error> for Problem {
                 let problem = Self::new(StatusCode::BAD_GATEWAY, error.to_string());
                 problem.final_unless(matches!(&error, Error::Embedding(model) if model.is_retryable()))
             }
+            // What is larger than the limit itself never fits.
             Error::RateLimited { retry_after, .. } => {
-                Self { retry_after: Some(*retry_after), ..Self::new(status, error.to_string()) }
+                let problem = Self { retry_after: *retry_after, ..Self::new(status, error.to_string()) };
+                problem.final_unless(retry_after.is_some())
             }
             Error::UnknownTask { .. } | Error::UnknownStrategy { .. } => {
                 Self::new(status, error.to_string()).with_code("model_not_found")

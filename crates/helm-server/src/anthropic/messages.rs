@@ -10,6 +10,7 @@ use super::request::MessageBody;
 use super::stream::{Events, ping};
 use crate::body::Body;
 use crate::events::{name_decision, respond};
+use crate::keys::Key;
 use crate::problem::Problem;
 use crate::router::RequestId;
 use crate::shown::Asked;
@@ -30,11 +31,13 @@ pub(crate) async fn messages(
     State(helm): State<Helm>,
     Extension(RequestId(request_id)): Extension<RequestId>,
     Extension(limits): Extension<RequestLimits>,
+    key: Key,
     headers: HeaderMap,
     Body(body): Body<MessageBody>,
 ) -> Result<Response, Problem> {
     let stream = body.stream.unwrap_or(false);
     let (request, target) = body.turn(&helm, limits, &headers)?;
+    let request = key.sign(request);
     let model = target.id();
     if stream {
         let asked = Asked { task: target.task, conversation: request.conversation.clone() };

@@ -11,6 +11,7 @@ use super::request::CompletionBody;
 use super::stream::Chunks;
 use crate::body::Body;
 use crate::events::{name_decision, respond};
+use crate::keys::Key;
 use crate::problem::Problem;
 use crate::router::RequestId;
 use crate::shown::Asked;
@@ -31,11 +32,13 @@ pub(crate) async fn completions(
     State(helm): State<Helm>,
     Extension(RequestId(request_id)): Extension<RequestId>,
     Extension(limits): Extension<RequestLimits>,
+    key: Key,
     headers: HeaderMap,
     Body(body): Body<CompletionBody>,
 ) -> Result<Response, Problem> {
     let (stream, usage) = (body.stream.unwrap_or(false), body.wants_usage());
     let (request, target) = body.turn(&helm, limits, &headers)?;
+    let request = key.sign(request);
     let (model, created) = (target.id(), SystemClock.now().as_seconds());
     if stream {
         let asked = Asked { task: target.task, conversation: request.conversation.clone() };
