@@ -66,6 +66,9 @@ pub struct Usage {
     /// How many of the prompt's tokens the provider read from its cache; `None` when it does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached: Option<TokenCount>,
+    /// How many of the prompt's tokens the provider wrote to its cache; `None` when it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<TokenCount>,
     /// How many of the answer's tokens were reasoning; `None` when the provider does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<TokenCount>,
@@ -97,6 +100,7 @@ impl Usage {
             input: self.input + more.input,
             output: self.output + more.output,
             cached: both(self.cached, more.cached),
+            cache_write: both(self.cache_write, more.cache_write),
             reasoning: both(self.reasoning, more.reasoning),
             estimated: self.estimated || more.estimated,
         }

@@ -59,7 +59,7 @@ pub use http::{
 };
 pub use model::{Call, ChatModel, ChatStream};
 pub use observed::Observed;
-pub use prices::Prices;
+pub use prices::{InvalidPrices, PriceSource, PriceTable, Prices};
 pub use redacted::RedactedUrl;
 pub use request::{ChatRequest, OutputSchema, Tool, ToolChoice};
 pub use retry::{Retry, RetryPolicy};

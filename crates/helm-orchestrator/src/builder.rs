@@ -11,7 +11,7 @@ use helm_eval::{EvaluationEngine, RewardSpec};
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{BuiltinModel, ChatModel, EmbeddingModel, HashingEmbedder};
 use helm_policy::Policy;
-use helm_store::{Limiter, MemoryLimiter, MemoryLimiterOptions, Store, memory::MemoryStore};
+use helm_store::{Cache, Limiter, Store, memory::MemoryStore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::admission::{Admission, AdmissionLimits};
@@ -24,6 +24,7 @@ use crate::inner::{Inner, RunningExperiment, TaskRuntime, comma_separated};
 use crate::prompt::Prompts;
 use crate::refit::Refits;
 use crate::settle::TaskSettler;
+use crate::sharing::Sharing;
 use crate::task::{PolicyChoice, Task};
 use crate::worker::WorkerPool;
 
@@ -47,7 +48,7 @@ pub struct HelmBuilder {
     models: Vec<Arc<dyn ChatModel>>,
     embedder: EmbedderChoice,
     limits: AdmissionLimits,
-    limiter: LimiterChoice,
+    sharing: Sharing,
     experiments: Vec<(TaskId, RunningExperiment)>,
     workers: usize,
     queue: usize,
@@ -60,28 +61,6 @@ enum StoreChoice {
     Memory,
     Location(StoreLocation),
     Given(Arc<dyn Store>),
-}
-
-enum LimiterChoice {
-    Process,
-    #[cfg(feature = "redis")]
-    Redis(helm_llm::RedactedUrl),
-    Given(Arc<dyn Limiter>),
-}
-
-impl LimiterChoice {
-    async fn open(self) -> Result<Arc<dyn Limiter>> {
-        let in_process = || MemoryLimiter::new(MemoryLimiterOptions::default());
-        Ok(match self {
-            Self::Process => Arc::new(in_process()),
-            #[cfg(feature = "redis")]
-            Self::Redis(url) => {
-                let redis = helm_store::Redis::connect(helm_store::RedisOptions::new(url.expose())).await?;
-                Arc::new(helm_store::RedisLimiter::new(&redis, in_process()))
-            }
-            Self::Given(limiter) => limiter,
-        })
-    }
 }
 
 enum EmbedderChoice {
@@ -100,7 +79,7 @@ impl Default for HelmBuilder {
             models: Vec::new(),
             embedder: EmbedderChoice::Builtin,
             limits: AdmissionLimits::default(),
-            limiter: LimiterChoice::Process,
+            sharing: Sharing::default(),
             experiments: Vec::new(),
             workers: 4,
             queue: 1_024,
@@ -151,15 +130,15 @@ impl HelmBuilder {
 
     /// Keeps the limits with a limiter of your own. Default: in this process.
     pub fn limiter(mut self, limiter: Arc<dyn Limiter>) -> Self {
-        self.limiter = LimiterChoice::Given(limiter);
+        self.sharing = Sharing::Limiter(limiter);
         self
     }
 
-    /// Keeps the limits in a Redis, so that they hold over all processes. While it does not answer each process
-    /// keeps them for itself.
+    /// Keeps limits and kept answers in a Redis, so that they are those of all processes together. While it does not
+    /// answer each process keeps them for itself.
     #[cfg(feature = "redis")]
     pub fn redis(mut self, url: helm_llm::RedactedUrl) -> Self {
-        self.limiter = LimiterChoice::Redis(url);
+        self.sharing = Sharing::Redis(url);
         self
     }
 
@@ -255,14 +234,19 @@ impl HelmBuilder {
             EmbedderChoice::Given(model) => Some(model),
             EmbedderChoice::Off => None,
         };
+        let shared = self.sharing.open().await?;
+        let tasks = tasks.into_iter().map(|(id, (mut task, _))| {
+            task.answers = kept_answers(&task.strategies, shared.cache.as_ref());
+            (id, task)
+        });
         let inner = Arc::new(Inner {
             store: open(self.store).await?,
             clock: self.clock,
             tokens: self.tokens,
-            tasks: tasks.into_iter().map(|(id, (task, _))| (id, task)).collect(),
+            tasks: tasks.collect(),
             models,
             embedder,
-            admission: Admission { limiter: self.limiter.open().await?, limits: self.limits },
+            admission: Admission { limiter: shared.limiter, limits: self.limits },
             settler,
             pool: WorkerPool::new(tracker.clone(), self.workers, self.queue),
             workers: self.workers.max(1),
@@ -376,14 +360,12 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
             return Err(Error::config(format!("{place}.reward"), message));
         }
     }
-    let keeping = task.strategies.iter().filter(|strategy| !strategy.cache.is_zero());
-    let answers = keeping.map(|kept| (kept.id.clone(), AnswerCache::new(kept.cache, None))).collect();
     let runtime = TaskRuntime {
         id: task.id,
         strategies: task.strategies,
         fallbacks,
         tools: task.tools,
-        answers,
+        answers: BTreeMap::new(),
         policy,
         sticky: task.sticky,
         evaluators,
@@ -395,6 +377,12 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         experiment: None,
     };
     Ok((runtime, reward))
+}
+
+/// A cache for each strategy that keeps its answers.
+fn kept_answers(strategies: &[Strategy], far: Option<&Arc<dyn Cache>>) -> BTreeMap<StrategyId, AnswerCache> {
+    let keeping = strategies.iter().filter(|strategy| !strategy.cache.is_zero());
+    keeping.map(|kept| (kept.id.clone(), AnswerCache::new(kept.cache, far.cloned()))).collect()
 }
 
 fn build_policy(choice: PolicyChoice, place: &str) -> Result<Arc<dyn Policy>> {

@@ -60,6 +60,7 @@ mod refit;
 mod report;
 mod request;
 mod settle;
+mod sharing;
 mod task;
 mod turn;
 mod worker;

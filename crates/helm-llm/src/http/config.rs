@@ -3,7 +3,7 @@ use std::time::Duration;
 use helm_core::ModelName;
 
 use crate::capabilities::Capabilities;
-use crate::prices::Prices;
+use crate::prices::PriceSource;
 use crate::redacted::RedactedUrl;
 use crate::secret::Secret;
 
@@ -20,7 +20,7 @@ pub struct HttpConfig {
     /// How long things may take.
     pub timeouts: Timeouts,
     /// What its tokens cost. Default: unknown.
-    pub prices: Option<Prices>,
+    pub prices: Option<PriceSource>,
     /// What it can do, as far as its wire format can say it. Default: everything.
     pub capabilities: Capabilities,
 }
@@ -62,8 +62,8 @@ impl HttpConfig {
 
     /// Sets what its tokens cost.
     #[must_use]
-    pub fn with_prices(mut self, prices: Prices) -> Self {
-        self.prices = Some(prices);
+    pub fn with_prices(mut self, prices: impl Into<PriceSource>) -> Self {
+        self.prices = Some(prices.into());
         self
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use helm_core::ModelName;
+use helm_core::{Clock, ModelName, SystemClock};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
@@ -171,7 +171,8 @@ pub(super) fn earlier(
 impl Shared {
     /// The end of an answer with what the codec does not know.
     pub(super) fn completed(&self, finish: Finish, headers: &HeaderMap) -> Finish {
-        let cost = self.config.prices.zip(finish.usage).and_then(|(prices, usage)| prices.of(usage));
+        let prices = self.config.prices.as_ref().and_then(|prices| prices.at(SystemClock.now()));
+        let cost = prices.zip(finish.usage).and_then(|(prices, usage)| prices.of(usage));
         finish.with_cost(cost).with_request_id(failure::request_id(headers))
     }
 

@@ -11,9 +11,16 @@ pub(super) const OPENAI_KEY: &str = "OPENAI_API_KEY";
 /// The environment variable that holds Anthropic's key.
 pub(super) const ANTHROPIC_KEY: &str = "ANTHROPIC_API_KEY";
 
-/// Who gets which key unasked, by their origins.
-const OWN_KEYS: [(&str, &str); 2] =
-    [("https://api.openai.com", OPENAI_KEY), ("https://api.anthropic.com", ANTHROPIC_KEY)];
+/// The providers by their origins, and who gets which key unasked.
+const PROVIDERS: [(&str, &str, &str); 2] = [
+    ("https://api.openai.com", "openai", OPENAI_KEY),
+    ("https://api.anthropic.com", "anthropic", ANTHROPIC_KEY),
+];
+
+/// Who is at an address of its own.
+pub(super) fn provider_at(url: &RedactedUrl) -> Option<&'static str> {
+    PROVIDERS.iter().find(|(origin, ..)| is_at(url, origin)).map(|(_, provider, _)| *provider)
+}
 
 /// Where a key may be written.
 pub(super) struct KeyPlaces<'a> {
@@ -23,7 +30,7 @@ pub(super) struct KeyPlaces<'a> {
 
 /// The key that is named. Unnamed, a provider gets its own at its own address; nobody else is sent a key unasked.
 pub(super) fn key(places: &KeyPlaces<'_>, url: &RedactedUrl, place: &Place<'_>) -> Result<Option<Secret>> {
-    let own = OWN_KEYS.iter().find(|(origin, _)| is_at(url, origin)).map(|(_, name)| *name);
+    let own = PROVIDERS.iter().find(|(origin, ..)| is_at(url, origin)).map(|(.., name)| *name);
     let text = match (places.file, places.env.or(own)) {
         (Some(_), Some(_)) if places.env.is_some() => {
             return Err(place.wrong("give either key_env or key_file, not both"));

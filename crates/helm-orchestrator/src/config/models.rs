@@ -6,11 +6,12 @@ use helm_core::{ModelName, TokenCount};
 use helm_llm::codec::{Anthropic, ChatQuirks, Codec, Ollama, OpenAiChat, OpenAiResponses};
 use helm_llm::{
     Breaker, BreakerPolicy, BuiltinModel, Capabilities, ChatModel, EmbedderConfig, EmbeddingModel,
-    HttpConfig, HttpEmbedder, HttpModel, Observed, Prices, RedactedUrl, Retry, RetryPolicy, Timeouts,
+    HttpConfig, HttpEmbedder, HttpModel, Observed, PriceSource, PriceTable, Prices, RedactedUrl, Retry,
+    RetryPolicy, Timeouts,
 };
 
 use super::install::seconds;
-use super::keys::{KeyPlaces, key};
+use super::keys::{KeyPlaces, key, provider_at};
 use super::model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 use crate::error::{Error, Result};
 
@@ -156,8 +157,11 @@ fn over_http(
         .with_timeouts(timeouts(section, place)?)
         .with_capabilities(capabilities(&section.capabilities, &codec.capabilities(), place)?);
     config.api_key = key;
-    config.prices = prices(section, place)?;
     let (provider, model) = (codec.provider(), codec.model().to_owned());
+    config.prices = match prices(section, place)? {
+        Some(prices) => Some(PriceSource::Fixed(prices)),
+        None => listed(&config.base_url, &model, place)?,
+    };
     let client = HttpModel::new(codec, config).map_err(|error| place.wrong(error.report()))?;
     let retried = Retry::new(Observed::new(client, provider, model), RetryPolicy::default());
     Ok(Arc::new(Breaker::new(retried, BreakerPolicy::default())))
@@ -169,6 +173,14 @@ fn address(family: ModelFamily) -> RedactedUrl {
         ModelFamily::Ollama => OLLAMA_URL.into(),
         _ => OPENAI_URL.into(),
     }
+}
+
+/// The list prices of a provider, which hold at its own address only.
+fn listed(url: &RedactedUrl, model: &str, place: &Place<'_>) -> Result<Option<PriceSource>> {
+    let Some(provider) = provider_at(url) else { return Ok(None) };
+    let table = PriceTable::builtin().map_err(|error| place.wrong(error.to_string()))?;
+    let (provider, model) = (provider.to_owned(), model.to_owned());
+    Ok(Some(PriceSource::Listed { table: Arc::new(table), provider, model }))
 }
 
 fn prices(section: &ModelSection, place: &Place<'_>) -> Result<Option<Prices>> {

@@ -120,7 +120,7 @@ pub struct StoreSection {
     /// the configuration includes; or `postgres://USER@HOST/DATABASE`. Environment: `DATABASE_URL`. Default:
     /// `sqlite://helm.db`.
     pub url: RedactedUrl,
-    /// A Redis that holds the limits of all processes together. Environment: `REDIS_URL`.
+    /// A Redis that holds limits and kept answers of all processes together. Environment: `REDIS_URL`.
     pub redis_url: Option<RedactedUrl>,
 }
 

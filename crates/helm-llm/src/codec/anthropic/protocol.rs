@@ -208,6 +208,7 @@ impl Tokens {
         let input = [self.input?].into_iter().chain(cached).sum();
         let mut usage = Usage::reported(input, self.output?);
         usage.cached = self.cache_read;
+        usage.cache_write = self.cache_write;
         Some(usage)
     }
 }

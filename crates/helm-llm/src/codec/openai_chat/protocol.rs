@@ -131,6 +131,7 @@ fn usage(chunk: &Value) -> Option<Usage> {
     let tokens = |place: &str| json::tokens(chunk, &format!("/usage/{place}"));
     let mut usage = Usage::reported(tokens("prompt_tokens")?, tokens("completion_tokens")?);
     usage.cached = tokens("prompt_tokens_details/cached_tokens");
+    usage.cache_write = tokens("prompt_tokens_details/cache_write_tokens");
     usage.reasoning = tokens("completion_tokens_details/reasoning_tokens");
     Some(usage)
 }

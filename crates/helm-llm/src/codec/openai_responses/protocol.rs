@@ -166,6 +166,7 @@ fn usage(response: &Value) -> Option<Usage> {
     let tokens = |place: &str| json::tokens(response, &format!("/usage/{place}"));
     let mut usage = Usage::reported(tokens("input_tokens")?, tokens("output_tokens")?);
     usage.cached = tokens("input_tokens_details/cached_tokens");
+    usage.cache_write = tokens("input_tokens_details/cache_write_tokens");
     usage.reasoning = tokens("output_tokens_details/reasoning_tokens");
     Some(usage)
 }

@@ -1,4 +1,10 @@
-use helm_core::{NanoUsd, Result, Usage};
+//! What tokens cost.
+
+mod table;
+
+use helm_core::{NanoUsd, Result, TokenCount, Usage};
+
+pub use table::{InvalidPrices, PriceSource, PriceTable};
 
 /// What a model's tokens cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -6,6 +12,7 @@ pub struct Prices {
     input: NanoUsd,
     output: NanoUsd,
     cached: NanoUsd,
+    written: NanoUsd,
 }
 
 impl Prices {
@@ -16,7 +23,7 @@ impl Prices {
     /// [`helm_core::Error::OutOfRange`] when a price is negative, not finite, or beyond 9 billion.
     pub fn per_million(input: f64, output: f64) -> Result<Self> {
         let input = checked(input)?;
-        Ok(Self { input, output: checked(output)?, cached: input })
+        Ok(Self { input, output: checked(output)?, cached: input, written: input })
     }
 
     /// Dollars for a million tokens of prompt that the provider read from its cache. Default: as for the others.
@@ -28,14 +35,24 @@ impl Prices {
         Ok(Self { cached: checked(cached)?, ..self })
     }
 
+    /// Dollars for a million tokens of prompt that the provider wrote to its cache. Default: as for the others.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Prices::per_million`].
+    pub fn with_cache_write(self, written: f64) -> Result<Self> {
+        Ok(Self { written: checked(written)?, ..self })
+    }
+
     /// What this many tokens cost; `None` when the sum does not fit.
     #[must_use]
     pub fn of(&self, usage: Usage) -> Option<NanoUsd> {
         let part = |tokens: u64, price: NanoUsd| i128::from(tokens) * i128::from(price.nanos());
-        let cached = usage.cached.map_or(0, helm_core::TokenCount::get).min(usage.input.get());
-        let fresh = usage.input.get() - cached;
-        let total =
-            part(fresh, self.input) + part(cached, self.cached) + part(usage.output.get(), self.output);
+        let cached = usage.cached.map_or(0, TokenCount::get).min(usage.input.get());
+        let written = usage.cache_write.map_or(0, TokenCount::get).min(usage.input.get() - cached);
+        let fresh = usage.input.get() - cached - written;
+        let prompt = part(fresh, self.input) + part(cached, self.cached) + part(written, self.written);
+        let total = prompt + part(usage.output.get(), self.output);
         i64::try_from((total + 500_000) / 1_000_000).ok().map(NanoUsd::from_nanos)
     }
 }
@@ -50,8 +67,6 @@ fn checked(dollars: f64) -> Result<NanoUsd> {
 
 #[cfg(test)]
 mod tests {
-    use helm_core::TokenCount;
-
     use super::*;
 
     #[test]
@@ -63,6 +78,9 @@ mod tests {
         assert_eq!(prices.of(usage), Some(NanoUsd::from_nanos(250_000 + 1_000_000)));
         let cheaper = prices.with_cached(0.05).unwrap();
         assert_eq!(cheaper.of(usage), Some(NanoUsd::from_nanos(100_000 + 30_000 + 1_000_000)));
+        usage.cache_write = Some(TokenCount::new(300));
+        let dearer = cheaper.with_cache_write(0.5).unwrap();
+        assert_eq!(dearer.of(usage), Some(NanoUsd::from_nanos(25_000 + 150_000 + 30_000 + 1_000_000)));
         assert!(Prices::per_million(-1.0, 1.0).is_err());
     }
 }
