@@ -171,7 +171,8 @@ fn filtered(body: &Value) -> Reply {
     let choice = json!({
         "index": 0, "message": { "role": "assistant", "content": "" }, "delta": {}, "finish_reason": "content_filter",
     });
-    let answer = json!({ "id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice] });
+    let answer =
+        json!({ "id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice] });
     match body["stream"] == true {
         true => Reply::Events(vec![answer.to_string(), "[DONE]".to_owned()], End::Close),
         false => Reply::Raw(answer.to_string()),

@@ -61,20 +61,15 @@ impl ModelServer {
     /// # Errors
     ///
     /// Fails when no port can be had.
-    pub async fn choosing(
-        choose: impl Fn(&Value) -> Reply + Send + Sync + 'static,
-    ) -> std::io::Result<Self> {
+    pub async fn choosing(choose: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
         Self::serve(VecDeque::new(), Some(Box::new(move |body| Some(choose(body))))).await
     }
 
     async fn serve(script: VecDeque<Reply>, choose: Option<Box<Choose>>) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            choose,
-            script: Mutex::new(script),
-            received: Mutex::new(Vec::new()),
-        });
+        let shared =
+            Arc::new(Shared { choose, script: Mutex::new(script), received: Mutex::new(Vec::new()) });
         let app = Router::new()
             .route("/v1/chat/completions", post(chat))
             .route("/v1/responses", post(responses))

@@ -18,10 +18,13 @@ struct NewKey<'a> {
 pub(super) fn new(global: &Global, name: &str) -> Result<()> {
     let key = format!("hk_{}_{}", random(4)?, random(32)?);
     let entry = ApiKeys::entry(name, &key);
-    ApiKeys::parse(&entry).map_err(|_| Failure::wrong("a key's name must have no colon, comma or # in it"))?;
+    ApiKeys::parse(&entry)
+        .map_err(|_| Failure::wrong("a key's name must have no colon, comma or # in it"))?;
     match global.output {
         Format::Table => {
-            output::note("the key, which is shown this once, and its entry for server.keys_file or HELM_API_KEYS:");
+            output::note(
+                "the key, which is shown this once, and its entry for server.keys_file or HELM_API_KEYS:",
+            );
             output::line(&key)?;
             output::line(&entry)
         }
@@ -32,7 +35,8 @@ pub(super) fn new(global: &Global, name: &str) -> Result<()> {
 /// This many random bytes in hexadecimal digits.
 fn random(bytes: usize) -> Result<String> {
     let mut random = vec![0; bytes];
-    getrandom::fill(&mut random).map_err(|error| Failure::wrong(format!("no random numbers can be had: {error}")))?;
+    getrandom::fill(&mut random)
+        .map_err(|error| Failure::wrong(format!("no random numbers can be had: {error}")))?;
     let mut text = String::with_capacity(2 * bytes);
     for byte in random {
         // Writing to a string cannot fail.

@@ -23,8 +23,8 @@ mod tasks;
 use std::process::ExitCode;
 
 use crate::arguments::{
-    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, GuardCommand, KeysCommand, LogCommand, PolicyCommand,
-    ScenarioCommand, TasksCommand,
+    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, GuardCommand, KeysCommand, LogCommand,
+    PolicyCommand, ScenarioCommand, TasksCommand,
 };
 use crate::error::Result;
 

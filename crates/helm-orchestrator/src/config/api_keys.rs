@@ -48,7 +48,10 @@ mod tests {
         assert_eq!(config("").api_keys(&unset).unwrap(), None);
         assert_eq!(config("").api_keys(&set).unwrap().as_deref(), Some("a:1"));
         let named = config("[server]\nkeys_env = \"OTHER\"");
-        assert!(named.api_keys(&set).unwrap_err().to_string().contains("not set"), "a named place must be there");
+        assert!(
+            named.api_keys(&set).unwrap_err().to_string().contains("not set"),
+            "a named place must be there"
+        );
         let both = config("[server]\nkeys_env = \"OTHER\"\nkeys_file = \"keys\"");
         assert!(both.api_keys(&set).unwrap_err().to_string().contains("either"));
         let file = config("[server]\nkeys_file = \"no/such/file\"");
