@@ -1,7 +1,8 @@
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -41,6 +42,17 @@ pub(crate) fn complain(text: &str) {
     if !text.is_empty() {
         note(&format!("helmctl: {text}"));
     }
+}
+
+/// Shows people how far something has come, beside the data; without a terminal, nothing.
+pub(crate) fn progress(length: Option<u64>, template: &str) -> ProgressBar {
+    let visible = io::stderr().is_terminal();
+    let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(length, target);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
 }
 
 /// Writes a value as JSON, on one line for `jsonl`.

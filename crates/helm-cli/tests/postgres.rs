@@ -61,7 +61,15 @@ async fn an_installation_lives_in_postgres() {
         report["strategies"].as_array().unwrap().iter().map(|one| one["reward"]["count"].as_u64().unwrap());
     assert_eq!(rewards.sum::<u64>(), 2);
     assert!(succeeded(&run(&["policy", "rebuild", "--task", "support", "--check"], "")).contains("agree"));
-    succeeded(&run(&["doctor"], ""));
+    assert!(!succeeded(&run(&["doctor"], "")).contains("helm_turn_rest"));
+    // A turn from before all months.
+    let old = "INSERT INTO helm_turn SELECT tenant, helm_first_id('2020-01-01'), user_id, task, conversation, status,
+        input, output, latency_us, cost_nano_usd, input_tokens, output_tokens, format, outcome, digest, began, ended
+        FROM helm_turn LIMIT 1";
+    database.damage(old).await;
+    let told = succeeded(&run(&["doctor"], ""));
+    let warned = told.lines().any(|line| line.starts_with("warn") && line.contains("helm_turn_rest"));
+    assert!(warned, "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

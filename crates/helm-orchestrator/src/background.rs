@@ -97,12 +97,13 @@ pub(crate) async fn index_memories(inner: Weak<Inner>, stopping: CancellationTok
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(INDEXING) => {}
         }
-        let Some(alive) = inner.upgrade() else { return };
+        // Only the store is held on to: building may take long, and Helm says that it stops when it is dropped.
+        let Some(store) = inner.upgrade().map(|alive| Arc::clone(&alive.store)) else { return };
         // Cut off, it is finished another time.
         let built = tokio::select! {
             biased;
             () = stopping.cancelled() => return,
-            built = alive.store.vectors().build_indexes() => built,
+            built = store.vectors().build_indexes() => built,
         };
         if let Err(error) = built {
             tracing::warn!(%error, "memories could not be indexed");

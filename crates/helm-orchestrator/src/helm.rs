@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use helm_core::{ConversationId, DecisionId, Feedback, TaskId, TenantId, UserId};
 use helm_store::{
-    Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Store, StoredMessage, TurnView,
+    Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Retained, Retention, Store,
+    StoredMessage, TurnView,
 };
 
 use crate::background;
@@ -14,6 +15,8 @@ use crate::inner::Inner;
 use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
 use crate::request::{TurnRequest, TurnResponse};
+use crate::storable;
+use crate::task::Sticky;
 use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
 
 /// An installation of Helm, seen by one tenant. Cloning is cheap and shares everything.
@@ -155,6 +158,24 @@ impl Helm {
         rebuild::rebuild(&self.inner, &self.tenant, task, &mut progress).await
     }
 
+    /// Removes old turns from the log, as [`InteractionLog::retain`](helm_store::InteractionLog::retain) does, and with
+    /// them the draws of tasks that hold for one decision ([`Sticky::Decision`](crate::Sticky::Decision)). `progress` is
+    /// called now and then with what was removed so far.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub async fn retain(
+        &self,
+        mut retention: Retention,
+        mut progress: impl FnMut(Retained) + Send,
+    ) -> Result<Retained> {
+        let tasks = self.inner.tasks.values();
+        let fleeting = tasks.filter(|task| task.sticky == Sticky::Decision).map(|task| task.id.clone());
+        retention.fleeting.extend(fleeting);
+        Ok(self.inner.store.log().retain(&self.tenant, &retention, &mut progress).await?)
+    }
+
     /// The configured tasks, in alphabetical order.
     #[must_use]
     pub fn tasks(&self) -> Vec<TaskId> {
@@ -170,7 +191,7 @@ impl Helm {
         Ok(self.inner.store.preferences().get(&self.tenant, user).await?)
     }
 
-    /// Changes a user's preferences in one transaction and answers the new ones.
+    /// Changes a user's preferences in one transaction and answers the new ones. U+FFFD stands for NUL in values.
     ///
     /// # Errors
     ///
@@ -199,7 +220,8 @@ impl Helm {
         if let Some(name) = changes.iter().filter_map(changed).find(|name| OWN_PREFERENCES.contains(name)) {
             return Err(Error::ReservedPreference { name: name.to_owned() });
         }
-        Ok(self.inner.store.preferences().apply(&self.tenant, user, changes, revision).await?)
+        let changes = storable::changes(changes);
+        Ok(self.inner.store.preferences().apply(&self.tenant, user, &changes, revision).await?)
     }
 
     /// The last `limit` messages of a user's conversation, in the order they were said.

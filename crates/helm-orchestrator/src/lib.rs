@@ -61,6 +61,7 @@ mod report;
 mod request;
 mod settle;
 mod sharing;
+mod storable;
 mod task;
 mod turn;
 mod worker;

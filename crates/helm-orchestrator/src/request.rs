@@ -16,7 +16,7 @@ pub struct TurnRequest {
     pub user: UserId,
     /// What kind of work.
     pub task: TaskId,
-    /// What the user wrote. At most 1 MiB by default.
+    /// What the user wrote. At most 1 MiB by default. In what is stored of it U+FFFD stands for NUL.
     pub message: String,
     /// Continues, or begins, this conversation. Default: none, so no history.
     pub conversation: Option<ConversationId>,

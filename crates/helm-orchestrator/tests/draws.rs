@@ -5,8 +5,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use helm_core::{ConversationId, Decision, DecisionId, DecisionMode, Feedback, ModelName, Strategy};
-use helm_orchestrator::store::memory::MemoryStore;
+use helm_core::{
+    ConversationId, Decision, DecisionId, DecisionMode, Feedback, ModelName, Strategy, Timestamp,
+};
+use helm_orchestrator::store::{Retention, memory::MemoryStore};
 use helm_orchestrator::{Explanation, Helm, HelmConfig, Sticky, Task, TurnRequest, TurnResponse};
 
 fn strategy(id: &str) -> Strategy {
@@ -129,6 +131,21 @@ system = "Be brief."
 [tasks.support.strategies.other]
 system = "Be long."
 "#;
+
+#[tokio::test]
+async fn only_draws_that_somebody_keeps_to_stay_in_the_log() {
+    for (sticky, kept) in [(Sticky::Decision, 0), (Sticky::Conversation, 4), (Sticky::User, 4)] {
+        let helm = open(&MemoryStore::new(), task(&FOUR).sticky(sticky)).await;
+        for turn in 0..12 {
+            ask(&helm, &format!("user-{}", turn % 4), Some("c")).await;
+        }
+        let all = Retention::before(Timestamp::from_micros(i64::MAX / 2));
+        let retained = helm.retain(all, |_| {}).await.unwrap();
+        assert_eq!((retained.turns, retained.kept), (12 - kept, kept), "{sticky:?}");
+        let (_, next) = ask(&helm, "user-1", Some("c")).await;
+        assert_eq!(next.mode == DecisionMode::Sticky, kept > 0, "{sticky:?}");
+    }
+}
 
 #[tokio::test]
 async fn a_configured_version_inherits_from_its_parent() {

@@ -5,10 +5,10 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::{FaultyStore, OddEmbedder, OddModel};
+use common::{FaultyStore, OddEmbedder, OddModel, SlowIndexes};
 use helm_core::{Limits, Strategy, TenantId, TokenCount, TurnStatus, UserId};
 use helm_orchestrator::eval::from_fn;
 use helm_orchestrator::llm::{ChatModel, ErrorKind as ModelErrorKind, Scripted, ScriptedModel, TimeoutKind};
@@ -208,6 +208,27 @@ async fn shutdown_ends_though_nobody_reads_a_stream_and_the_store_never_closes()
         let [view] = stored.as_slice() else { panic!("{stored:?}") };
         assert_eq!(view.outcome.as_ref().unwrap().status, TurnStatus::Cancelled);
         drop(unread);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn indexing_ends_at_once_with_the_installation() {
+    for dropped in [false, true] {
+        let slow = Arc::new(SlowIndexes::default());
+        let mut store = FaultyStore::new();
+        store.vectors = Some(slow.clone());
+        let helm = helm_of(task(), answers("Fine.")).store(Arc::new(store)).build().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        assert_eq!(slow.building.load(Ordering::SeqCst), 1);
+        if dropped {
+            drop(helm);
+        } else {
+            assert!(helm.shutdown(Duration::from_millis(1)).await);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(slow.building.load(Ordering::SeqCst), 0, "dropped: {dropped}");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(slow.begun.load(Ordering::SeqCst), 1);
     }
 }
 

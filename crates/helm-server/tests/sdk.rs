@@ -92,7 +92,10 @@ fn builder(upstream: Option<&ModelServer>) -> HelmBuilder {
         format!("[models.main]\nfamily = \"openai-chat\"\nbase_url = \"{url}\"\nmodel = \"scripted\"\nidle_seconds = 20\n")
     });
     let tasks = "
-        [tasks.support]\nsticky = \"conversation\"
+        [guardrails.tests]\nbanned_words = [\"xylomancy\"]
+        [guardrails.tests.input]\nprofanity = \"block\"
+        [guardrails.tests.output]\nprofanity = \"block\"
+        [tasks.support]\nsticky = \"conversation\"\nguardrails = \"tests\"
         [tasks.support.strategies.concise]\nsystem = \"Answer in at most two sentences.\"
         [tasks.support.strategies.stepwise]\nsystem = \"Answer step by step.\"
         [tasks.writing.strategies.concise]\nsystem = \"Help in at most two sentences.\"
@@ -119,6 +122,7 @@ fn reply(body: &Value, flaky: &Mutex<HashMap<String, u32>>) -> Reply {
     let (what, rest) = said.strip_prefix('@').unwrap_or("say Hello.").split_once(' ').unwrap_or((&said, ""));
     match what.trim_start_matches('@') {
         "say" => Reply::Answer(rest.to_owned()),
+        "banned" => Reply::Answer("A long sentence that is all right. And then xylomancy is spoken of.".to_owned()),
         "echo" => Reply::Answer(body.to_string()),
         "refuse" => Reply::Says(Answer::refusing(rest)),
         "length" => Reply::Says(Answer::text(rest).cut_short()),

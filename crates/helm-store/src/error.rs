@@ -70,6 +70,11 @@ impl Error {
         self.kind
     }
 
+    /// Who met it.
+    pub(crate) fn backend(&self) -> &'static str {
+        self.backend
+    }
+
     /// The method that failed.
     #[must_use]
     pub fn operation(&self) -> &'static str {

@@ -22,8 +22,8 @@ pub trait JobQueue: Send + Sync {
     /// Leases at most `limit` due jobs of these kinds, of any tenant, oldest first, until `now + lease`. Jobs
     /// of other kinds are left to processes that know them.
     ///
-    /// A due job whose attempts are used up, because its holders ended without a word, dies instead; so does
-    /// one that cannot be read. Neither stands in the way of the others.
+    /// A due job whose attempts are used up, because its holders ended without a word, dies instead when its turn
+    /// comes; so does one that cannot be read. Neither stands in the way of the others.
     ///
     /// # Errors
     ///
@@ -43,6 +43,20 @@ pub trait JobQueue: Send + Sync {
     ///
     /// Fails when the database does.
     async fn complete(&self, job: &Job) -> Result<bool>;
+
+    /// Removes finished jobs. Answers for each, in their order, what [`JobQueue::complete`] would. Databases do it in
+    /// one transaction; by default it is done one by one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does; some may be removed then if they are removed one by one.
+    async fn complete_all(&self, jobs: &[Job]) -> Result<Vec<bool>> {
+        let mut ended = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            ended.push(self.complete(job).await?);
+        }
+        Ok(ended)
+    }
 
     /// Gives a job back that this process cannot do now: due again at `run_at`, and the attempt does not
     /// count. Answers `false` when the lease has been lost.
@@ -99,6 +113,10 @@ impl<T: JobQueue + ?Sized> JobQueue for Arc<T> {
 
     async fn complete(&self, job: &Job) -> Result<bool> {
         (**self).complete(job).await
+    }
+
+    async fn complete_all(&self, jobs: &[Job]) -> Result<Vec<bool>> {
+        (**self).complete_all(jobs).await
     }
 
     async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {

@@ -45,6 +45,8 @@ mod job;
 mod limit;
 mod log;
 pub mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod migration;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod preference;
@@ -57,6 +59,8 @@ mod settle;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod store;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod stored;
 mod vector;
 
 pub use bandit::{

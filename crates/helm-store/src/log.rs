@@ -82,7 +82,8 @@ pub trait InteractionLog: Send + Sync {
     ///
     /// A turn stays while a living job names it as `decision` in its body, as the one does that waits for the end of
     /// a reward window, or while its decision is the draw that a user or a conversation keeps to
-    /// ([`InteractionLog::last_draw`]); so does a decision whose turn has not ended. Later feedback on what is gone
+    /// ([`InteractionLog::last_draw`]) in a task that is not [`fleeting`](Retention::fleeting); so does a decision whose
+    /// turn has not ended. Later feedback on what is gone
     /// is [`NotFound`](crate::ErrorKind::NotFound), and whoever sends a removed turn once more writes a new one: keep
     /// turns for longer than a write may be on its way.
     ///

@@ -1,4 +1,6 @@
-use helm_core::Timestamp;
+use std::collections::BTreeSet;
+
+use helm_core::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What [`InteractionLog::retain`](crate::InteractionLog::retain) removes from the log.
@@ -11,13 +13,16 @@ pub struct Retention {
     pub dry_run: bool,
     /// How many turns are looked at in one transaction. Default: 500.
     pub batch: usize,
+    /// Tasks in which each decision draws anew, so that no draw of theirs is kept to and all may go. Of all other tasks
+    /// the draw that a user, or a conversation, keeps to stays for good. Default: none.
+    pub fleeting: BTreeSet<TaskId>,
 }
 
 impl Retention {
     /// Removes turns that began before this moment.
     #[must_use]
     pub fn before(before: Timestamp) -> Self {
-        Self { before, dry_run: false, batch: 500 }
+        Self { before, dry_run: false, batch: 500, fleeting: BTreeSet::new() }
     }
 
     /// Only counts.
@@ -31,6 +36,13 @@ impl Retention {
     #[must_use]
     pub fn with_batch(mut self, turns: usize) -> Self {
         self.batch = turns.max(1);
+        self
+    }
+
+    /// Lets the draws of this task go: nobody keeps to them.
+    #[must_use]
+    pub fn with_fleeting(mut self, task: TaskId) -> Self {
+        self.fleeting.insert(task);
         self
     }
 }

@@ -183,4 +183,6 @@ pub struct Health {
     pub detail: String,
     /// The schema's version.
     pub schema: u32,
+    /// What somebody should see to although everything works, in sentences for people.
+    pub warnings: Vec<String>,
 }

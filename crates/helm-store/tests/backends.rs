@@ -32,6 +32,8 @@ mod postgres;
 #[cfg(feature = "postgres")]
 #[path = "backends/services.rs"]
 mod services;
+#[path = "backends/upgrade.rs"]
+mod upgrade;
 #[cfg(feature = "postgres")]
 #[path = "backends/vectors.rs"]
 mod vectors;
@@ -283,7 +285,7 @@ async fn eight_openers_migrate_one_new_file() {
     let path = folder.path().join("helm.db");
     let stores = futures::future::join_all((0..8).map(|_| sqlite(path.clone()))).await;
     for store in stores {
-        assert_eq!(store.health().await.unwrap().schema, 4);
+        assert_eq!(store.health().await.unwrap().schema, 5);
         assert!(store.migrate().await.unwrap().applied.is_empty());
         store.close().await;
     }

@@ -1,4 +1,5 @@
-//! A scripted model server with faults, for Helm's own tests. Not published.
+//! A scripted model server with faults, and what finds the servers that tests need, for Helm's own tests. Not
+//! published.
 //!
 //! [`ModelServer`] listens on loopback, speaks four wire formats (and embeddings) as its script says, and keeps what
 //! it was asked. The script is the same for all of them.
@@ -14,8 +15,10 @@
 mod answer;
 mod script;
 mod server;
+mod services;
 mod wire;
 
 pub use answer::Answer;
 pub use script::{End, Reply};
 pub use server::{ModelServer, Received};
+pub use services::{note, service, skip};

@@ -1,11 +1,8 @@
-use std::io::IsTerminal;
-
 use helm_orchestrator::config::StoreLocation;
 use helm_orchestrator::llm::RedactedUrl;
 use helm_orchestrator::store::copy::{CopiedTable, copy};
 use helm_orchestrator::store::postgres::PostgresOptions;
 use helm_orchestrator::store::sqlite::SqliteOptions;
-use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::arguments::Global;
 use crate::error::{Failure, Result};
@@ -22,7 +19,7 @@ pub(super) async fn run(global: &Global, from: &str, to: &str) -> Result<()> {
             return Err(Failure::wrong(message.to_owned()));
         }
     };
-    let bar = bar();
+    let bar = output::progress(Some(0), "{msg:>16} {wide_bar} {pos}/{len} rows");
     let mut progress = |table: &'static str, sent: u64, rows: u64| {
         bar.set_message(table);
         bar.set_length(rows);
@@ -39,19 +36,6 @@ pub(super) async fn run(global: &Global, from: &str, to: &str) -> Result<()> {
 
 fn located(url: &str) -> Result<StoreLocation> {
     Ok(StoreLocation::parse(&RedactedUrl::new(url))?)
-}
-
-fn bar() -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let bar = ProgressBar::with_draw_target(Some(0), target);
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{msg:>16} {wide_bar} {pos}/{len} rows") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn report(global: &Global, copied: &[CopiedTable]) -> Result<()> {

@@ -68,7 +68,7 @@ async fn installation(config: &HelmConfig) -> Vec<Check> {
         Ok(helm) => helm,
         Err(error) => return vec![check("store", Verdict::Fail, error.to_string())],
     };
-    let mut checks = vec![store(&helm).await];
+    let mut checks = store(&helm).await;
     for task in helm.tasks() {
         checks.push(learning(&helm, &task).await);
     }
@@ -82,10 +82,14 @@ fn features(config: &HelmConfig) -> Check {
     check("features", Verdict::Ok, format!("vector search {}, A/B testing {}", state(vectors), state(tests)))
 }
 
-async fn store(helm: &Helm) -> Check {
+async fn store(helm: &Helm) -> Vec<Check> {
     match helm.health().await {
-        Ok(health) => check("store", Verdict::Ok, format!("{}, schema {}", health.detail, health.schema)),
-        Err(error) => check("store", Verdict::Fail, error.report()),
+        Ok(health) => {
+            let found = check("store", Verdict::Ok, format!("{}, schema {}", health.detail, health.schema));
+            let warnings = health.warnings.into_iter().map(|warning| check("store", Verdict::Warn, warning));
+            std::iter::once(found).chain(warnings).collect()
+        }
+        Err(error) => vec![check("store", Verdict::Fail, error.report())],
     }
 }
 

@@ -1,11 +1,9 @@
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
 use helm_core::{Clock, SystemClock, TenantId};
-use helm_orchestrator::store::export::{JsonLines, Parquet, ParquetOptions, RowWriter, export};
+use helm_orchestrator::store::export::{JsonLines, Parquet, ParquetOptions, RowWriter, export, is_unread};
 use helm_orchestrator::store::{self, RowQuery};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::arguments::{ExportArguments, ExportFormat, Global};
@@ -88,7 +86,8 @@ async fn write(
             Box::new(Parquet::new(file.handle()?, options).map_err(failed)?)
         }
     };
-    let bar = bar();
+    // How many turns there are is known only at the end.
+    let bar = output::progress(None, "{spinner} {human_pos} turns, {per_sec}");
     let tenant = TenantId::single();
     let rows = export(log, &tenant, query, &mut *writer, &mut |rows| bar.set_position(rows)).await;
     bar.finish_and_clear();
@@ -98,25 +97,44 @@ async fn write(
     Ok(rows)
 }
 
-/// How many turns there are is known only at the end.
-fn bar() -> ProgressBar {
-    let visible = std::io::stderr().is_terminal();
-    let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(None, target);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} turns, {per_sec}") {
-        bar.set_style(style);
-    }
-    bar
-}
-
 /// Whoever reads our output may have seen enough; that is no failure.
 fn failed(error: store::Error) -> Failure {
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
-            return std::io::Error::from(error.kind()).into();
-        }
-        cause = error.source();
+    if is_unread(&error) {
+        return std::io::Error::from(std::io::ErrorKind::BrokenPipe).into();
     }
     helm_orchestrator::Error::from(error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    /// A place that cannot be written to.
+    struct Refuses(ErrorKind);
+
+    impl std::io::Write for Refuses {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn only_an_output_that_nobody_reads_is_no_failure() {
+        let lost =
+            store::Error::new(store::ErrorKind::Unavailable, "postgres", "rows", "the server has gone");
+        assert!(!failed(lost.with_source(Error::from(ErrorKind::BrokenPipe))).is_unread());
+        for (kind, unread) in [(ErrorKind::BrokenPipe, true), (ErrorKind::StorageFull, false)] {
+            let mut lines = JsonLines::new(Refuses(kind));
+            assert_eq!(failed(lines.finish().unwrap_err()).is_unread(), unread, "{kind}");
+            let options = ParquetOptions::default();
+            let written = Parquet::new(Refuses(kind), options).and_then(|mut parquet| parquet.finish());
+            assert_eq!(failed(written.unwrap_err()).is_unread(), unread, "{kind}");
+        }
+    }
 }

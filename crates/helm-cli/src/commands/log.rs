@@ -1,8 +1,5 @@
-use std::io::IsTerminal;
-
-use helm_core::{Clock, SystemClock, TenantId, Timestamp};
+use helm_core::{Clock, SystemClock, Timestamp};
 use helm_orchestrator::store::{Retained, Retention};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::arguments::Global;
@@ -26,13 +23,12 @@ pub(super) async fn retain(global: &Global, older_than: &str, dry_run: bool) -> 
     retention.dry_run = dry_run;
     // Only to look at it: nobody works on its jobs meanwhile.
     let helm = open::reading(global).await?;
-    let bar = bar();
-    let mut progress = |so_far: Retained| bar.set_position(so_far.turns);
-    let retained = helm.store().log().retain(&TenantId::single(), &retention, &mut progress).await;
+    let bar = output::progress(None, "{spinner} {human_pos} turns, {per_sec}");
+    let before = retention.before;
+    let retained = helm.retain(retention, |so_far: Retained| bar.set_position(so_far.turns)).await;
     bar.finish_and_clear();
     open::close(&helm).await;
-    let retained = retained.map_err(helm_orchestrator::Error::from)?;
-    let report = Report { before: retention.before, dry_run, retained };
+    let report = Report { before, dry_run, retained: retained? };
     match global.output {
         Format::Table => output::line(&table(&report)),
         format => output::json(format, &report),
@@ -45,14 +41,4 @@ fn table(Report { before, dry_run, retained }: &Report) -> String {
     format!(
         "{turns} turns from before {before} {done} the log, with {decisions} decisions, {judgements} judgements and {messages} messages; {kept} turns of that age stay, because something depends on them"
     )
-}
-
-fn bar() -> ProgressBar {
-    let visible = std::io::stderr().is_terminal();
-    let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(None, target);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} turns, {per_sec}") {
-        bar.set_style(style);
-    }
-    bar
 }

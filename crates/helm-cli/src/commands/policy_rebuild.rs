@@ -1,10 +1,8 @@
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use helm_core::{Stats, StatsRow, TaskId};
 use helm_orchestrator::Rebuild;
 use helm_orchestrator::store::Mismatch;
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 
 use crate::arguments::Global;
@@ -16,7 +14,8 @@ pub(super) async fn run(global: &Global, task: &str, check: bool) -> Result<Exit
     let task = TaskId::new(task)?;
     open::known_task(global, &task)?;
     let helm = if check { open::reading(global).await? } else { open::existing(global).await? };
-    let bar = bar();
+    // How many decisions there are is known only at the end.
+    let bar = output::progress(None, "{spinner} {human_pos} decisions, {per_sec}");
     let progress = |decisions| bar.set_position(decisions);
     let found = match check {
         true => helm.check_state(&task, progress).await,
@@ -30,15 +29,6 @@ pub(super) async fn run(global: &Global, task: &str, check: bool) -> Result<Exit
         format => output::json(format, &json(&task, &found, check))?,
     }
     Ok(if check && !found.is_equal() { ExitCode::from(SAID_NO) } else { ExitCode::SUCCESS })
-}
-
-/// How many decisions there are is known only at the end.
-fn bar() -> ProgressBar {
-    let target = match std::io::stderr().is_terminal() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    ProgressBar::with_draw_target(None, target).with_message("decisions")
 }
 
 /// What was found, for people.

@@ -153,9 +153,13 @@ impl HelmConfig {
     ///
     /// # Errors
     ///
-    /// Fails when the URL is not understood.
+    /// Fails when the URL is not understood, or there are too few connections.
     pub fn location(&self) -> Result<StoreLocation> {
-        StoreLocation::parse(&self.store.url)
+        let location = StoreLocation::parse(&self.store.url)?;
+        match self.store.connections {
+            Some(connections) => location.with_connections(connections),
+            None => Ok(location),
+        }
     }
 
     /// What is configured but has no effect in this version, in sentences for people.

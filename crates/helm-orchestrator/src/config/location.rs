@@ -17,7 +17,34 @@ pub enum StoreLocation {
     /// A file.
     Sqlite(PathBuf),
     /// A server's database.
-    Postgres(RedactedUrl),
+    Postgres(Server),
+}
+
+/// A PostgreSQL server's database, and how it is used.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Server {
+    /// Its address.
+    pub url: RedactedUrl,
+    /// How many connections a process holds at most; `None` for the store's own number.
+    pub connections: Option<u32>,
+}
+
+impl Server {
+    /// The address with its user and password.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.url.expose()
+    }
+
+    #[cfg(feature = "postgres")]
+    fn options(&self) -> PostgresOptions {
+        let options = PostgresOptions::new(self.expose());
+        match self.connections {
+            Some(connections) => options.with_connections_in_all(connections),
+            None => options,
+        }
+    }
 }
 
 impl StoreLocation {
@@ -30,7 +57,7 @@ impl StoreLocation {
         let refuse = |message: String| Err(Error::config("store.url", message));
         let text = url.expose();
         if ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
-            return Ok(Self::Postgres(url.clone()));
+            return Ok(Self::Postgres(Server { url: url.clone(), connections: None }));
         }
         match text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")) {
             Some(path) if path.contains(":memory:") => {
@@ -42,6 +69,21 @@ impl StoreLocation {
             Some(path) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
             _ => refuse(format!("write sqlite://PATH or postgres://USER@HOST/DATABASE, not {url:?}")),
         }
+    }
+
+    /// The same, with so many connections of a process to a server; a file has its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when they are fewer than 3.
+    pub fn with_connections(mut self, connections: u32) -> Result<Self> {
+        if connections < 3 {
+            return Err(Error::config("store.connections", "write at least 3"));
+        }
+        if let Self::Postgres(server) = &mut self {
+            server.connections = Some(connections);
+        }
+        Ok(self)
     }
 
     /// Whether there may be something: not where a file is missing; of a server that is only known when it is asked.
@@ -62,9 +104,7 @@ impl StoreLocation {
         match self {
             Self::Sqlite(path) => Ok(Arc::new(SqliteStore::open(SqliteOptions::new(path)).await?)),
             #[cfg(feature = "postgres")]
-            Self::Postgres(url) => {
-                Ok(Arc::new(PostgresStore::open(PostgresOptions::new(url.expose())).await?))
-            }
+            Self::Postgres(server) => Ok(Arc::new(PostgresStore::open(server.options()).await?)),
             #[cfg(not(feature = "postgres"))]
             Self::Postgres(_) => Err(missing()),
         }
@@ -82,8 +122,8 @@ impl StoreLocation {
                 Ok(Arc::new(SqliteStore::open(options).await?))
             }
             #[cfg(feature = "postgres")]
-            Self::Postgres(url) => {
-                let options = PostgresOptions::new(url.expose()).without_migration();
+            Self::Postgres(server) => {
+                let options = server.options().without_migration();
                 Ok(Arc::new(PostgresStore::open(options).await?))
             }
             #[cfg(not(feature = "postgres"))]
@@ -100,7 +140,7 @@ impl StoreLocation {
         match self {
             Self::Sqlite(path) => Ok(SqliteStore::migrations(&SqliteOptions::new(path)).await?),
             #[cfg(feature = "postgres")]
-            Self::Postgres(url) => Ok(PostgresStore::migrations(&PostgresOptions::new(url.expose())).await?),
+            Self::Postgres(server) => Ok(PostgresStore::migrations(&server.options()).await?),
             #[cfg(not(feature = "postgres"))]
             Self::Postgres(_) => Err(missing()),
         }
@@ -117,7 +157,22 @@ impl fmt::Display for StoreLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "{}", path.display()),
-            Self::Postgres(url) => write!(f, "{url}"),
+            Self::Postgres(server) => write!(f, "{}", server.url),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_as_many_connections_as_are_asked_for() {
+        let located = |url: &str| StoreLocation::parse(&url.into()).unwrap();
+        let error = located("postgres://h/d").with_connections(2).unwrap_err().to_string();
+        assert!(error.contains("store.connections"), "{error}");
+        let server = located("postgres://h/d").with_connections(9).unwrap();
+        assert!(matches!(server, StoreLocation::Postgres(server) if server.connections == Some(9)));
+        assert!(matches!(located("sqlite://f").with_connections(9), Ok(StoreLocation::Sqlite(_))));
     }
 }

@@ -22,7 +22,7 @@ mod tools;
 pub use install::MAX_MESSAGE_BYTES;
 pub use limits::{LimitSection, LimitsSection};
 pub use load::{TEMPLATE, default_path};
-pub use location::StoreLocation;
+pub use location::{Server, StoreLocation};
 pub use model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 pub use sections::{
     BackgroundSection, Environment, ExperimentSection, Fallback, FeatureSection, HelmConfig, LogFormat,

@@ -120,13 +120,16 @@ pub struct StoreSection {
     /// the configuration includes; or `postgres://USER@HOST/DATABASE`. Environment: `DATABASE_URL`. Default:
     /// `sqlite://helm.db`.
     pub url: RedactedUrl,
+    /// How many connections a process holds to a PostgreSQL server at most, 3 at least; building indexes takes one
+    /// more now and then. Default: three times the number of cores and two more, from 8 to 26.
+    pub connections: Option<u32>,
     /// A Redis that holds limits and kept answers of all processes together. Environment: `REDIS_URL`.
     pub redis_url: Option<RedactedUrl>,
 }
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self { url: "sqlite://helm.db".into(), redis_url: None }
+        Self { url: "sqlite://helm.db".into(), connections: None, redis_url: None }
     }
 }
 

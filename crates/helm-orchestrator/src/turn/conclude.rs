@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
 use crate::observe;
 use crate::request::TurnResponse;
+use crate::storable;
 
 /// How long evaluators may judge within a turn.
 const EVALUATION: Duration = Duration::from_secs(10);
@@ -288,6 +289,7 @@ impl Turn {
     /// Commits, again after a failure that may pass: the record's id makes that harmless.
     async fn commit(&self, record: &TurnRecord) -> Result<TurnReceipt> {
         let settler = || std::sync::Arc::clone(&self.inner.settler);
+        let record = storable::turn(record.clone());
         Ok(persist(|| self.inner.store.commit_turn(record.clone(), settler())).await?)
     }
 

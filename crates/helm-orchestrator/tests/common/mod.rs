@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use helm_core::{Decision, DecisionId, Feedback, ModelName, Reward, TaskId, TenantId, Timestamp};
+use helm_core::{Decision, DecisionId, Feedback, ModelName, Reward, TaskId, TenantId, Timestamp, UserId};
 use helm_orchestrator::llm::{
     self, Call, ChatModel, ChatRequest, ChatResponse, ChatStream, EmbeddingModel, Finish, FinishReason,
 };
 use helm_orchestrator::store::{
-    self, Applied, BanditStore, ConversationStore, ErrorKind, FeedbackReceipt, Health, InteractionLog,
-    JobQueue, MigrationReport, PreferenceStore, Settle, Store, TurnReceipt, TurnRecord, VectorStore,
-    memory::MemoryStore,
+    self, Applied, BanditStore, Collection, CollectionInfo, ConversationStore, ErrorKind, FeedbackReceipt,
+    Health, Hit, InteractionLog, JobQueue, Memory, MemoryId, MigrationReport, PreferenceStore, Selection,
+    Settle, Store, TurnReceipt, TurnRecord, VectorQuery, VectorStore, memory::MemoryStore,
 };
 
 /// A store in memory that refuses some writes.
@@ -27,6 +27,8 @@ pub(crate) struct FaultyStore {
     pub(crate) refuse_consequences: bool,
     /// Closing never ends.
     pub(crate) never_closes: bool,
+    /// Where memories are, instead.
+    pub(crate) vectors: Option<Arc<dyn VectorStore>>,
 }
 
 impl FaultyStore {
@@ -36,6 +38,7 @@ impl FaultyStore {
             refuse_decisions: AtomicU32::new(0),
             refuse_consequences: false,
             never_closes: false,
+            vectors: None,
         }
     }
 
@@ -67,7 +70,7 @@ impl Store for FaultyStore {
     }
 
     fn vectors(&self) -> &dyn VectorStore {
-        self.inner.vectors()
+        self.vectors.as_deref().unwrap_or(self.inner.vectors())
     }
 
     fn jobs(&self) -> &dyn JobQueue {
@@ -136,6 +139,65 @@ impl Store for FaultyStore {
             std::future::pending::<()>().await;
         }
         self.inner.close().await;
+    }
+}
+
+/// Memories that are indexed for ever.
+#[derive(Default)]
+pub(crate) struct SlowIndexes {
+    inner: MemoryStore,
+    /// How many times building has begun, and how many times it is going on.
+    pub(crate) begun: AtomicU32,
+    pub(crate) building: Arc<AtomicU32>,
+}
+
+struct Building(Arc<AtomicU32>);
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl VectorStore for SlowIndexes {
+    async fn create_collection(&self, tenant: &TenantId, collection: &Collection) -> store::Result<bool> {
+        self.inner.create_collection(tenant, collection).await
+    }
+
+    async fn collections(&self, tenant: &TenantId) -> store::Result<Vec<CollectionInfo>> {
+        self.inner.collections(tenant).await
+    }
+
+    async fn drop_collection(&self, tenant: &TenantId, name: &str) -> store::Result<Option<u64>> {
+        self.inner.drop_collection(tenant, name).await
+    }
+
+    async fn upsert(&self, tenant: &TenantId, user: &UserId, memories: &[Memory]) -> store::Result<()> {
+        self.inner.upsert(tenant, user, memories).await
+    }
+
+    async fn search(&self, tenant: &TenantId, query: &VectorQuery) -> store::Result<Vec<Hit>> {
+        self.inner.search(tenant, query).await
+    }
+
+    async fn delete(&self, tenant: &TenantId, user: &UserId, ids: &[MemoryId]) -> store::Result<u64> {
+        self.inner.delete(tenant, user, ids).await
+    }
+
+    async fn delete_where(&self, tenant: &TenantId, selection: &Selection) -> store::Result<u64> {
+        self.inner.delete_where(tenant, selection).await
+    }
+
+    async fn count(&self, tenant: &TenantId, selection: &Selection) -> store::Result<u64> {
+        self.inner.count(tenant, selection).await
+    }
+
+    async fn build_indexes(&self) -> store::Result<u64> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.building.fetch_add(1, Ordering::SeqCst);
+        let _building = Building(Arc::clone(&self.building));
+        std::future::pending().await
     }
 }
 

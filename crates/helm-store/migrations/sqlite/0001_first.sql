@@ -92,7 +92,6 @@ CREATE TABLE helm_stats (
     count     INTEGER NOT NULL, -- decisions with a reward
     reward    INTEGER NOT NULL, -- sum of rewards, fixed-point
     reward_sq INTEGER NOT NULL, -- sum of squared rewards, fixed-point
-    turns     INTEGER NOT NULL, -- turns that have ended, over which cost, tokens and latency are summed
     cost      INTEGER NOT NULL, -- billionths of a dollar
     tokens    INTEGER NOT NULL, -- of prompts and answers
     latency_us INTEGER NOT NULL,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use helm_core::{Decision, DecisionId, Feedback, Reward, TenantId, Timestamp};
 use tokio::sync::oneshot;
 
+use super::size;
 use crate::error::{Error, ErrorKind, Result};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
@@ -51,6 +52,35 @@ impl Operation {
             Error::new(ErrorKind::Invalid, backend, "commit_turn", message).with_source(error)
         })?;
         Ok(Self::CommitTurn { turn: Arc::new(turn), digest, settle })
+    }
+
+    /// A judgement to be recorded.
+    pub(crate) fn record_feedback(
+        tenant: &TenantId,
+        feedback: &Feedback,
+        at: Timestamp,
+        settle: Arc<dyn Settle>,
+    ) -> Self {
+        Self::RecordFeedback { tenant: tenant.clone(), feedback: feedback.clone(), at, settle }
+    }
+
+    /// A decision whose reward window has ended.
+    pub(crate) fn end_silence(tenant: &TenantId, decision: DecisionId, settle: Arc<dyn Settle>) -> Self {
+        Self::Resettle { tenant: tenant.clone(), decision, ends_silence: true, settle }
+    }
+
+    /// A decision to be settled again.
+    pub(crate) fn resettle(tenant: &TenantId, decision: DecisionId, settle: Arc<dyn Settle>) -> Self {
+        Self::Resettle { tenant: tenant.clone(), decision, ends_silence: false, settle }
+    }
+
+    /// About how much memory it holds while it is queued.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::LogDecision { decision, .. } => size::decision(decision),
+            Self::CommitTurn { turn, .. } => size::turn(turn),
+            Self::RecordFeedback { .. } | Self::Resettle { .. } => size::SMALL,
+        }
     }
 
     /// The method that asked for it.

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, tenant, turn};
 use crate::{
-    Applied, ErrorKind, LogQuery, PreferenceChange, PriorDocument, Retention, RowQuery, Selection,
-    StateQuery, Store, VectorQuery,
+    Applied, ErrorKind, Job, JobId, LogQuery, Memory, MemoryId, PreferenceChange, PriorDocument, Retention,
+    RowQuery, Selection, StateQuery, Store, VectorQuery,
 };
 
 /// Count and sum of rewards of the whole task.
@@ -75,6 +75,7 @@ pub(super) async fn a_closed_store_is_unavailable(store: Arc<dyn Store>) {
         ("delete_where", store.vectors().delete_where(&t, &all).await.map(drop)),
         ("delete", store.vectors().delete(&t, user, &[]).await.map(drop)),
         ("enqueue", jobs.enqueue(&t, &[]).await.map(drop)),
+        ("complete_all", jobs.complete_all(&[some_job()]).await.map(drop)),
         ("claim", jobs.claim(now, std::time::Duration::ZERO, 1, &["k"]).await.map(drop)),
         ("dead", jobs.dead(&t, 1).await.map(drop)),
         ("counts", jobs.counts().await.map(drop)),
@@ -82,6 +83,11 @@ pub(super) async fn a_closed_store_is_unavailable(store: Arc<dyn Store>) {
     for (call, answer) in answers {
         assert_eq!(answer.err().map(|error| error.kind()), Some(ErrorKind::Unavailable), "{call}");
     }
+}
+
+fn some_job() -> Job {
+    let (id, kind) = (JobId(1), "k".to_owned());
+    Job { id, tenant: tenant("t"), kind, body: json!(null), attempt: 1, lease: 1 }
 }
 
 fn prior() -> PriorDocument {
@@ -126,4 +132,105 @@ pub(super) async fn two_handles_write_at_once(one: Arc<dyn Store>, two: Arc<dyn 
         let audit = store.bandits().audit(&tenant("t"), &decision(0).context.task).await.expect("audited");
         assert!(audit.mismatches.is_empty());
     }
+}
+
+/// Through two handles on one state: nothing that either adds is lost, turns and calls alike.
+pub(super) async fn preferences_change_through_two_handles(one: Arc<dyn Store>, two: Arc<dyn Store>) {
+    const ROUNDS: u64 = 20;
+    let (t, user) = (tenant("t"), turn(0).user);
+    let more = [PreferenceChange::Increment { name: "n".to_owned(), by: 1 }];
+    let changes = (0..2 * ROUNDS).map(|n| {
+        let (store, t, user, more) = (if n % 2 == 0 { &one } else { &two }, &t, &user, &more);
+        async move {
+            store.preferences().apply(t, user, more, None).await.expect("applied");
+            // All of one user.
+            let mut turn = turn(8 * n);
+            turn.preferences = more.to_vec();
+            store.commit_turn(turn, mean()).await.expect("committed");
+        }
+    });
+    join_all(changes).await;
+    for store in [&one, &two] {
+        let preferences = store.preferences().get(&t, &user).await.expect("read");
+        assert_eq!((preferences.revision, &preferences.values["n"]), (4 * ROUNDS, &json!(4 * ROUNDS)));
+    }
+    // Of two who expect the same revision one is first.
+    let set = [PreferenceChange::Set { name: "x".to_owned(), value: json!(1) }];
+    let expect = Some(4 * ROUNDS);
+    let tries = [&one, &two].map(|store| store.preferences().apply(&t, &user, &set, expect));
+    let mut tries = join_all(tries).await;
+    tries.sort_by_key(Result::is_err);
+    assert!(tries[0].is_ok());
+    assert_eq!(tries.remove(1).expect_err("too late").kind(), ErrorKind::Conflict);
+}
+
+/// Through two handles on one state.
+pub(super) async fn a_state_is_restated_while_another_handle_adds_to_it(
+    one: Arc<dyn Store>,
+    two: Arc<dyn Store>,
+) {
+    const DECISIONS: u64 = 40;
+    let (t, task) = (tenant("t"), decision(0).context.task);
+    let adding = async {
+        for number in 0..DECISIONS {
+            one.log_decision(&decision(number), deadline()).await.expect("logged");
+            one.commit_turn(turn(number), mean()).await.expect("committed");
+        }
+    };
+    let restating = async {
+        for _ in 0..10 {
+            two.restate(&t, &task).await.expect("restated");
+        }
+    };
+    futures::join!(adding, restating);
+    for store in [&one, &two] {
+        assert_eq!(totals(store).await, (DECISIONS as i64, 0.5 * DECISIONS as f64));
+        let audit = store.bandits().audit(&t, &task).await.expect("audited");
+        assert_eq!((audit.decisions, audit.mismatches.len()), (DECISIONS, 0));
+    }
+    let rows = two.restate(&t, &task).await.expect("restated");
+    assert_eq!(one.restate(&t, &task).await.expect("restated"), rows, "there is nothing to put right");
+}
+
+/// Through two handles on one state: a memory is in a collection that is there, or gone with one that is not.
+pub(super) async fn a_collection_is_dropped_while_another_handle_fills_it(
+    one: Arc<dyn Store>,
+    two: Arc<dyn Store>,
+) {
+    let (t, ana) = (tenant("t"), turn(0).user);
+    let memory = |index: u32, dimension: usize| Memory {
+        id: MemoryId { turn: decision_id(1), index },
+        collection: "c".to_owned(),
+        text: format!("memory {index}"),
+        embedding: vec![1.0; dimension],
+        metadata: json!(null),
+        at: at(1),
+    };
+    let filling = async {
+        for index in 0..40 {
+            one.vectors().upsert(&t, &ana, &[memory(index, 2)]).await.expect("put");
+        }
+    };
+    let dropping = async {
+        let mut gone = 0;
+        for _ in 0..10 {
+            gone += two.vectors().drop_collection(&t, "c").await.expect("dropped").unwrap_or(0);
+        }
+        gone
+    };
+    let ((), gone) = futures::join!(filling, dropping);
+    let everyone = Selection::of_everyone("c");
+    for store in [&one, &two] {
+        let left = store.vectors().count(&t, &everyone).await.expect("counted");
+        let found = VectorQuery::new(everyone.clone(), vec![1.0, 1.0], 99);
+        let found = store.vectors().search(&t, &found).await.expect("found").len() as u64;
+        assert_eq!((left + gone, found), (40, left), "each is there, or was dropped");
+    }
+    // What comes next is of another dimension, and the other handle knows.
+    one.vectors().drop_collection(&t, "c").await.expect("dropped");
+    two.vectors().upsert(&t, &ana, &[memory(1, 3)]).await.expect("put");
+    let query = VectorQuery::new(everyone, vec![1.0; 3], 9);
+    assert_eq!(one.vectors().search(&t, &query).await.expect("found").len(), 1);
+    let refused = one.vectors().upsert(&t, &ana, &[memory(2, 2)]).await.expect_err("two are no three");
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
 }

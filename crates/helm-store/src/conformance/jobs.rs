@@ -5,7 +5,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::fixtures::{at, deadline, decision, mean, tenant, turn};
-use crate::{JobState, NewJob, Store, TURN_DEADLINE};
+use crate::{Job, JobState, NewJob, Store, TURN_DEADLINE};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -52,6 +52,54 @@ pub(super) async fn a_lost_lease_ends_nothing(store: Arc<dyn Store>) {
     assert!(store.jobs().complete(&second).await.expect("answered"));
     assert!(!store.jobs().complete(&second).await.expect("answered"));
     assert_eq!(counts(&store).await, (0, 0, 0));
+}
+
+pub(super) async fn jobs_are_completed_together(store: Arc<dyn Store>) {
+    let (t, other) = (tenant("t"), tenant("other"));
+    store.jobs().enqueue(&t, &(0..100).map(job).collect::<Vec<_>>()).await.expect("queued");
+    store.jobs().enqueue(&other, &(0..2).map(job).collect::<Vec<_>>()).await.expect("queued");
+    let held = store.jobs().claim(at(10), LEASE, 200, KINDS).await.expect("claimed");
+    assert_eq!((held.len(), store.jobs().complete_all(&[]).await.expect("answered").len()), (102, 0));
+    let (early, late): (Vec<_>, Vec<_>) = held.into_iter().partition(|job| job.id.0 % 3 == 0);
+    assert!(store.jobs().complete_all(&early).await.expect("answered").into_iter().all(|done| done));
+    assert_eq!(counts(&store).await, (0, late.len() as u64, 0));
+    // Lost leases, strangers, repetitions and what is held, in any order.
+    let again = store.jobs().claim(at(99), LEASE, 5, KINDS).await.expect("claimed");
+    let is_again = |job: &Job| again.iter().any(|other| other.id == job.id);
+    let stranger = Job { tenant: tenant("nobody"), ..late[50].clone() };
+    let mut mixed: Vec<Job> = late.iter().rev().chain(&again).cloned().collect();
+    mixed.extend([stranger, early[0].clone(), late[50].clone()]);
+    let done = store.jobs().complete_all(&mixed).await.expect("answered");
+    for (number, job) in late.iter().rev().enumerate() {
+        assert_eq!(done[number], !is_again(job), "{job:?}");
+    }
+    assert_eq!(done[late.len()..], [true, true, true, true, true, false, false, false]);
+    assert_eq!(counts(&store).await, (0, 0, 0));
+}
+
+/// Through two handles on one state: each job is held by one, whoever asks how often.
+pub(super) async fn a_job_is_held_through_one_handle(one: Arc<dyn Store>, two: Arc<dyn Store>) {
+    let jobs: Vec<_> = (0..60).map(job).collect();
+    let t = tenant("t");
+    let added = join_all([&one, &two].map(|store| store.jobs().enqueue(&t, &jobs))).await;
+    let added: u64 = added.into_iter().map(|added| added.expect("queued")).sum();
+    assert_eq!(added, 60, "each is queued once");
+    let claims = (0..12).map(|n| {
+        let store = if n % 2 == 0 { &one } else { &two };
+        async move {
+            let held = store.jobs().claim(at(10), LEASE, 7, KINDS).await.expect("claimed");
+            held.into_iter().map(|job| (n, job)).collect::<Vec<_>>()
+        }
+    });
+    let mut held: Vec<_> = join_all(claims).await.into_iter().flatten().collect();
+    held.sort_by_key(|(_, job)| job.id);
+    held.dedup_by_key(|(_, job)| job.id);
+    assert_eq!((held.len(), counts(&one).await), (60, (0, 60, 0)), "each is held by one");
+    // Whoever holds a job may end it through either handle, and once.
+    let held: Vec<_> = held.into_iter().map(|(_, job)| job).collect();
+    let ended = join_all([&one, &two].map(|store| store.jobs().complete_all(&held))).await;
+    let ended = ended.into_iter().flat_map(|ended| ended.expect("answered"));
+    assert_eq!((ended.filter(|done| *done).count(), counts(&two).await), (60, (0, 0, 0)));
 }
 
 pub(super) async fn a_job_dies_when_its_attempts_are_used_up(store: Arc<dyn Store>) {

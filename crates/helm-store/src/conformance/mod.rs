@@ -102,9 +102,11 @@ laws!(
     retention::a_state_is_its_log_and_its_checkpoint,
     retention::what_has_left_the_log_is_not_found,
     retention::what_is_needed_stays_in_the_log,
+    retention::a_log_without_kept_draws_is_bounded,
     retention::turns_leave_while_others_are_written,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,
+    jobs::jobs_are_completed_together,
     jobs::a_job_is_left_to_those_who_know_its_kind,
     jobs::a_released_job_keeps_its_attempts,
     jobs::a_lease_can_be_renewed,
@@ -127,6 +129,18 @@ pub const SHARED_LAWS: &[SharedLaw] = &[
         Box::pin(vectors::a_memory_is_seen_through_another_handle_at_once(one, two))
     }),
     ("two_handles_write_at_once", |one, two| Box::pin(handles::two_handles_write_at_once(one, two))),
+    ("a_job_is_held_through_one_handle", |one, two| {
+        Box::pin(jobs::a_job_is_held_through_one_handle(one, two))
+    }),
+    ("preferences_change_through_two_handles", |one, two| {
+        Box::pin(handles::preferences_change_through_two_handles(one, two))
+    }),
+    ("a_state_is_restated_while_another_handle_adds_to_it", |one, two| {
+        Box::pin(handles::a_state_is_restated_while_another_handle_adds_to_it(one, two))
+    }),
+    ("a_collection_is_dropped_while_another_handle_fills_it", |one, two| {
+        Box::pin(handles::a_collection_is_dropped_while_another_handle_fills_it(one, two))
+    }),
 ];
 
 /// Runs every law of two handles, each on a state of its own. For backends whose

@@ -192,6 +192,46 @@ pub(super) async fn what_is_needed_stays_in_the_log(store: Arc<dyn Store>) {
     assert_eq!((audit.decisions, audit.mismatches.len()), (4, 0));
 }
 
+pub(super) async fn a_log_without_kept_draws_is_bounded(store: Arc<dyn Store>) {
+    let (t, task) = (tenant("t"), decision(0).context.task);
+    let kept_to: helm_core::TaskId = "kept".parse().expect("a task");
+    for number in 0..40 {
+        let mut draw = decision(number);
+        draw.context.conversation = Some(format!("c{number}").parse().expect("a conversation"));
+        if number % 2 == 1 {
+            draw.context.task = kept_to.clone();
+        }
+        let turn = TurnRecord { task: draw.context.task.clone(), ..turn(number) };
+        store.log_decision(&draw, deadline()).await.expect("logged");
+        store.commit_turn(turn, mean()).await.expect("committed");
+    }
+    let everything = Retention::before(at(1_000)).with_batch(7);
+    let retain =
+        async |retention: &Retention| store.log().retain(&t, retention, &mut |_| {}).await.expect("retained");
+    assert_eq!(
+        (retain(&everything).await.turns, retain(&everything).await.kept),
+        (0, 40),
+        "each is the first"
+    );
+    let fleeting = everything.clone().with_fleeting(task.clone());
+    let counted = retain(&fleeting.clone().dry_run()).await;
+    let retained = retain(&fleeting).await;
+    assert_eq!((retained.turns, retained.kept, retained), (20, 20, counted));
+    let rows = store.log().rows(&t, &RowQuery::default(), None, 100).await.expect("rows");
+    assert!(rows.items.iter().all(|row| row.task == kept_to), "what is kept to stays");
+    let draw = |user: u64, task| {
+        let query = DrawQuery::of_user(task, decision(user).context.user);
+        let store = &store;
+        async move { store.log().last_draw(&tenant("t"), &query).await.expect("read") }
+    };
+    assert!(draw(0, task.clone()).await.is_none());
+    assert_eq!(draw(1, kept_to.clone()).await.map(|draw| draw.id), Some(decision_id(1)));
+    for task in [task, kept_to] {
+        let audit = store.bandits().audit(&t, &task).await.expect("an audit");
+        assert_eq!((audit.decisions, audit.mismatches.len()), (20, 0));
+    }
+}
+
 pub(super) async fn turns_leave_while_others_are_written(store: Arc<dyn Store>) {
     let t = tenant("t");
     twenty_turns(&store).await;

@@ -20,6 +20,8 @@ use crate::sqlite::{SqliteOptions, copying as source};
 const OPERATION: &str = "copy";
 /// So many rows go in one statement.
 const ROWS: usize = 1_000;
+/// A statement may take its time, and so may the file between two of them.
+const PATIENCE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// What became of one table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
@@ -61,7 +63,7 @@ async fn copy_all(
     let failed = |error| target::failed(OPERATION, error);
     let mut connection = pool.acquire().await.map_err(failed)?;
     let mut transaction = connection.begin().await.map_err(failed)?;
-    transaction.execute("SET LOCAL statement_timeout = 0").await.map_err(failed)?;
+    transaction.execute(PATIENCE).await.map_err(failed)?;
     for table in TABLES {
         if target_rows(&mut transaction, table).await? > 0 {
             let message = format!("the database has rows in {} already; copy into an empty one", table.name);
@@ -88,8 +90,8 @@ async fn copy_table(
     progress: &mut (dyn FnMut(&'static str, u64, u64) + Send),
 ) -> Result<CopiedTable> {
     let unread = |error| source::failed(OPERATION, error);
-    let rows: i64 = sqlx::query(table.count).fetch_one(&mut *file).await.map_err(unread)?.get(0);
-    let rows = rows.unsigned_abs();
+    let row = sqlx::query(table.count).fetch_one(&mut *file).await.map_err(unread)?;
+    let rows = row.try_get::<i64, _>(0).map_err(unread)?.unsigned_abs();
     progress(table.name, 0, rows);
     let mut sent = 0;
     let mut stream = sqlx::query(table.select).fetch(&mut *file);
@@ -107,6 +109,7 @@ async fn copy_table(
         if taken == 0 {
             break;
         }
+        prepare(database, table, &columns).await?;
         let insert = columns.into_iter().fold(sqlx::query(table.insert), |query, column| column.bind(query));
         insert.execute(&mut *database).await.map_err(|error| target::failed(OPERATION, error))?;
         sent += taken as u64;
@@ -116,8 +119,16 @@ async fn copy_table(
     Ok(CopiedTable { table: table.name, rows, copied: target_rows(database, table).await? })
 }
 
+/// Turns are kept by the months of their ids.
+async fn prepare(database: &mut PgConnection, table: &Table, columns: &[Column]) -> Result<()> {
+    match (table.name, columns.get(1)) {
+        ("helm_turn", Some(Column::Id(ids))) => target::make_months(database, ids).await,
+        _ => Ok(()),
+    }
+}
+
 async fn target_rows(database: &mut PgConnection, table: &Table) -> Result<u64> {
-    let row = sqlx::query(table.count).fetch_one(database).await;
-    let rows: i64 = row.map_err(|error| target::failed(OPERATION, error))?.get(0);
-    Ok(rows.unsigned_abs())
+    let failed = |error| target::failed(OPERATION, error);
+    let row = sqlx::query(table.count).fetch_one(database).await.map_err(failed)?;
+    row.try_get::<i64, _>(0).map(i64::unsigned_abs).map_err(failed)
 }

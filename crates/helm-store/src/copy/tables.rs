@@ -1,6 +1,7 @@
 //! The tables, in an order in which they may be filled.
 
 use super::column::Kind::{self, Bytes, Flag, Floats, Id, Integer, Moment, Packed, Real, Text};
+use crate::postgres::{insert_stats, stats_columns};
 
 /// How one table is read and written. Both sides have the columns of `kinds`, in this order.
 pub(super) struct Table {
@@ -78,33 +79,15 @@ pub(super) const TABLES: &[Table] = &[
         name: "helm_stats",
         kinds: STATS,
         count: "SELECT count(*) FROM helm_stats",
-        select: "SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-            tokens, latency_us, failures, loss, packed FROM helm_stats",
-        insert: "INSERT INTO helm_stats (tenant, task, scope, member, strategy, epoch, layout, count, reward,
-                reward_sq, turns, cost, tokens, latency_us, failures, loss, packed)
-            SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-                tokens, latency_us, failures, loss, packed::numeric[]
-            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-                $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-                $14::bigint[], $15::bigint[], $16::bigint[], $17::text[])
-                r (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-                    tokens, latency_us, failures, loss, packed)",
+        select: concat!("SELECT ", stats_columns!(), " FROM helm_stats"),
+        insert: insert_stats!("helm_stats"),
     },
     Table {
         name: "helm_checkpoint",
         kinds: STATS,
         count: "SELECT count(*) FROM helm_checkpoint",
-        select: "SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-            tokens, latency_us, failures, loss, packed FROM helm_checkpoint",
-        insert: "INSERT INTO helm_checkpoint (tenant, task, scope, member, strategy, epoch, layout, count, reward,
-                reward_sq, turns, cost, tokens, latency_us, failures, loss, packed)
-            SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-                tokens, latency_us, failures, loss, packed::numeric[]
-            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-                $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-                $14::bigint[], $15::bigint[], $16::bigint[], $17::text[])
-                r (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
-                    tokens, latency_us, failures, loss, packed)",
+        select: concat!("SELECT ", stats_columns!(), " FROM helm_checkpoint"),
+        insert: insert_stats!("helm_checkpoint"),
     },
     Table {
         name: "helm_checkpoint_total",
@@ -193,3 +176,46 @@ const STATS: &[Kind] = &[
     Text, Text, Text, Text, Text, Integer, Integer, Integer, Integer, Integer, Integer, Integer, Integer,
     Integer, Integer, Integer, Packed,
 ];
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row;
+
+    use super::*;
+    use crate::Store;
+    use crate::sqlite::{SqliteOptions, SqliteStore, copying};
+
+    /// What the database makes itself, or has of its own.
+    const LEFT_OUT: [&str; 3] = ["helm_collection.id", "helm_collection.revision", "helm_job.id"];
+
+    /// The names between two words of a statement.
+    fn listed(sql: &'static str, from: &str, to: &str) -> Vec<&'static str> {
+        let (_, rest) = sql.split_once(from).unwrap();
+        rest.split_once(to).unwrap().0.split(',').map(str::trim).collect()
+    }
+
+    #[tokio::test]
+    async fn no_table_and_no_column_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(folder.path().join("helm.db"));
+        SqliteStore::open(options.clone()).await.unwrap().close().await;
+        let mut file = copying::locked(&options).await.unwrap();
+        let columns = "SELECT m.name || '.' || c.name FROM sqlite_schema m, pragma_table_info(m.name) c
+            WHERE m.type = 'table' AND m.name GLOB 'helm_*' AND m.name NOT IN ('helm_migration', 'helm_health')";
+        let columns = sqlx::query(columns).fetch_all(&mut file).await.unwrap();
+        let mut columns: Vec<String> = columns.iter().map(|row| row.get(0)).collect();
+        columns.retain(|column| !LEFT_OUT.contains(&column.as_str()));
+        columns.sort();
+        let mut copied = Vec::new();
+        for table in TABLES {
+            let read = listed(table.select, "SELECT ", "FROM");
+            assert_eq!(read.len(), table.kinds.len(), "{}", table.name);
+            let mut written = listed(table.insert, "(", ")");
+            written.retain(|column| *column != "space");
+            assert_eq!(read, written, "{}", table.name);
+            copied.extend(read.iter().map(|column| format!("{}.{column}", table.name)));
+        }
+        copied.sort();
+        assert_eq!(copied, columns);
+    }
+}

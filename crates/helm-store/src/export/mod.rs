@@ -21,6 +21,7 @@ mod jsonl;
 #[cfg(feature = "parquet")]
 mod parquet;
 
+use futures::TryStreamExt;
 use helm_core::TenantId;
 
 pub use self::jsonl::JsonLines;
@@ -29,7 +30,7 @@ pub use self::parquet::{Parquet, ParquetOptions};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::InteractionLog;
-use crate::rows::{RowQuery, TurnRow};
+use crate::rows::{RowQuery, TurnRow, pages};
 
 /// The backend's name in errors.
 const BACKEND: &str = "export";
@@ -72,26 +73,29 @@ pub async fn export(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<u64> {
     let mut written = 0;
-    let mut page = log.rows(tenant, query, None, PAGE).await?;
-    loop {
-        let next = async {
-            match &page.next {
-                Some(after) => log.rows(tenant, query, Some(after), PAGE).await.map(Some),
-                None => Ok(None),
-            }
-        };
+    let mut pages = pages(log, tenant, query, PAGE);
+    let mut page = pages.try_next().await?;
+    while let Some(rows) = page {
         // The database looks for the next page while this one is written.
-        let (next, done) = futures::join!(next, write(writer, &page.items));
+        let (next, done) = futures::join!(pages.try_next(), write(writer, &rows));
         done?;
-        written += page.items.len() as u64;
+        written += rows.len() as u64;
         progress(written);
-        match next? {
-            Some(next) => page = next,
-            None => break,
-        }
+        page = next?;
     }
     writer.finish()?;
     Ok(written)
+}
+
+/// Whether an export ended because nobody reads what it writes any more: the place that it was written to is a pipe
+/// that has been closed, and not the connection to a database.
+#[must_use]
+pub fn is_unread(error: &Error) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
+    error.backend() == BACKEND
+        && causes
+            .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+            .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 async fn write(writer: &mut dyn RowWriter, rows: &[TurnRow]) -> Result<()> {

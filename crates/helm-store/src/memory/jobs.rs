@@ -109,13 +109,25 @@ impl Jobs {
         let known = known.filter(|(_, job)| kinds.contains(&job.new.kind.as_str()));
         let mut known: Vec<_> = known.map(|(id, job)| (job.new.run_at, id)).collect();
         known.sort_unstable();
-        let (unheard, living): (Vec<_>, Vec<_>) =
-            known.into_iter().map(|(_, id)| id).partition(|id| self.is_used_up(*id));
-        for id in unheard {
-            self.change(id, bury);
+        let mut taken = Vec::new();
+        for (_, id) in known {
+            if taken.len() == limit {
+                break;
+            }
+            match self.is_used_up(id) {
+                true => drop(self.change(id, bury)),
+                false => taken.extend(self.change(id, |job| take(id, job, now.after(lease)))),
+            }
         }
-        let taken = living.into_iter().take(limit);
-        taken.filter_map(|id| self.change(id, |job| take(id, job, now.after(lease)))).collect()
+        taken
+    }
+
+    fn complete(&mut self, job: &Job) -> bool {
+        let held = self.jobs.get(&job.id).is_some_and(|queued| queued.is_held(job));
+        if held {
+            self.remove(job.id);
+        }
+        held
     }
 
     fn is_used_up(&self, id: JobId) -> bool {
@@ -159,13 +171,11 @@ impl JobQueue for MemoryStore {
     }
 
     async fn complete(&self, job: &Job) -> Result<bool> {
-        self.write("complete", |state| {
-            let held = state.jobs.jobs.get(&job.id).is_some_and(|queued| queued.is_held(job));
-            if held {
-                state.jobs.remove(job.id);
-            }
-            Ok(held)
-        })
+        self.write("complete", |state| Ok(state.jobs.complete(job)))
+    }
+
+    async fn complete_all(&self, jobs: &[Job]) -> Result<Vec<bool>> {
+        self.write("complete", |state| Ok(jobs.iter().map(|job| state.jobs.complete(job)).collect()))
     }
 
     async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {

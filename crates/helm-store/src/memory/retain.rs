@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use helm_core::{ConversationId, DecisionId, TenantId, Timestamp};
+use helm_core::{ConversationId, DecisionId, TaskId, TenantId, Timestamp};
 
 use super::BACKEND;
 use super::state::{State, Tenant};
@@ -14,7 +14,7 @@ use crate::retention::{Retained, Retention};
 pub(super) fn retain(state: &mut State, tenant: &TenantId, retention: &Retention) -> Result<Retained> {
     let waiting = state.jobs.named_decisions(tenant);
     let own = state.tenant_mut(tenant);
-    let held = held(own);
+    let held = held(own, &retention.fleeting);
     let end = (retention.before, DecisionId::from_bytes([0; 16]));
     let old: Vec<_> = own.begun.range(..end).copied().collect();
     let goes = |(_, id): &(Timestamp, DecisionId)| !waiting.contains(id) && !held.contains(id);
@@ -34,9 +34,9 @@ pub(super) fn retain(state: &mut State, tenant: &TenantId, retention: &Retention
 }
 
 /// The draws that users and conversations keep to.
-fn held(tenant: &Tenant) -> BTreeSet<DecisionId> {
+fn held(tenant: &Tenant, fleeting: &BTreeSet<TaskId>) -> BTreeSet<DecisionId> {
     let mut held = BTreeSet::new();
-    for draws in tenant.draws.values() {
+    for (_, draws) in tenant.draws.iter().filter(|((_, task), _)| !fleeting.contains(task)) {
         let mut last: BTreeMap<Option<&ConversationId>, (u32, Reverse<DecisionId>)> = BTreeMap::new();
         for (id, number) in draws {
             let conversation = tenant.decisions.get(id).and_then(|draw| draw.context.conversation.as_ref());

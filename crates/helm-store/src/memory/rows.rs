@@ -43,7 +43,7 @@ fn row(state: &Tenant, tenant: &TenantId, id: DecisionId, began: Timestamp, text
         user: turn.user.clone(),
         task: turn.task.clone(),
         conversation: turn.conversation.clone(),
-        decision: state.decisions.get(&id).cloned(),
+        decision: state.decisions.get(&id).cloned().map(Into::into),
         outcome: turn.outcome.clone(),
         reward: reward.map(|reward| reward.value),
         stage: reward.map(|reward| reward.stage),

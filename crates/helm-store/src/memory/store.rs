@@ -229,7 +229,7 @@ impl Store for MemoryStore {
 
     async fn health(&self) -> Result<Health> {
         let detail = "state ends with the process".to_owned();
-        self.read("health", |_| Health { backend: BACKEND, detail, schema: 0 })
+        self.read("health", |_| Health { backend: BACKEND, detail, schema: 0, warnings: vec![] })
     }
 
     async fn close(&self) {

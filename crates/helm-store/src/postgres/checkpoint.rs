@@ -2,41 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use helm_core::{Fixed, StatsRow, StrategyId, TaskId, TenantId};
+use helm_core::{StatsRow, StrategyId, TaskId, TenantId};
 use sqlx::Executor;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 
-use super::decode::{get, integer, natural, parsed, stats_row};
+use super::decode::{integer, stats_row};
 use super::error::{driver, failure};
 use super::save::column;
 use super::sums::bound;
+use super::{select_stats, upsert_stats};
 use crate::batch::Failure;
 use crate::checkpoint::{Checkpoint, Left};
 use crate::error::Result;
+use crate::stored::left;
 
 const OPERATION: &str = "retain";
 
-/// Held by whoever changes the checkpoint or needs it to stand still: last of all locks.
-pub(super) const LOCK: &str = "LOCK TABLE helm_checkpoint IN SHARE ROW EXCLUSIVE MODE";
+/// Held by whoever changes the checkpoint: last of all locks.
+const LOCK: &str = "LOCK TABLE helm_checkpoint IN SHARE ROW EXCLUSIVE MODE";
 
-const SUMS: &str = "INSERT INTO helm_checkpoint AS c (tenant, task, scope, member, strategy, epoch, layout, count, reward,
-        reward_sq, turns, cost, tokens, latency_us, failures, loss, packed)
-    SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
-        latency_us, failures, loss, packed::numeric[]
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
-        $15::bigint[], $16::bigint[], $17::text[])
-        k (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
-            latency_us, failures, loss, packed)
-    ON CONFLICT (tenant, task, scope, member, strategy, epoch, layout) DO UPDATE SET
-        count = c.count + excluded.count, reward = c.reward + excluded.reward,
-        reward_sq = c.reward_sq + excluded.reward_sq, turns = c.turns + excluded.turns,
-        cost = c.cost + excluded.cost, tokens = c.tokens + excluded.tokens,
-        latency_us = c.latency_us + excluded.latency_us, failures = c.failures + excluded.failures,
-        loss = c.loss + excluded.loss,
-        packed = CASE WHEN excluded.packed IS NULL THEN c.packed WHEN c.packed IS NULL THEN excluded.packed
-            ELSE (SELECT array_agg(a.old + a.new ORDER BY a.n)
-                FROM unnest(c.packed, excluded.packed) WITH ORDINALITY a (old, new, n)) END";
+const SUMS: &str = upsert_stats!("helm_checkpoint");
 
 const TOTALS: &str = "INSERT INTO helm_checkpoint_total AS c
         (tenant, task, strategy, decisions, contributed, feedback_count, feedback_sum)
@@ -83,11 +68,7 @@ pub(super) async fn sums(
     task: &TaskId,
     operation: &'static str,
 ) -> Result<Vec<StatsRow>> {
-    let rows = sqlx::query(
-        "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens, latency_us,
-             failures, loss, packed::text AS packed
-         FROM helm_checkpoint WHERE tenant = $1 AND task = $2 ORDER BY scope, member, strategy, epoch, layout",
-    );
+    let rows = sqlx::query(select_stats!("helm_checkpoint"));
     let rows = rows.bind(tenant.as_str()).bind(task.as_str()).fetch_all(connection).await;
     let rows = rows.map_err(|error| driver(operation, error))?;
     rows.iter().map(|row| stats_row(row, operation)).collect()
@@ -105,15 +86,5 @@ pub(super) async fn totals(
          WHERE tenant = $1 AND task = $2",
     );
     let rows = rows.bind(tenant.as_str()).bind(task.as_str()).fetch_all(connection).await;
-    let left = |row: &PgRow| {
-        let count = |column| natural(get(row, column, operation)?, "count", operation);
-        let left = Left {
-            decisions: count("decisions")?,
-            contributed: count("contributed")?,
-            feedback_count: count("feedback_count")?,
-            feedback_sum: Fixed::from_bits(get(row, "feedback_sum", operation)?),
-        };
-        Ok((parsed(row, "strategy", operation)?, left))
-    };
-    rows.map_err(|error| driver(operation, error))?.iter().map(left).collect()
+    rows.map_err(|error| driver(operation, error))?.iter().map(|row| left(row, operation)).collect()
 }

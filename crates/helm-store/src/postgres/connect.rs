@@ -1,13 +1,16 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{Connection, Executor};
 use tokio::time::timeout;
 
 use super::error::driver;
 use super::options::PostgresOptions;
-use crate::error::Result;
+use crate::error::{Result, chain};
+
+/// How long after its last use a connection is taken to be there still.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Connects once outside of any pool: a pool would only say that it waited in vain.
 pub(super) async fn probe(options: &PostgresOptions) -> Result<()> {
@@ -49,17 +52,33 @@ pub(super) async fn searchers(options: &PostgresOptions) -> Result<PgPool> {
         ("hnsw.iterative_scan", "strict_order"),
         ("jit", "off"),
     ]);
-    pool(options, options.connections).connect_with(connection).await.map_err(|error| driver("open", error))
+    // Asking whether a connection is there costs a part of a search; one that was just used is.
+    let pool = pool(options, options.search_connections).test_before_acquire(false);
+    let pool = pool.before_acquire(|connection, meta| {
+        Box::pin(async move {
+            if meta.idle_for > TRUSTED {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    });
+    pool.connect_with(connection).await.map_err(|error| driver("open", error))
 }
 
-/// One connection whose statements may take as long as they like.
+/// One connection whose statements may take as long as they like, but not longer than this process is there to wait
+/// for them, if the server can notice that.
 pub(super) async fn patient(options: &PostgresOptions) -> Result<PgConnection> {
     let connection = connection(options)?.options([
         ("statement_timeout", "0"),
         ("enable_seqscan", "off"),
         ("maintenance_work_mem", "256MB"),
     ]);
-    PgConnection::connect_with(&connection).await.map_err(|error| driver("open", error))
+    let mut connection =
+        PgConnection::connect_with(&connection).await.map_err(|error| driver("open", error))?;
+    if let Err(error) = connection.execute("SET client_connection_check_interval = '500ms'").await {
+        tracing::debug!(error = %chain(&error), "the server cannot notice that a process has gone");
+    }
+    Ok(connection)
 }
 
 fn pool(options: &PostgresOptions, connections: u32) -> PgPoolOptions {

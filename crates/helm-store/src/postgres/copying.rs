@@ -7,6 +7,7 @@ use super::{connect, migrate};
 use crate::error::{Error, Result};
 
 pub(crate) use super::columns::Moment;
+pub(crate) use super::months::make_of as make_months;
 
 /// An error of the driver.
 pub(crate) fn failed(operation: &'static str, error: sqlx::Error) -> Error {

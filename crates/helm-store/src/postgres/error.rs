@@ -21,18 +21,18 @@ pub(super) fn unreadable(
     what: &'static str,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
-    Error::new(ErrorKind::Corrupt, BACKEND, operation, format!("a stored {what} cannot be read"))
-        .with_source(error)
-}
-
-/// Something that cannot be written as JSON.
-pub(super) fn unwritable(operation: &'static str, error: serde_json::Error) -> Error {
-    Error::new(ErrorKind::Invalid, BACKEND, operation, "a value cannot be written as JSON").with_source(error)
+    crate::stored::unreadable(BACKEND, operation, what, error)
 }
 
 /// Whether the server has undone the transaction for the sake of another one.
 pub(super) fn is_rolled_back(error: &sqlx::Error) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01"))
+}
+
+/// The same of an error that was told.
+pub(super) fn was_rolled_back(error: &Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.and_then(|source| source.downcast_ref()).is_some_and(is_rolled_back)
 }
 
 /// Whether others hold what is needed, or were faster.

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,40 +14,43 @@ use crate::batch::Failure;
 use crate::error::{Result, chain};
 use crate::job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, UNHEARD};
 
-/// Whether there is anything to claim.
-const DUE: &str = "SELECT 1 FROM helm_job WHERE NOT dead AND run_at <= $1
-    AND (lease_until IS NULL OR lease_until <= $1) AND kind = ANY ($2) LIMIT 1";
-
-/// A job that ends its process would otherwise be claimed for ever, and end one process after the other.
-const BURY_UNHEARD: &str = "UPDATE helm_job j SET dead = true, lease_until = NULL,
-        last_error = COALESCE(j.last_error, $3)
-    FROM (SELECT tenant, id FROM helm_job WHERE NOT dead AND attempts >= max_attempts AND run_at <= $1
-        AND (lease_until IS NULL OR lease_until <= $1) AND kind = ANY ($2) FOR UPDATE SKIP LOCKED) d
-    WHERE j.tenant = d.tenant AND j.id = d.id";
-
 /// Every claim raises `lease`, so a holder whose lease ran out cannot end the job of the next one. What another
-/// process is claiming is passed over.
-const CLAIM: &str = "UPDATE helm_job j SET attempts = j.attempts + 1, lease = j.lease + 1, lease_until = $1
-    FROM (SELECT tenant, id FROM helm_job WHERE NOT dead AND run_at <= $2
-        AND (lease_until IS NULL OR lease_until <= $2) AND kind = ANY ($4)
+/// process is claiming is passed over. A job that ends its process would otherwise be claimed for ever, and end one
+/// process after the other: it dies where it is met. When nothing is due, nothing is written.
+const CLAIM: &str = "UPDATE helm_job j SET attempts = j.attempts + d.lives, lease = j.lease + d.lives,
+        lease_until = CASE d.lives WHEN 1 THEN $1 END, dead = d.lives = 0,
+        last_error = CASE d.lives WHEN 1 THEN j.last_error ELSE COALESCE(j.last_error, $5) END
+    FROM (SELECT tenant, id, (attempts < max_attempts)::int AS lives FROM helm_job
+        WHERE NOT dead AND run_at <= $2 AND (lease_until IS NULL OR lease_until <= $2) AND kind = ANY ($4)
         ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) d
     WHERE j.tenant = d.tenant AND j.id = d.id
-    RETURNING j.id, j.tenant, j.kind, j.body::text AS body, j.attempts, j.lease, j.run_at";
+    RETURNING j.id, j.tenant, j.kind, j.body::text AS body, j.attempts, j.lease, j.run_at, j.dead";
+
+/// The locks are taken in the order of the keys before anything is removed.
+const COMPLETE: &str = "DELETE FROM helm_job j USING (
+        SELECT l.tenant, l.id FROM unnest($1::text[], $2::bigint[], $3::bigint[]) k (tenant, id, lease)
+        JOIN helm_job l ON l.tenant = k.tenant AND l.id = k.id AND l.lease = k.lease
+        WHERE l.lease_until IS NOT NULL AND NOT l.dead ORDER BY l.tenant, l.id FOR UPDATE OF l) d
+    WHERE j.tenant = d.tenant AND j.id = d.id
+    RETURNING j.tenant, j.id, j.lease";
 
 #[async_trait]
 impl JobQueue for PostgresStore {
     async fn enqueue(&self, tenant: &TenantId, jobs: &[NewJob]) -> Result<u64> {
-        self.transaction("enqueue", Enqueue { tenant, jobs }).await
+        self.statement("enqueue", Enqueue { tenant, jobs }).await
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize, kinds: &[&str]) -> Result<Vec<Job>> {
-        const OPERATION: &str = "claim";
-        // Looking before writing spares an idle installation a transaction a second.
-        let due = sqlx::query(DUE).bind(Moment(now)).bind(kinds).fetch_optional(&self.pool).await;
-        if due.map_err(|error| driver(OPERATION, error))?.is_none() {
-            return Ok(Vec::new());
+        let mut jobs = Vec::new();
+        loop {
+            let claim = Claim { now, lease, limit: limit - jobs.len(), kinds };
+            let (claimed, died) = self.statement("claim", claim).await?;
+            jobs.extend(claimed);
+            // Those that died leave room for others.
+            if !died || jobs.len() >= limit {
+                return Ok(jobs);
+            }
         }
-        self.transaction(OPERATION, Claim { now, lease, limit, kinds }).await
     }
 
     async fn renew(&self, job: &Job, until: Timestamp) -> Result<bool> {
@@ -64,6 +68,10 @@ impl JobQueue for PostgresStore {
         let deleted = deleted.bind(job.tenant.as_str()).bind(job.id.0).bind(lease_of(job, OPERATION)?);
         let deleted = deleted.execute(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
         Ok(deleted.rows_affected() == 1)
+    }
+
+    async fn complete_all(&self, jobs: &[Job]) -> Result<Vec<bool>> {
+        self.statement("complete", Complete { jobs }).await
     }
 
     async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {
@@ -164,29 +172,63 @@ struct Claim<'a> {
 }
 
 impl Work for Claim<'_> {
-    type Done = Vec<Job>;
+    /// The jobs in order, and whether others died.
+    type Done = (Vec<Job>, bool);
 
-    async fn run(&self, connection: &mut PgConnection) -> Result<Vec<Job>, Failure> {
+    async fn run(&self, connection: &mut PgConnection) -> Result<Self::Done, Failure> {
         const OPERATION: &str = "claim";
-        let buried = sqlx::query(BURY_UNHEARD).bind(Moment(self.now)).bind(self.kinds).bind(UNHEARD);
-        buried.execute(&mut *connection).await.map_err(|error| failure(OPERATION, error))?;
         let rows = sqlx::query(CLAIM)
             .bind(Moment(self.now.after(self.lease)))
             .bind(Moment(self.now))
             .bind(rows_at_most(self.limit))
             .bind(self.kinds)
+            .bind(UNHEARD)
             .fetch_all(&mut *connection)
             .await
             .map_err(|error| failure(OPERATION, error))?;
-        let mut jobs = Vec::with_capacity(rows.len());
+        let (mut jobs, mut died) = (Vec::with_capacity(rows.len()), false);
         for row in &rows {
+            let dead: bool = get(row, "dead", OPERATION)?;
+            died |= dead;
             match job(row) {
+                _ if dead => {}
                 Ok(job) => jobs.push(job),
                 Err(error) => bury(connection, row, &chain(&error)).await?,
             }
         }
         jobs.sort_by_key(|(run_at, job)| (*run_at, job.id));
-        Ok(jobs.into_iter().map(|(_, job)| job).collect())
+        Ok((jobs.into_iter().map(|(_, job)| job).collect(), died))
+    }
+}
+
+struct Complete<'a> {
+    jobs: &'a [Job],
+}
+
+impl Work for Complete<'_> {
+    type Done = Vec<bool>;
+
+    async fn run(&self, connection: &mut PgConnection) -> Result<Vec<bool>, Failure> {
+        const OPERATION: &str = "complete";
+        if self.jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let leases = self.jobs.iter().map(|job| lease_of(job, OPERATION)).collect::<Result<Vec<_>>>()?;
+        let rows = sqlx::query(COMPLETE)
+            .bind(save::column(self.jobs, |job| job.tenant.as_str()))
+            .bind(save::column(self.jobs, |job| job.id.0))
+            .bind(&leases)
+            .fetch_all(connection)
+            .await
+            .map_err(|error| failure(OPERATION, error))?;
+        let ended = rows.iter().map(|row| {
+            let (tenant, id, lease) = ("tenant", "id", "lease");
+            Ok((get(row, tenant, OPERATION)?, get(row, id, OPERATION)?, get(row, lease, OPERATION)?))
+        });
+        let mut ended: HashSet<(&str, i64, i64)> = ended.collect::<Result<_>>()?;
+        let jobs = self.jobs.iter().zip(leases);
+        // Whoever names a job twice has ended it once.
+        Ok(jobs.map(|(job, lease)| ended.remove(&(job.tenant.as_str(), job.id.0, lease))).collect())
     }
 }
 

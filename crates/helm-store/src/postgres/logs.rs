@@ -3,17 +3,13 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use helm_core::{
-    ConversationId, Decision, DecisionId, SourceName, TaskId, TenantId, Timestamp, UnitInterval, UserId,
-};
-use sqlx::postgres::{PgConnection, PgRow};
+use helm_core::{Decision, DecisionId, SourceName, TaskId, TenantId, Timestamp, UnitInterval, UserId};
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::columns::{Moment, uuid};
-use super::decode::{
-    body, check_format, decision_id, get, json, json_opt, limit as rows_at_most, moment, parsed, unit,
-};
-use super::error::{driver, unreadable};
+use super::decode::{body, decision_id, get, limit as rows_at_most, moment, parsed, unit};
+use super::error::driver;
 use super::store::PostgresStore;
 use super::{retain, rows};
 use crate::error::Result;
@@ -22,6 +18,7 @@ use crate::log::{
 };
 use crate::retention::{Retained, Retention};
 use crate::rows::{RowQuery, TurnRow};
+use crate::stored;
 
 const TURN: &str =
     "SELECT d.body::text AS decision, d.format AS decision_format, t.user_id, t.task, t.conversation,
@@ -90,7 +87,7 @@ impl InteractionLog for PostgresStore {
         let failed = |error| driver(OPERATION, error);
         let mut connection = self.pool.acquire().await.map_err(failed)?;
         let row = sqlx::query(TURN).bind(tenant.as_str()).bind(uuid(id)).fetch_one(&mut *connection).await;
-        let Some(mut view) = running_or_finished(&row.map_err(failed)?, id, OPERATION)? else {
+        let Some(mut view) = stored::view(&row.map_err(failed)?, id, OPERATION)? else {
             return Ok(None);
         };
         let mut feedback = feedback(&mut connection, tenant, &[id], OPERATION).await?;
@@ -123,7 +120,7 @@ impl InteractionLog for PostgresStore {
         let views = rows
             .iter()
             .take(limit)
-            .map(|row| running_or_finished(row, decision_id(row, "id", OPERATION)?, OPERATION));
+            .map(|row| stored::view(row, decision_id(row, "id", OPERATION)?, OPERATION));
         let mut items: Vec<_> = views.filter_map(Result::transpose).collect::<Result<_>>()?;
         let ids: Vec<_> = items.iter().map(|view| view.id).collect();
         let mut feedback = feedback(&mut connection, tenant, &ids, OPERATION).await?;
@@ -180,7 +177,7 @@ impl InteractionLog for PostgresStore {
             .fetch_all(&mut *snapshot)
             .await
             .map_err(failed)?;
-        let settled = rows.iter().map(|row| settled_decision(row, OPERATION));
+        let settled = rows.iter().map(|row| stored::settled(row, OPERATION));
         let mut settled: Vec<SettledDecision> = settled.collect::<Result<_>>()?;
         let ids: Vec<_> = settled.iter().map(|settled| settled.decision.id).collect();
         let mut feedback = feedback(&mut snapshot, tenant, &ids, OPERATION).await?;
@@ -222,63 +219,4 @@ pub(super) async fn feedback(
         of.push(FeedbackEntry { source, value, at });
     }
     Ok(feedback)
-}
-
-/// A joined row, without its feedback.
-fn settled_decision(row: &PgRow, operation: &'static str) -> Result<SettledDecision> {
-    for format in ["decision_format", "turn_format"] {
-        check_format(row, format, operation)?;
-    }
-    Ok(SettledDecision {
-        decision: json(row, "decision", operation)?,
-        outcome: json_opt(row, "outcome", operation)?,
-        feedback: Vec::new(),
-        silence_ended: get(row, "silence_ended", operation)?,
-        reward: json_opt(row, "reward", operation)?,
-        contribution: body(row, "contribution", operation)?,
-    })
-}
-
-/// A joined row; `None` when there is neither a decision nor a turn.
-fn running_or_finished(row: &PgRow, id: DecisionId, operation: &'static str) -> Result<Option<TurnView>> {
-    for format in ["decision_format", "turn_format", "reward_format"] {
-        check_format(row, format, operation)?;
-    }
-    let decision: Option<Decision> = json_opt(row, "decision", operation)?;
-    let began: Option<Moment> = get(row, "began", operation)?;
-    let reward = json_opt(row, "reward", operation)?;
-    let view = match (began, decision) {
-        (Some(began), decision) => {
-            let conversation: Option<&str> = get(row, "conversation", operation)?;
-            let conversation = conversation.map(ConversationId::new).transpose();
-            TurnView {
-                id,
-                user: parsed(row, "user_id", operation)?,
-                task: parsed(row, "task", operation)?,
-                conversation: conversation.map_err(|error| unreadable(operation, "conversation", error))?,
-                decision,
-                input: get(row, "input", operation)?,
-                output: get(row, "output", operation)?,
-                outcome: json_opt(row, "outcome", operation)?,
-                reward,
-                feedback: Vec::new(),
-                at: began.0,
-            }
-        }
-        (None, Some(decision)) => TurnView {
-            id,
-            user: decision.context.user.clone(),
-            task: decision.context.task.clone(),
-            conversation: decision.context.conversation.clone(),
-            at: decision.at,
-            decision: Some(decision),
-            input: None,
-            output: None,
-            outcome: None,
-            reward,
-            feedback: Vec::new(),
-        },
-        (None, None) => return Ok(None),
-    };
-    Ok(Some(view))
 }

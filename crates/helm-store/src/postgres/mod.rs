@@ -25,10 +25,15 @@ mod restate;
 mod retain;
 mod rows;
 mod save;
+mod stats_sql;
 mod store;
 mod sums;
 mod users;
 mod vectors;
+
+pub(crate) use stats_sql::{
+    added_stats, insert_stats, select_stats, stats_arrays, stats_columns, upsert_stats,
+};
 
 pub use options::PostgresOptions;
 pub use store::PostgresStore;

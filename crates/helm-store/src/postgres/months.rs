@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use helm_core::{Clock, SystemClock, Timestamp};
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Executor, Row};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::columns::Moment;
 use super::error::{driver, is_in_the_way};
-use crate::error::{Result, chain};
+use crate::error::{ErrorKind, Result, chain};
 
 const OPERATION: &str = "partition";
 
@@ -24,18 +25,42 @@ const LEFT_OUT: &str = "SELECT DISTINCT date_trunc('month',
         to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0), 'UTC')
     FROM helm_turn_rest WHERE id >= helm_first_id('2025-01-01 00:00:00+00') AND id < helm_first_id($1)";
 
-/// Makes the partitions that are needed soon.
+/// Makes the months of these ids, as far as they are no older than Helm and begin no later than those that are made
+/// ahead.
+const OF_IDS: &str = "SELECT helm_make_month(month) FROM (
+        SELECT DISTINCT date_trunc('month',
+            to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0), 'UTC') AS month
+        FROM unnest($1::uuid[]) i (id)
+        WHERE id >= helm_first_id('2025-01-01 00:00:00+00')
+            AND id < helm_first_id(date_trunc('month', $2, 'UTC') + INTERVAL '3 months')) m ORDER BY month";
+
+/// Statements of this upkeep may take longer than others.
+const PATIENCE: &str = "SET LOCAL statement_timeout = '10min'";
+
+/// Makes the partitions that are needed soon. A database user who may not is only warned: turns without a month's
+/// partition go to the rest.
 pub(super) async fn make_ahead(pool: &PgPool) -> Result<()> {
-    make(pool, AHEAD, SystemClock.now()).await
+    match make(pool, AHEAD, SystemClock.now()).await {
+        Err(error) if error.kind() == ErrorKind::Unwritable => {
+            tracing::warn!(error = %chain(&error), "the partitions of coming months cannot be made");
+            Ok(())
+        }
+        made => made,
+    }
+}
+
+/// Makes the partitions that turns with these ids belong to, inside the caller's transaction.
+pub(crate) async fn make_of(connection: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
+    let made = sqlx::query(OF_IDS).bind(ids).bind(Moment(SystemClock.now())).execute(connection).await;
+    made.map(drop).map_err(|error| driver(OPERATION, error))
 }
 
 /// Makes partitions, each on its own, and only if that does not keep others waiting.
 async fn make(pool: &PgPool, wanted: &'static str, now: Timestamp) -> Result<()> {
     let failed = |error| driver(OPERATION, error);
-    for month in sqlx::query(wanted).bind(Moment(now)).fetch_all(pool).await.map_err(failed)? {
-        let month: Moment = month.try_get(0).map_err(failed)?;
+    for month in months(pool, wanted, now).await? {
         let mut transaction = pool.begin().await.map_err(failed)?;
-        transaction.execute("SET LOCAL statement_timeout = '10min'").await.map_err(failed)?;
+        transaction.execute(PATIENCE).await.map_err(failed)?;
         transaction.execute("SET LOCAL lock_timeout = '1s'").await.map_err(failed)?;
         let made = sqlx::query("SELECT helm_make_month($1)").bind(month).execute(&mut *transaction).await;
         match made {
@@ -47,6 +72,15 @@ async fn make(pool: &PgPool, wanted: &'static str, now: Timestamp) -> Result<()>
         }
     }
     Ok(())
+}
+
+async fn months(pool: &PgPool, wanted: &'static str, now: Timestamp) -> Result<Vec<Moment>> {
+    let failed = |error| driver(OPERATION, error);
+    let mut transaction = pool.begin().await.map_err(failed)?;
+    transaction.execute(PATIENCE).await.map_err(failed)?;
+    let rows = sqlx::query(wanted).bind(Moment(now)).fetch_all(&mut *transaction).await.map_err(failed)?;
+    transaction.commit().await.map_err(failed)?;
+    rows.iter().map(|row| row.try_get(0).map_err(failed)).collect()
 }
 
 /// Makes partitions once a day until told to stop.

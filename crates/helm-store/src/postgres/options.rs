@@ -10,7 +10,13 @@ pub struct PostgresOptions {
     /// Whether the schema is brought up to date. Default: yes.
     pub migrate: bool,
     /// How many connections read and do small writes at once. Default: twice the number of cores, from 4 to 16.
+    ///
+    /// With those for searches and groups it makes the most that a store holds; building indexes takes one more for
+    /// as long as it lasts.
     pub connections: u32,
+    /// How many connections search memories at once; they are planned for in another way. Default: half as many as
+    /// [`connections`](Self::connections).
+    pub search_connections: u32,
     /// How many groups of writes may be on their way at once, each on a connection of its own. Default: 2.
     pub groups: u32,
     /// How long a call waits for a free connection. Default: 2 s.
@@ -37,10 +43,12 @@ impl PostgresOptions {
     /// The defaults, for this database.
     pub fn new(url: impl Into<String>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let connections = u32::try_from(2 * cores).unwrap_or(16).clamp(4, 16);
         Self {
             url: url.into(),
             migrate: true,
-            connections: u32::try_from(2 * cores).unwrap_or(16).clamp(4, 16),
+            connections,
+            search_connections: connections / 2,
             groups: 2,
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(5),
@@ -63,6 +71,24 @@ impl PostgresOptions {
     #[must_use]
     pub fn with_connections(mut self, connections: u32) -> Self {
         self.connections = connections.max(1);
+        self
+    }
+
+    /// Sets how many connections search memories at once.
+    #[must_use]
+    pub fn with_search_connections(mut self, connections: u32) -> Self {
+        self.search_connections = connections.max(1);
+        self
+    }
+
+    /// Shares so many connections out, 3 at least: a quarter to searches, up to 2 to groups of writes, and the rest to
+    /// all else.
+    #[must_use]
+    pub fn with_connections_in_all(mut self, connections: u32) -> Self {
+        let connections = connections.max(3);
+        self.groups = (connections / 4).clamp(1, 2);
+        self.search_connections = (connections / 4).max(1);
+        self.connections = connections - self.groups - self.search_connections;
         self
     }
 
@@ -129,7 +155,22 @@ impl fmt::Debug for PostgresOptions {
         f.debug_struct("PostgresOptions")
             .field("migrate", &self.migrate)
             .field("connections", &self.connections)
+            .field("search_connections", &self.search_connections)
             .field("groups", &self.groups)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_shared_out_without_a_rest() {
+        for all in 0..100 {
+            let options = PostgresOptions::new("postgres://h/d").with_connections_in_all(all);
+            let parts = [options.connections, options.search_connections, options.groups];
+            assert_eq!((parts.iter().sum::<u32>(), parts.iter().min() > Some(&0)), (all.max(3), true));
+        }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use futures::TryStreamExt;
 use helm_core::{PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId, TaskId, TenantId, UserId};
+use sqlx::Executor;
 use sqlx::postgres::PgRow;
 
 use super::decode::{FORMAT, body, get, integer, limit, natural, parsed, stats_row, to_json, unit};
@@ -120,6 +122,8 @@ impl BanditStore for PostgresStore {
         // One snapshot, so that what leaves the log meanwhile is counted once.
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         let mut snapshot = self.pool.begin_with(begin).await.map_err(failed)?;
+        // All that was ever said is read, which may take longer than statements otherwise may.
+        snapshot.execute("SET LOCAL statement_timeout = '10min'").await.map_err(failed)?;
         let counted = sqlx::query(
             "SELECT strategy, COUNT(*) AS decisions FROM helm_decision WHERE tenant = $1 AND task = $2
              GROUP BY strategy",
@@ -135,9 +139,10 @@ impl BanditStore for PostgresStore {
             left.add_to(BACKEND, totals.entry(strategy.clone()).or_insert_with(|| no_total(strategy)))?;
         }
         let judged = sqlx::query(JUDGEMENTS).bind(tenant.as_str()).bind(task.as_str());
-        for row in &judged.fetch_all(&mut *snapshot).await.map_err(failed)? {
-            let Some(total) = totals.get_mut(&parsed(row, "strategy", OPERATION)?) else { continue };
-            let value = unit(get(row, "value", OPERATION)?, OPERATION)?;
+        let mut judged = judged.fetch(&mut *snapshot);
+        while let Some(row) = judged.try_next().await.map_err(failed)? {
+            let Some(total) = totals.get_mut(&parsed(&row, "strategy", OPERATION)?) else { continue };
+            let value = unit(get(&row, "value", OPERATION)?, OPERATION)?;
             total.feedback_count += 1;
             total.feedback_sum = add_judgement(BACKEND, total.feedback_sum, value)?;
         }

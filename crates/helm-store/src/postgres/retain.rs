@@ -1,13 +1,13 @@
 //! Old turns leave the log, in batches of their own transactions; months without any turn leave as a whole.
 
-use helm_core::{DecisionId, StatsRow, StrategyId, TaskId, TenantId};
-use sqlx::postgres::{PgConnection, PgRow};
+use helm_core::{TaskId, TenantId};
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::BACKEND;
 use super::checkpoint::keep;
 use super::columns::{Moment, uuid};
-use super::decode::{body, decision_id, get, limit, moment, natural, parsed};
+use super::decode::{decision_id, get, limit, moment, natural};
 use super::error::{driver, failure};
 use super::logs::feedback;
 use super::store::{PostgresStore, Work};
@@ -17,6 +17,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::Result;
 use crate::log::Cursor;
 use crate::retention::{Retained, Retention};
+use crate::stored::{Departing, departing};
 
 const OPERATION: &str = "retain";
 
@@ -28,11 +29,11 @@ const PAGE: &str = "SELECT id, began FROM helm_turn
 const LOCK: &str = "SELECT id FROM helm_decision WHERE tenant = $1 AND id = ANY ($2) ORDER BY id FOR UPDATE";
 
 /// What they are now, and whether each must stay: a job waits that names it, or it is the draw that its user, or
-/// its conversation, keeps to.
+/// its conversation, keeps to in a task that is not fleeting.
 const OLD: &str = "SELECT t.id, d.task, d.strategy, r.contribution::text AS contribution, r.format,
         t.id::text IN (SELECT body ->> 'decision' FROM helm_job
             WHERE tenant = $1 AND NOT dead AND json_typeof(body) = 'object') IS TRUE AS waiting,
-        (d.draw IS NOT NULL AND (
+        (d.draw IS NOT NULL AND d.task <> ALL ($3) AND (
             d.id = (SELECT h.id FROM helm_decision h
                 WHERE h.tenant = d.tenant AND h.user_id = d.user_id AND h.task = d.task AND h.draw IS NOT NULL
                 ORDER BY h.draw DESC, h.id LIMIT 1)
@@ -98,7 +99,7 @@ impl Work for Batch<'_> {
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Done, Failure> {
         let (tenant, dry_run) = (self.tenant, self.retention.dry_run);
         let (ids, next) = self.page(connection).await?;
-        let old = old(connection, tenant, &ids).await?;
+        let old = self.old(connection, &ids).await?;
         let going: Vec<_> = old.iter().filter(|turn| !turn.stays).collect();
         let ids = save::column(&going, |turn| uuid(turn.id));
         let mut retained = Retained {
@@ -143,48 +144,25 @@ impl Batch<'_> {
         let ids = rows.iter().map(|row| get(row, "id", OPERATION)).collect::<Result<_>>()?;
         Ok((ids, next.transpose().map_err(Failure::Final)?))
     }
-}
 
-/// A turn of the age.
-struct Old {
-    id: DecisionId,
-    stays: bool,
-    /// Task and strategy of its decision, and what that has contributed.
-    decided: Option<(TaskId, StrategyId, Vec<StatsRow>)>,
-}
-
-/// What the turns are, once their decisions are locked. A statement of its own, so that it sees what those committed
-/// who held the locks before.
-async fn old(connection: &mut PgConnection, tenant: &TenantId, ids: &[Uuid]) -> Result<Vec<Old>, Failure> {
-    let failed = |error| failure(OPERATION, error);
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    /// What the turns are, once their decisions are locked. A statement of its own, so that it sees what those
+    /// committed who held the locks before.
+    async fn old(&self, connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Departing>, Failure> {
+        let failed = |error| failure(OPERATION, error);
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tenant = self.tenant.as_str();
+        let locked = sqlx::query(LOCK).bind(tenant).bind(ids).fetch_all(&mut *connection).await;
+        locked.map_err(failed)?;
+        let fleeting: Vec<_> = self.retention.fleeting.iter().map(TaskId::as_str).collect();
+        let rows = sqlx::query(OLD).bind(tenant).bind(ids).bind(fleeting).fetch_all(connection).await;
+        Ok(rows.map_err(failed)?.iter().map(|row| departing(row, OPERATION)).collect::<Result<_>>()?)
     }
-    let locked = sqlx::query(LOCK).bind(tenant.as_str()).bind(ids).fetch_all(&mut *connection).await;
-    locked.map_err(failed)?;
-    let rows = sqlx::query(OLD).bind(tenant.as_str()).bind(ids).fetch_all(connection).await;
-    Ok(rows.map_err(failed)?.iter().map(one).collect::<Result<_>>()?)
-}
-
-fn one(row: &PgRow) -> Result<Old> {
-    let strategy: Option<&str> = get(row, "strategy", OPERATION)?;
-    let settled: Option<&str> = get(row, "contribution", OPERATION)?;
-    let contribution = || match settled {
-        Some(_) => body(row, "contribution", OPERATION),
-        None => Ok(Vec::new()),
-    };
-    let decided =
-        || Ok((parsed(row, "task", OPERATION)?, parsed(row, "strategy", OPERATION)?, contribution()?));
-    let stays: (bool, bool) = (get(row, "waiting", OPERATION)?, get(row, "held", OPERATION)?);
-    Ok(Old {
-        id: decision_id(row, "id", OPERATION)?,
-        stays: stays.0 || stays.1,
-        decided: strategy.map(|_| decided()).transpose()?,
-    })
 }
 
 /// What the decisions of these turns leave behind.
-async fn left(connection: &mut PgConnection, tenant: &TenantId, going: &[&Old]) -> Result<Checkpoint> {
+async fn left(connection: &mut PgConnection, tenant: &TenantId, going: &[&Departing]) -> Result<Checkpoint> {
     let ids: Vec<_> = going.iter().map(|turn| turn.id).collect();
     let mut said = feedback(connection, tenant, &ids, OPERATION).await?;
     let mut checkpoint = Checkpoint::default();

@@ -1,20 +1,19 @@
 //! Turns as flat rows: one statement for a page and one for its feedback.
 
-use helm_core::{ConversationId, RewardStage, StrategyId, TaskId, TenantId, TurnStatus, UserId};
-use serde::de::{Deserialize, IntoDeserializer, value};
+use futures::TryStreamExt;
+use helm_core::{StrategyId, TaskId, TenantId, TurnStatus, UserId};
 use sqlx::Executor;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
 use super::columns::{Moment, uuid};
-use super::decode::{
-    check_format, decision_id, get, json, json_opt, limit as rows_at_most, moment, parsed, unit,
-};
-use super::error::{driver, unreadable};
+use super::decode::limit as rows_at_most;
+use super::error::driver;
 use super::logs::feedback;
 use crate::error::Result;
 use crate::log::{Cursor, MOST_TURNS, Page};
-use crate::rows::{Finished, RowQuery, TurnRow};
+use crate::rows::{RowQuery, TurnRow};
+use crate::stored::Reading;
 
 const OPERATION: &str = "rows";
 
@@ -60,7 +59,8 @@ pub(super) async fn page(
     let mut snapshot = pool.begin_with(begin).await.map_err(failed)?;
     // What is rare may be far to seek.
     snapshot.execute("SET LOCAL statement_timeout = '10min'").await.map_err(failed)?;
-    let found = sqlx::query(page_sql(query))
+    let mut rows = Reading::new(tenant, OPERATION);
+    let mut found = sqlx::query(page_sql(query))
         .bind(tenant.as_str())
         .bind(after.map_or(Moment::FIRST, |after| Moment(after.at)))
         .bind(after.map_or(Uuid::nil(), |after| uuid(after.id)))
@@ -73,11 +73,12 @@ pub(super) async fn page(
         .bind(query.rewarded)
         .bind(rows_at_most(limit + 1))
         .bind(query.texts)
-        .fetch_all(&mut *snapshot)
-        .await
-        .map_err(failed)?;
-    let rows = found.iter().map(|found| row(found, tenant)).collect::<Result<_>>()?;
-    let mut page = Page::of_rows(rows, limit);
+        .fetch(&mut *snapshot);
+    while let Some(found) = found.try_next().await.map_err(failed)? {
+        rows.push(found);
+    }
+    drop(found);
+    let mut page = Page::of_rows(rows.finish().await?, limit);
     let decided = page.items.iter().filter(|row| row.strategy.is_some());
     let ids: Vec<_> = decided.map(|row| row.id).collect();
     let mut said = feedback(&mut snapshot, tenant, &ids, OPERATION).await?;
@@ -85,33 +86,4 @@ pub(super) async fn page(
         row.feedback = said.remove(&row.id).unwrap_or_default();
     }
     Ok(page)
-}
-
-fn row(row: &PgRow, tenant: &TenantId) -> Result<TurnRow> {
-    for format in ["decision_format", "turn_format", "reward_format"] {
-        check_format(row, format, OPERATION)?;
-    }
-    let conversation: Option<&str> = get(row, "conversation", OPERATION)?;
-    let conversation = conversation.map(ConversationId::new).transpose();
-    let reward: Option<f64> = get(row, "value", OPERATION)?;
-    let stage: Option<&str> = get(row, "stage", OPERATION)?;
-    Ok(TurnRow::from(Finished {
-        tenant: tenant.clone(),
-        id: decision_id(row, "id", OPERATION)?,
-        user: parsed(row, "user_id", OPERATION)?,
-        task: parsed(row, "task", OPERATION)?,
-        conversation: conversation.map_err(|error| unreadable(OPERATION, "conversation", error))?,
-        decision: json_opt(row, "decision", OPERATION)?,
-        outcome: json(row, "outcome", OPERATION)?,
-        reward: reward.map(|value| unit(value, OPERATION)).transpose()?,
-        stage: stage.map(reward_stage).transpose()?,
-        began: moment(row, "began", OPERATION)?,
-        input: get(row, "input", OPERATION)?,
-        output: get(row, "output", OPERATION)?,
-    }))
-}
-
-fn reward_stage(stage: &str) -> Result<RewardStage> {
-    let read: Result<_, value::Error> = RewardStage::deserialize(stage.into_deserializer());
-    read.map_err(|error| unreadable(OPERATION, "stage", error))
 }

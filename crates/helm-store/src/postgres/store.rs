@@ -10,15 +10,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::engine::Groups;
-use super::error::{driver, failure};
+use super::error::{driver, failure, was_rolled_back};
 use super::options::PostgresOptions;
-use super::restate::Restate;
-use super::vectors::Embeddings;
+use super::restate::restate;
+use super::vectors::{Embeddings, Seen};
 use super::{BACKEND, connect, migrate, months};
 use crate::bandit::BanditStore;
-use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed, size};
+use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed};
 use crate::conversation::ConversationStore;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result, chain};
 use crate::job::JobQueue;
 use crate::log::InteractionLog;
 use crate::preference::PreferenceStore;
@@ -70,9 +70,10 @@ pub struct PostgresStore {
     committer: RwLock<Option<Committer<Request>>>,
     tracker: TaskTracker,
     /// Ends what is done now and then.
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     pub(super) options: PostgresOptions,
     pub(super) embeddings: Embeddings,
+    pub(super) seen: Seen,
 }
 
 impl PostgresStore {
@@ -106,11 +107,22 @@ impl PostgresStore {
         let stop = CancellationToken::new();
         // A store that leaves the schema as it is leaves the months too.
         if options.migrate {
-            months::make_ahead(&pool).await?;
-            tracker.spawn(months::look_after(pool.clone(), stop.clone()));
+            make_months(&pool).await?;
+            let looking = months::look_after(pool.clone(), stop.clone());
+            tracker.spawn(stop.clone().run_until_cancelled_owned(looking));
         }
         let committer = RwLock::new(Some(committer));
-        Ok(Self { pool, searchers, writers, committer, tracker, stop, options, embeddings })
+        Ok(Self {
+            pool,
+            searchers,
+            writers,
+            committer,
+            tracker,
+            stop,
+            options,
+            embeddings,
+            seen: Seen::default(),
+        })
     }
 
     /// Every migration that this build knows, and whether the database has it. Changes nothing.
@@ -128,8 +140,8 @@ impl PostgresStore {
         version.map(migrate::statuses)
     }
 
-    async fn write(&self, bytes: usize, operation: Operation) -> Result<Answer> {
-        let name = operation.name();
+    async fn write(&self, operation: Operation) -> Result<Answer> {
+        let (name, bytes) = (operation.name(), operation.bytes());
         let committer = self.committer.read().await;
         let written = match committer.as_ref() {
             Some(committer) => committer.send(name, bytes, |reply| Request { operation, reply }).await,
@@ -154,6 +166,22 @@ impl PostgresStore {
             }
             tokio::time::sleep(Duration::from_millis(u64::from((attempt - 1) * attempt))).await;
         }
+    }
+
+    /// Runs one statement, which is a transaction by itself, again when others got in its way. Whatever a lost
+    /// connection did is not tried again: it may have happened.
+    pub(super) async fn statement<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Done> {
+        for attempt in 0..TRIES {
+            let mut connection = self.pool.acquire().await.map_err(|error| driver(operation, error))?;
+            match work.run(&mut connection).await {
+                Err(Failure::Again(error)) if was_rolled_back(&error) && attempt + 1 < TRIES => {
+                    drop(connection);
+                    tokio::time::sleep(Duration::from_millis(u64::from(attempt * (attempt + 1)))).await;
+                }
+                done => return done.map_err(Failure::into_error),
+            }
+        }
+        Err(closed(BACKEND, operation))
     }
 
     async fn attempt<W: Work>(&self, operation: &'static str, work: &W) -> Result<W::Done, Failure> {
@@ -202,14 +230,11 @@ impl Store for PostgresStore {
     }
 
     async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied> {
-        let operation = Operation::log_decision(decision, deadline);
-        self.write(size::decision(decision), operation).await?.logged(BACKEND)
+        self.write(Operation::log_decision(decision, deadline)).await?.logged(BACKEND)
     }
 
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt> {
-        let bytes = size::turn(&turn);
-        let operation = Operation::commit_turn(BACKEND, turn, settle)?;
-        self.write(bytes, operation).await?.committed(BACKEND)
+        self.write(Operation::commit_turn(BACKEND, turn, settle)?).await?.committed(BACKEND)
     }
 
     async fn record_feedback(
@@ -219,9 +244,7 @@ impl Store for PostgresStore {
         at: Timestamp,
         settle: Arc<dyn Settle>,
     ) -> Result<FeedbackReceipt> {
-        let (tenant, feedback) = (tenant.clone(), feedback.clone());
-        let operation = Operation::RecordFeedback { tenant, feedback, at, settle };
-        self.write(size::SMALL, operation).await?.recorded(BACKEND)
+        self.write(Operation::record_feedback(tenant, feedback, at, settle)).await?.recorded(BACKEND)
     }
 
     async fn end_silence(
@@ -230,8 +253,7 @@ impl Store for PostgresStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        let operation = Operation::Resettle { tenant: tenant.clone(), decision, ends_silence: true, settle };
-        self.write(size::SMALL, operation).await?.resettled(BACKEND)
+        self.write(Operation::end_silence(tenant, decision, settle)).await?.resettled(BACKEND)
     }
 
     async fn resettle(
@@ -240,12 +262,11 @@ impl Store for PostgresStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        let operation = Operation::Resettle { tenant: tenant.clone(), decision, ends_silence: false, settle };
-        self.write(size::SMALL, operation).await?.resettled(BACKEND)
+        self.write(Operation::resettle(tenant, decision, settle)).await?.resettled(BACKEND)
     }
 
     async fn restate(&self, tenant: &TenantId, task: &TaskId) -> Result<u64> {
-        self.transaction("restate", Restate { tenant, task }).await
+        restate(&self.options, tenant, task).await
     }
 
     async fn migrate(&self) -> Result<MigrationReport> {
@@ -267,16 +288,18 @@ impl Store for PostgresStore {
         );
         beaten.execute(&mut *connection).await.map_err(failed)?;
         drop(connection);
+        let mut warnings = Vec::new();
         let pgvector = match pgvector(&self.pool).await? {
-            Some(version) if is_sound(&version) => format!(", pgvector {version}"),
-            Some(version) => format!(", pgvector {version} (upgrade to 0.8.4 or later)"),
-            None => ", no pgvector".to_owned(),
+            Some(version) => {
+                warnings.extend(unsound(&version));
+                format!("pgvector {version}")
+            }
+            None => "no pgvector".to_owned(),
         };
-        let rest = match months::has_rest(&self.pool).await? {
-            true => "; some turns are in no month's partition (see helm_turn_rest)",
-            false => "",
-        };
-        Ok(Health { backend: BACKEND, detail: format!("PostgreSQL {version}{pgvector}{rest}"), schema })
+        if months::has_rest(&self.pool).await? {
+            warnings.push("some turns are in no month's partition; see the table helm_turn_rest".to_owned());
+        }
+        Ok(Health { backend: BACKEND, detail: format!("PostgreSQL {version}, {pgvector}"), schema, warnings })
     }
 
     async fn close(&self) {
@@ -291,6 +314,18 @@ impl Store for PostgresStore {
     }
 }
 
+/// Makes the partitions that are needed soon. Without them turns have a place all the same, so a user who may write
+/// but not change tables can open the store.
+async fn make_months(pool: &PgPool) -> Result<()> {
+    match months::make_ahead(pool).await {
+        Err(error) if error.kind() == ErrorKind::Unwritable => {
+            tracing::warn!(error = %chain(&error), "partitions for the coming months could not be made");
+            Ok(())
+        }
+        made => made,
+    }
+}
+
 /// The version of the extension in this database, if it is there.
 async fn pgvector(pool: &PgPool) -> Result<Option<String>> {
     let failed = |error| driver("health", error);
@@ -300,9 +335,15 @@ async fn pgvector(pool: &PgPool) -> Result<Option<String>> {
 }
 
 fn warn_of_pgvector(version: Option<&str>) {
-    if let Some(version) = version.filter(|version| !is_sound(version)) {
-        tracing::warn!(version, "this pgvector can damage its indexes; upgrade to 0.8.4 or later");
+    if let Some(warning) = version.and_then(unsound) {
+        tracing::warn!("{warning}");
     }
+}
+
+/// What is to be said of a version of pgvector.
+fn unsound(version: &str) -> Option<String> {
+    let warning = || format!("pgvector {version} can damage its indexes; upgrade to 0.8.4 or later");
+    (!is_sound(version)).then(warning)
 }
 
 fn is_sound(version: &str) -> bool {

@@ -8,50 +8,28 @@ use super::decode::{pack, scope_columns};
 use super::error::failure;
 use super::load::numbered;
 use super::save::column;
+use super::{added_stats, stats_arrays, stats_columns, upsert_stats};
 use crate::batch::{Failure, StatsKey};
 use crate::error::Result;
 
 const OPERATION: &str = "settle";
 
-/// Adds to rows that exist, in the order of their keys. Packed components are added one by one, and two lists of
-/// different lengths leave a NULL, which the table refuses.
-const ADD: &str = "UPDATE helm_stats s SET count = s.count + k.count, reward = s.reward + k.reward,
-        reward_sq = s.reward_sq + k.reward_sq, turns = s.turns + k.turns, cost = s.cost + k.cost,
-        tokens = s.tokens + k.tokens, latency_us = s.latency_us + k.latency_us,
-        failures = s.failures + k.failures, loss = s.loss + k.loss,
-        packed = CASE WHEN k.packed IS NULL THEN s.packed WHEN s.packed IS NULL THEN k.packed::numeric[]
-            ELSE (SELECT array_agg(a.old + a.new ORDER BY a.n)
-                FROM unnest(s.packed, k.packed::numeric[]) WITH ORDINALITY a (old, new, n)) END
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
-        $15::bigint[], $16::bigint[], $17::text[]) WITH ORDINALITY
-        k (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
-            latency_us, failures, loss, packed, n)
+/// Adds to rows that exist, in the order of their keys.
+const ADD: &str = concat!(
+    "UPDATE helm_stats s SET ",
+    added_stats!("k", "k.packed::numeric[]"),
+    " FROM ",
+    stats_arrays!(" WITH ORDINALITY k ("),
+    stats_columns!(),
+    ", n)
     WHERE s.tenant = k.tenant AND s.task = k.task AND s.scope = k.scope AND s.member = k.member
         AND s.strategy = k.strategy AND s.epoch = k.epoch AND s.layout = k.layout
-    RETURNING k.n";
+    RETURNING k.n"
+);
 
 /// Begins rows, or adds to those that somebody else has just begun. A first row has no count below 0: whatever
 /// takes something away was added before.
-const BEGIN: &str = "INSERT INTO helm_stats (tenant, task, scope, member, strategy, epoch, layout, count, reward,
-        reward_sq, turns, cost, tokens, latency_us, failures, loss, packed)
-    SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
-        latency_us, failures, loss, packed::numeric[]
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
-        $15::bigint[], $16::bigint[], $17::text[])
-        k (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
-            latency_us, failures, loss, packed)
-    ON CONFLICT (tenant, task, scope, member, strategy, epoch, layout) DO UPDATE SET
-        count = helm_stats.count + excluded.count, reward = helm_stats.reward + excluded.reward,
-        reward_sq = helm_stats.reward_sq + excluded.reward_sq, turns = helm_stats.turns + excluded.turns,
-        cost = helm_stats.cost + excluded.cost, tokens = helm_stats.tokens + excluded.tokens,
-        latency_us = helm_stats.latency_us + excluded.latency_us,
-        failures = helm_stats.failures + excluded.failures, loss = helm_stats.loss + excluded.loss,
-        packed = CASE WHEN excluded.packed IS NULL THEN helm_stats.packed
-            WHEN helm_stats.packed IS NULL THEN excluded.packed
-            ELSE (SELECT array_agg(a.old + a.new ORDER BY a.n)
-                FROM unnest(helm_stats.packed, excluded.packed) WITH ORDINALITY a (old, new, n)) END";
+const BEGIN: &str = upsert_stats!("helm_stats");
 
 /// A difference of one row.
 type Row = (StatsKey, Stats);

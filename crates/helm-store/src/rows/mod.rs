@@ -9,3 +9,4 @@ pub use row::{CandidateRow, ROW_FORMAT, TurnRow};
 pub use stream::InteractionLogExt;
 
 pub(crate) use row::Finished;
+pub(crate) use stream::pages;

@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use helm_core::{
-    Category, ConversationId, Decision, DecisionId, DecisionMode, EvaluatorName, ExperimentKey, ModelName,
-    Outcome, PolicyHash, PolicyName, Probability, RewardStage, SegmentName, StrategyId, TaskId, TenantId,
-    Timestamp, TurnStatus, UnitInterval, UserId, VariantName,
+    Assignment, Category, ConversationId, Decision, DecisionId, DecisionMode, EvaluatorName, ExperimentKey,
+    Features, ModelName, Outcome, PolicyHash, PolicyName, Probability, RewardStage, SegmentName, StrategyId,
+    TaskId, TenantId, Timestamp, TurnStatus, UnitInterval, UserId, VariantName,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -106,6 +106,44 @@ pub struct CandidateRow {
     pub probability: Probability,
 }
 
+/// What a row shows of a decision, read without the rest of it.
+#[derive(Deserialize)]
+pub(crate) struct Decided {
+    context: DecidedFor,
+    strategy: StrategyId,
+    propensity: Probability,
+    mode: DecisionMode,
+    assignment: Option<Assignment>,
+    policy: PolicyName,
+    policy_hash: PolicyHash,
+    candidates: Vec<CandidateRow>,
+}
+
+#[derive(Deserialize)]
+struct DecidedFor {
+    segment: Option<SegmentName>,
+    features: Features,
+}
+
+impl From<Decision> for Decided {
+    fn from(decision: Decision) -> Self {
+        let candidates = decision.candidates.into_iter().map(|candidate| CandidateRow {
+            strategy: candidate.strategy,
+            probability: candidate.probability,
+        });
+        Self {
+            context: DecidedFor { segment: decision.context.segment, features: decision.context.features },
+            strategy: decision.strategy,
+            propensity: decision.propensity,
+            mode: decision.mode,
+            assignment: decision.assignment,
+            policy: decision.policy,
+            policy_hash: decision.policy_hash,
+            candidates: candidates.collect(),
+        }
+    }
+}
+
 /// What a backend has read of a turn that has ended; feedback comes after.
 pub(crate) struct Finished {
     pub(crate) tenant: TenantId,
@@ -113,7 +151,7 @@ pub(crate) struct Finished {
     pub(crate) user: UserId,
     pub(crate) task: TaskId,
     pub(crate) conversation: Option<ConversationId>,
-    pub(crate) decision: Option<Decision>,
+    pub(crate) decision: Option<Decided>,
     pub(crate) outcome: Outcome,
     pub(crate) reward: Option<UnitInterval>,
     pub(crate) stage: Option<RewardStage>,
@@ -178,25 +216,18 @@ impl From<Finished> for TurnRow {
 
 impl TurnRow {
     /// Takes the decision in.
-    fn decide(&mut self, decision: Decision) {
-        let Decision { context, strategy, propensity, mode, assignment, policy, policy_hash, .. } = decision;
-        self.segment = context.segment;
-        self.strategy = Some(strategy);
-        self.propensity = Some(propensity);
-        self.mode = Some(mode);
-        self.policy = Some(policy);
-        self.policy_hash = Some(policy_hash);
+    fn decide(&mut self, decided: Decided) {
+        self.segment = decided.context.segment;
+        self.strategy = Some(decided.strategy);
+        self.propensity = Some(decided.propensity);
+        self.mode = Some(decided.mode);
+        self.policy = Some(decided.policy);
+        self.policy_hash = Some(decided.policy_hash);
         (self.experiment, self.variant) =
-            assignment.map(|assigned| (assigned.experiment, assigned.variant)).unzip();
-        let candidates = decision.candidates.into_iter();
-        self.candidates = candidates
-            .map(|candidate| CandidateRow {
-                strategy: candidate.strategy,
-                probability: candidate.probability,
-            })
-            .collect();
-        self.feature_schema = Some(context.features.schema());
-        self.features = context.features.values().to_vec();
+            decided.assignment.map(|assigned| (assigned.experiment, assigned.variant)).unzip();
+        self.candidates = decided.candidates;
+        self.feature_schema = Some(decided.context.features.schema());
+        self.features = decided.context.features.values().to_vec();
     }
 }
 

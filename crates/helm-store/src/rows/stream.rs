@@ -1,6 +1,4 @@
-use std::collections::VecDeque;
-
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use helm_core::TenantId;
 
 use super::{RowQuery, TurnRow};
@@ -20,26 +18,26 @@ pub trait InteractionLogExt: InteractionLog {
         tenant: &'a TenantId,
         query: &'a RowQuery,
     ) -> BoxStream<'a, Result<TurnRow>> {
-        stream::try_unfold(Some(Progress::default()), move |progress| async move {
-            let Some(mut progress) = progress else { return Ok(None) };
-            while progress.ready.is_empty() && !progress.at_end {
-                let page = self.rows(tenant, query, progress.after.as_ref(), PAGE).await?;
-                progress.at_end = page.next.is_none();
-                progress.after = page.next;
-                progress.ready = page.items.into();
-            }
-            Ok(progress.ready.pop_front().map(|row| (row, Some(progress))))
-        })
-        .boxed()
+        let rows = pages(self, tenant, query, PAGE).map_ok(|rows| stream::iter(rows).map(Ok));
+        rows.try_flatten().boxed()
     }
 }
 
 impl<T: InteractionLog + ?Sized> InteractionLogExt for T {}
 
-/// How far a stream has come.
-#[derive(Default)]
-struct Progress {
-    ready: VecDeque<TurnRow>,
-    after: Option<Cursor>,
-    at_end: bool,
+/// All rows that match, oldest first, `size` at a time.
+pub(crate) fn pages<'a, L: InteractionLog + ?Sized>(
+    log: &'a L,
+    tenant: &'a TenantId,
+    query: &'a RowQuery,
+    size: usize,
+) -> BoxStream<'a, Result<Vec<TurnRow>>> {
+    // Where the next page begins: first at the beginning, in the end nowhere.
+    let begin: Option<Option<Cursor>> = Some(None);
+    stream::try_unfold(begin, move |after| async move {
+        let Some(after) = after else { return Ok(None) };
+        let page = log.rows(tenant, query, after.as_ref(), size).await?;
+        Ok(Some((page.items, page.next.map(Some))))
+    })
+    .boxed()
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use helm_core::{Fixed, StatsRow, StrategyId, TaskId, TenantId};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use helm_core::{StatsRow, StrategyId, TaskId, TenantId};
+use sqlx::sqlite::SqliteConnection;
 
-use super::decode::{get, integer, natural, parsed, stats_row};
+use super::decode::{integer, stats_row};
 use super::error::driver;
 use super::many::{Many, many};
 use super::sums::{CHECKPOINT, add};
 use crate::checkpoint::{Checkpoint, Left};
 use crate::error::Result;
+use crate::stored::left;
 
 const TOTALS: Many = many!(
     "INSERT INTO helm_checkpoint_total
@@ -75,15 +76,5 @@ pub(super) async fn totals(
          WHERE tenant = ? AND task = ?",
     );
     let rows = rows.bind(tenant.as_str()).bind(task.as_str()).fetch_all(connection).await;
-    let left = |row: &SqliteRow| {
-        let count = |column| natural(get(row, column, operation)?, "count", operation);
-        let left = Left {
-            decisions: count("decisions")?,
-            contributed: count("contributed")?,
-            feedback_count: count("feedback_count")?,
-            feedback_sum: Fixed::from_bits(get(row, "feedback_sum", operation)?),
-        };
-        Ok((parsed(row, "strategy", operation)?, left))
-    };
-    rows.map_err(|error| driver(operation, error))?.iter().map(left).collect()
+    rows.map_err(|error| driver(operation, error))?.iter().map(|row| left(row, operation)).collect()
 }

@@ -31,28 +31,43 @@ pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Re
         // Takes effect only in a new file: what is erased later can be given back without rewriting the rest.
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal);
+    let wanted = writing(wanted);
     SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
+}
+
+/// Under load the pages of a few indexes are written again and again. So many are held in memory, in kibibytes, and
+/// the log may grow to so many pages, before they are moved into the file.
+fn writing(wanted: SqliteConnectOptions) -> SqliteConnectOptions {
+    wanted.pragma("cache_size", "-32768").pragma("wal_autocheckpoint", "4096")
 }
 
 /// The connection that writes, again: the file exists and its schema has been checked.
 pub(super) async fn reopened(options: &SqliteOptions) -> Result<SqliteConnection> {
-    let wanted = connection(options);
+    let wanted = writing(connection(options));
     SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
 }
 
 /// Connections that only read.
 pub(super) async fn readers(options: &SqliteOptions) -> Result<SqlitePool> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // A search reads hundreds of rows; with room for them the thread that reads need not wait for the one that takes.
-    let wanted = connection(options).pragma("query_only", "ON").row_buffer_size(512);
     SqlitePoolOptions::new()
         .max_connections(u32::try_from(cores.clamp(1, 4)).unwrap_or(1))
         .acquire_timeout(BUSY_TIMEOUT)
         // A file does not go away as a server does, and asking costs as much as a small read.
         .test_before_acquire(false)
-        .connect_with(wanted)
+        .connect_with(reading(options))
         .await
         .map_err(|error| opening(&options.path, error))
+}
+
+/// A connection that only reads, for what takes long.
+pub(super) async fn reader(options: &SqliteOptions) -> Result<SqliteConnection> {
+    SqliteConnection::connect_with(&reading(options)).await.map_err(|error| opening(&options.path, error))
+}
+
+fn reading(options: &SqliteOptions) -> SqliteConnectOptions {
+    // A search reads hundreds of rows; with room for them the thread that reads need not wait for the one that takes.
+    connection(options).pragma("query_only", "ON").row_buffer_size(512)
 }
 
 /// Says what SQLite would only hint at.

@@ -1,11 +1,17 @@
-use helm_core::{DecisionId, Epoch, Fixed, Layout, NanoUsd, Scope, Stats, StatsRow};
-use serde::{Serialize, de::DeserializeOwned};
+use helm_core::{DecisionId, Scope, Timestamp};
+use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
 
 use super::BACKEND;
-use super::error::{driver, unreadable, unwritable};
-use crate::error::{Error, ErrorKind, Result};
+use super::error::{driver, unreadable};
+use crate::error::Result;
+use crate::stored::{self, StoredRow};
+
+pub(super) use crate::stored::{body, check_format, json, json_opt, moment, parsed, stats, stats_row};
+
+/// The version of the JSON that this build writes, and the newest that it reads.
+pub(super) const FORMAT: i32 = stored::FORMAT;
 
 /// Reads a column.
 pub(super) fn get<'r, T>(row: &'r SqliteRow, column: &'static str, operation: &'static str) -> Result<T>
@@ -15,60 +21,43 @@ where
     row.try_get(column).map_err(|error| driver(operation, error))
 }
 
-/// The version of the JSON that this build writes, and the newest that it reads.
-pub(super) const FORMAT: i64 = 1;
+impl StoredRow for SqliteRow {
+    const BACKEND: &'static str = BACKEND;
 
-/// Refuses what a newer build has written.
-pub(super) fn check_format(row: &SqliteRow, column: &'static str, operation: &'static str) -> Result<()> {
-    let format: Option<i64> = get(row, column, operation)?;
-    match format {
-        Some(format) if format > FORMAT => {
-            let message =
-                format!("a stored row has format {format}, this build reads up to {FORMAT}; upgrade helm");
-            Err(Error::new(ErrorKind::SchemaMismatch, BACKEND, operation, message))
-        }
-        _ => Ok(()),
+    fn text(&self, column: &'static str, operation: &'static str) -> Result<Option<&str>> {
+        get(self, column, operation)
     }
-}
 
-/// Reads a column of JSON whose version stands in the column `format`.
-pub(super) fn body<T: DeserializeOwned>(
-    row: &SqliteRow,
-    column: &'static str,
-    operation: &'static str,
-) -> Result<T> {
-    check_format(row, "format", operation)?;
-    json(row, column, operation)
-}
+    fn integer(&self, column: &'static str, operation: &'static str) -> Result<i64> {
+        get(self, column, operation)
+    }
 
-/// Reads a column of JSON.
-pub(super) fn json<T: DeserializeOwned>(
-    row: &SqliteRow,
-    column: &'static str,
-    operation: &'static str,
-) -> Result<T> {
-    let text: &str = get(row, column, operation)?;
-    serde_json::from_str(text).map_err(|error| unreadable(operation, column, error))
-}
+    fn real(&self, column: &'static str, operation: &'static str) -> Result<Option<f64>> {
+        get(self, column, operation)
+    }
 
-/// Reads a column of JSON that may be absent.
-pub(super) fn json_opt<T: DeserializeOwned>(
-    row: &SqliteRow,
-    column: &'static str,
-    operation: &'static str,
-) -> Result<Option<T>> {
-    let text: Option<&str> = get(row, column, operation)?;
-    let read = text.map(serde_json::from_str).transpose();
-    read.map_err(|error| unreadable(operation, column, error))
-}
+    fn flag(&self, column: &'static str, operation: &'static str) -> Result<bool> {
+        get(self, column, operation)
+    }
 
-/// Reads a column that holds an id's text.
-pub(super) fn parsed<T>(row: &SqliteRow, column: &'static str, operation: &'static str) -> Result<T>
-where
-    T: std::str::FromStr<Err = helm_core::Error>,
-{
-    let text: &str = get(row, column, operation)?;
-    text.parse().map_err(|error: helm_core::Error| unreadable(operation, column, error))
+    fn id(&self, column: &'static str, operation: &'static str) -> Result<DecisionId> {
+        let bytes: &[u8] = get(self, column, operation)?;
+        let bytes = <[u8; 16]>::try_from(bytes).map_err(|error| unreadable(operation, column, error))?;
+        Ok(DecisionId::from_bytes(bytes))
+    }
+
+    fn moment(&self, column: &'static str, operation: &'static str) -> Result<Option<Timestamp>> {
+        get::<Option<i64>>(self, column, operation).map(|micros| micros.map(Timestamp::from_micros))
+    }
+
+    fn format(&self, column: &'static str, operation: &'static str) -> Result<Option<i64>> {
+        get(self, column, operation)
+    }
+
+    fn packed(&self, operation: &'static str) -> Result<Vec<i128>> {
+        let packed: Option<&[u8]> = get(self, "packed", operation)?;
+        unpack(packed.unwrap_or_default(), operation)
+    }
 }
 
 /// Reads a column that holds a decision's or turn's id.
@@ -77,9 +66,7 @@ pub(super) fn decision_id(
     column: &'static str,
     operation: &'static str,
 ) -> Result<DecisionId> {
-    let bytes: &[u8] = get(row, column, operation)?;
-    let bytes = <[u8; 16]>::try_from(bytes).map_err(|error| unreadable(operation, column, error))?;
-    Ok(DecisionId::from_bytes(bytes))
+    row.id(column, operation)
 }
 
 /// A number as SQLite can hold it.
@@ -87,10 +74,7 @@ pub(super) fn integer<T>(value: T, what: &'static str, operation: &'static str) 
 where
     T: TryInto<i64, Error: std::error::Error + Send + Sync + 'static>,
 {
-    value.try_into().map_err(|error| {
-        let message = format!("the {what} is too large to be stored");
-        Error::new(ErrorKind::Invalid, BACKEND, operation, message).with_source(error)
-    })
+    stored::integer(BACKEND, value, what, operation)
 }
 
 /// A stored number that cannot be negative.
@@ -100,28 +84,7 @@ pub(super) fn natural(value: i64, what: &'static str, operation: &'static str) -
 
 /// Writes JSON.
 pub(super) fn to_json<T: Serialize>(value: &T, operation: &'static str) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| unwritable(operation, error))
-}
-
-/// A row of helm_stats.
-pub(super) fn stats_row(row: &SqliteRow, operation: &'static str) -> Result<StatsRow> {
-    Ok(StatsRow {
-        scope: scope(row, operation)?,
-        strategy: parsed(row, "strategy", operation)?,
-        epoch: Epoch::starting_at(get(row, "epoch", operation)?),
-        layout: Layout::from_number(get(row, "layout", operation)?),
-        stats: stats(row, operation)?,
-    })
-}
-
-fn scope(row: &SqliteRow, operation: &'static str) -> Result<Scope> {
-    let kind: &str = get(row, "scope", operation)?;
-    match kind {
-        "task" => Ok(Scope::Task),
-        "segment" => Ok(Scope::Segment(parsed(row, "member", operation)?)),
-        "user" => Ok(Scope::User(parsed(row, "member", operation)?)),
-        other => Err(unreadable(operation, "scope", format!("{other:?} is not known"))),
-    }
+    stored::to_json(BACKEND, value, operation)
 }
 
 /// The columns `scope` and `member`.
@@ -129,32 +92,7 @@ pub(super) fn scope_columns<'s>(
     scope: &'s Scope,
     operation: &'static str,
 ) -> Result<(&'static str, &'s str)> {
-    match scope {
-        Scope::Task => Ok(("task", "")),
-        Scope::Segment(segment) => Ok(("segment", segment.as_str())),
-        Scope::User(user) => Ok(("user", user.as_str())),
-        other => {
-            let message = format!("statistics of the scope {other} cannot be stored");
-            Err(Error::new(ErrorKind::Invalid, BACKEND, operation, message))
-        }
-    }
-}
-
-/// The sums in a row of helm_stats.
-pub(super) fn stats(row: &SqliteRow, operation: &'static str) -> Result<Stats> {
-    let packed: Option<&[u8]> = get(row, "packed", operation)?;
-    Ok(Stats {
-        count: get(row, "count", operation)?,
-        reward: Fixed::from_bits(get(row, "reward", operation)?),
-        reward_sq: Fixed::from_bits(get(row, "reward_sq", operation)?),
-        cost: NanoUsd::from_nanos(get(row, "cost", operation)?),
-        turns: get(row, "turns", operation)?,
-        tokens: get(row, "tokens", operation)?,
-        latency_us: get(row, "latency_us", operation)?,
-        failures: get(row, "failures", operation)?,
-        loss: Fixed::from_bits(get(row, "loss", operation)?),
-        packed: unpack(packed.unwrap_or_default(), operation)?,
-    })
+    stored::scope_columns(BACKEND, scope, operation)
 }
 
 /// 16 bytes a component, little-endian; `None` for none.

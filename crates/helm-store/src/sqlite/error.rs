@@ -21,13 +21,7 @@ pub(super) fn unreadable(
     what: &'static str,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
-    Error::new(ErrorKind::Corrupt, BACKEND, operation, format!("a stored {what} cannot be read"))
-        .with_source(error)
-}
-
-/// Something that cannot be written as JSON.
-pub(super) fn unwritable(operation: &'static str, error: serde_json::Error) -> Error {
-    Error::new(ErrorKind::Invalid, BACKEND, operation, "a value cannot be written as JSON").with_source(error)
+    crate::stored::unreadable(BACKEND, operation, what, error)
 }
 
 /// Whether another connection holds what this one needs.

@@ -60,6 +60,20 @@ impl JobQueue for SqliteStore {
         .await
     }
 
+    async fn complete_all(&self, jobs: &[Job]) -> Result<Vec<bool>> {
+        const OPERATION: &str = "complete";
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let leases: Vec<_> = jobs.iter().map(|job| (job.id.0, job.tenant.as_str(), job.lease)).collect();
+        let (leases, ids) =
+            (to_json(&leases, OPERATION)?, jobs.iter().map(|job| job.id.0).collect::<Vec<_>>());
+        self.write(OPERATION, size::SMALL + leases.len(), move |connection| {
+            Box::pin(async move { complete_all(connection, &leases, &ids).await })
+        })
+        .await
+    }
+
     async fn release(&self, job: &Job, run_at: Timestamp) -> Result<bool> {
         let sql = "UPDATE helm_job SET lease_until = NULL, run_at = ?1, attempts = attempts - 1
                    WHERE id = ?2 AND tenant = ?3 AND lease = ?4 AND lease_until IS NOT NULL AND dead = 0";
@@ -186,7 +200,18 @@ pub(super) async fn forget(
     gone.map(drop).map_err(|error| driver(OPERATION, error))
 }
 
-/// Every claim raises `lease`, so a holder whose lease ran out cannot end the job of the next one.
+/// Every claim raises `lease`, so a holder whose lease ran out cannot end the job of the next one. A job that ends its
+/// process would otherwise be claimed for ever, and end one process after the other: it dies where it is met.
+const CLAIM: &str = "UPDATE helm_job SET attempts = attempts + (attempts < max_attempts),
+        lease = lease + (attempts < max_attempts), dead = attempts >= max_attempts,
+        lease_until = CASE WHEN attempts < max_attempts THEN ?1 END,
+        last_error = CASE WHEN attempts < max_attempts THEN last_error ELSE COALESCE(last_error, ?5) END
+    WHERE id IN (SELECT id FROM helm_job
+        WHERE dead = 0 AND run_at <= ?2 AND (lease_until IS NULL OR lease_until <= ?2)
+            AND kind IN (SELECT value FROM json_each(?4))
+        ORDER BY run_at, id LIMIT ?3)
+    RETURNING id, tenant, kind, body, attempts, lease, run_at, dead";
+
 async fn claim(
     connection: &mut SqliteConnection,
     now: Timestamp,
@@ -195,42 +220,31 @@ async fn claim(
     kinds: &str,
 ) -> Result<Vec<Job>> {
     const OPERATION: &str = "claim";
-    bury_unheard(connection, now, kinds).await?;
-    let rows = sqlx::query(
-        "UPDATE helm_job SET attempts = attempts + 1, lease = lease + 1, lease_until = ?1
-         WHERE id IN (SELECT id FROM helm_job
-             WHERE dead = 0 AND run_at <= ?2 AND (lease_until IS NULL OR lease_until <= ?2)
-                 AND kind IN (SELECT value FROM json_each(?4))
-             ORDER BY run_at, id LIMIT ?3)
-         RETURNING id, tenant, kind, body, attempts, lease, run_at",
-    )
-    .bind(now.after(lease).as_micros())
-    .bind(now.as_micros())
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .bind(kinds)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(|error| driver(OPERATION, error))?;
-    let mut jobs = Vec::with_capacity(rows.len());
-    for row in &rows {
-        match job(row) {
-            Ok(job) => jobs.push(job),
-            Err(error) => bury(connection, get(row, "id", OPERATION)?, &chain(&error)).await?,
+    let (mut jobs, mut died) = (Vec::new(), true);
+    // Those that died leave room for others.
+    while died && jobs.len() < limit {
+        let rows = sqlx::query(CLAIM)
+            .bind(now.after(lease).as_micros())
+            .bind(now.as_micros())
+            .bind(i64::try_from(limit - jobs.len()).unwrap_or(i64::MAX))
+            .bind(kinds)
+            .bind(UNHEARD)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
+        died = false;
+        for row in &rows {
+            let dead: bool = get(row, "dead", OPERATION)?;
+            died |= dead;
+            match job(row) {
+                _ if dead => {}
+                Ok(job) => jobs.push(job),
+                Err(error) => bury(connection, get(row, "id", OPERATION)?, &chain(&error)).await?,
+            }
         }
     }
     jobs.sort_by_key(|(run_at, job)| (*run_at, job.id));
     Ok(jobs.into_iter().map(|(_, job)| job).collect())
-}
-
-/// A job that ends its process would otherwise be claimed for ever, and end one process after the other.
-async fn bury_unheard(connection: &mut SqliteConnection, now: Timestamp, kinds: &str) -> Result<()> {
-    let buried = sqlx::query(
-        "UPDATE helm_job SET dead = 1, lease_until = NULL, last_error = COALESCE(last_error, ?3)
-         WHERE dead = 0 AND attempts >= max_attempts AND run_at <= ?1
-             AND (lease_until IS NULL OR lease_until <= ?1) AND kind IN (SELECT value FROM json_each(?2))",
-    );
-    let buried = buried.bind(now.as_micros()).bind(kinds).bind(UNHEARD).execute(connection).await;
-    buried.map(drop).map_err(|error| driver("claim", error))
 }
 
 async fn bury(connection: &mut SqliteConnection, id: i64, why: &str) -> Result<()> {
@@ -264,6 +278,33 @@ async fn complete(connection: &mut SqliteConnection, job: &Job) -> Result<bool> 
         .execute(connection)
         .await;
     Ok(deleted.map_err(|error| driver("complete", error))?.rows_affected() == 1)
+}
+
+/// Removes those of the jobs whose leases hold; the places of those come as one list, for each row of an answer is a
+/// message from SQLite's thread.
+async fn complete_all(connection: &mut SqliteConnection, leases: &str, ids: &[i64]) -> Result<Vec<bool>> {
+    const OPERATION: &str = "complete";
+    let held = sqlx::query(
+        "SELECT json_group_array(k.key) AS held FROM json_each(?) k
+         CROSS JOIN helm_job j ON j.id = k.value ->> 0 AND j.tenant = k.value ->> 1 AND j.lease = k.value ->> 2
+         WHERE j.lease_until IS NOT NULL AND j.dead = 0",
+    );
+    let row = held.bind(leases).fetch_one(&mut *connection).await;
+    let row = row.map_err(|error| driver(OPERATION, error))?;
+    let mut places: Vec<usize> = json(&row, "held", OPERATION)?;
+    places.sort_unstable();
+    let mut ended = vec![false; ids.len()];
+    let mut removed = BTreeSet::new();
+    for place in places {
+        if let (Some(id), Some(ended)) = (ids.get(place), ended.get_mut(place)) {
+            // Whoever names a job twice has ended it once.
+            *ended = removed.insert(*id);
+        }
+    }
+    let gone = sqlx::query("DELETE FROM helm_job WHERE id IN (SELECT value FROM json_each(?))");
+    let gone = gone.bind(to_json(&removed, OPERATION)?).execute(connection).await;
+    gone.map_err(|error| driver(OPERATION, error))?;
+    Ok(ended)
 }
 
 async fn fail(

@@ -17,13 +17,14 @@ use crate::vector::Collection;
 
 const OPERATION: &str = "load_batch";
 
-/// What is known about decisions and turns. Lists come as JSON, here and below; ids in them are written as UUIDs.
+/// What is known about decisions and turns, of which something is: each row is a message from SQLite's thread. Lists come as JSON, here and below; ids in them are written as UUIDs.
 const KNOWN: &str = "SELECT k.key AS n, d.body AS decision, d.format AS decision_format, t.digest, t.outcome,
         t.format AS turn_format, r.reward, r.contribution, r.silence_ended, r.format AS reward_format
     FROM json_each(?) k
     LEFT JOIN helm_decision d ON d.tenant = k.value ->> 0 AND d.id = unhex(k.value ->> 1, '-')
     LEFT JOIN helm_turn t ON t.tenant = k.value ->> 0 AND t.id = unhex(k.value ->> 1, '-')
-    LEFT JOIN helm_reward r ON r.tenant = k.value ->> 0 AND r.decision = unhex(k.value ->> 1, '-')";
+    LEFT JOIN helm_reward r ON r.tenant = k.value ->> 0 AND r.decision = unhex(k.value ->> 1, '-')
+    WHERE d.id IS NOT NULL OR t.id IS NOT NULL OR r.decision IS NOT NULL";
 
 /// Each source's value of highest revision; SQLite takes the other columns from the row of the maximum.
 const FEEDBACK: &str = "SELECT k.key AS n, e.source, e.value, e.at, MAX(e.revision) AS revision

@@ -1,32 +1,33 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Executor, Row};
 
 use super::BACKEND;
 use super::error::{driver, opening};
 use crate::error::{Error, ErrorKind, Result};
+use crate::migration::{Migration, Migrations};
 use crate::store::{MigrationReport, MigrationStatus};
 
-struct Migration {
-    version: u32,
-    name: &'static str,
-    sql: &'static str,
-}
-
-/// Every migration ever released, in order; none is ever changed.
-const MIGRATIONS: [Migration; 4] = [
-    Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") },
-    Migration { version: 2, name: "draws", sql: include_str!("../../migrations/sqlite/0002_draws.sql") },
-    Migration { version: 3, name: "vectors", sql: include_str!("../../migrations/sqlite/0003_vectors.sql") },
-    Migration {
-        version: 4,
-        name: "retention",
-        sql: include_str!("../../migrations/sqlite/0004_retention.sql"),
-    },
-];
+const MIGRATIONS: Migrations = Migrations {
+    backend: BACKEND,
+    all: &[
+        Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") },
+        Migration { version: 2, name: "draws", sql: include_str!("../../migrations/sqlite/0002_draws.sql") },
+        Migration {
+            version: 3,
+            name: "vectors",
+            sql: include_str!("../../migrations/sqlite/0003_vectors.sql"),
+        },
+        Migration {
+            version: 4,
+            name: "retention",
+            sql: include_str!("../../migrations/sqlite/0004_retention.sql"),
+        },
+        Migration { version: 5, name: "turns", sql: include_str!("../../migrations/sqlite/0005_turns.sql") },
+    ],
+};
 
 const CREATE_LOG: &str = "CREATE TABLE IF NOT EXISTS helm_migration (
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT";
@@ -47,34 +48,22 @@ pub(super) async fn migrate(
 ) -> Result<MigrationReport> {
     connection.execute(CREATE_LOG).await.map_err(|error| opening(path, error))?;
     let mut report = MigrationReport { version: check(connection).await?, applied: Vec::new() };
-    for migration in MIGRATIONS.iter().filter(|migration| migration.version > report.version) {
+    for migration in MIGRATIONS.after(report.version) {
         apply(connection, migration).await?;
         report.applied.push(migration.version);
     }
-    report.version = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    report.version = MIGRATIONS.newest();
     Ok(report)
 }
 
 /// Refuses a schema that is not this build's.
 pub(super) async fn require_current(connection: &mut SqliteConnection) -> Result<()> {
-    let version = check(connection).await?;
-    let expected = MIGRATIONS.last().map_or(0, |migration| migration.version);
-    if version == expected {
-        return Ok(());
-    }
-    let message =
-        format!("the schema is at version {version}, this build needs {expected}; run `helmctl migrate`");
-    Err(Error::new(ErrorKind::SchemaMismatch, BACKEND, "open", message))
+    MIGRATIONS.require_newest(check(connection).await?)
 }
 
 /// Every migration that this build knows, for a schema of this version.
 pub(super) fn statuses(applied: u32) -> Vec<MigrationStatus> {
-    let status = |migration: &Migration| MigrationStatus {
-        version: migration.version,
-        name: migration.name,
-        applied: migration.version <= applied,
-    };
-    MIGRATIONS.iter().map(status).collect()
+    MIGRATIONS.statuses(applied)
 }
 
 /// The version that is applied, after comparing what was applied with what this build knows.
@@ -89,23 +78,8 @@ pub(super) async fn check(connection: &mut SqliteConnection) -> Result<u32> {
     let mut last = 0;
     for row in rows {
         let version: u32 = row.try_get(0).map_err(|error| driver("migrate", error))?;
-        let stored: String = row.try_get(1).map_err(|error| driver("migrate", error))?;
-        let known = MIGRATIONS.iter().find(|migration| migration.version == version);
-        let mismatch =
-            |message: String| Err(Error::new(ErrorKind::SchemaMismatch, BACKEND, "migrate", message));
-        match known {
-            None => {
-                return mismatch(format!(
-                    "the schema has version {version}, which is newer than this build; upgrade helm"
-                ));
-            }
-            Some(known) if checksum(known) != stored => {
-                return mismatch(format!(
-                    "migration {version} was applied with other content; restore the database or use the build that made it"
-                ));
-            }
-            Some(_) => last = version,
-        }
+        MIGRATIONS.compare(version, row.try_get(1).map_err(|error| driver("migrate", error))?)?;
+        last = version;
     }
     Ok(last)
 }
@@ -117,15 +91,11 @@ async fn apply(connection: &mut SqliteConnection, migration: &Migration) -> Resu
     sqlx::query("INSERT INTO helm_migration (version, name, checksum) VALUES (?, ?, ?)")
         .bind(migration.version)
         .bind(migration.name)
-        .bind(checksum(migration))
+        .bind(migration.checksum())
         .execute(&mut *transaction)
         .await
         .map_err(failed)?;
     transaction.commit().await.map_err(failed)
-}
-
-fn checksum(migration: &Migration) -> String {
-    Sha256::digest(migration.sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Waits for the lock on the database at `path`.
@@ -170,7 +140,7 @@ mod tests {
         let lock = lock(&options.path).await.unwrap();
         let mut connection = super::super::connect::writer(&options, &lock).await.unwrap();
         connection.execute(CREATE_LOG).await.unwrap();
-        for migration in &MIGRATIONS[..2] {
+        for migration in &MIGRATIONS.all[..2] {
             apply(&mut connection, migration).await.unwrap();
         }
         connection.execute(OLD_MEMORIES).await.unwrap();

@@ -13,6 +13,7 @@ mod decode;
 mod error;
 mod jobs;
 mod load;
+mod loading;
 mod many;
 mod memories;
 mod migrate;

@@ -7,9 +7,7 @@ use helm_core::{
 };
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::decode::{
-    body, check_format, decision_id, get, json, json_opt, natural, parsed, stats, stats_row,
-};
+use super::decode::{body, decision_id, get, natural, parsed, stats, stats_row};
 use super::error::{driver, unreadable};
 use super::restate::contributed;
 use super::store::SqliteStore;
@@ -24,6 +22,7 @@ use crate::log::{Cursor, DrawQuery, InteractionLog, LogQuery, MOST_TURNS, Page, 
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::retention::{Retained, Retention};
 use crate::rows::{RowQuery, TurnRow};
+use crate::stored;
 
 #[async_trait]
 impl BanditStore for SqliteStore {
@@ -212,7 +211,7 @@ impl InteractionLog for SqliteStore {
         .fetch_one(&mut *connection)
         .await
         .map_err(|error| driver(OPERATION, error))?;
-        let Some(mut view) = running_or_finished(&row, id, OPERATION)? else {
+        let Some(mut view) = stored::view(&row, id, OPERATION)? else {
             return Ok(None);
         };
         let mut said = rows::feedback(&mut connection, tenant, &[id], OPERATION).await?;
@@ -246,7 +245,7 @@ impl InteractionLog for SqliteStore {
         let views = found
             .iter()
             .take(limit)
-            .map(|row| running_or_finished(row, decision_id(row, "id", OPERATION)?, OPERATION));
+            .map(|row| stored::view(row, decision_id(row, "id", OPERATION)?, OPERATION));
         let mut items: Vec<_> = views.filter_map(Result::transpose).collect::<Result<_>>()?;
         let ids: Vec<_> = items.iter().map(|view| view.id).collect();
         let mut said = rows::feedback(&mut snapshot, tenant, &ids, OPERATION).await?;
@@ -298,7 +297,7 @@ impl InteractionLog for SqliteStore {
             .fetch_all(&mut *snapshot)
             .await
             .map_err(failed)?;
-        let settled = rows.iter().map(|row| settled_decision(row, OPERATION));
+        let settled = rows.iter().map(|row| stored::settled(row, OPERATION));
         let mut settled: Vec<SettledDecision> = settled.collect::<Result<_>>()?;
         let ids: Vec<_> = settled.iter().map(|settled| settled.decision.id).collect();
         let mut said = rows::feedback(&mut snapshot, tenant, &ids, OPERATION).await?;
@@ -337,21 +336,6 @@ const SETTLED: &str = "SELECT d.body AS decision, d.format AS decision_format, t
     LEFT JOIN helm_turn t ON t.tenant = r.tenant AND t.id = r.decision
     WHERE r.tenant = ? AND r.task = ? AND r.decision > ? ORDER BY r.decision LIMIT ?";
 
-/// A joined row, without its feedback.
-fn settled_decision(row: &SqliteRow, operation: &'static str) -> Result<SettledDecision> {
-    for format in ["decision_format", "turn_format"] {
-        check_format(row, format, operation)?;
-    }
-    Ok(SettledDecision {
-        decision: json(row, "decision", operation)?,
-        outcome: json_opt(row, "outcome", operation)?,
-        feedback: Vec::new(),
-        silence_ended: get(row, "silence_ended", operation)?,
-        reward: json_opt(row, "reward", operation)?,
-        contribution: body(row, "contribution", operation)?,
-    })
-}
-
 /// The pages of [`InteractionLog::scan`], with a condition on task or user and the index that serves it, which
 /// SQLite would not choose by itself without statistics. All have the same seven parameters.
 macro_rules! scan {
@@ -378,49 +362,6 @@ fn scan_sql(query: &LogQuery) -> &'static str {
         // A user has fewer turns than a task.
         (Some(_), Some(_)) => scan!("helm_turn_by_user", "t.task = ?5 AND t.user_id = ?6"),
     }
-}
-
-/// A joined row; `None` when there is neither a decision nor a turn.
-fn running_or_finished(row: &SqliteRow, id: DecisionId, operation: &'static str) -> Result<Option<TurnView>> {
-    for format in ["decision_format", "turn_format", "reward_format"] {
-        check_format(row, format, operation)?;
-    }
-    let decision: Option<Decision> = json_opt(row, "decision", operation)?;
-    let began: Option<i64> = get(row, "began", operation)?;
-    let view = match (began, decision) {
-        (Some(began), decision) => {
-            let conversation: Option<String> = get(row, "conversation", operation)?;
-            let conversation = conversation.map(ConversationId::new).transpose();
-            TurnView {
-                id,
-                user: parsed(row, "user_id", operation)?,
-                task: parsed(row, "task", operation)?,
-                conversation: conversation.map_err(|error| unreadable(operation, "conversation", error))?,
-                decision,
-                input: get(row, "input", operation)?,
-                output: get(row, "output", operation)?,
-                outcome: json_opt(row, "outcome", operation)?,
-                reward: json_opt(row, "reward", operation)?,
-                feedback: Vec::new(),
-                at: Timestamp::from_micros(began),
-            }
-        }
-        (None, Some(decision)) => TurnView {
-            id,
-            user: decision.context.user.clone(),
-            task: decision.context.task.clone(),
-            conversation: decision.context.conversation.clone(),
-            at: decision.at,
-            decision: Some(decision),
-            input: None,
-            output: None,
-            outcome: None,
-            reward: json_opt(row, "reward", operation)?,
-            feedback: Vec::new(),
-        },
-        (None, None) => return Ok(None),
-    };
-    Ok(Some(view))
 }
 
 #[async_trait]

@@ -1,28 +1,29 @@
 //! Old turns leave the log, in batches among the other writes.
 
-use helm_core::{DecisionId, StatsRow, StrategyId, TaskId, TenantId, Timestamp};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use helm_core::TenantId;
+use sqlx::sqlite::SqliteConnection;
 
 use super::checkpoint::keep;
-use super::decode::{body, decision_id, get, parsed, to_json};
+use super::decode::{decision_id, moment, to_json};
 use super::error::driver;
 use super::rows::feedback;
 use super::store::SqliteStore;
 use super::{BACKEND, FREE};
 use crate::batch::size;
 use crate::checkpoint::Checkpoint;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log::Cursor;
 use crate::retention::{Retained, Retention};
+use crate::stored::{Departing, departing};
 
 const OPERATION: &str = "retain";
 
 /// A page of old turns and whether each must stay: a job waits that names it, or it is the draw that its user, or
-/// its conversation, keeps to.
+/// its conversation, keeps to in a task that is not fleeting.
 const OLD: &str = "SELECT t.id, t.began, d.task, d.strategy, r.contribution, r.format,
         t.id IN (SELECT unhex(body ->> '$.decision', '-') FROM helm_job
             WHERE tenant = ?1 AND dead = 0 AND json_valid(body)) IS TRUE AS waiting,
-        (d.draw IS NOT NULL AND (
+        (d.draw IS NOT NULL AND d.task NOT IN (SELECT value FROM json_each(?6)) AND (
             d.id = (SELECT h.id FROM helm_decision h INDEXED BY helm_decision_by_draw
                 WHERE h.tenant = d.tenant AND h.user_id = d.user_id AND h.task = d.task AND h.draw IS NOT NULL
                 ORDER BY h.draw DESC, h.id LIMIT 1)
@@ -128,12 +129,19 @@ async fn batch(
         .bind(after_id)
         .bind(retention.before.as_micros())
         .bind(i64::try_from(retention.batch).unwrap_or(i64::MAX))
+        .bind(to_json(&retention.fleeting, OPERATION)?)
         .fetch_all(&mut *connection)
         .await
         .map_err(|error| driver(OPERATION, error))?;
-    let old = rows.iter().map(old).collect::<Result<Vec<_>>>()?;
-    let next = old.last().filter(|_| old.len() == retention.batch);
-    let next = next.map(|last| Cursor { at: last.began, id: last.id });
+    let old = rows.iter().map(|row| departing(row, OPERATION)).collect::<Result<Vec<_>>>()?;
+    let last = rows.last().filter(|_| old.len() == retention.batch);
+    let next = last.map(|last| {
+        Ok::<_, Error>(Cursor {
+            at: moment(last, "began", OPERATION)?,
+            id: decision_id(last, "id", OPERATION)?,
+        })
+    });
+    let next = next.transpose()?;
     let going: Vec<_> = old.iter().filter(|turn| !turn.stays).collect();
     let ids: Vec<_> = going.iter().map(|turn| turn.id).collect();
     let decisions = going.iter().filter(|turn| turn.decided.is_some()).count();
@@ -180,34 +188,12 @@ async fn remove(
     done.map(|done| done.rows_affected()).map_err(failed)
 }
 
-/// A turn of the age.
-struct Old {
-    id: DecisionId,
-    began: Timestamp,
-    stays: bool,
-    /// Task and strategy of its decision, and what that has contributed.
-    decided: Option<(TaskId, StrategyId, Vec<StatsRow>)>,
-}
-
-fn old(row: &SqliteRow) -> Result<Old> {
-    let strategy: Option<&str> = get(row, "strategy", OPERATION)?;
-    let settled: Option<&str> = get(row, "contribution", OPERATION)?;
-    let contribution = || match settled {
-        Some(_) => body(row, "contribution", OPERATION),
-        None => Ok(Vec::new()),
-    };
-    let decided =
-        || Ok((parsed(row, "task", OPERATION)?, parsed(row, "strategy", OPERATION)?, contribution()?));
-    Ok(Old {
-        id: decision_id(row, "id", OPERATION)?,
-        began: Timestamp::from_micros(get(row, "began", OPERATION)?),
-        stays: get(row, "waiting", OPERATION)? || get(row, "held", OPERATION)?,
-        decided: strategy.map(|_| decided()).transpose()?,
-    })
-}
-
 /// What the decisions of these turns leave behind.
-async fn left(connection: &mut SqliteConnection, tenant: &TenantId, going: &[&Old]) -> Result<Checkpoint> {
+async fn left(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    going: &[&Departing],
+) -> Result<Checkpoint> {
     let ids: Vec<_> = going.iter().map(|turn| turn.id).collect();
     let mut said = feedback(connection, tenant, &ids, OPERATION).await?;
     let mut checkpoint = Checkpoint::default();

@@ -3,18 +3,15 @@
 use std::collections::HashMap;
 
 use futures::TryStreamExt;
-use helm_core::{
-    ConversationId, DecisionId, RewardStage, StrategyId, TaskId, TenantId, Timestamp, TurnStatus,
-    UnitInterval, UserId,
-};
-use serde::de::{Deserialize, IntoDeserializer, value};
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use helm_core::{DecisionId, StrategyId, TaskId, TenantId, Timestamp, TurnStatus, UnitInterval, UserId};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
-use super::decode::{check_format, decision_id, get, json, json_opt, parsed, to_json};
+use super::decode::{decision_id, get, parsed, to_json};
 use super::error::{driver, unreadable};
 use crate::error::Result;
 use crate::log::{Cursor, FeedbackEntry, MOST_TURNS, Page};
-use crate::rows::{Finished, RowQuery, TurnRow};
+use crate::rows::{RowQuery, TurnRow};
+use crate::stored::Reading;
 
 /// Each source's value of highest revision, of several decisions; SQLite takes the other columns from the row of
 /// the maximum. Ids come as a JSON list of UUIDs.
@@ -66,7 +63,7 @@ pub(super) async fn page(
     let failed = |error| driver(OPERATION, error);
     let limit = limit.min(MOST_TURNS);
     let mut snapshot = pool.begin().await.map_err(failed)?;
-    let mut rows = Vec::new();
+    let mut rows = Reading::new(tenant, OPERATION);
     {
         let (at, id) = begin(query, after);
         let mut found = sqlx::query(page_sql(query))
@@ -83,10 +80,10 @@ pub(super) async fn page(
             .bind(query.texts)
             .fetch(&mut *snapshot);
         while let Some(found) = found.try_next().await.map_err(failed)? {
-            rows.push(row(&found, tenant)?);
+            rows.push(found);
         }
     }
-    let mut page = Page::of_rows(rows, limit);
+    let mut page = Page::of_rows(rows.finish().await?, limit);
     let decided = page.items.iter().filter(|row| row.strategy.is_some());
     let ids: Vec<_> = decided.map(|row| row.id).collect();
     let mut said = feedback(&mut snapshot, tenant, &ids, OPERATION).await?;
@@ -103,35 +100,6 @@ fn begin(query: &RowQuery, after: Option<&Cursor>) -> (i64, Vec<u8>) {
         Some(after) => (after.at.as_micros(), after.id.as_bytes().to_vec()),
         None => (since, Vec::new()),
     }
-}
-
-fn row(row: &SqliteRow, tenant: &TenantId) -> Result<TurnRow> {
-    for format in ["decision_format", "turn_format", "reward_format"] {
-        check_format(row, format, OPERATION)?;
-    }
-    let conversation: Option<&str> = get(row, "conversation", OPERATION)?;
-    let conversation = conversation.map(ConversationId::new).transpose();
-    let reward: Option<f64> = get(row, "value", OPERATION)?;
-    let stage: Option<&str> = get(row, "stage", OPERATION)?;
-    Ok(TurnRow::from(Finished {
-        tenant: tenant.clone(),
-        id: decision_id(row, "id", OPERATION)?,
-        user: parsed(row, "user_id", OPERATION)?,
-        task: parsed(row, "task", OPERATION)?,
-        conversation: conversation.map_err(|error| unreadable(OPERATION, "conversation", error))?,
-        decision: json_opt(row, "decision", OPERATION)?,
-        outcome: json(row, "outcome", OPERATION)?,
-        reward: reward.map(|value| unit(value, OPERATION)).transpose()?,
-        stage: stage.map(reward_stage).transpose()?,
-        began: Timestamp::from_micros(get(row, "began", OPERATION)?),
-        input: get(row, "input", OPERATION)?,
-        output: get(row, "output", OPERATION)?,
-    }))
-}
-
-fn reward_stage(stage: &str) -> Result<RewardStage> {
-    let read: Result<_, value::Error> = RewardStage::deserialize(stage.into_deserializer());
-    read.map_err(|error| unreadable(OPERATION, "stage", error))
 }
 
 fn unit(value: f64, operation: &'static str) -> Result<UnitInterval> {

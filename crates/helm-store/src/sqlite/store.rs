@@ -49,7 +49,7 @@ pub struct SqliteStore {
     pub(super) pool: SqlitePool,
     /// `None` once closed.
     committer: RwLock<Option<Committer<Write>>>,
-    tracker: TaskTracker,
+    pub(super) tracker: TaskTracker,
     pub(super) options: SqliteOptions,
     pub(super) shards: Arc<Shards>,
 }
@@ -123,8 +123,9 @@ impl SqliteStore {
         self.send(operation, bytes, |reply| Write::other(operation, reply, after, work)).await
     }
 
-    async fn operate(&self, bytes: usize, operation: Operation) -> Result<Answer> {
-        self.send(operation.name(), bytes, |reply| Write::Operation(Request { operation, reply })).await
+    async fn operate(&self, operation: Operation) -> Result<Answer> {
+        self.send(operation.name(), operation.bytes(), |reply| Write::Operation(Request { operation, reply }))
+            .await
     }
 
     async fn send<T>(
@@ -203,14 +204,11 @@ impl Store for SqliteStore {
     }
 
     async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> Result<Applied> {
-        let operation = Operation::log_decision(decision, deadline);
-        self.operate(size::decision(decision), operation).await?.logged(BACKEND)
+        self.operate(Operation::log_decision(decision, deadline)).await?.logged(BACKEND)
     }
 
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt> {
-        let bytes = size::turn(&turn);
-        let operation = Operation::commit_turn(BACKEND, turn, settle)?;
-        self.operate(bytes, operation).await?.committed(BACKEND)
+        self.operate(Operation::commit_turn(BACKEND, turn, settle)?).await?.committed(BACKEND)
     }
 
     async fn record_feedback(
@@ -220,9 +218,7 @@ impl Store for SqliteStore {
         at: Timestamp,
         settle: Arc<dyn Settle>,
     ) -> Result<FeedbackReceipt> {
-        let (tenant, feedback) = (tenant.clone(), feedback.clone());
-        let operation = Operation::RecordFeedback { tenant, feedback, at, settle };
-        self.operate(size::SMALL, operation).await?.recorded(BACKEND)
+        self.operate(Operation::record_feedback(tenant, feedback, at, settle)).await?.recorded(BACKEND)
     }
 
     async fn end_silence(
@@ -231,8 +227,7 @@ impl Store for SqliteStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        let operation = Operation::Resettle { tenant: tenant.clone(), decision, ends_silence: true, settle };
-        self.operate(size::SMALL, operation).await?.resettled(BACKEND)
+        self.operate(Operation::end_silence(tenant, decision, settle)).await?.resettled(BACKEND)
     }
 
     async fn resettle(
@@ -241,8 +236,7 @@ impl Store for SqliteStore {
         decision: DecisionId,
         settle: Arc<dyn Settle>,
     ) -> Result<Option<Reward>> {
-        let operation = Operation::Resettle { tenant: tenant.clone(), decision, ends_silence: false, settle };
-        self.operate(size::SMALL, operation).await?.resettled(BACKEND)
+        self.operate(Operation::resettle(tenant, decision, settle)).await?.resettled(BACKEND)
     }
 
     async fn restate(&self, tenant: &TenantId, task: &TaskId) -> Result<u64> {
@@ -269,7 +263,7 @@ impl Store for SqliteStore {
         // Only a write shows that there is room for one.
         self.write(OPERATION, size::SMALL, |connection| Box::pin(writes::beat(connection))).await?;
         let detail = format!("{}, SQLite {version}", self.options.path.display());
-        Ok(Health { backend: BACKEND, detail, schema })
+        Ok(Health { backend: BACKEND, detail, schema, warnings: Vec::new() })
     }
 
     async fn close(&self) {

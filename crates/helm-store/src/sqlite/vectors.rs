@@ -10,8 +10,9 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::BACKEND;
 use super::decode::{decision_id, get, integer, json, natural, parsed, to_json, whole};
 use super::error::{driver, unreadable};
+use super::loading::Loaded;
 use super::memories::{self, StoredCollection, collection, follow, selected, stored_collection};
-use super::shards::{Candidate, Facts, Probe, Shard, Sight, Slot, View, candidates};
+use super::shards::{Candidate, Probe, Sight, Slot, View, candidates};
 use super::store::SqliteStore;
 use crate::batch::size;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,7 +21,7 @@ use crate::vector::{
     VectorStore, Whose,
 };
 
-const SEARCH: &str = "search";
+pub(super) const SEARCH: &str = "search";
 
 /// How often a search looks for a moment that a shard is of, while others write, before it reads the rows.
 const TRIES: usize = 16;
@@ -45,9 +46,6 @@ const ROWS_BY_NUMBER: &str =
     "SELECT m.rowid, m.user_id, m.turn, m.number, m.text, m.embedding, m.metadata, m.at
     FROM json_each(?) wanted CROSS JOIN helm_memory m NOT INDEXED ON m.rowid = wanted.value
     WHERE m.tenant = ? AND m.collection = ?";
-
-const ROWS_TO_LOAD: &str = "SELECT rowid, user_id, embedding, metadata, at
-    FROM helm_memory INDEXED BY helm_memory_by_collection WHERE tenant = ? AND collection = ?";
 
 /// What a search among rows found out.
 enum Found {
@@ -101,113 +99,45 @@ impl SqliteStore {
 
     /// Searches through a shard, loading it if need be; `None` when that cannot be done.
     async fn search_shard(&self, tenant: &TenantId, query: &VectorQuery) -> Result<Option<Vec<Hit>>> {
-        let name = &query.selection.collection;
-        let slot = self.shards.slot(tenant, name);
+        let selection = &query.selection;
+        let slot = self.shards.slot(tenant, &selection.collection);
         for _ in 0..TRIES {
             // One transaction, so that the revision and the rows are of the same moment.
             let mut snapshot = self.pool.begin().await.map_err(|error| driver(SEARCH, error))?;
-            let stored = stored_collection(&mut snapshot, tenant, name, SEARCH).await?;
+            let stored = stored_collection(&mut snapshot, tenant, &selection.collection, SEARCH).await?;
             query.check(BACKEND, SEARCH, stored.as_ref().map(|stored| &stored.collection))?;
             let Some(stored) = stored else { return Ok(Some(Vec::new())) };
-            let Some(sight) =
-                self.sight(&mut snapshot, tenant, &slot, &stored, &query.selection.whose).await?
-            else {
+            match self.sight(&slot, &stored, &selection.whose).await {
+                Sight::Same(view) => {
+                    return found(&mut snapshot, tenant, &stored, query, view).await.map(Some);
+                }
+                Sight::Later => continue,
+                Sight::Behind => {}
+            }
+            if self.fitting(&mut snapshot, tenant, &stored.collection).await?.is_none() {
                 return Ok(None);
-            };
-            if let Sight::Same(view) = sight {
-                let found = scan(view, &stored.collection, query).await?;
-                return rescore(&mut snapshot, tenant, &stored.collection, query, &found).await.map(Some);
+            }
+            // Whoever loads or waits for it holds none of the connections that others read with.
+            drop(snapshot);
+            match self.load_shard(tenant, &slot, &stored, query).await? {
+                Loaded::Found(hits) => return Ok(Some(hits)),
+                Loaded::Already => {}
+                Loaded::TooLarge => return Ok(None),
             }
         }
         Ok(None)
     }
 
-    /// The shard as of the snapshot's revision, or word that it is ahead; `None` when it does not fit.
-    async fn sight(
-        &self,
-        snapshot: &mut SqliteConnection,
-        tenant: &TenantId,
-        slot: &Slot,
-        stored: &StoredCollection,
-        whose: &Whose,
-    ) -> Result<Option<Sight>> {
-        let sight = || slot.sight(stored.id, stored.revision, whose);
-        if let seen @ (Sight::Same(_) | Sight::Later) = sight() {
-            return Ok(Some(seen));
-        }
-        // A commit of our own that can be seen may be on its way to the shard.
-        self.shards.landed().await;
-        if let seen @ (Sight::Same(_) | Sight::Later) = sight() {
-            return Ok(Some(seen));
-        }
-        // Behind: another process has written, or nothing is loaded. One search loads, the others wait for it.
-        let turn = slot.loading.lock().await;
-        if let seen @ (Sight::Same(_) | Sight::Later) = sight() {
-            return Ok(Some(seen));
-        }
-        let loading = slot.begin_loading();
-        let Some(shard) = self.load(snapshot, tenant, stored).await? else { return Ok(None) };
-        let view = shard.view(whose);
-        loading.finish(shard);
-        drop(turn);
-        self.shards.evict();
-        Ok(Some(Sight::Same(view)))
-    }
-
-    /// Reads a whole collection; `None` when it is larger than all shards may be.
-    async fn load(
-        &self,
-        snapshot: &mut SqliteConnection,
-        tenant: &TenantId,
-        stored: &StoredCollection,
-    ) -> Result<Option<Shard>> {
-        let collection = &stored.collection;
-        let memories = count(snapshot, tenant, &collection.name, &Whose::Everyone, SEARCH).await?;
-        let memories = usize::try_from(memories).unwrap_or(usize::MAX);
-        if Shard::bytes_of(memories, collection.dimension) > self.shards.budget() {
-            return Ok(None);
-        }
-        let mut shard = Shard::new(stored.id, stored.revision, collection.metric, collection.dimension);
-        shard.expect(memories);
-        let rows = sqlx::query(ROWS_TO_LOAD).bind(tenant.as_str()).bind(&collection.name);
-        let mut rows = rows.fetch(snapshot);
-        let mut last = None;
-        let (mut read, mut embedding) = (0_usize, Vec::with_capacity(collection.dimension));
-        while let Some(row) = rows.try_next().await.map_err(|error| driver(SEARCH, error))? {
-            let (user, facts) = (owner(&row, last)?, facts(&row, &shard)?);
-            embedding.clear();
-            let parts = stored_embedding(&row, collection.dimension)?;
-            embedding.extend(parts.iter().map(|part| f32::from_le_bytes(*part)));
-            let at = Timestamp::from_micros(get(&row, "at", SEARCH)?);
-            shard.put(get(&row, "rowid", SEARCH)?, &user, &embedding, facts, at);
-            last = Some(user);
-            read += 1;
-            if read.is_multiple_of(1_024) {
-                if shard.bytes() > self.shards.budget() {
-                    return Ok(None);
-                }
-                tokio::task::yield_now().await;
+    /// What the slot has of a snapshot's revision, when our own commits have come there.
+    async fn sight(&self, slot: &Slot, stored: &StoredCollection, whose: &Whose) -> Sight {
+        match slot.sight(stored.id, stored.revision, whose) {
+            Sight::Behind => {
+                // A commit of our own that can be seen may be on its way to the shard.
+                self.shards.landed().await;
+                slot.sight(stored.id, stored.revision, whose)
             }
+            seen => seen,
         }
-        Ok(Some(shard))
-    }
-}
-
-/// A row's owner; neighbours often have the same.
-fn owner(row: &SqliteRow, last: Option<UserId>) -> Result<UserId> {
-    let user: &str = get(row, "user_id", SEARCH)?;
-    match last.filter(|last| last.as_str() == user) {
-        Some(last) => Ok(last),
-        None => parsed(row, "user_id", SEARCH),
-    }
-}
-
-/// A row's metadata; often others in the shard have the same.
-fn facts(row: &SqliteRow, shard: &Shard) -> Result<Facts> {
-    let text: &str = get(row, "metadata", SEARCH)?;
-    match shard.known(text) {
-        Some(known) => Ok(known),
-        None => Facts::parse(text).map_err(|error| unreadable(SEARCH, "metadata", error)),
     }
 }
 
@@ -237,7 +167,7 @@ fn offer(
     Ok(())
 }
 
-fn stored_embedding(row: &SqliteRow, dimension: usize) -> Result<&[[u8; 4]]> {
+pub(super) fn stored_embedding(row: &SqliteRow, dimension: usize) -> Result<&[[u8; 4]]> {
     let parts = whole::<4>(get(row, "embedding", SEARCH)?, "embedding", SEARCH)?;
     if parts.len() == dimension {
         return Ok(parts);
@@ -264,6 +194,18 @@ fn hits(top: Top<SqliteRow>, collection: &str) -> Result<Vec<Hit>> {
         Ok(Hit::new(rank.user, memory, rank.score))
     };
     top.into_sorted().map(hit).collect()
+}
+
+/// Answers a query from a shard of just the snapshot's revision.
+pub(super) async fn found(
+    snapshot: &mut SqliteConnection,
+    tenant: &TenantId,
+    stored: &StoredCollection,
+    query: &VectorQuery,
+    view: View,
+) -> Result<Vec<Hit>> {
+    let candidates = scan(view, &stored.collection, query).await?;
+    rescore(snapshot, tenant, &stored.collection, query, &candidates).await
 }
 
 /// Scans a shard where it holds up nothing else.
@@ -309,7 +251,7 @@ async fn rescore(
 }
 
 /// How many memories there are, filters aside.
-async fn count(
+pub(super) async fn count(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     name: &str,
@@ -433,6 +375,7 @@ impl VectorStore for SqliteStore {
 mod tests {
     use helm_core::DecisionId;
 
+    use super::super::loading::ROWS_TO_LOAD;
     use super::*;
     use crate::sqlite::SqliteOptions;
 
@@ -481,6 +424,34 @@ mod tests {
         assert!(!is_up_to_date(&store, &t).await);
         assert_eq!(store.search(&t, &query).await.unwrap().len(), 2);
         assert!(is_up_to_date(&store, &t).await, "it is loaded again");
+    }
+
+    #[tokio::test]
+    async fn searches_that_wait_for_a_shard_hold_up_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(folder.path().join("helm.db")).with_shard_after(1);
+        let store = SqliteStore::open(options).await.unwrap();
+        let (t, ana) = (TenantId::single(), "ana".parse().unwrap());
+        store.upsert(&t, &ana, &[memory(1), memory(2), memory(3)]).await.unwrap();
+        let query = VectorQuery::new(Selection::of_everyone("c"), vec![1.0, 0.0], 9);
+        let slot = store.shards.slot(&t, "c");
+        let loading = slot.loading.lock().await;
+        let searches = futures::future::join_all((0..16).map(|_| store.search(&t, &query)));
+        let reads = async {
+            for _ in 0..200 {
+                assert_eq!(store.count(&t, &query.selection).await.unwrap(), 3);
+            }
+        };
+        // Far less than a call waits for a connection.
+        let reads = tokio::time::timeout(std::time::Duration::from_secs(4), reads);
+        let beside = futures::future::select(Box::pin(searches), Box::pin(reads)).await;
+        let futures::future::Either::Right((read, searches)) = beside else { panic!("nobody has loaded") };
+        read.unwrap();
+        drop(loading);
+        for hits in searches.await {
+            assert_eq!(hits.unwrap().len(), 3);
+        }
+        assert!(is_up_to_date(&store, &t).await);
     }
 
     #[tokio::test]

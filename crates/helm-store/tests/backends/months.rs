@@ -6,7 +6,7 @@ use std::time::Duration;
 use helm_core::{Clock, DecisionId, SystemClock, Timestamp};
 use helm_store::conformance::{MeanSettle, tenant, turn};
 use helm_store::{Retention, RowQuery, Store};
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use super::postgres::opened;
 use super::services::Database;
@@ -53,20 +53,20 @@ async fn turns_are_kept_by_month() {
     let (store, now) = (opened(&database.url()).await, SystemClock.now());
     let long_ago = Timestamp::from_micros(now.as_micros() - 100 * 86_400_000_000);
     assert_eq!(months(&database).await.len(), 4, "this month, two more and the rest");
-    assert!(!store.health().await.unwrap().detail.contains("partition"));
+    assert_eq!(store.health().await.unwrap().warnings, [""; 0]);
     commit(&store, 1, now).await;
     for number in [2, 3] {
         commit(&store, number, long_ago).await;
     }
     assert_eq!(filled(&database).await, [(month(now), 1), ("helm_turn_rest".to_owned(), 2)]);
-    let detail = store.health().await.unwrap().detail;
-    assert!(detail.contains("no month's partition"), "{detail}");
+    let warnings = store.health().await.unwrap().warnings;
+    assert!(warnings.concat().contains("no month's partition"), "{warnings:?}");
     store.close().await;
 
     // The next to open finds them a place.
     let store = opened(&database.url()).await;
     for _ in 0..200 {
-        if !store.health().await.unwrap().detail.contains("partition") {
+        if store.health().await.unwrap().warnings.is_empty() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -81,4 +81,47 @@ async fn turns_are_kept_by_month() {
     assert!(!months(&database).await.contains(&month(long_ago)));
     assert!(months(&database).await.contains(&month(now)));
     store.close().await;
+}
+
+/// Somebody adds a turn to the rest, and has not committed it when its month is made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_month_takes_what_is_being_written() {
+    let Some(database) = Database::create("a_month_takes_what_is_being_written").await else { return };
+    let store = opened(&database.url()).await;
+    commit(&store, 1, SystemClock.now()).await;
+    store.close().await;
+    let mut writer = PgConnection::connect(&database.url()).await.unwrap();
+    let written = "BEGIN; INSERT INTO helm_turn
+        SELECT tenant, helm_first_id('2025-03-04'), user_id, task, conversation, status, input, output, latency_us,
+            cost_nano_usd, input_tokens, output_tokens, format, outcome, digest, began, ended FROM helm_turn";
+    writer.execute(written).await.unwrap();
+    let mut maker = PgConnection::connect(&database.url()).await.unwrap();
+    let made = async { maker.execute("SELECT helm_make_month('2025-03-01 00:00+00')").await };
+    let commit = async {
+        let waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'helm_turn_rest'::regclass";
+        while writer.fetch_optional(waits).await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        writer.execute("COMMIT").await.unwrap();
+    };
+    let (made, ()) = futures::join!(made, commit);
+    made.unwrap();
+    assert_eq!(filled(&database).await[0], ("helm_turn_202503".to_owned(), 1));
+}
+
+/// Who may use an installation need not be able to change it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn months_that_may_not_be_made_are_done_without() {
+    let Some(database) = Database::create("months_that_may_not_be_made").await else { return };
+    opened(&database.url()).await.close().await;
+    let now = SystemClock.now();
+    let this_month = month(now);
+    let mut owner = PgConnection::connect(&database.url()).await.unwrap();
+    owner.execute(AssertSqlSafe(format!("DROP TABLE {this_month}"))).await.unwrap();
+    let user = database.user(&mut owner).await;
+    let store = opened(&user.url()).await;
+    commit(&store, 1, now).await;
+    assert_eq!(filled(&database).await, [("helm_turn_rest".to_owned(), 1)]);
+    store.close().await;
+    user.drop(&mut owner).await;
 }

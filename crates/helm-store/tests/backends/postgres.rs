@@ -1,14 +1,16 @@
 //! PostgreSQL keeps every law, and some that only a server can break.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use helm_core::Timestamp;
 use helm_store::conformance::{
     LAWS, MeanSettle, SHARED_LAWS, deadline, decision, decision_id, feedback, tenant, turn,
 };
 use helm_store::postgres::{PostgresOptions, PostgresStore};
-use helm_store::{ErrorKind, Memory, MemoryId, Store, TURN_DEADLINE};
+use helm_store::{BanditStore, ErrorKind, Memory, MemoryId, Store, TURN_DEADLINE};
 use proptest::prelude::*;
+use sqlx::{Connection, Executor, PgConnection};
 
 use super::services::Database;
 use super::{compare_with_memory, killed_writers, many_threads, step};
@@ -71,15 +73,15 @@ async fn eight_stores_migrate_one_new_database() {
     for store in opened {
         let store = store.unwrap();
         let health = store.health().await.unwrap();
-        assert_eq!(health.schema, 1);
+        assert_eq!(health.schema, 2);
         assert!(health.detail.contains("PostgreSQL"), "{}", health.detail);
         assert!(store.migrate().await.unwrap().applied.is_empty());
         store.close().await;
     }
     PostgresStore::open(options().without_migration()).await.unwrap().close().await;
-    database.damage("UPDATE helm_migration SET checksum = 'x'").await;
+    database.damage("UPDATE helm_migration SET checksum = 'x' WHERE version = 2").await;
     assert_eq!(PostgresStore::open(options()).await.err().unwrap().kind(), ErrorKind::SchemaMismatch);
-    database.damage("UPDATE helm_migration SET version = 99").await;
+    database.damage("UPDATE helm_migration SET version = 99 WHERE version = 2").await;
     let error = PostgresStore::open(options()).await.err().unwrap();
     assert!(error.to_string().contains("upgrade helm"), "{error}");
 }
@@ -94,6 +96,35 @@ async fn what_cannot_be_opened_says_why() {
     let Some(database) = Database::create("what_cannot_be_opened_says_why").await else { return };
     let error = open(&database.url().replace("helm_test_", "no_such_")).await;
     assert!(error.to_string().contains("no such database"), "{error}");
+}
+
+/// A user who may write, but to whom the tables do not belong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_may_not_make_partitions_can_open_the_store() {
+    let Some(database) = Database::create("a_user_who_may_not_make_partitions").await else { return };
+    postgres(&database).await.close().await;
+    let name = format!("helm_writer_{}", std::process::id());
+    for sql in [
+        format!("CREATE USER {name}"),
+        format!("GRANT ALL ON SCHEMA public TO {name}"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"),
+        "DO $$ DECLARE child TEXT; BEGIN
+            FOR child IN SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'helm_turn'::regclass LOOP
+                IF child <> 'helm_turn_rest' THEN EXECUTE 'DROP TABLE ' || child; END IF;
+            END LOOP; END $$"
+            .to_owned(),
+    ] {
+        database.run(sql).await;
+    }
+    let opened = PostgresStore::open(PostgresOptions::new(database.url_of(&name))).await;
+    if let Ok(store) = &opened {
+        store.log_decision(&decision(1), deadline()).await.unwrap();
+        store.commit_turn(turn(1), Arc::new(MeanSettle)).await.unwrap();
+        assert!(store.log().turn(&tenant("t"), decision_id(1)).await.unwrap().is_some());
+        store.close().await;
+    }
+    database.run(format!("DROP OWNED BY {name}; DROP USER {name}")).await;
+    opened.map(drop).unwrap();
 }
 
 /// A store with one judged turn.
@@ -132,6 +163,45 @@ async fn an_audit_finds_a_damaged_row_and_the_table_refuses_to_go_below_zero() {
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert_eq!(store.restate(&t, &task).await.unwrap(), 2);
     assert!(store.bandits().audit(&t, &task).await.unwrap().mismatches.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_is_restated_while_turns_go_on() {
+    let Some(database) = Database::create("a_state_is_restated_while_turns_go_on").await else { return };
+    let (store, t, task) = (used(&database).await, tenant("t"), decision(0).context.task);
+    // Somebody else is in the middle of a write.
+    let mut other = PgConnection::connect(&database.url()).await.unwrap();
+    other.execute("BEGIN; UPDATE helm_stats SET count = count WHERE scope = 'user'").await.unwrap();
+    database.damage("UPDATE helm_stats SET reward = reward + 1, packed = '{1,2}' WHERE scope = 'task'").await;
+    assert_eq!(store.restate(&t, &task).await.unwrap(), 2);
+    other.execute("ROLLBACK").await.unwrap();
+    assert!(store.bandits().audit(&t, &task).await.unwrap().mismatches.is_empty());
+
+    let write = async {
+        for number in 2..400 {
+            store.log_decision(&decision(number), deadline()).await.unwrap();
+            store.commit_turn(turn(number), Arc::new(MeanSettle)).await.unwrap();
+        }
+    };
+    let restate = async {
+        for _ in 0..20 {
+            let damaged = [
+                database.damage("UPDATE helm_stats SET reward = reward + 1, turns = 5 WHERE scope = 'task'"),
+                database.damage(
+                    "INSERT INTO helm_stats (tenant, task, scope, member, strategy, epoch, layout, count,
+                    reward, reward_sq, turns, cost, tokens, latency_us, failures, loss) VALUES
+                    ('t', 'task', 'user', 'nobody', 's1@1', 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1)",
+                ),
+            ];
+            futures::future::join_all(damaged).await;
+            // Two that see the same lack fill it once.
+            let (one, two) = futures::join!(store.restate(&t, &task), store.restate(&t, &task));
+            assert!(one.unwrap() <= two.unwrap());
+        }
+    };
+    futures::join!(write, restate);
+    let audit = store.bandits().audit(&t, &task).await.unwrap();
+    assert_eq!((audit.decisions, audit.mismatches), (399, vec![]));
 }
 
 /// A settlement of nothing.
@@ -200,6 +270,24 @@ async fn a_text_with_nul_is_refused_alone() {
     assert_eq!((audit.decisions, audit.mismatches.len()), (38, 0));
 }
 
+/// What has to read a whole log may take longer than other statements.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn totals_of_a_large_log_have_time() {
+    let Some(database) = Database::create("totals_of_a_large_log_have_time").await else { return };
+    used(&database).await.close().await;
+    let quick = PostgresOptions::new(database.url()).with_statement_timeout(Duration::from_millis(200));
+    let store = PostgresStore::open(quick).await.unwrap();
+    let (t, task) = (tenant("t"), decision(1).context.task);
+    let held = database.run("BEGIN; LOCK TABLE helm_evidence; SELECT pg_sleep(1); COMMIT");
+    let totals = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        store.strategy_totals(&t, &task).await
+    };
+    let ((), totals) = futures::join!(held, totals);
+    assert_eq!(totals.unwrap().len(), 1);
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreadable_job_dies_alone() {
     let Some(database) = Database::create("an_unreadable_job_dies_alone").await else { return };
@@ -208,7 +296,7 @@ async fn an_unreadable_job_dies_alone() {
         store.log_decision(&decision(number), Timestamp::from_micros(0)).await.unwrap();
     }
     database.damage("UPDATE helm_job SET tenant = 'not a tenant' WHERE id = 1").await;
-    let (now, lease) = (Timestamp::from_micros(1), std::time::Duration::from_secs(60));
+    let (now, lease) = (Timestamp::from_micros(1), Duration::from_secs(60));
     assert_eq!(store.jobs().claim(now, lease, 10, &[TURN_DEADLINE]).await.unwrap().len(), 1);
     assert_eq!(store.jobs().counts().await.unwrap().dead, 1);
 }

@@ -2,13 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use helm_testkit::{note, service};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// Names the server: the URL of a database in it whose user may create others.
 const SERVER: &str = "HELM_TEST_PG";
-/// Set to 1 where no service may be missing.
-const REQUIRED: &str = "HELM_TEST_REQUIRE_SERVICES";
-
 /// A database, removed when dropped.
 pub(crate) struct Database {
     server: String,
@@ -31,12 +29,7 @@ impl Database {
     /// The same, without the extension.
     pub(crate) async fn create_plain(test: &str) -> Option<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let Ok(server) = std::env::var(SERVER) else {
-            let required = std::env::var(REQUIRED).is_ok_and(|required| required == "1");
-            assert!(!required, "{test}: {SERVER} names no server, and {REQUIRED} is 1");
-            note(&format!("{test}: skipped, because {SERVER} names no PostgreSQL server"));
-            return None;
-        };
+        let server = service(SERVER, test)?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let database = Self { server, name: format!("helm_test_{}_{number}", std::process::id()) };
         execute(&database.server, format!("CREATE DATABASE {}", database.name)).await;
@@ -50,6 +43,19 @@ impl Database {
         format!("{server}/{}?{parameters}", self.name)
     }
 
+    /// The database for another of the server's users.
+    pub(crate) fn url_of(&self, user: &str) -> String {
+        let url = self.url();
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let (_, server) = rest.split_once('@').unwrap_or(("", rest));
+        format!("{scheme}://{user}@{server}")
+    }
+
+    /// Runs a statement behind the store's back.
+    pub(crate) async fn run(&self, sql: impl Into<String>) {
+        execute(&self.url(), sql.into()).await;
+    }
+
     /// Changes it behind the store's back.
     pub(crate) async fn damage(&self, sql: &'static str) {
         let mut connection = PgConnection::connect(&self.url()).await.unwrap();
@@ -58,9 +64,38 @@ impl Database {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "what was skipped is told, never silently passed")]
-fn note(text: &str) {
-    eprintln!("{text}");
+/// Somebody who may read and write all tables of a database, and change none of them.
+pub(crate) struct User {
+    name: String,
+    url: String,
+}
+
+impl Database {
+    /// Makes somebody; `owner` is connected to the database.
+    pub(crate) async fn user(&self, owner: &mut PgConnection) -> User {
+        let name = format!("{}_user", self.name);
+        let sql = format!(
+            "CREATE ROLE {name} LOGIN PASSWORD 'helm'; GRANT USAGE ON SCHEMA public TO {name};
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"
+        );
+        owner.execute(AssertSqlSafe(sql)).await.unwrap();
+        let url = self.url();
+        let (_, place) = url.split_once('@').unwrap();
+        User { url: format!("postgres://{name}:helm@{place}"), name }
+    }
+}
+
+impl User {
+    /// The database, as this user connects to it.
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Users are the server's, so they do not go with the database.
+    pub(crate) async fn drop(self, owner: &mut PgConnection) {
+        let sql = format!("DROP OWNED BY {0}; DROP ROLE {0}", self.name);
+        owner.execute(AssertSqlSafe(sql)).await.unwrap();
+    }
 }
 
 async fn execute(url: &str, sql: String) {

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection, Row};
 
 use super::services::Database;
 
@@ -232,6 +233,26 @@ async fn recall(store: &dyn VectorStore, truth: &dyn VectorStore, query: &Vector
     1.0 - missed as f64 / exact.len().max(1) as f64
 }
 
+/// How often an index has been searched, by sessions that have ended.
+async fn scans(database: &Database, index: &str) -> i64 {
+    let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+    let row = sqlx::query("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = $1").bind(index);
+    let scans = row.fetch_one(&mut connection).await.unwrap().get(0);
+    connection.close().await.unwrap();
+    scans
+}
+
+/// Whether an index is searched at all; sessions tell it when they end, which takes them a moment.
+async fn is_searched(database: &Database, index: &str) -> bool {
+    for _ in 0..200 {
+        if scans(database, index).await > 0 {
+            return true;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    false
+}
+
 async fn indexed(options: PostgresOptions, metrics: &[Metric]) {
     let store = PostgresStore::open(options.with_index_after(1_000)).await.unwrap();
     let (truth, t) = (MemoryStore::new(), tenant("t"));
@@ -292,13 +313,91 @@ async fn check_indexed(store: &dyn VectorStore, truth: &dyn VectorStore, metric:
 async fn an_index_finds_what_is_there() {
     let Some(database) = Database::create("an_index_finds_what_is_there").await else { return };
     indexed(PostgresOptions::new(database.url()), &[Metric::Cosine, Metric::InnerProduct, Metric::L2]).await;
+    for index in ["helm_memory_cosine_16", "helm_memory_inner_product_16", "helm_memory_l2_16"] {
+        assert!(is_searched(&database, index).await, "{index}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_in_half_precision_finds_what_is_there() {
     let Some(database) = Database::create("an_index_in_half_precision").await else { return };
     let options = PostgresOptions::new(database.url()).with_half_precision_index();
-    indexed(options, &[Metric::Cosine, Metric::L2]).await;
+    indexed(options, &[Metric::Cosine, Metric::InnerProduct, Metric::L2]).await;
+    for index in ["helm_memory_cosine_16_half", "helm_memory_inner_product_16", "helm_memory_l2_16"] {
+        assert!(is_searched(&database, index).await, "{index}");
+    }
+}
+
+/// An index that gives up early answers with too few rows; those that it does not know yet must not hide that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_an_index_does_not_know_do_not_stand_for_those_it_missed() {
+    let Some(database) = Database::create("rows_that_an_index_does_not_know").await else { return };
+    database
+        .run("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET hnsw.max_scan_tuples = 1', current_database()); END $$")
+        .await;
+    let store =
+        PostgresStore::open(PostgresOptions::new(database.url()).with_index_after(1_000)).await.unwrap();
+    let (t, ana, truth) = (tenant("t"), user("ana"), MemoryStore::new());
+    let at = |angle: f32| vec![angle.cos(), angle.sin()];
+    // Far from what is asked for, and among many others.
+    let rare = |index: u32| match index % 150 {
+        0 => memory("c", index, at(1.0 + index as f32 * 1e-5), json!({ "rare": true })),
+        _ => memory("c", index, at(index as f32 * 1e-4), json!({})),
+    };
+    let old: Vec<_> = (0..3_000).map(rare).collect();
+    // Farther still.
+    let new: Vec<_> =
+        (3_000..3_020).map(|index| memory("c", index, at(2.0), json!({ "rare": true }))).collect();
+    for memories in [&old, &new] {
+        store.upsert(&t, &ana, memories).await.unwrap();
+        truth.upsert(&t, &ana, memories).await.unwrap();
+        if memories.len() == 3_000 {
+            assert_eq!(store.build_indexes().await.unwrap(), 3_000);
+        }
+    }
+    let rare = Selection::of_everyone("c").with_filter(Filter::equals("rare", true));
+    let query = VectorQuery::new(rare, at(0.0), 10);
+    assert_eq!(store.search(&t, &query).await.unwrap(), truth.search(&t, &query).await.unwrap());
+    store.close().await;
+    assert!(is_searched(&database, "helm_memory_cosine_2").await, "the test is about the index");
+}
+
+/// Whether some session waits to build an index.
+async fn is_building(connection: &mut PgConnection) -> bool {
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+             AND query LIKE 'CREATE INDEX CONCURRENTLY%' AND state = 'active')",
+    );
+    row.fetch_one(connection).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_ends_the_building_of_an_index_at_once() {
+    let Some(database) = Database::create("closing_ends_the_building_of_an_index").await else { return };
+    let store = PostgresStore::open(PostgresOptions::new(database.url()).with_index_after(10)).await.unwrap();
+    fill(&store, &tenant("t"), Metric::Cosine, 0, 100).await;
+    // Building waits for whoever is writing.
+    let mut writer = PgConnection::connect(&database.url()).await.unwrap();
+    let mut writing = writer.begin().await.unwrap();
+    sqlx::query("UPDATE helm_memory SET text = text").execute(&mut *writing).await.unwrap();
+    let mut watcher = PgConnection::connect(&database.url()).await.unwrap();
+    let closing = async {
+        while !is_building(&mut watcher).await {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        store.close().await;
+    };
+    let both = async { futures::join!(store.build_indexes(), closing) };
+    let (built, ()) = tokio::time::timeout(std::time::Duration::from_secs(30), both).await.unwrap();
+    assert_eq!(built.unwrap_err().kind(), helm_store::ErrorKind::Unavailable);
+    let begun = std::time::Instant::now();
+    while is_building(&mut watcher).await {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "the server goes on by itself");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    writing.rollback().await.unwrap();
+    writer.close().await.unwrap();
+    watcher.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

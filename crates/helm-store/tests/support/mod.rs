@@ -1,7 +1,6 @@
 //! Redis servers for tests: the one that the environment names, and private ones that a test may stop.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
-#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,18 +15,7 @@ pub(crate) const PATIENT: Duration = Duration::from_secs(10);
 
 /// The shared server's address, or why the test is skipped.
 pub(crate) fn shared() -> Option<String> {
-    let found = std::env::var("HELM_TEST_REDIS").ok();
-    if found.is_none() {
-        skip("HELM_TEST_REDIS is not set");
-    }
-    found
-}
-
-/// Says that a test is skipped; panics where none may be.
-pub(crate) fn skip(why: &str) {
-    let required = std::env::var("HELM_TEST_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
-    assert!(!required, "{why}, and services are required");
-    eprintln!("skipped: {why}");
+    helm_testkit::service("HELM_TEST_REDIS", "what needs Redis")
 }
 
 /// A key prefix of its own, whose keys are deleted in the end.
@@ -92,7 +80,7 @@ impl PrivateRedis {
     /// `None` when there is no `redis-server` on this machine.
     pub(crate) fn start() -> Option<Self> {
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
-            skip("there is no redis-server");
+            helm_testkit::skip("what stops a Redis", "there is no redis-server");
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -18,8 +18,9 @@ const OPERATION: &str = "build_indexes";
 const MOST_FULL: usize = 2_000;
 /// The same in half precision.
 const MOST_HALF: usize = 4_000;
-/// How many rows are taken into an index at once. Each costs milliseconds, and holds its row so long.
-const ROWS: i64 = 200;
+/// How many rows are taken into an index at once. Each costs milliseconds, and whoever replaces or removes one of them
+/// waits for all.
+const ROWS: i64 = 20;
 
 /// How the memories of one metric and dimension are indexed.
 pub(super) struct Index {

@@ -4,7 +4,8 @@
 //! metric and dimension: Malkov and Yashunin (2018). What it finds is scored again from the rows, and when it finds
 //! fewer than were asked for, every selected row is read and scored instead; so it is without the extension, too.
 //!
-//! No write waits for an index. A memory that is written while there is one is marked as not in it, and found by reading
+//! No new memory waits for an index; one that is replaced or removed just while it is taken in waits some tens of
+//! milliseconds. A memory that is written while there is one is marked as not in it, and found by reading
 //! those that are so marked; building and feeding indexes is for [`VectorStore::build_indexes`](crate::VectorStore).
 //!
 //! Statements of a search are composed, for a filter is a tree, and an index is of a number of dimensions that the
@@ -15,9 +16,11 @@ mod filter;
 mod index;
 mod rows;
 mod search;
+mod seen;
 mod sql;
 mod store;
 
 pub(super) use collections::{insert as insert_collections, load as load_collections};
 pub(super) use rows::put;
 pub(super) use search::Embeddings;
+pub(super) use seen::Seen;

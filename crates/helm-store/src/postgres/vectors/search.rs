@@ -8,6 +8,7 @@ use super::super::error::{driver, unreadable};
 use super::collections::collection;
 use super::index::Index;
 use super::rows::{at_most, is_left, matches, selected};
+use super::seen::{Seen, Stored};
 use super::sql::Sql;
 use crate::error::Result;
 use crate::vector::{Collection, Hit, Memory, MemoryId, Rank, Scorer, Top, VectorQuery};
@@ -17,14 +18,15 @@ const SEARCH: &str = "search";
 /// How many rows more than the wanted ones an index is asked for: its order is of single precision, theirs of double.
 const SPARE: usize = 4;
 
-/// A collection, and whether there is an index for it that can be used.
+/// A collection, and whether there is an index for it that can be used. Only those of cosine are in half precision.
 const COLLECTION: &str = "SELECT c.metric, c.dimension, coalesce((SELECT i.indisvalid FROM pg_index i
-        WHERE i.indexrelid = to_regclass('helm_memory_' || c.metric || '_' || c.dimension || $3)), false) AS indexed
+        WHERE i.indexrelid = to_regclass('helm_memory_' || c.metric || '_' || c.dimension
+            || CASE c.metric WHEN 'cosine' THEN $3 ELSE '' END)), false) AS built
     FROM helm_collection c WHERE c.tenant = $1 AND c.name = $2";
 
 /// The columns of a found row, as tables have them and as they are read.
-const COLUMNS: &str = "m.user_id, m.turn, m.number, m.text, m.metadata, m.at, m.embedding";
-const READ: &str = "m.user_id, m.turn, m.number, m.text, m.metadata::text AS metadata, m.at, ";
+const COLUMNS: &str = "m.user_id, m.turn, m.number, m.text, m.metadata, m.at, m.indexed, m.embedding";
+const READ: &str = "m.user_id, m.turn, m.number, m.text, m.metadata::text AS metadata, m.at, m.indexed, ";
 
 /// What embeddings are in this database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,46 +83,83 @@ pub(super) struct Search<'q> {
     pub(super) embeddings: Embeddings,
     /// Which indexes to look for.
     pub(super) half: bool,
+    pub(super) seen: &'q Seen,
 }
 
 impl Search<'_> {
     pub(super) async fn run(&self, connection: &mut PgConnection) -> Result<Vec<Hit>> {
-        let row = sqlx::query(COLLECTION)
-            .bind(self.tenant.as_str())
-            .bind(&self.query.selection.collection)
-            .bind(if self.half { "_half" } else { "" })
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(|error| driver(SEARCH, error))?;
-        let name = || self.query.selection.collection.clone();
-        let found = row.as_ref().map(|row| collection(row, name(), SEARCH)).transpose()?;
-        self.query.check(BACKEND, SEARCH, found.as_ref())?;
-        let (Some(row), Some(collection)) = (row, found) else { return Ok(Vec::new()) };
+        let key = (self.tenant.clone(), self.query.selection.collection.clone());
+        if let Some(stored) = self.seen.get(&key)
+            && let Some(hits) = self.by_what_was_seen(connection, &stored).await?
+        {
+            return Ok(hits);
+        }
+        let stored = self.look(connection).await?;
+        self.query.check(BACKEND, SEARCH, stored.as_ref().map(|stored| &stored.collection))?;
+        let Some(stored) = stored else { return Ok(Vec::new()) };
+        self.seen.note(key, stored.clone());
         if self.query.k == 0 {
             return Ok(Vec::new());
         }
-        let index = Index::of(&collection, self.half);
-        if let Some(index) = index
-            && self.embeddings == Embeddings::Vectors
-            && get(&row, "indexed", SEARCH)?
-            && !is_left(&self.query.selection)
+        if let Some(index) = self.index(&stored)
+            && let Some(hits) = self.through(&index, connection, &stored.collection).await?
         {
-            let hits = self.through(&index, connection, &collection).await?;
-            // A graph may end, or give up, before it has met enough rows that are selected.
-            if hits.len() >= self.query.k {
-                return Ok(hits);
-            }
+            return Ok(hits);
         }
-        self.exact(connection, &collection).await
+        self.exact(connection, &stored.collection).await
     }
 
-    /// The nearest ones by the index, and by reading those that it does not know yet.
+    /// The answer if the collection is still what it was; `None` when that is not sure, or there are too few.
+    async fn by_what_was_seen(
+        &self,
+        connection: &mut PgConnection,
+        stored: &Stored,
+    ) -> Result<Option<Vec<Hit>>> {
+        let collection = &stored.collection;
+        if self.query.k == 0 || self.query.check(BACKEND, SEARCH, Some(collection)).is_err() {
+            return Ok(None);
+        }
+        match self.index(stored) {
+            Some(index) => self.through(&index, connection, collection).await,
+            None => self
+                .exact(connection, collection)
+                .await
+                .map(|hits| Some(hits).filter(|hits| !hits.is_empty())),
+        }
+    }
+
+    async fn look(&self, connection: &mut PgConnection) -> Result<Option<Stored>> {
+        let name = &self.query.selection.collection;
+        let row = sqlx::query(COLLECTION)
+            .bind(self.tenant.as_str())
+            .bind(name)
+            .bind(if self.half { "_half" } else { "" })
+            .fetch_optional(connection)
+            .await
+            .map_err(|error| driver(SEARCH, error))?;
+        let stored = |row: PgRow| {
+            let collection = collection(&row, name.clone(), SEARCH)?;
+            Ok(Stored { collection, indexed: get(&row, "built", SEARCH)? })
+        };
+        row.map(stored).transpose()
+    }
+
+    /// The index to search through, if there is one that can answer.
+    fn index(&self, stored: &Stored) -> Option<Index> {
+        let usable = stored.indexed && self.embeddings == Embeddings::Vectors;
+        let usable = usable && !is_left(&self.query.selection);
+        Index::of(&stored.collection, self.half).filter(|_| usable)
+    }
+
+    /// The nearest ones by the index, and by reading those that it does not know yet. `None` when it found too few: a
+    /// graph may end, or give up, before it has met enough rows that are selected. Those that it does not know say
+    /// nothing about that.
     async fn through(
         &self,
         index: &Index,
         connection: &mut PgConnection,
         collection: &Collection,
-    ) -> Result<Vec<Hit>> {
+    ) -> Result<Option<Vec<Hit>>> {
         let rows = at_most(self.query.k.saturating_add(SPARE).min(1 << 30))?;
         let probe = index.probe(&self.query.embedding);
         let mut sql = Sql::default();
@@ -134,7 +173,8 @@ impl Search<'_> {
         sql.push(" AND NOT m.indexed ORDER BY m.embedding");
         index.push_operator(&mut sql);
         sql.bind(&self.query.embedding)?.push("::real[]::vector LIMIT ").bind(rows)?.push(")) m");
-        self.ranked(connection, collection, sql).await
+        let found = self.ranked(connection, collection, sql).await?;
+        Ok(Some(found.hits).filter(|_| found.indexed >= self.query.k))
     }
 
     /// Reads and scores every row that is selected.
@@ -142,7 +182,7 @@ impl Search<'_> {
         let mut sql = Sql::default();
         sql.push("SELECT ").push(READ).push(self.embeddings.column());
         self.push_from(&mut sql, collection)?;
-        self.ranked(connection, collection, sql).await
+        self.ranked(connection, collection, sql).await.map(|found| found.hits)
     }
 
     /// Goes on with the selected rows of the collection; not with those of another one that had its name before.
@@ -157,13 +197,14 @@ impl Search<'_> {
         connection: &mut PgConnection,
         collection: &Collection,
         sql: Sql,
-    ) -> Result<Vec<Hit>> {
-        let (scorer, mut top) =
-            (Scorer::new(collection.metric, &self.query.embedding), Top::new(self.query.k));
+    ) -> Result<Found> {
+        let (scorer, mut top, mut indexed) =
+            (Scorer::new(collection.metric, &self.query.embedding), Top::new(self.query.k), 0);
         let mut parts = Vec::with_capacity(collection.dimension);
         let mut rows = sql.query().fetch(connection);
         while let Some(row) = rows.try_next().await.map_err(|error| driver(SEARCH, error))? {
             self.embeddings.read(&row, collection.dimension, &mut parts)?;
+            indexed += usize::from(get::<bool>(&row, "indexed", SEARCH)?);
             let score = scorer.score(&parts);
             if top.may_take(score) && matches(&row, &self.query.selection, SEARCH)? {
                 let (id, user) = (memory_id(&row)?, parsed(&row, "user_id", SEARCH)?);
@@ -176,8 +217,16 @@ impl Search<'_> {
             let Rank { score, id, user } = rank;
             Ok(Hit::new(user, memory(&row, id, &collection.name, embedding)?, score))
         };
-        top.into_sorted().map(hit).collect()
+        Ok(Found { hits: top.into_sorted().map(hit).collect::<Result<_>>()?, indexed })
     }
+}
+
+/// What a statement found.
+struct Found {
+    /// The best, best first.
+    hits: Vec<Hit>,
+    /// How many of its rows an index knows.
+    indexed: usize,
 }
 
 /// Goes on with the condition that a row is of the collection's metric and dimension; spelled out, because partial

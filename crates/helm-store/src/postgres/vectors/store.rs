@@ -10,7 +10,7 @@ use super::collections::{Create, Remove, collection};
 use super::index::build;
 use super::rows::{Delete, DeleteWhere, Upsert, count};
 use super::search::{Embeddings, Search};
-use crate::batch::Failure;
+use crate::batch::{Failure, closed};
 use crate::error::Result;
 use crate::vector::{Collection, CollectionInfo, Hit, Memory, MemoryId, Selection, VectorQuery, VectorStore};
 
@@ -44,9 +44,10 @@ impl VectorStore for PostgresStore {
     }
 
     async fn search(&self, tenant: &TenantId, query: &VectorQuery) -> Result<Vec<Hit>> {
+        let (embeddings, half) = (self.embeddings, self.options.half_precision_index);
+        let search = Search { tenant, query, embeddings, half, seen: &self.seen };
         let mut connection = self.searchers.acquire().await.map_err(|error| driver("search", error))?;
-        let half = self.options.half_precision_index;
-        Search { tenant, query, embeddings: self.embeddings, half }.run(&mut connection).await
+        search.run(&mut connection).await
     }
 
     async fn delete(&self, tenant: &TenantId, user: &UserId, ids: &[MemoryId]) -> Result<u64> {
@@ -70,9 +71,11 @@ impl VectorStore for PostgresStore {
     }
 
     async fn build_indexes(&self) -> Result<u64> {
-        match self.embeddings {
-            Embeddings::Vectors => build(&self.options).await,
-            Embeddings::Arrays => Ok(0),
+        if self.embeddings == Embeddings::Arrays {
+            return Ok(0);
         }
+        // Closing the store does not wait for it.
+        let built = self.stop.run_until_cancelled(build(&self.options)).await;
+        built.unwrap_or_else(|| Err(closed(BACKEND, "build_indexes")))
     }
 }

@@ -3,6 +3,9 @@
 //! ```text
 //! load URL rewards|turns [--callers 64] [--count 40000] [--keys 1] [--duplicates PERCENT] [--rate PER_SECOND]
 //!                        [--groups 2] [--kill ROUNDS]
+//! load URL jobs [--callers 64] [--count 40000] [--batch 32]
+//! load URL choice [--callers 64] [--count 1000000]
+//! load URL soak [--callers 64] [--count 40000] [--keys 1]
 //! ```
 //!
 //! `URL` is `sqlite://FILE` or `postgres://…`. `rewards` times feedback about decisions logged before, each a new
@@ -10,8 +13,16 @@
 //! of whole turns. Without `--rate` every caller sends its next write when the last one is acknowledged; with it,
 //! writes begin at that rate. `--kill` runs the load in a process of its own that is killed and started again so
 //! many times, while it writes, and counts then.
+//!
+//! `jobs` times claiming jobs and completing them, by the batch. `choice` times loading a task's learning state with a
+//! thousand rewards behind it and with `--count`. `soak` plays whole turns with all that follows them, and watches this
+//! process's memory and file handles, and the server's connections.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
+
+mod choice;
+mod jobs;
+mod soak;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -36,23 +47,37 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let load = Load::parse(std::env::args().skip(1).collect())?;
-    match load.kill {
-        Some(rounds) => killed(&load, rounds).await,
-        None => timed(&load).await,
+    match (load.mode, load.kill) {
+        (Mode::Jobs, _) => jobs::run(&load).await,
+        (Mode::Choice, _) => choice::run(&load).await,
+        (Mode::Soak, _) => soak::run(&load).await,
+        (_, Some(rounds)) => killed(&load, rounds).await,
+        (_, None) => timed(&load).await,
     }
+}
+
+/// What is loaded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Rewards,
+    Turns,
+    Jobs,
+    Choice,
+    Soak,
 }
 
 /// What is asked for.
 #[derive(Clone)]
 struct Load {
     url: String,
-    turns: bool,
+    mode: Mode,
     callers: usize,
     count: u64,
     keys: u64,
     duplicates: u64,
     rate: Option<u64>,
     groups: u32,
+    batch: usize,
     kill: Option<u64>,
     /// For the process that is killed: it names what was acknowledged.
     named: bool,
@@ -64,21 +89,25 @@ impl Load {
     fn parse(arguments: Vec<String>) -> Result<Self, Failure> {
         let mut arguments = arguments.into_iter();
         let url = arguments.next().ok_or("name a store: sqlite://FILE or postgres://…")?;
-        let turns = match arguments.next().as_deref() {
-            Some("rewards") => false,
-            Some("turns") => true,
-            _ => return Err("name a load: rewards or turns".into()),
+        let mode = match arguments.next().as_deref() {
+            Some("rewards") => Mode::Rewards,
+            Some("turns") => Mode::Turns,
+            Some("jobs") => Mode::Jobs,
+            Some("choice") => Mode::Choice,
+            Some("soak") => Mode::Soak,
+            _ => return Err("name a load: rewards, turns, jobs, choice or soak".into()),
         };
         let run = u64::from(std::process::id());
         let mut load = Self {
             url,
-            turns,
+            mode,
             callers: 64,
-            count: 40_000,
+            count: if mode == Mode::Choice { 1_000_000 } else { 40_000 },
             keys: 1,
             duplicates: 0,
             rate: None,
             groups: 2,
+            batch: 32,
             kill: None,
             named: false,
             run,
@@ -92,6 +121,7 @@ impl Load {
                 "--duplicates" => load.duplicates = value,
                 "--rate" => load.rate = Some(value),
                 "--groups" => load.groups = u32::try_from(value)?,
+                "--batch" => load.batch = usize::try_from(value)?.max(1),
                 "--kill" => load.kill = Some(value),
                 "--named" => load.named = value > 0,
                 "--run" => load.run = value,
@@ -207,7 +237,7 @@ fn value(number: u64) -> UnitInterval {
 async fn write(load: &Load, store: &dyn Store, number: u64) -> Result<u64, Failure> {
     let decision = load.decision(number)?;
     let settle: Arc<dyn Settle> = Arc::new(Simple { keys: load.keys });
-    let applied = if load.turns {
+    let applied = if load.mode == Mode::Turns {
         store.log_decision(&decision, Timestamp::from_micros(i64::MAX / 2)).await?;
         store.commit_turn(load.turn(&decision)?, settle).await?.applied
     } else {
@@ -231,7 +261,7 @@ fn numbers(load: &Load) -> Vec<u64> {
 }
 
 async fn prepare(load: &Load, store: &dyn Store) -> Result<(), Failure> {
-    if load.turns {
+    if load.mode == Mode::Turns {
         return Ok(());
     }
     let deadline = Timestamp::from_micros(i64::MAX / 2);
@@ -250,7 +280,7 @@ async fn timed(load: &Load) -> Result<(), Failure> {
     let store = load.open().await?;
     let begin = Instant::now();
     prepare(load, &*store).await?;
-    if !load.named && !load.turns {
+    if !load.named && load.mode == Mode::Rewards {
         println!(
             "logged {} decisions at {:.0}/s",
             load.count,
@@ -345,7 +375,7 @@ async fn count(load: &Load, store: &dyn Store, up_to: u64) -> Result<Found, Fail
     }
     let mut replay: BTreeMap<u64, Stats> = BTreeMap::new();
     for number in &rewarded {
-        let value = if load.turns { UnitInterval::clamped(0.5)? } else { value(*number) };
+        let value = if load.mode == Mode::Turns { UnitInterval::clamped(0.5)? } else { value(*number) };
         let sum = replay.entry(number % load.keys).or_default();
         *sum = sum.checked_add(&Stats::of_reward(value))?;
     }
@@ -394,7 +424,7 @@ async fn killed(load: &Load, rounds: u64) -> Result<(), Failure> {
 
 /// Starts the load in another process and kills it after `most` acknowledgements.
 fn kill_one(load: &Load, most: u64) -> Result<Vec<u64>, Failure> {
-    let mode = if load.turns { "turns" } else { "rewards" };
+    let mode = if load.mode == Mode::Turns { "turns" } else { "rewards" };
     let options = [
         ("--callers", load.callers as u64),
         ("--count", load.count),

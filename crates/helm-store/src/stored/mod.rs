@@ -1,0 +1,12 @@
+//! Rows of any database, read by the names of their columns.
+
+mod pages;
+mod read;
+mod records;
+
+pub(crate) use pages::Reading;
+pub(crate) use read::{
+    FORMAT, StoredRow, body, check_format, integer, json, json_opt, moment, parsed, scope_columns, to_json,
+    unreadable,
+};
+pub(crate) use records::{Departing, departing, left, settled, stats, stats_row, view};
