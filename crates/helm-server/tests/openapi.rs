@@ -23,10 +23,16 @@ fn the_document_is_the_one_that_is_checked_in() {
     if update {
         std::fs::write(&path, &made).unwrap();
     }
-    assert!(!update, "docs/openapi.json was brought up to date; look at the difference and run the test again");
+    assert!(
+        !update,
+        "docs/openapi.json was brought up to date; look at the difference and run the test again"
+    );
     let line = made.lines().zip(kept.lines()).position(|(made, kept)| made != kept);
     let line = line.unwrap_or_else(|| made.lines().count().min(kept.lines().count())) + 1;
-    assert!(made == kept, "the API is no longer what docs/openapi.json says, from line {line} on; HELM_UPDATE_OPENAPI=1 updates it");
+    assert!(
+        made == kept,
+        "the API is no longer what docs/openapi.json says, from line {line} on; HELM_UPDATE_OPENAPI=1 updates it"
+    );
 }
 
 #[tokio::test]
@@ -39,12 +45,20 @@ async fn everything_in_the_document_is_served() {
     for (path, methods) in paths {
         for method in methods.as_object().unwrap().keys() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let uri: String = path.split('/').map(|part| if part.starts_with('{') { "/x" } else { part }).collect::<Vec<_>>().join("/").replace("//", "/");
+            let uri: String = path
+                .split('/')
+                .map(|part| if part.starts_with('{') { "/x" } else { part })
+                .collect::<Vec<_>>()
+                .join("/")
+                .replace("//", "/");
             let request = Request::builder().method(&method).uri(&uri).body(Body::empty()).unwrap();
             let response = api.clone().oneshot(request).await.unwrap();
             let body = axum::body::to_bytes(response.into_body(), 1 << 22).await.unwrap();
             let text = String::from_utf8_lossy(&body);
-            assert!(!text.contains("there is nothing at") && !text.contains("does not take"), "{method} {path}: {text}");
+            assert!(
+                !text.contains("there is nothing at") && !text.contains("does not take"),
+                "{method} {path}: {text}"
+            );
         }
     }
 }

@@ -122,7 +122,9 @@ fn reply(body: &Value, flaky: &Mutex<HashMap<String, u32>>) -> Reply {
     let (what, rest) = said.strip_prefix('@').unwrap_or("say Hello.").split_once(' ').unwrap_or((&said, ""));
     match what.trim_start_matches('@') {
         "say" => Reply::Answer(rest.to_owned()),
-        "banned" => Reply::Answer("A long sentence that is all right. And then xylomancy is spoken of.".to_owned()),
+        "banned" => {
+            Reply::Answer("A long sentence that is all right. And then xylomancy is spoken of.".to_owned())
+        }
         "echo" => Reply::Answer(body.to_string()),
         "refuse" => Reply::Says(Answer::refusing(rest)),
         "length" => Reply::Says(Answer::text(rest).cut_short()),

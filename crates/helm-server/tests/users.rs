@@ -46,13 +46,18 @@ async fn preferences_are_changed_from_a_known_revision() {
 async fn what_was_said_is_remembered_found_and_forgotten() {
     let api = api(ServerOptions::default()).await;
     for message in ["My router is a blue Nimbus", "I like tea with honey"] {
-        let chat = json!({ "user_id": "ana", "task": "support", "message": message, "conversation_id": "c1" });
+        let chat =
+            json!({ "user_id": "ana", "task": "support", "message": message, "conversation_id": "c1" });
         assert_eq!(call(&api, Method::POST, "/chat", Some(chat)).await.0, 200);
     }
     let (_, talk) = call(&api, Method::GET, "/helm/v1/users/ana/conversations/c1?limit=4", None).await;
-    let roles: Vec<_> = talk["messages"].as_array().unwrap().iter().map(|said| said["role"].clone()).collect();
+    let roles: Vec<_> =
+        talk["messages"].as_array().unwrap().iter().map(|said| said["role"].clone()).collect();
     assert_eq!(roles, ["user", "assistant", "user", "assistant"]);
-    assert_eq!(call(&api, Method::GET, "/helm/v1/users/bob/conversations/c1", None).await.1["messages"], json!([]));
+    assert_eq!(
+        call(&api, Method::GET, "/helm/v1/users/bob/conversations/c1", None).await.1["messages"],
+        json!([])
+    );
     assert_eq!(call(&api, Method::GET, "/helm/v1/users/ana/conversations/c1?x=1", None).await.0, 400);
 
     let memories = "/helm/v1/users/ana/memories";
