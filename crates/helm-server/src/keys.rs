@@ -159,7 +159,7 @@ pub(crate) async fn guard(State(keys): State<ApiKeys>, mut request: Request, nex
 }
 
 fn given(headers: &HeaderMap) -> Option<&str> {
-    let own = headers.get("x-api-key").and_then(|key| key.to_str().ok());
+    let own = headers.get("x-api-key").and_then(|key| key.to_str().ok()).filter(|key| !key.is_empty());
     own.or_else(|| bearer(headers.get(header::AUTHORIZATION)?.to_str().ok()?)).filter(|key| !key.is_empty())
 }
 
