@@ -391,3 +391,22 @@ fn a_state_is_rebuilt_after_another_policy_was_configured() {
     assert_eq!(check().status.code(), Some(0));
     refused(&run(&folder, &["policy", "rebuild", "--task", "none"]), &["no task none"]);
 }
+
+#[test]
+fn a_key_is_made_once_and_no_public_address_is_served_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = run(&folder, &["keys", "new", "laptop", "--output", "json"]);
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let (key, entry) = (made["key"].as_str().unwrap(), made["entry"].as_str().unwrap());
+    assert!(key.starts_with("hk_") && key.len() == 3 + 8 + 1 + 64, "{key}");
+    assert!(entry.starts_with("laptop:") && !entry.contains(key), "{entry}");
+    let again = run(&folder, &["keys", "new", "laptop", "--output", "json"]);
+    assert_ne!(serde_json::from_slice::<Value>(&again.stdout).unwrap()["key"], key);
+    refused(&run(&folder, &["keys", "new", "a:b"]), &["colon"]);
+    for (entries, told) in [("", "there is no key"), (key, "entry 1")] {
+        let serve =
+            helmctl(folder.path(), &[("HELM_API_KEYS", entries)], &["serve", "--listen", "127.0.0.1:0"], "");
+        refused(&serve, &["HELM_API_KEYS", told]);
+        assert!(entries.is_empty() || !err(&serve).contains(entries), "the key was repeated");
+    }
+}
