@@ -25,7 +25,9 @@ struct Order {
 async fn order_status(order: Order, _: ToolContext) -> Result<String, ToolFailure> {
     match order.number {
         4711 => Ok("on its way, arrives on Tuesday".to_owned()),
-        other => Err(ToolFailure::new(format!("there is no order {other}; ask for the number on the receipt"))),
+        other => {
+            Err(ToolFailure::new(format!("there is no order {other}; ask for the number on the receipt")))
+        }
     }
 }
 
