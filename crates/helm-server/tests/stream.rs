@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// Sockets that wait for each other's acknowledgements need at least this long.
 const DELAYED: Duration = Duration::from_millis(40);
 
+/// The pieces of the answer at least: the guards hold back some, and then clear a sentence or more at once.
+const CHUNKS: usize = 4;
+
 async fn start(upstream: &str, stop: &CancellationToken) -> SocketAddr {
     let config = format!(
         "[models.main]\nfamily = \"openai-chat\"\nbase_url = \"{upstream}\"\nmodel = \"m\"\n[tasks.support.strategies.only]\nsystem = \"Answer.\""
@@ -45,15 +48,17 @@ async fn answer(connection: &mut TcpStream, request: &str) -> Duration {
         seen.extend_from_slice(piece.get(..read).unwrap());
     }
     let text = String::from_utf8_lossy(&seen);
-    assert!(text.contains("data: [DONE]") && text.matches("\"content\":").count() >= 14, "{text}");
+    assert!(text.contains("data: [DONE]"), "{text}");
+    assert!(text.matches("\"content\":").count() > CHUNKS, "{text}");
     begun.unwrap().elapsed()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_chunk_waits_for_the_other_side() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
-    let upstream = ModelServer::start([Reply::Answer(words.to_owned())]).await.unwrap();
+    // The guards clear a text sentence by sentence.
+    let text = "Bees live in hives, where they make honey and wax for the winter. ".repeat(8);
+    let upstream = ModelServer::start([Reply::Answer(text)]).await.unwrap();
     let stop = CancellationToken::new();
     let mut connection = TcpStream::connect(start(&upstream.base_url(), &stop).await).await.unwrap();
     let message = [json!({ "role": "user", "content": "Count, please." })];
@@ -68,7 +73,7 @@ async fn no_chunk_waits_for_the_other_side() {
     }
     times.sort();
     let median = times.get(times.len() / 2).copied().unwrap();
-    println!("14 chunks, first to last byte: {median:?} p50 (not optimised)");
+    println!("more than {CHUNKS} chunks, first to last byte: {median:?} p50 (not optimised)");
     assert!(median < DELAYED, "the median is {median:?}");
     stop.cancel();
 }
