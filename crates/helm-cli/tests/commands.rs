@@ -280,8 +280,11 @@ fn the_doctor_looks_at_everything() {
     assert_eq!(ill.status.code(), Some(1), "a check said no");
     assert!(out(&ill).contains("FAIL"), "{}", out(&ill));
     assert!(out(&run(&folder, &["migrate"])).contains("version 5"));
-    let redis = helmctl(folder.path(), &[("REDIS_URL", "redis://127.0.0.1")], &["doctor"], "");
-    assert!(out(&redis).contains("REDIS_URL"), "{}", out(&redis));
+    let absent = helmctl(folder.path(), &[("REDIS_URL", "redis://127.0.0.1:1")], &["doctor"], "");
+    assert!(out(&absent).contains("warn  redis") && out(&absent).contains("REDIS_URL"), "{}", out(&absent));
+    let wrong = helmctl(folder.path(), &[("REDIS_URL", "no address")], &["doctor"], "");
+    assert_eq!(wrong.status.code(), Some(1), "{}", out(&wrong));
+    assert!(out(&wrong).contains("FAIL  redis"), "{}", out(&wrong));
     let off = helmctl(
         folder.path(),
         &[("ENABLE_VECTOR_SEARCH", "false"), ("ENABLE_AB_TESTING", "0")],
