@@ -67,7 +67,9 @@ async fn helm(upstream: &str) -> Any<SocketAddr> {
     let helm = builder.build().await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(serve(listener, helm, ServerOptions::default(), CancellationToken::new()));
+    let served = serve(listener, helm, ServerOptions::default(), CancellationToken::new());
+    #[expect(clippy::disallowed_methods, reason = "it ends with the measurement")]
+    drop(tokio::spawn(served));
     Ok(address)
 }
 

@@ -1,6 +1,6 @@
 //! A streamed answer leaves as it is written. How fast it is, `cargo bench --bench stream` says.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and tells what it measured")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::net::SocketAddr;
 use std::path::Path;
