@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use helm_orchestrator::HelmConfig;
 use helm_orchestrator::store::memory::MemoryStore;
 use helm_server::{ServerOptions, serve};
-use helm_testkit::{ModelServer, Reply};
+use helm_testkit::{End, ModelServer, Reply};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 type Any<T> = Result<T, Box<dyn std::error::Error>>;
 
-const WORDS: &str = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
+/// One chunk of the model's answer: the guards clear a text sentence by sentence.
+const SENTENCE: &str = "Bees live in hives, where they make honey and wax for the winter. ";
+const CHUNKS: usize = 14;
 const WARM_UP: usize = 200;
 const ROUNDS: usize = 2_000;
 
@@ -27,7 +29,7 @@ async fn main() -> Any<()> {
     // `cargo test --benches` only wants to know that it runs.
     let rounds = if std::env::args().any(|argument| argument == "--bench") { ROUNDS } else { 3 };
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let upstream = ModelServer::start([Reply::Answer(WORDS.to_owned())]).await?;
+    let upstream = ModelServer::start([Reply::Events(chunks(), End::Close)]).await?;
     let direct = upstream.base_url().trim_start_matches("http://").trim_end_matches("/v1").parse()?;
     let helm = helm(&upstream.base_url()).await?;
     let message = [json!({ "role": "user", "content": "Count, please." })];
@@ -45,6 +47,16 @@ async fn main() -> Any<()> {
     Ok(())
 }
 
+/// The model's answer, as it streams it.
+fn chunks() -> Vec<String> {
+    let chunk = |delta: Value, reason: Value| {
+        let choice = json!({ "index": 0, "delta": delta, "finish_reason": reason });
+        json!({ "id": "c", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice] }).to_string()
+    };
+    let said = (0..CHUNKS).map(|_| chunk(json!({ "content": SENTENCE }), Value::Null));
+    said.chain([chunk(json!({}), json!("stop")), "[DONE]".to_owned()]).collect()
+}
+
 /// A server over this model, with everything in memory; its address.
 async fn helm(upstream: &str) -> Any<SocketAddr> {
     let config = format!(
@@ -55,7 +67,9 @@ async fn helm(upstream: &str) -> Any<SocketAddr> {
     let helm = builder.build().await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(serve(listener, helm, ServerOptions::default(), CancellationToken::new()));
+    let served = serve(listener, helm, ServerOptions::default(), CancellationToken::new());
+    #[expect(clippy::disallowed_methods, reason = "it ends with the measurement")]
+    drop(tokio::spawn(served));
     Ok(address)
 }
 

@@ -1,7 +1,5 @@
 //! The API's document: what is checked in is what the handlers say, and what it says is served.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::path::Path;
 
 use axum::body::Body;

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, Uri};
 use axum::routing::post;
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -77,6 +78,8 @@ impl ModelServer {
             .route("/api/chat", post(ollama))
             .route("/v1/embeddings", post(embeddings))
             .with_state(Arc::clone(&shared));
+        // Without this the pieces of a stream would wait for acknowledgements, which nobody shall measure by mistake.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let serve = axum::serve(listener, app).into_future();
         #[expect(
             clippy::disallowed_methods,
