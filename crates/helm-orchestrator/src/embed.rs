@@ -4,6 +4,7 @@ use helm_store::{Hit, MemoryId, Selection, VectorQuery};
 
 use crate::error::{Error, Result};
 use crate::helm::Helm;
+use crate::turn::collection;
 
 /// Texts as vectors.
 #[derive(Clone, PartialEq, Debug)]
@@ -94,9 +95,4 @@ impl Helm {
     fn of_user(&self, user: &UserId, embedder: &dyn EmbeddingModel) -> Selection {
         Selection::of_user(user.clone(), collection(embedder))
     }
-}
-
-/// The collection that turns remember messages in; the turn's own name for it is the same.
-fn collection(embedder: &dyn EmbeddingModel) -> String {
-    format!("messages/{}@{}", embedder.name(), embedder.dimensions())
 }
