@@ -42,8 +42,8 @@ impl Inner {
 
     /// What a strategy's model cannot do of a caller's wishes, if anything.
     fn lacks(&self, task: &TaskRuntime, strategy: &Strategy, chat: Option<&ChatRequest>) -> Option<String> {
-        let wishes = wishes(task, strategy, chat?);
-        let checked = self.model(strategy).ok()?.capabilities().check_request(&wishes);
+        let capabilities = self.model(strategy).ok()?.capabilities();
+        let checked = capabilities.check_request(&wishes(task, strategy, capabilities, chat?));
         checked.err().map(|unsupported| unsupported.to_string())
     }
 

@@ -58,7 +58,7 @@ impl TurnRequest {
     ///
     /// What the strategy says goes first: its instructions stand before the caller's, its knobs hold where it has
     /// set them, and of two limits the smaller one does. Strategies whose model cannot do what is asked are not
-    /// eligible.
+    /// eligible; how to sample is a wish, which a model without such a knob does without.
     ///
     /// # Errors
     ///

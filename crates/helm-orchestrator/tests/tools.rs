@@ -213,6 +213,18 @@ async fn a_caller_that_keeps_the_conversation_has_its_words_and_knobs() {
 }
 
 #[tokio::test]
+async fn how_to_sample_is_a_wish() {
+    let task = Task::new("support").unwrap().strategy("plain", "Be brief.").unwrap();
+    let helm = Helm::builder().task(task).build().await.unwrap();
+    let mut chat = ChatRequest::new(vec![said(Role::User, "How do I reset my password?")]).with_seed(7);
+    chat.sampling = Sampling { temperature: Some(0.2), top_p: Some(0.9), effort: Some("low".to_owned()) };
+    let turn = helm.turn(TurnRequest::of_chat("ana", "support", chat.clone()).unwrap()).await.unwrap();
+    assert_eq!(turn.status, TurnStatus::Completed, "the built-in model has no such knobs");
+    let stopped = chat.with_stop(vec!["END".to_owned()]);
+    assert!(helm.turn(TurnRequest::of_chat("ana", "support", stopped).unwrap()).await.is_err());
+}
+
+#[tokio::test]
 async fn what_nobody_can_do_is_refused_before_anything_is_begun() {
     let mut unable = Capabilities::default();
     unable.tools = false;

@@ -1,7 +1,7 @@
 //! What the model is asked: the strategy's part, and the caller's within it.
 
 use helm_core::{Message, Part, Role, Strategy};
-use helm_llm::{ChatRequest, Tool};
+use helm_llm::{Capabilities, ChatRequest, Tool};
 
 use super::{recall::Recalled, run::Turn};
 use crate::error::Result;
@@ -18,7 +18,8 @@ impl Turn {
         message: &str,
     ) -> Result<ChatRequest> {
         let system = self.system(task, strategy, recalled)?;
-        let mut request = knobs(task, strategy, self.request.chat.as_ref());
+        let model = self.inner.model(strategy)?;
+        let mut request = knobs(task, strategy, model.capabilities(), self.request.chat.as_ref());
         if !system.trim().is_empty() {
             request.messages.push(Message::text(Role::System, system));
         }
@@ -63,9 +64,19 @@ impl Turn {
 }
 
 /// What is asked apart from the words: what the strategy has set holds, of two limits the smaller one, and the rest is
-/// the caller's.
-fn knobs(task: &TaskRuntime, strategy: &Strategy, chat: Option<&ChatRequest>) -> ChatRequest {
+/// the caller's. How the caller would have the model sample is a wish, which a model without such a knob does without.
+fn knobs(
+    task: &TaskRuntime,
+    strategy: &Strategy,
+    capabilities: &Capabilities,
+    chat: Option<&ChatRequest>,
+) -> ChatRequest {
     let mut request = chat.map_or_else(ChatRequest::default, without_words);
+    request.seed = request.seed.filter(|_| capabilities.seed);
+    request.sampling.effort = request.sampling.effort.filter(|_| capabilities.effort);
+    if !capabilities.sampling {
+        (request.sampling.temperature, request.sampling.top_p) = (None, None);
+    }
     let own = &strategy.sampling;
     let sampling = &mut request.sampling;
     sampling.temperature = own.temperature.or(sampling.temperature);
@@ -99,9 +110,14 @@ fn without_words(chat: &ChatRequest) -> ChatRequest {
 }
 
 /// What a strategy's model must be able to do for a caller's wishes: the knobs, and the messages with pictures.
-pub(crate) fn wishes(task: &TaskRuntime, strategy: &Strategy, chat: &ChatRequest) -> ChatRequest {
+pub(crate) fn wishes(
+    task: &TaskRuntime,
+    strategy: &Strategy,
+    capabilities: &Capabilities,
+    chat: &ChatRequest,
+) -> ChatRequest {
     let picture = |message: &&Message| message.parts.iter().any(|part| matches!(part, Part::Image(_)));
-    let mut wishes = knobs(task, strategy, Some(chat));
+    let mut wishes = knobs(task, strategy, capabilities, Some(chat));
     wishes.messages = chat.messages.iter().filter(picture).cloned().collect();
     wishes
 }

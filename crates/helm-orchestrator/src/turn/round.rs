@@ -75,7 +75,8 @@ impl Work<'_> {
     fn may_serve(&self, strategy: &Strategy, model: &Arc<dyn ChatModel>) -> bool {
         let chat = self.turn.request.chat.as_ref();
         let able = chat.is_none_or(|chat| {
-            model.capabilities().check_request(&super::wishes(self.task, strategy, chat)).is_ok()
+            let wishes = super::wishes(self.task, strategy, model.capabilities(), chat);
+            model.capabilities().check_request(&wishes).is_ok()
         });
         able && model.is_available()
     }
