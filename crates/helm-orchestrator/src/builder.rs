@@ -25,6 +25,7 @@ use crate::prompt::Prompts;
 use crate::refit::Refits;
 use crate::settle::TaskSettler;
 use crate::sharing::Sharing;
+use crate::summarise::LEAST_HISTORY;
 use crate::task::{PolicyChoice, Task};
 use crate::worker::WorkerPool;
 
@@ -258,7 +259,12 @@ impl HelmBuilder {
             tracker: tracker.clone(),
         });
         if !self.observing {
-            tracker.spawn(background::run_jobs(Arc::downgrade(&inner), inner.stopping.clone()));
+            let (alive, stopping) = (Arc::downgrade(&inner), inner.stopping.clone());
+            tracker.spawn(background::run_jobs(alive, stopping, background::QUICK));
+            if inner.tasks.values().any(|task| task.summaries.is_some()) {
+                let (alive, stopping) = (Arc::downgrade(&inner), inner.stopping.clone());
+                tracker.spawn(background::run_jobs(alive, stopping, background::SLOW));
+            }
             if inner.embedder.is_some() {
                 tracker.spawn(background::index_memories(Arc::downgrade(&inner), inner.stopping.clone()));
             }
@@ -338,6 +344,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
     let prompts = checked_strategies(&task, models, &place)?;
     let fallbacks = fallbacks(&task, &place)?;
     check_tools(&task, models, &place)?;
+    check_summaries(&task, models, &place)?;
     let policy = build_policy(task.policy, &place)?;
     let mut evaluators = match task.evaluators {
         Some(engine) => engine,
@@ -372,6 +379,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         guardrails: task.guardrails.unwrap_or_else(GuardrailEngine::standard),
         prompts,
         history: task.history,
+        summaries: task.summaries,
         remember: task.remember,
         silence: reward.default_after(),
         experiment: None,
@@ -418,6 +426,19 @@ fn checked_strategies(task: &Task, models: &Models, place: &str) -> Result<Promp
         return Err(Error::config(place, "the task has no strategy; add at least one"));
     }
     Ok(prompts)
+}
+
+fn check_summaries(task: &Task, models: &Models, place: &str) -> Result<()> {
+    let Some(name) = &task.summaries else { return Ok(()) };
+    let wrong = |message| Err(Error::config(format!("{place}.summary_model"), message));
+    if !models.contains_key(name) {
+        let known = comma_separated(models.keys());
+        return wrong(format!("there is no model {name}; the configured models are: {known}"));
+    }
+    if task.history.get() < LEAST_HISTORY {
+        return wrong(format!("a summary needs history_tokens of {LEAST_HISTORY} at least"));
+    }
+    Ok(())
 }
 
 fn check_model(strategy: &Strategy, models: &Models, place: &str) -> Result<()> {

@@ -66,6 +66,8 @@ pub(crate) struct TaskRuntime {
     pub(crate) guardrails: GuardrailEngine,
     pub(crate) prompts: Prompts,
     pub(crate) history: TokenCount,
+    /// The model that sums up what of a conversation is no longer sent along.
+    pub(crate) summaries: Option<ModelName>,
     pub(crate) remember: bool,
     pub(crate) silence: Option<std::time::Duration>,
     pub(crate) experiment: Option<RunningExperiment>,

@@ -61,6 +61,7 @@ mod request;
 mod settle;
 mod sharing;
 mod storable;
+mod summarise;
 mod task;
 mod turn;
 mod worker;

@@ -26,6 +26,7 @@ pub struct Task {
     pub(crate) reward: Option<RewardSpec>,
     pub(crate) guardrails: Option<GuardrailEngine>,
     pub(crate) history: TokenCount,
+    pub(crate) summaries: Option<ModelName>,
     pub(crate) remember: bool,
 }
 
@@ -75,6 +76,7 @@ impl Task {
             reward: None,
             guardrails: None,
             history: TokenCount::new(2_000),
+            summaries: None,
             remember: false,
         })
     }
@@ -174,6 +176,14 @@ impl Task {
     #[must_use]
     pub fn with_history(mut self, tokens: TokenCount) -> Self {
         self.history = tokens;
+        self
+    }
+
+    /// Has a model sum up, beside the turns, what of a conversation no longer fits, so that it is not lost: the summary
+    /// is sent along before the messages, within their budget, of which it takes a quarter at most. Default: off.
+    #[must_use]
+    pub fn with_summaries(mut self, model: ModelName) -> Self {
+        self.summaries = Some(model);
         self
     }
 

@@ -218,6 +218,9 @@ impl HelmConfig {
         if let Some(tokens) = section.history_tokens {
             task = task.with_history(TokenCount::new(tokens));
         }
+        if let Some(model) = &section.summary_model {
+            task = task.with_summaries(model.clone());
+        }
         if section.remember {
             task = task.remembering();
         }

@@ -190,6 +190,8 @@ pub struct TaskSection {
     pub tools: Vec<ToolName>,
     /// How many tokens of the conversation are sent along. Default: 2,000.
     pub history_tokens: Option<u64>,
+    /// The model that sums up what of a conversation is no longer sent along; a name under `models`. Default: none.
+    pub summary_model: Option<ModelName>,
     /// Whether messages are kept as memories. Default: no.
     pub remember: bool,
     /// The strategies by name.

@@ -25,7 +25,7 @@ impl Turn {
         match self.own_conversation() {
             Some(messages) => request.messages.extend(messages),
             None => {
-                request.messages.extend(recalled.history.iter().cloned());
+                request.messages.extend(recalled.past.messages.iter().cloned());
                 request.messages.push(Message::text(Role::User, message));
             }
         }
@@ -47,6 +47,10 @@ impl Turn {
         if !memories.is_empty() && !task.prompts.places_memories(name) {
             system.push_str("\n\nEarlier messages of this user that may help:\n- ");
             system.push_str(&memories.join("\n- "));
+        }
+        // Some providers take no more than one message of the system, and only as the first.
+        if let Some(told) = recalled.past.told() {
+            system = if system.trim().is_empty() { told } else { format!("{system}\n\n{told}") };
         }
         Ok(system)
     }

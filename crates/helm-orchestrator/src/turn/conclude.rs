@@ -163,7 +163,7 @@ impl Turn {
         // A refused answer is judged as none, so that how well it was written cannot pay.
         let answer = if blocked { "" } else { &progress.raw };
         let mut exchange = Exchange::new(message, answer)
-            .with_history(&recalled.history)
+            .with_history(&recalled.past.messages)
             .with_finished(outcome.status != TurnStatus::Length);
         if let Some(found) = found {
             exchange = exchange.with_violations(found);
@@ -231,6 +231,7 @@ impl Turn {
             record.messages = vec![Message::text(Role::User, &*record.input)];
             record.messages.extend(exchanged);
             record.messages.push(Message::text(Role::Assistant, &**answer));
+            record.jobs.extend(self.summary_job(task, &recalled.past, &record.messages));
             if let (true, Some(embedding), Some(embedder)) =
                 (task.remember, &recalled.embedding, &self.inner.embedder)
             {

@@ -127,8 +127,8 @@ fn check(inner: &Inner, request: &TurnRequest) -> Result<()> {
 
 /// Whether a message without words shows something.
 fn has_picture(request: &TurnRequest) -> bool {
-    let messages = request.chat.iter().flat_map(|chat| &chat.messages);
-    let last = messages.filter(|message| message.role == Role::User).next_back();
+    let mut messages = request.chat.iter().flat_map(|chat| &chat.messages);
+    let last = messages.rfind(|message| message.role == Role::User);
     last.is_some_and(|message| message.parts.iter().any(|part| matches!(part, Part::Image(_))))
 }
 
