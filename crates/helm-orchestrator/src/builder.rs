@@ -23,6 +23,7 @@ use crate::helm::Helm;
 use crate::inner::{Inner, RunningExperiment, TaskRuntime, comma_separated};
 use crate::prompt::Prompts;
 use crate::refit::Refits;
+use crate::semantic::SemanticCache;
 use crate::settle::TaskSettler;
 use crate::sharing::Sharing;
 use crate::summarise::LEAST_HISTORY;
@@ -345,6 +346,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
     let fallbacks = fallbacks(&task, &place)?;
     check_tools(&task, models, &place)?;
     check_summaries(&task, models, &place)?;
+    let similar = similar(&task, &prompts, &place)?;
     let policy = build_policy(task.policy, &place)?;
     let mut evaluators = match task.evaluators {
         Some(engine) => engine,
@@ -373,6 +375,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         fallbacks,
         tools: task.tools,
         answers: BTreeMap::new(),
+        similar,
         policy,
         sticky: task.sticky,
         evaluators,
@@ -505,6 +508,33 @@ fn check_tools(task: &Task, models: &Models, place: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// When answers are used again: of strategies that make no difference between users but by their prompt's letters.
+fn similar(task: &Task, prompts: &Prompts, place: &str) -> Result<BTreeMap<StrategyId, SemanticCache>> {
+    let mut similar = BTreeMap::new();
+    for (name, cache) in &task.similar {
+        let place = format!("{place}.strategies.{name}.semantic_cache");
+        let found = task.strategies.iter().find(|strategy| strategy.id.name() == name);
+        let strategy = found.ok_or_else(|| Error::config(&*place, "the task has no such strategy"))?;
+        let uses = |variable| prompts.uses(name.as_str(), variable);
+        let tools = strategy.tools.as_ref().map_or(task.tools.len(), Vec::len);
+        let why = match () {
+            () if strategy.retrieval.memories > 0 || uses("memories") => Some("recalls memories"),
+            () if uses("preferences") => Some("has preferences in its prompt"),
+            () if tools > 0 => Some("calls tools; write tools = []"),
+            () if cache.ttl.is_zero() || cache.ttl > LONGEST_DEADLINE => {
+                Some("keeps answers for no time, or for ever")
+            }
+            () => None,
+        };
+        if let Some(why) = why {
+            let message = format!("answers cannot be another's where the strategy {why}");
+            return Err(Error::config(place, message));
+        }
+        similar.insert(strategy.id.clone(), *cache);
+    }
+    Ok(similar)
 }
 
 fn add_experiment(task: &mut TaskRuntime, experiment: RunningExperiment, place: String) -> Result<()> {

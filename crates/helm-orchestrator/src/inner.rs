@@ -18,6 +18,7 @@ use crate::answers::AnswerCache;
 use crate::error::{Error, Result};
 use crate::prompt::Prompts;
 use crate::refit::Refits;
+use crate::semantic::SemanticCache;
 use crate::task::Sticky;
 use crate::worker::WorkerPool;
 
@@ -60,6 +61,8 @@ pub(crate) struct TaskRuntime {
     pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
     /// The kept answers of strategies that keep them.
     pub(crate) answers: BTreeMap<StrategyId, AnswerCache>,
+    /// When the answers of strategies are used again for similar questions.
+    pub(crate) similar: BTreeMap<StrategyId, SemanticCache>,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: EvaluationEngine,

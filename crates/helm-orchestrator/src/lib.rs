@@ -58,6 +58,7 @@ mod rebuild;
 mod refit;
 mod report;
 mod request;
+mod semantic;
 mod settle;
 mod sharing;
 mod storable;
@@ -75,6 +76,7 @@ pub use helm::Helm;
 pub use rebuild::Rebuild;
 pub use report::{FeedbackSummary, RewardSummary, StrategyReport, TaskReport};
 pub use request::{TurnEvent, TurnRequest, TurnResponse};
+pub use semantic::{SemanticCache, SimilarTurn};
 pub use task::{Sticky, Task};
 pub use turn::TurnStream;
 

@@ -8,6 +8,7 @@ use helm_policy::{Policy, PolicyConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::semantic::SemanticCache;
 
 /// A kind of work and everything that is decided, checked and measured for it.
 ///
@@ -19,6 +20,7 @@ pub struct Task {
     pub(crate) strategies: Vec<Strategy>,
     pub(crate) fallbacks: Option<Vec<StrategyName>>,
     pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
+    pub(crate) similar: Vec<(StrategyName, SemanticCache)>,
     pub(crate) policy: PolicyChoice,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: Option<EvaluationEngine>,
@@ -69,6 +71,7 @@ impl Task {
             strategies: Vec::new(),
             fallbacks: None,
             tools: Vec::new(),
+            similar: Vec::new(),
             policy: PolicyChoice::Config(PolicyConfig::default()),
             sticky: Sticky::default(),
             evaluators: None,
@@ -119,6 +122,13 @@ impl Task {
     #[must_use]
     pub fn with_tool(mut self, tool: Arc<dyn ToolHandler>) -> Self {
         self.tools.push(tool);
+        self
+    }
+
+    /// Uses a strategy's answers again for questions that mean the same. Default: not at all.
+    #[must_use]
+    pub fn with_semantic_cache(mut self, strategy: StrategyName, cache: SemanticCache) -> Self {
+        self.similar.push((strategy, cache));
         self
     }
 

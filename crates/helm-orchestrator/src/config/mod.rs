@@ -25,6 +25,7 @@ pub use location::{Server, StoreLocation};
 pub use model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 pub use sections::{
     BackgroundSection, Environment, ExperimentSection, Fallback, FeatureSection, HelmConfig, LogFormat,
-    LogSection, ServerSection, StoreSection, StrategySection, TaskSection, VariantSection,
+    LogSection, SemanticCacheSection, ServerSection, StoreSection, StrategySection, TaskSection,
+    VariantSection,
 };
 pub use tools::ToolSection;

@@ -227,6 +227,8 @@ pub struct StrategySection {
     pub retrieve: Option<Retrieval>,
     /// How long an answer is kept for whoever asks exactly the same, in seconds. Default: not at all.
     pub cache_seconds: Option<f64>,
+    /// When an answer is used again for a question that means the same. Default: never.
+    pub semantic_cache: Option<SemanticCacheSection>,
     /// Which of the task's tools the model may call. Default: all.
     pub tools: Option<Vec<ToolName>>,
     /// How many rounds of tool calls a turn may have. Default: 8.
@@ -236,6 +238,17 @@ pub struct StrategySection {
     /// How long the model may go on writing once the caller has gone away, in seconds: for providers that bill the
     /// whole answer in any case. Default: the call is ended at once.
     pub drain_seconds: Option<f64>,
+}
+
+/// When an answer is used again for a question that means the same.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct SemanticCacheSection {
+    /// How similar the questions' embeddings must be at least, as a cosine from 0 to 1. Default: 0.97.
+    pub similarity: Option<f64>,
+    /// How long an answer is used again, in seconds. Default: 3,600.
+    pub seconds: Option<f64>,
 }
 
 /// One strategy or several.

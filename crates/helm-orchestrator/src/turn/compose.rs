@@ -44,7 +44,7 @@ impl Turn {
         };
         let name = strategy.id.name().as_str();
         let mut system = task.prompts.render(name, &view)?;
-        if !memories.is_empty() && !task.prompts.places_memories(name) {
+        if !memories.is_empty() && !task.prompts.uses(name, "memories") {
             system.push_str("\n\nEarlier messages of this user that may help:\n- ");
             system.push_str(&memories.join("\n- "));
         }

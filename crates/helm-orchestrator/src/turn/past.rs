@@ -29,6 +29,11 @@ impl Past {
         Some(format!("What was said earlier in this conversation, in short:\n{}", summary.text))
     }
 
+    /// Whether the model is told nothing of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.summary.is_none() && self.messages.is_empty()
+    }
+
     fn covered(&self) -> Option<DecisionId> {
         self.summary.as_ref().map(|summary| summary.covers)
     }

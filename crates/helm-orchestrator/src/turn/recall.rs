@@ -84,7 +84,9 @@ impl Turn {
 
     async fn memories(&self, task: &TaskRuntime, message: &str) -> Result<(Option<Vec<f32>>, Vec<String>)> {
         let wanted = task.strategies.iter().map(|strategy| strategy.retrieval.memories).max().unwrap_or(0);
-        let Some(embedder) = self.inner.embedder.as_ref().filter(|_| wanted > 0 || task.remember) else {
+        let Some(embedder) =
+            self.inner.embedder.as_ref().filter(|_| wanted > 0 || task.remember || !task.similar.is_empty())
+        else {
             return Ok((None, Vec::new()));
         };
         let embedding = embedder.embed(&[message.to_owned()]).await?.into_iter().next();
