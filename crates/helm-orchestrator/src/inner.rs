@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use helm_core::{
     Clock, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, TokenCounter,
-    VariantName,
+    ToolName, VariantName,
 };
 use helm_eval::EvaluationEngine;
 use helm_experiment::Experiment;
@@ -59,6 +59,8 @@ pub(crate) struct TaskRuntime {
     /// Who answers when none is eligible or a model fails, in order; at least one.
     pub(crate) fallbacks: Vec<StrategyId>,
     pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
+    /// The MCP servers whose tools are among them.
+    pub(crate) mcp: Vec<ToolName>,
     /// The kept answers of strategies that keep them.
     pub(crate) answers: BTreeMap<StrategyId, AnswerCache>,
     /// When the answers of strategies are used again for similar questions.

@@ -52,6 +52,8 @@ mod error;
 mod explain;
 mod helm;
 mod inner;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod observe;
 mod prompt;
 mod rebuild;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use helm_core::{ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount};
+use helm_core::{ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, ToolName};
 use helm_eval::{EvaluationEngine, Evaluator, RewardSpec};
 use helm_guardrails::GuardrailEngine;
 use helm_llm::ToolHandler;
@@ -20,6 +20,8 @@ pub struct Task {
     pub(crate) strategies: Vec<Strategy>,
     pub(crate) fallbacks: Option<Vec<StrategyName>>,
     pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
+    /// Names of MCP servers.
+    pub(crate) mcp: Vec<ToolName>,
     pub(crate) similar: Vec<(StrategyName, SemanticCache)>,
     pub(crate) policy: PolicyChoice,
     pub(crate) sticky: Sticky,
@@ -71,6 +73,7 @@ impl Task {
             strategies: Vec::new(),
             fallbacks: None,
             tools: Vec::new(),
+            mcp: Vec::new(),
             similar: Vec::new(),
             policy: PolicyChoice::Config(PolicyConfig::default()),
             sticky: Sticky::default(),
@@ -122,6 +125,14 @@ impl Task {
     #[must_use]
     pub fn with_tool(mut self, tool: Arc<dyn ToolHandler>) -> Self {
         self.tools.push(tool);
+        self
+    }
+
+    /// Gives the models the tools of an [MCP server](crate::HelmBuilder::mcp), which are called `SERVER_TOOL`.
+    #[cfg(feature = "mcp")]
+    #[must_use]
+    pub fn with_mcp(mut self, server: ToolName) -> Self {
+        self.mcp.push(server);
         self
     }
 

@@ -80,6 +80,7 @@ impl HelmConfig {
         for (id, section) in &self.tasks {
             builder = builder.task(self.task(id, section, registry, &tools)?);
         }
+        builder = self.with_servers(builder, variable)?;
         let place = Place { path: "embeddings".to_owned(), folder: &self.folder, variable };
         let embedder = models::embedder(&self.embeddings, &place)?;
         builder = match (self.features.vector_search, embedder) {
@@ -130,6 +131,29 @@ impl HelmConfig {
             models::model(name, section, &place)
         };
         self.models.iter().map(model).collect()
+    }
+
+    #[cfg(feature = "mcp")]
+    fn with_servers(
+        &self,
+        builder: HelmBuilder,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<HelmBuilder> {
+        self.mcp.iter().try_fold(builder, |builder, (name, section)| {
+            let place = Place { path: format!("mcp.{name}"), folder: &self.folder, variable };
+            Ok(builder.mcp(super::mcp::server(name, section, &place)?))
+        })
+    }
+
+    #[cfg(not(feature = "mcp"))]
+    fn with_servers(&self, builder: HelmBuilder, _: &dyn Fn(&str) -> Option<String>) -> Result<HelmBuilder> {
+        match self.mcp.keys().next() {
+            None => Ok(builder),
+            Some(name) => Err(Error::config(
+                format!("mcp.{name}"),
+                "this build speaks to no MCP server; build with the feature `mcp`",
+            )),
+        }
     }
 
     fn given_tools(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Tools> {
@@ -221,6 +245,10 @@ impl HelmConfig {
                 Error::config(format!("{place}.tools"), message)
             })?;
             task = task.with_tool(Arc::clone(tool));
+        }
+        #[cfg(feature = "mcp")]
+        for server in &section.mcp {
+            task = task.with_mcp(server.clone());
         }
         if let Some(tokens) = section.history_tokens {
             task = task.with_history(TokenCount::new(tokens));

@@ -11,6 +11,7 @@ mod limits;
 mod load;
 mod location;
 mod log;
+mod mcp;
 mod model_section;
 mod models;
 mod places;
@@ -22,6 +23,7 @@ pub use install::MAX_MESSAGE_BYTES;
 pub use limits::{LimitSection, LimitsSection};
 pub use load::{TEMPLATE, default_path};
 pub use location::{Server, StoreLocation};
+pub use mcp::McpSection;
 pub use model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 pub use sections::{
     BackgroundSection, Environment, ExperimentSection, Fallback, FeatureSection, HelmConfig, LogFormat,

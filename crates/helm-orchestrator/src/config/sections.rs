@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::limits::LimitsSection;
+use super::mcp::McpSection;
 use super::model_section::{EmbeddingSection, ModelSection};
 use super::places::Places;
 use super::tools::ToolSection;
@@ -38,6 +39,8 @@ pub struct HelmConfig {
     pub models: BTreeMap<ModelName, ModelSection>,
     /// Tools behind addresses, by name.
     pub tools: BTreeMap<ToolName, ToolSection>,
+    /// MCP servers, by name.
+    pub mcp: BTreeMap<ToolName, McpSection>,
     /// How much may be used.
     pub limits: LimitsSection,
     /// What makes texts comparable, for memories.
@@ -188,6 +191,8 @@ pub struct TaskSection {
     pub fallback: Option<Fallback>,
     /// Names under `tools` of what the models may call. Default: none.
     pub tools: Vec<ToolName>,
+    /// Names under `mcp` of servers whose tools the models may call. Default: none.
+    pub mcp: Vec<ToolName>,
     /// How many tokens of the conversation are sent along. Default: 2,000.
     pub history_tokens: Option<u64>,
     /// The model that sums up what of a conversation is no longer sent along; a name under `models`. Default: none.
