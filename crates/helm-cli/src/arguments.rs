@@ -102,6 +102,12 @@ pub(crate) enum Command {
         #[arg(long)]
         live: bool,
     },
+    /// Make keys that open the server's API.
+    #[command(
+        subcommand,
+        after_help = "Example: helmctl keys new laptop --output json\n\nThe entry goes into the file that server.keys_file names, or into HELM_API_KEYS."
+    )]
+    Keys(KeysCommand),
     /// Look at the configuration.
     #[command(subcommand, after_help = "Example: helmctl config check")]
     Config(ConfigCommand),
@@ -326,6 +332,15 @@ pub(crate) struct SimulateArguments {
     /// Draws the mean regret over time to this SVG file.
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key: it is shown once, with the entry for the server that holds its hash.
+    New {
+        /// What it is called.
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]

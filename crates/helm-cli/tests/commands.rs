@@ -280,8 +280,11 @@ fn the_doctor_looks_at_everything() {
     assert_eq!(ill.status.code(), Some(1), "a check said no");
     assert!(out(&ill).contains("FAIL"), "{}", out(&ill));
     assert!(out(&run(&folder, &["migrate"])).contains("version 6"));
-    let redis = helmctl(folder.path(), &[("REDIS_URL", "redis://127.0.0.1")], &["doctor"], "");
-    assert!(out(&redis).contains("REDIS_URL"), "{}", out(&redis));
+    let absent = helmctl(folder.path(), &[("REDIS_URL", "redis://127.0.0.1:1")], &["doctor"], "");
+    assert!(out(&absent).contains("warn  redis") && out(&absent).contains("REDIS_URL"), "{}", out(&absent));
+    let wrong = helmctl(folder.path(), &[("REDIS_URL", "no address")], &["doctor"], "");
+    assert_eq!(wrong.status.code(), Some(1), "{}", out(&wrong));
+    assert!(out(&wrong).contains("FAIL  redis"), "{}", out(&wrong));
     let off = helmctl(
         folder.path(),
         &[("ENABLE_VECTOR_SEARCH", "false"), ("ENABLE_AB_TESTING", "0")],
@@ -387,4 +390,23 @@ fn a_state_is_rebuilt_after_another_policy_was_configured() {
     assert!(out(&rebuilt).contains("a@1") || out(&rebuilt).contains("b@1"), "{}", out(&rebuilt));
     assert_eq!(check().status.code(), Some(0));
     refused(&run(&folder, &["policy", "rebuild", "--task", "none"]), &["no task none"]);
+}
+
+#[test]
+fn a_key_is_made_once_and_no_public_address_is_served_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = run(&folder, &["keys", "new", "laptop", "--output", "json"]);
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let (key, entry) = (made["key"].as_str().unwrap(), made["entry"].as_str().unwrap());
+    assert!(key.starts_with("hk_") && key.len() == 3 + 8 + 1 + 64, "{key}");
+    assert!(entry.starts_with("laptop:") && !entry.contains(key), "{entry}");
+    let again = run(&folder, &["keys", "new", "laptop", "--output", "json"]);
+    assert_ne!(serde_json::from_slice::<Value>(&again.stdout).unwrap()["key"], key);
+    refused(&run(&folder, &["keys", "new", "a:b"]), &["colon"]);
+    for (entries, told) in [("", "there is no key"), (key, "entry 1")] {
+        let serve =
+            helmctl(folder.path(), &[("HELM_API_KEYS", entries)], &["serve", "--listen", "127.0.0.1:0"], "");
+        refused(&serve, &["HELM_API_KEYS", told]);
+        assert!(entries.is_empty() || !err(&serve).contains(entries), "the key was repeated");
+    }
 }

@@ -113,6 +113,14 @@ pub enum Error {
         /// When the request fits again; `None` when it is larger than the limit will ever allow.
         retry_after: Option<Duration>,
     },
+    /// Vector search is switched off, and with it embeddings and memories.
+    #[error(
+        "there are no embeddings and no memories: vector search is switched off (features.vector_search)"
+    )]
+    NoEmbeddings,
+    /// The embedding model did not answer.
+    #[error("the texts could not be embedded")]
+    Embedding(#[source] helm_llm::Error),
     /// Helm is shutting down and takes no more turns.
     #[error("helm is shutting down; send the request to another instance or try again later")]
     ShuttingDown,
@@ -156,9 +164,10 @@ impl Error {
             | Self::ReservedPreference { .. }
             | Self::Unsupported { .. } => ErrorKind::InvalidRequest,
             Self::RateLimited { .. } => ErrorKind::RateLimited,
-            Self::UnknownTask { .. } | Self::UnknownStrategy { .. } | Self::UnknownDecision { .. } => {
-                ErrorKind::NotFound
-            }
+            Self::UnknownTask { .. }
+            | Self::UnknownStrategy { .. }
+            | Self::UnknownDecision { .. }
+            | Self::NoEmbeddings => ErrorKind::NotFound,
             Self::Config { .. }
             | Self::ConfigFile { .. }
             | Self::ConfigSyntax { .. }
@@ -168,7 +177,7 @@ impl Error {
             | Self::Model(_)
             | Self::Experiment(_) => ErrorKind::Config,
             Self::Store(error) => store_kind(error),
-            Self::ShuttingDown => ErrorKind::Unavailable,
+            Self::ShuttingDown | Self::Embedding(_) => ErrorKind::Unavailable,
             Self::Policy(_) | Self::Lost => ErrorKind::Internal,
         }
     }

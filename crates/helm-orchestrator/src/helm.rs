@@ -22,8 +22,8 @@ use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
 /// An installation of Helm, seen by one tenant. Cloning is cheap and shares everything.
 #[derive(Clone)]
 pub struct Helm {
-    inner: Arc<Inner>,
-    tenant: TenantId,
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) tenant: TenantId,
 }
 
 impl Helm {
@@ -202,11 +202,26 @@ impl Helm {
         user: &UserId,
         changes: &[PreferenceChange],
     ) -> Result<Preferences> {
+        self.change_preferences_of(user, changes, None).await
+    }
+
+    /// As [`Helm::change_preferences`], if the revision is still the one that the caller knows.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Helm::change_preferences`], and with [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when
+    /// `revision` is given and is not the present one.
+    pub async fn change_preferences_of(
+        &self,
+        user: &UserId,
+        changes: &[PreferenceChange],
+        revision: Option<u64>,
+    ) -> Result<Preferences> {
         if let Some(name) = changes.iter().filter_map(changed).find(|name| OWN_PREFERENCES.contains(name)) {
             return Err(Error::ReservedPreference { name: name.to_owned() });
         }
         let changes = storable::changes(changes);
-        Ok(self.inner.store.preferences().apply(&self.tenant, user, &changes, None).await?)
+        Ok(self.inner.store.preferences().apply(&self.tenant, user, &changes, revision).await?)
     }
 
     /// The last `limit` messages of a user's conversation, in the order they were said.

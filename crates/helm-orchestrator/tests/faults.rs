@@ -3,7 +3,7 @@
 //! `HELM_FAULT_TURNS=10000 cargo test --release -p helm-orchestrator --test faults` plays more of them, and looks at
 //! the memory, too.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ async fn helm(server: &ModelServer, folder: &std::path::Path) -> Helm {
 async fn play(helm: &Helm, at: usize) {
     let user = format!("user-{}", at % 50);
     let request = TurnRequest::new(user, "support", "How do I reset my password?").unwrap();
-    if at % 3 == 0 {
+    if at.is_multiple_of(3) {
         drop(helm.turn(request).await);
         return;
     }

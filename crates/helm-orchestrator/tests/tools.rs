@@ -1,6 +1,6 @@
 //! Tools, forms, callers that keep the conversation themselves, and models that take each other's place.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,20 +6,31 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures::{Stream, StreamExt};
 use helm_orchestrator::{Helm, TurnEvent, TurnStream};
-use serde::Serialize;
 
-use crate::json::turn_json;
+use crate::body::Body;
+use crate::events::named;
+use crate::json::{TurnJson, turn_json};
+use crate::keys::Key;
 use crate::problem::Problem;
-use crate::request::{Body, ChatBody};
+use crate::request::ChatBody;
 use crate::router::RequestId;
 
 /// Answers a message. Hanging up cancels the turn, which is recorded all the same.
+#[utoipa::path(
+    post, path = "/chat", tag = "Helm", request_body = ChatBody,
+    responses(
+        (status = 200, description = "the turn; with stream: true the events decision, delta, and done or error",
+            body = TurnJson),
+        (status = "4XX", body = Problem), (status = "5XX", body = Problem),
+    ),
+)]
 pub(crate) async fn chat(
     State(helm): State<Helm>,
     Extension(id): Extension<RequestId>,
+    key: Key,
     Body(body): Body<ChatBody>,
 ) -> Result<Response, Problem> {
-    let request = body.turn()?;
+    let request = key.sign(body.turn()?);
     if body.stream {
         let events = events(helm.turn_stream(request)?, body.message, id);
         return Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response());
@@ -37,7 +48,7 @@ fn events(
     message: String,
     RequestId(id): RequestId,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    let named = move |event: Result<TurnEvent, helm_orchestrator::Error>| match event {
+    let told = move |event: Result<TurnEvent, helm_orchestrator::Error>| match event {
         Ok(TurnEvent::Decided { decision_id, strategy, propensity }) => {
             let decision = serde_json::json!({ "decision_id": decision_id, "strategy": strategy, "propensity": propensity });
             Some(named("decision", &decision))
@@ -50,10 +61,5 @@ fn events(
         Ok(_) => None,
         Err(error) => Some(named("error", &Problem::from(error).with_request_id(&id))),
     };
-    turn.filter_map(move |event| std::future::ready(named(event).map(Ok)))
-}
-
-fn named(name: &str, data: &impl Serialize) -> Event {
-    // These values always have a JSON form.
-    Event::default().event(name).json_data(data).unwrap_or_default()
+    turn.filter_map(move |event| std::future::ready(told(event).map(Ok)))
 }

@@ -5,17 +5,26 @@ use helm_orchestrator::Helm;
 use helm_orchestrator::store::Applied;
 use serde::Serialize;
 
+use crate::body::Body;
 use crate::problem::Problem;
-use crate::request::{Body, FeedbackBody};
+use crate::request::FeedbackBody;
 
-#[derive(Serialize)]
+/// What became of a judgement.
+#[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct FeedbackAnswer {
+    #[schema(value_type = String)]
     decision_id: DecisionId,
+    /// `fresh`, `duplicate` or `corrected`.
+    #[schema(value_type = String)]
     applied: Applied,
     reward: Option<f64>,
 }
 
 /// Takes a judgement. Once answered, it is durable.
+#[utoipa::path(
+    post, path = "/feedback", tag = "Helm", request_body = FeedbackBody,
+    responses((status = 200, body = FeedbackAnswer), (status = "4XX", body = Problem)),
+)]
 pub(crate) async fn feedback(
     State(helm): State<Helm>,
     Body(body): Body<FeedbackBody>,

@@ -11,13 +11,19 @@ use helm_orchestrator::{Explanation, TaskReport, TurnResponse};
 use serde::Serialize;
 
 /// An answered message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct TurnJson {
+    #[schema(value_type = String)]
     decision_id: DecisionId,
+    #[schema(value_type = Option<String>)]
     conversation_id: Option<ConversationId>,
+    #[schema(value_type = String)]
     task: TaskId,
+    #[schema(value_type = Option<String>)]
     strategy: Option<StrategyId>,
+    #[schema(value_type = Option<f64>)]
     propensity: Option<Probability>,
+    #[schema(value_type = String)]
     status: TurnStatus,
     answer: Option<String>,
     reward: Option<f64>,
@@ -25,6 +31,7 @@ pub struct TurnJson {
     violations: Vec<ViolationJson>,
     usage: UsageJson,
     cost_usd: Option<f64>,
+    #[schema(value_type = Option<String>)]
     model: Option<ModelName>,
     simulated: bool,
     latency_ms: f64,
@@ -32,7 +39,7 @@ pub struct TurnJson {
     error: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct UsageJson {
     input_tokens: u64,
     output_tokens: u64,
@@ -51,15 +58,19 @@ impl From<Usage> for UsageJson {
 
 /// What a guard found. Positions count code points of the original text, half open; they are left out where
 /// the original is not at hand.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ViolationJson {
+    #[schema(value_type = String)]
     stage: Stage,
+    #[schema(value_type = String)]
     category: Category,
     entity: String,
     start: Option<usize>,
     end: Option<usize>,
+    #[schema(value_type = String)]
     severity: Severity,
     score: f64,
+    #[schema(value_type = String)]
     action: GuardAction,
 }
 
@@ -110,52 +121,69 @@ pub fn turn_json(turn: &TurnResponse, message: &str) -> TurnJson {
 }
 
 /// A decision and why it was made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct DecisionJson {
+    #[schema(value_type = String)]
     decision_id: DecisionId,
+    #[schema(value_type = String)]
     task: TaskId,
+    #[schema(value_type = String)]
     user_id: UserId,
+    #[schema(value_type = Option<String>)]
     strategy: Option<StrategyId>,
+    #[schema(value_type = Option<f64>)]
     propensity: Option<Probability>,
     probabilities: BTreeMap<String, f64>,
+    #[schema(value_type = Option<String>)]
     mode: Option<DecisionMode>,
+    #[schema(value_type = Option<String>)]
     policy: Option<PolicyName>,
+    #[schema(value_type = Option<String>)]
     drawn_by: Option<DecisionId>,
     candidates: Vec<CandidateJson>,
     excluded: Vec<ExclusionJson>,
+    #[schema(value_type = Option<String>)]
     status: Option<TurnStatus>,
     reward: Option<f64>,
     scores: BTreeMap<String, Option<f64>>,
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
     not_scored: BTreeMap<String, NotScored>,
     feedback: Vec<FeedbackJson>,
     experiment: Option<String>,
     variant: Option<String>,
+    #[schema(value_type = String)]
     at: Timestamp,
     why: String,
 }
 
 /// An eligible strategy as the policy saw it: the mean and standard deviation of its expected reward, and how many
 /// rewards they rest on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct CandidateJson {
+    #[schema(value_type = String)]
     strategy: StrategyId,
+    #[schema(value_type = f64)]
     probability: Probability,
     mean: f64,
     deviation: f64,
     pulls: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ExclusionJson {
+    #[schema(value_type = String)]
     strategy: StrategyId,
+    #[schema(value_type = String)]
     reason: ExclusionReason,
     why: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct FeedbackJson {
+    #[schema(value_type = String)]
     source: SourceName,
     value: f64,
+    #[schema(value_type = String)]
     at: Timestamp,
 }
 
@@ -217,14 +245,15 @@ fn candidate_json(candidate: &Candidate) -> CandidateJson {
 }
 
 /// What was learnt about a task.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ReportJson {
+    #[schema(value_type = String)]
     task: TaskId,
     policy: String,
     strategies: Vec<StrategyJson>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct StrategyJson {
     strategy: String,
     version: u32,
@@ -234,14 +263,14 @@ struct StrategyJson {
     probability: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct RewardJson {
     count: u64,
     mean: Option<f64>,
     stderr: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct FeedbackTotalJson {
     count: u64,
     sum: f64,

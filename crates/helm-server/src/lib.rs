@@ -9,10 +9,15 @@
 //! | `POST /feedback` | takes a judgement |
 //! | `GET /health`, `/livez`, `/readyz` | whether it works, runs, and takes requests |
 //! | `GET /metrics` | Prometheus text, when metrics are installed |
+//! | `POST /v1/chat/completions`, `/v1/embeddings`, `GET /v1/models` | as clients of OpenAI's API ask for it |
+//! | `POST /v1/messages` | as clients of Anthropic's API ask for it |
 //! | `GET /helm/v1/decisions/{id}` | explains a decision |
 //! | `GET /helm/v1/tasks`, `/helm/v1/tasks/{task}/report` | the tasks, and what was learnt of one |
+//! | `/helm/v1/users/{user}/…` | preferences, conversations and memories |
+//! | `GET /helm/v1/openapi.json` | all of this as an OpenAPI document |
 //!
-//! Errors are `application/problem+json` (RFC 9457) with a request id. There is no authentication: bind it to
+//! Errors are `application/problem+json` (RFC 9457) with a request id, and under `/v1` what the clients of that API
+//! expect. With [`ApiKeys`] everything but the three that say whether it works wants a key; without, bind it to
 //! loopback only.
 //!
 //! ```
@@ -30,20 +35,36 @@
 //! # }
 //! ```
 
+mod anthropic;
+mod body;
+mod caller;
 mod chat;
 mod connection;
+mod dialect;
+mod events;
 mod feedback;
 pub mod json;
+mod keys;
 mod metrics;
+mod openai;
+mod openapi;
+mod picture;
 mod problem;
 mod request;
 mod router;
 mod serve;
+mod shown;
 mod status;
+mod target;
+mod users;
 mod view;
+mod wire;
 
+pub use keys::{ApiKeys, ApiKeysError};
 pub use metrics::{MetricsError, install_metrics};
+pub use openapi::openapi;
 pub use router::{ServerOptions, router};
 pub use serve::{ServeError, serve};
+pub use wire::RequestLimits;
 
 pub use metrics_exporter_prometheus::PrometheusHandle;

@@ -1,60 +1,179 @@
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use std::time::Duration;
+
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use helm_core::{DecisionId, TurnStatus};
+use helm_orchestrator::llm::ErrorKind as ModelError;
 use helm_orchestrator::{Error, ErrorKind, TurnResponse};
 use serde::Serialize;
 
-/// An error as RFC 9457 writes it. The request id is added by the router, which knows it.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+/// Why a request was not answered, as RFC 9457 writes it. Under `/v1` the router writes it anew, in the words of the
+/// API that is asked there; the request id is added there, too.
+#[derive(Clone, PartialEq, Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Problem {
+    /// Always `about:blank`: the status says which kind of problem it is.
     #[serde(rename = "type")]
-    kind: &'static str,
+    #[schema(value_type = String)]
+    kind: AboutBlank,
+    /// The status in words.
     title: &'static str,
-    status: u16,
-    detail: String,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// What is wrong and what to do.
+    #[schema(value_type = String)]
+    pub(crate) detail: Box<str>,
+    /// What programs branch on.
+    pub(crate) code: &'static str,
+    /// The part of the request that is wrong, as a path.
     #[serde(skip_serializing_if = "Option::is_none")]
-    decision_id: Option<DecisionId>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) param: Option<Box<str>>,
+    /// The turn, when one was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
-    turn_status: Option<TurnStatus>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) decision_id: Option<DecisionId>,
+    /// How that turn ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) turn_status: Option<TurnStatus>,
+    /// The request, to be found in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) request_id: Option<Box<str>>,
+    /// Whether sending the same again may help.
+    #[serde(skip)]
+    pub(crate) is_retryable: bool,
+    #[serde(skip)]
+    retry_after: Option<Duration>,
 }
 
+/// The one kind of problem there is: the status says the rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct AboutBlank;
+
+impl Serialize for AboutBlank {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("about:blank")
+    }
+}
+
+const INSIDE: &str = "something went wrong inside; the log has the details under this request id";
+
 impl Problem {
-    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<Box<str>>) -> Self {
         Self {
-            kind: "about:blank",
+            kind: AboutBlank,
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
+            code: code_of(status),
+            param: None,
             decision_id: None,
             turn_status: None,
             request_id: None,
+            is_retryable: status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS,
+            retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1)),
         }
+    }
+
+    /// A part of the request that is readable but wrong.
+    pub(crate) fn wrong(param: impl Into<Box<str>>, detail: impl Into<Box<str>>) -> Self {
+        let wrong = Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+        Self { param: Some(param.into()), ..wrong }
+    }
+
+    /// Something inside that the caller cannot know.
+    pub(crate) fn inside() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, INSIDE)
+    }
+
+    /// Says what programs branch on.
+    pub(crate) fn with_code(mut self, code: &'static str) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// Says which part of the request is wrong.
+    pub(crate) fn with_param(mut self, param: impl Into<Box<str>>) -> Self {
+        self.param = Some(param.into());
+        self
     }
 
     /// Names the request that it answers.
     pub(crate) fn with_request_id(mut self, id: &str) -> Self {
-        self.request_id = Some(id.to_owned());
+        self.request_id = Some(id.into());
         self
     }
 
-    /// A turn that ended without an answer through no fault of the request.
+    fn final_unless(mut self, retryable: bool) -> Self {
+        self.is_retryable &= retryable;
+        self
+    }
+
+    /// A turn that ended without an answer; `None` when it has one, or a guard took it away.
     pub(crate) fn of_turn(response: &TurnResponse) -> Option<Self> {
-        let status = match response.status {
-            TurnStatus::UpstreamError => StatusCode::BAD_GATEWAY,
-            TurnStatus::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            TurnStatus::Cancelled | TurnStatus::StorageError => StatusCode::SERVICE_UNAVAILABLE,
+        let problem = match response.status {
+            TurnStatus::UpstreamError => of_model(response),
+            TurnStatus::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, told(response)),
+            TurnStatus::Cancelled | TurnStatus::StorageError => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, told(response))
+            }
             _ => return None,
         };
-        let detail = response.error.clone().unwrap_or_else(|| response.status.as_str().to_owned());
-        Some(Self {
-            decision_id: Some(response.decision_id),
-            turn_status: Some(response.status),
-            ..Self::new(status, detail)
-        })
+        Some(Self { decision_id: Some(response.decision_id), turn_status: Some(response.status), ..problem })
     }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Whole seconds after which to try again.
+    pub(crate) fn retry_after(&self) -> Option<HeaderValue> {
+        let wait = self.retry_after.filter(|_| self.is_retryable)?;
+        Some(HeaderValue::from(u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1)))
+    }
+}
+
+fn code_of(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "invalid_api_key",
+        404 => "not_found",
+        405 => "method_not_allowed",
+        409 => "conflict",
+        413 => "request_too_large",
+        415 => "unsupported_media_type",
+        429 => "rate_limit_exceeded",
+        502 => "upstream_error",
+        503 => "unavailable",
+        504 => "timeout",
+        500.. => "internal_error",
+        _ => "invalid_request",
+    }
+}
+
+/// A failure of the model. The provider's own words stay in the log and in the turn's record: they may quote what is
+/// nobody else's business.
+fn of_model(response: &TurnResponse) -> Problem {
+    let Some(kind) = response.failure else {
+        return Problem::new(StatusCode::BAD_GATEWAY, told(response));
+    };
+    let (status, code) = match kind {
+        ModelError::BadRequest => (StatusCode::BAD_REQUEST, "upstream_refused_request"),
+        ModelError::ContextLength => (StatusCode::BAD_REQUEST, "context_length_exceeded"),
+        ModelError::ContentFilter => (StatusCode::BAD_REQUEST, "content_filter"),
+        ModelError::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "upstream_rate_limited"),
+        ModelError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "upstream_overloaded"),
+        ModelError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
+        ModelError::Cancelled => (StatusCode::SERVICE_UNAVAILABLE, "cancelled"),
+        _ => (StatusCode::BAD_GATEWAY, "upstream_error"),
+    };
+    let hopeless = kind.needs_a_person() || kind == ModelError::Unrecorded;
+    Problem::new(status, kind.to_string()).with_code(code).final_unless(!hopeless)
+}
+
+fn told(response: &TurnResponse) -> String {
+    response.error.clone().unwrap_or_else(|| response.status.as_str().to_owned())
 }
 
 impl From<Error> for Problem {
@@ -70,25 +189,31 @@ impl From<Error> for Problem {
         if status.is_server_error() {
             tracing::error!(error = %error.report(), "a request failed");
         }
-        // What went wrong inside is for the log, not for the caller.
-        let detail = if status == StatusCode::INTERNAL_SERVER_ERROR {
-            "something went wrong inside; the log has the details under this request id".to_owned()
-        } else {
-            error.report()
-        };
-        Self::new(status, detail)
+        match &error {
+            // What went wrong inside is for the log, not for the caller.
+            _ if status == StatusCode::INTERNAL_SERVER_ERROR => Self::inside(),
+            Error::Embedding(_) => {
+                let problem = Self::new(StatusCode::BAD_GATEWAY, error.to_string());
+                problem.final_unless(matches!(&error, Error::Embedding(model) if model.is_retryable()))
+            }
+            // What is larger than the limit itself never fits.
+            Error::RateLimited { retry_after, .. } => {
+                let problem = Self { retry_after: *retry_after, ..Self::new(status, error.to_string()) };
+                problem.final_unless(retry_after.is_some())
+            }
+            Error::UnknownTask { .. } | Error::UnknownStrategy { .. } => {
+                Self::new(status, error.to_string()).with_code("model_not_found")
+            }
+            Error::Unsupported { .. } => Self::new(status, error.to_string()).with_code("unsupported"),
+            Error::InvalidMessage(_) => Self::new(status, error.to_string()).with_param("messages"),
+            _ => Self::new(status, error.report()),
+        }
     }
 }
 
 impl From<helm_core::Error> for Problem {
     fn from(error: helm_core::Error) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
-    }
-}
-
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::new(rejection.status(), rejection.body_text())
     }
 }
 
@@ -100,15 +225,14 @@ impl From<PathRejection> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self).unwrap_or_default();
-        let mut response = (status, body).into_response();
+        let mut response = (self.status(), body).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(wait) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
-        // The router writes it once more, with the request's id.
+        // The router writes it once more, with the request's id and in the words of the path.
         response.extensions_mut().insert(self);
         response
     }

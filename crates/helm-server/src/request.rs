@@ -1,40 +1,11 @@
-use axum::Json;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use helm_core::{Clock, DecisionId, Feedback, IdempotencyKey, SourceName, SystemClock, UnitInterval};
 use helm_orchestrator::TurnRequest;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
-
-/// The largest body that is taken, for the message that refuses a larger one.
-#[derive(Clone, Copy)]
-pub(crate) struct BodyLimit(pub(crate) usize);
-
-/// A JSON body whose refusal is a problem.
-pub(crate) struct Body<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let limit = request.extensions().get::<BodyLimit>().copied();
-        match (Json::from_request(request, state).await, limit) {
-            (Ok(Json(body)), _) => Ok(Self(body)),
-            (Err(rejection), Some(BodyLimit(limit)))
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE =>
-            {
-                let detail = format!(
-                    "the body has more than the {limit} bytes that are accepted; shorten the message, or raise server.max_body_bytes"
-                );
-                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
-            }
-            (Err(rejection), _) => Err(rejection.into()),
-        }
-    }
-}
 
 /// A part of the path whose refusal is a problem.
 pub(crate) struct PathOf(pub(crate) String);
@@ -48,7 +19,20 @@ impl<S: Send + Sync> FromRequestParts<S> for PathOf {
     }
 }
 
-#[derive(Deserialize)]
+/// Two parts of the path whose refusal is a problem.
+pub(crate) struct PathsOf(pub(crate) String, pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathsOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((first, second)) = Path::from_request_parts(parts, state).await?;
+        Ok(Self(first, second))
+    }
+}
+
+/// A message to be answered.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChatBody {
     user_id: String,
@@ -88,7 +72,8 @@ impl ChatBody {
     }
 }
 
-#[derive(Deserialize)]
+/// A judgement of a turn: exactly one of `rating` (1 to 5), `value` (0 to 1) and `thumbs`.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FeedbackBody {
     decision_id: String,
@@ -104,7 +89,7 @@ pub(crate) struct FeedbackBody {
     idempotency_key: Option<String>,
 }
 
-#[derive(Clone, Copy, Deserialize, Serialize)]
+#[derive(Clone, Copy, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Thumbs {
     Up,

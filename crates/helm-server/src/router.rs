@@ -4,9 +4,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use helm_core::{Clock, DecisionId, SystemClock};
 use helm_orchestrator::Helm;
@@ -14,9 +14,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
+use crate::body::BodyLimit;
+use crate::dialect::Dialect;
+use crate::keys::{self, ApiKeys};
 use crate::problem::Problem;
-use crate::request::BodyLimit;
-use crate::{chat, feedback, status, view};
+use crate::wire::RequestLimits;
+use crate::{anthropic, chat, feedback, openai, openapi, status, users, view};
 
 /// How the API behaves.
 #[derive(Clone)]
@@ -28,11 +31,21 @@ pub struct ServerOptions {
     pub drain: Duration,
     /// What `/metrics` shows. Default: nothing, and the path is not there.
     pub metrics: Option<PrometheusHandle>,
+    /// What a chat API's request may hold.
+    pub limits: RequestLimits,
+    /// Who may ask. Default: everybody who reaches it.
+    pub keys: Option<ApiKeys>,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { max_body_bytes: 2 << 20, drain: Duration::from_secs(20), metrics: None }
+        Self {
+            max_body_bytes: 2 << 20,
+            drain: Duration::from_secs(20),
+            metrics: None,
+            limits: RequestLimits::default(),
+            keys: None,
+        }
     }
 }
 
@@ -57,31 +70,70 @@ impl ServerOptions {
         self.metrics = Some(handle);
         self
     }
+
+    /// Sets what a chat API's request may hold.
+    #[must_use]
+    pub fn with_limits(mut self, limits: RequestLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Lets in only those who have a key. `/livez`, `/readyz` and `/health` stay open.
+    #[must_use]
+    pub fn with_keys(mut self, keys: ApiKeys) -> Self {
+        self.keys = Some(keys);
+        self
+    }
 }
 
 /// Helm's API.
 pub fn router(helm: Helm, options: ServerOptions) -> Router {
-    let mut routes = Router::new()
-        .route("/chat", post(chat::chat))
-        .route("/feedback", post(feedback::feedback))
-        .route("/health", get(status::health))
-        .route("/livez", get(status::livez))
-        .route("/readyz", get(status::readyz))
-        .route("/helm/v1/tasks", get(view::tasks))
-        .route("/helm/v1/tasks/{task}/report", get(view::report))
-        .route("/helm/v1/decisions/{id}", get(view::decision));
+    let mut routes = own_routes().merge(chat_routes());
     if let Some(metrics) = options.metrics {
         let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
         routes = routes.route("/metrics", get(move || async move { (text, metrics.render()) }));
     }
-    routes
+    let mut routes = routes
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(DefaultBodyLimit::max(options.max_body_bytes))
         .layer(Extension(BodyLimit(options.max_body_bytes)))
-        .layer(from_fn(identify))
-        .with_state(helm)
+        .layer(Extension(options.limits));
+    if let Some(keys) = options.keys {
+        routes = routes.layer(from_fn_with_state(keys, keys::guard));
+    }
+    routes.layer(from_fn(identify)).with_state(helm)
+}
+
+/// Helm's own words.
+fn own_routes() -> Router<Helm> {
+    Router::new()
+        .route("/chat", post(chat::chat))
+        .route("/feedback", post(feedback::feedback))
+        .route("/health", get(status::health))
+        .route("/livez", get(status::livez))
+        .route("/readyz", get(status::readyz))
+        .route("/helm/v1/openapi.json", get(openapi::document))
+        .route("/helm/v1/tasks", get(view::tasks))
+        .route("/helm/v1/tasks/{task}/report", get(view::report))
+        .route("/helm/v1/decisions/{id}", get(view::decision))
+        .route("/helm/v1/users/{user}/preferences", get(users::preferences).patch(users::change_preferences))
+        .route("/helm/v1/users/{user}/conversations/{conversation}", get(users::conversation))
+        .route("/helm/v1/users/{user}/memories", get(users::count_memories).delete(users::forget_memories))
+        .route("/helm/v1/users/{user}/memories/search", post(users::search_memories))
+        .route("/helm/v1/users/{user}/memories/{memory}", delete(users::forget_memory))
+}
+
+/// The words of others.
+fn chat_routes() -> Router<Helm> {
+    Router::new()
+        .route("/v1/chat/completions", post(openai::chat::completions))
+        .route("/v1/models", get(openai::models::models))
+        // The ids have slashes, which some clients write as they are.
+        .route("/v1/models/{*id}", get(openai::models::model))
+        .route("/v1/embeddings", post(openai::embeddings::embeddings))
+        .route("/v1/messages", post(anthropic::messages::messages))
 }
 
 async fn unknown_path(uri: Uri) -> Problem {
@@ -94,11 +146,12 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
 }
 
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
-    let detail = "something went wrong inside; the log has the details under this request id";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+    Problem::inside().into_response()
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What Anthropic's clients look for.
+const ANTHROPIC_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// The id of the request that is being answered.
 #[derive(Clone)]
@@ -109,6 +162,7 @@ pub(crate) struct RequestId(pub(crate) String);
 async fn identify(mut request: Request, next: Next) -> Response {
     let given = request.headers().get(&REQUEST_ID).filter(|id| is_id(id)).and_then(|id| id.to_str().ok());
     let id = given.map_or_else(|| DecisionId::generate(SystemClock.now()).to_string(), str::to_owned);
+    let dialect = Dialect::of(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request_id = %id, method = %request.method(), path = request.uri().path());
     let respond = async {
@@ -116,20 +170,23 @@ async fn identify(mut request: Request, next: Next) -> Response {
         tracing::info!(status = response.status().as_u16(), "request");
         response
     };
-    let mut response = named(respond.instrument(span).await, &id);
+    let mut response = named(respond.instrument(span).await, dialect, &id);
     if let Ok(id) = HeaderValue::from_str(&id) {
+        if dialect == Dialect::Anthropic {
+            response.headers_mut().insert(ANTHROPIC_ID, id.clone());
+        }
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
 }
 
-/// A problem with the id of its request; any other response as it is.
-fn named(mut response: Response, id: &str) -> Response {
+/// A problem with the id of its request, in the words of its path; any other response as it is.
+fn named(mut response: Response, dialect: Dialect, id: &str) -> Response {
     match response.extensions_mut().remove::<Problem>() {
         Some(problem) => {
             // What the layers in between have added stays, but for the length of the body.
             let (headers, mut named) =
-                (response.headers().clone(), problem.with_request_id(id).into_response());
+                (response.headers().clone(), dialect.response(problem.with_request_id(id)));
             let kept = headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
             let own = named.headers().clone();
             let kept = kept.filter(|(name, _)| name != header::CONTENT_LENGTH && !own.contains_key(name));

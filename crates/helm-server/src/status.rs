@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Kept simple: one word, and what it runs on.
+#[utoipa::path(
+    get, path = "/health", tag = "Operation", security(()),
+    responses((status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)),
+)]
 pub(crate) async fn health(State(helm): State<Helm>) -> (StatusCode, Json<Value>) {
     match helm.health().await {
         Ok(health) => (StatusCode::OK, Json(json!({ "status": "ok", "version": VERSION, "store": health }))),
@@ -19,11 +23,19 @@ pub(crate) async fn health(State(helm): State<Helm>) -> (StatusCode, Json<Value>
 }
 
 /// The process runs.
+#[utoipa::path(
+    get, path = "/livez", tag = "Operation", security(()),
+    responses((status = 200, body = serde_json::Value)),
+)]
 pub(crate) async fn livez() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
 /// Requests are taken: the store works and the server is not draining.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Operation", security(()),
+    responses((status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)),
+)]
 pub(crate) async fn readyz(State(helm): State<Helm>) -> (StatusCode, Json<Value>) {
     let store = helm.health().await;
     let accepting = helm.is_accepting();

@@ -2,11 +2,18 @@ use axum::Json;
 use axum::extract::State;
 use helm_core::{DecisionId, TaskId};
 use helm_orchestrator::Helm;
+use serde::Serialize;
 
 use crate::json::{DecisionJson, ReportJson, decision_json, report_json};
 use crate::problem::Problem;
 use crate::request::PathOf;
 
+/// A decision and why it was made.
+#[utoipa::path(
+    get, path = "/helm/v1/decisions/{id}", tag = "Helm",
+    params(("id" = String, Path, description = "the decision's id")),
+    responses((status = 200, body = DecisionJson), (status = "4XX", body = Problem)),
+)]
 pub(crate) async fn decision(
     State(helm): State<Helm>,
     PathOf(id): PathOf,
@@ -15,10 +22,28 @@ pub(crate) async fn decision(
     Ok(Json(decision_json(&helm.explain(id).await?)))
 }
 
-pub(crate) async fn tasks(State(helm): State<Helm>) -> Json<serde_json::Value> {
-    Json(serde_json::json!({ "tasks": helm.tasks() }))
+/// The configured tasks.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct TasksJson {
+    #[schema(value_type = Vec<String>)]
+    tasks: Vec<TaskId>,
 }
 
+/// The configured tasks, in alphabetical order.
+#[utoipa::path(
+    get, path = "/helm/v1/tasks", tag = "Helm",
+    responses((status = 200, body = TasksJson)),
+)]
+pub(crate) async fn tasks(State(helm): State<Helm>) -> Json<TasksJson> {
+    Json(TasksJson { tasks: helm.tasks() })
+}
+
+/// What was learnt about a task.
+#[utoipa::path(
+    get, path = "/helm/v1/tasks/{task}/report", tag = "Helm",
+    params(("task" = String, Path, description = "the task")),
+    responses((status = 200, body = ReportJson), (status = "4XX", body = Problem)),
+)]
 pub(crate) async fn report(
     State(helm): State<Helm>,
     PathOf(task): PathOf,

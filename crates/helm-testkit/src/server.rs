@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, Uri};
 use axum::routing::post;
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -38,7 +39,10 @@ pub struct ModelServer {
     serving: JoinHandle<()>,
 }
 
+type Choose = dyn Fn(&Value) -> Option<Reply> + Send + Sync;
+
 struct Shared {
+    choose: Option<Box<Choose>>,
     script: Mutex<VecDeque<Reply>>,
     received: Mutex<Vec<Received>>,
 }
@@ -50,12 +54,23 @@ impl ModelServer {
     ///
     /// Fails when no port can be had.
     pub async fn start(script: impl IntoIterator<Item = Reply>) -> std::io::Result<Self> {
+        Self::serve(script.into_iter().collect(), None).await
+    }
+
+    /// Begins to serve what `choose` makes of each request's body.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no port can be had.
+    pub async fn choosing(choose: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
+        Self::serve(VecDeque::new(), Some(Box::new(move |body| Some(choose(body))))).await
+    }
+
+    async fn serve(script: VecDeque<Reply>, choose: Option<Box<Choose>>) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            script: Mutex::new(script.into_iter().collect()),
-            received: Mutex::new(Vec::new()),
-        });
+        let shared =
+            Arc::new(Shared { choose, script: Mutex::new(script), received: Mutex::new(Vec::new()) });
         let app = Router::new()
             .route("/v1/chat/completions", post(chat))
             .route("/v1/responses", post(responses))
@@ -63,6 +78,8 @@ impl ModelServer {
             .route("/api/chat", post(ollama))
             .route("/v1/embeddings", post(embeddings))
             .with_state(Arc::clone(&shared));
+        // Without this the pieces of a stream would wait for acknowledgements, which nobody shall measure by mistake.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let serve = axum::serve(listener, app).into_future();
         #[expect(
             clippy::disallowed_methods,
@@ -134,9 +151,10 @@ async fn answer(
         query,
         body: body.clone(),
     });
-    let reply = {
+    let chosen = shared.choose.as_ref().and_then(|choose| choose(&body));
+    let reply = chosen.or_else(|| {
         let mut script = shared.script.lock().unwrap_or_else(PoisonError::into_inner);
         if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
-    };
+    });
     reply.unwrap_or_else(|| Reply::Answer("Hello.".to_owned())).respond(wire, &body).await
 }

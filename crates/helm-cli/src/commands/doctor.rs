@@ -42,6 +42,7 @@ pub(super) async fn run(global: &Global, live: bool) -> Result<ExitCode> {
     checks
         .extend(config.warnings().into_iter().map(|warning| check("configuration", Verdict::Warn, warning)));
     checks.push(features(&config));
+    checks.extend(redis(&config).await);
     checks.extend(installation(&config).await);
     if live {
         checks.extend(models(&config).await);
@@ -80,6 +81,18 @@ fn features(config: &HelmConfig) -> Check {
     let state = |on: bool| if on { "on" } else { "off" };
     let (vectors, tests) = (config.features.vector_search, config.features.ab_testing);
     check("features", Verdict::Ok, format!("vector search {}, A/B testing {}", state(vectors), state(tests)))
+}
+
+async fn redis(config: &HelmConfig) -> Option<Check> {
+    match config.redis_answers().await {
+        Ok(None) => None,
+        Ok(Some(true)) => Some(check("redis", Verdict::Ok, "it answers")),
+        Ok(Some(false)) => {
+            let detail = "it does not answer: each process keeps limits and answers for itself; check REDIS_URL or store.redis_url";
+            Some(check("redis", Verdict::Warn, detail))
+        }
+        Err(error) => Some(check("redis", Verdict::Fail, error.report())),
+    }
 }
 
 async fn store(helm: &Helm) -> Vec<Check> {

@@ -9,6 +9,7 @@ mod export;
 mod feedback;
 mod guard;
 mod init;
+mod keys;
 mod log;
 mod migrate;
 mod policy_list;
@@ -22,8 +23,8 @@ mod tasks;
 use std::process::ExitCode;
 
 use crate::arguments::{
-    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, GuardCommand, LogCommand, PolicyCommand,
-    ScenarioCommand, TasksCommand,
+    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, GuardCommand, KeysCommand, LogCommand,
+    PolicyCommand, ScenarioCommand, TasksCommand,
 };
 use crate::error::Result;
 
@@ -53,6 +54,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             log::retain(&global, &older_than, dry_run).await?;
         }
         Command::Doctor { live } => return doctor::run(&global, live).await,
+        Command::Keys(KeysCommand::New { name }) => keys::new(&global, &name)?,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,
         Command::Config(ConfigCommand::Show) => config::show(&global)?,
         Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,

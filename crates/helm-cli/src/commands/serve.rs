@@ -2,7 +2,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use helm_server::{ServerOptions, install_metrics, serve};
+use helm_orchestrator::HelmConfig;
+use helm_orchestrator::config::ServerSection;
+use helm_server::{ApiKeys, RequestLimits, ServerOptions, install_metrics, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -17,9 +19,10 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
     let config = open::config(global)?;
     open::log(&config, "info")?;
     let address = listen.unwrap_or(config.server.listen);
-    if !address.ip().is_loopback() {
+    let keys = keys(&config)?;
+    if !address.ip().is_loopback() && keys.is_none() {
         let message = format!(
-            "{address} can be reached from outside, and this version has no keys; listen on 127.0.0.1 or [::1]"
+            "{address} can be reached from outside, and there are no keys; make one with `helmctl keys new NAME` and name its place in server.keys_file or HELM_API_KEYS, or listen on 127.0.0.1 or [::1]"
         );
         return Err(Failure::wrong(message));
     }
@@ -38,10 +41,7 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
         output::note(&format!("note: {warning}"));
     }
     output::note(&format!("listening on http://{}", listener.local_addr().unwrap_or(address)));
-    let options = ServerOptions::default()
-        .with_max_body_bytes(config.server.max_body_bytes)
-        .with_drain(Duration::from_secs(config.server.drain_seconds))
-        .with_metrics(metrics);
+    let options = options(&config.server, keys).with_metrics(metrics);
     let stop = CancellationToken::new();
     let serving = serve(listener, helm, options, stop.clone());
     tokio::pin!(serving);
@@ -55,6 +55,25 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
         served = &mut serving => ended(served),
         told = told_to_stop() => told.map(|()| ExitCode::from(INTERRUPTED)),
     }
+}
+
+fn options(server: &ServerSection, keys: Option<ApiKeys>) -> ServerOptions {
+    let limits = RequestLimits::default().with_messages(server.max_messages);
+    let options = ServerOptions::default()
+        .with_max_body_bytes(server.max_body_bytes)
+        .with_drain(Duration::from_secs(server.drain_seconds))
+        .with_limits(limits.with_tools(server.max_tools, server.max_tool_bytes));
+    match keys {
+        Some(keys) => options.with_keys(keys),
+        None => options,
+    }
+}
+
+/// The keys that open the API, where some are configured. An empty place is a mistake, not an open door.
+fn keys(config: &HelmConfig) -> Result<Option<ApiKeys>> {
+    let entries = config.api_keys(&open::variable)?;
+    let keys = entries.map(|entries| ApiKeys::parse(&entries)).transpose();
+    keys.map_err(|error| Failure::wrong(format!("the API's keys (server.keys_file, HELM_API_KEYS): {error}")))
 }
 
 fn ended(served: Result<bool, helm_server::ServeError>) -> Result<ExitCode> {

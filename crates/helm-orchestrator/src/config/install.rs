@@ -189,6 +189,20 @@ impl HelmConfig {
         }
     }
 
+    /// Whether the configured Redis answers; `None` without one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when its address cannot be used.
+    #[cfg(feature = "redis")]
+    pub async fn redis_answers(&self) -> Result<Option<bool>> {
+        let Some(url) = &self.store.redis_url else { return Ok(None) };
+        let redis = helm_store::Redis::connect(helm_store::RedisOptions::new(url.expose())).await?;
+        let answers = redis.is_up();
+        redis.close().await;
+        Ok(Some(answers))
+    }
+
     /// What is configured but has no effect in this version, in sentences for people.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {

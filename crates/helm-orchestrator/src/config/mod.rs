@@ -4,6 +4,7 @@
 //! come last, in the tool that has them. Unknown keys are errors that name the file and the line. Secrets never
 //! stand in the file: it names the environment variable or the file that holds them.
 
+mod api_keys;
 mod environment;
 mod install;
 mod keys;

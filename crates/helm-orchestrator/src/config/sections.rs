@@ -81,17 +81,36 @@ pub enum Environment {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ServerSection {
-    /// Where to listen. Only loopback addresses are accepted. Default: `127.0.0.1:8080`.
+    /// Where to listen. Without keys only loopback addresses are accepted. Default: `127.0.0.1:8080`.
     pub listen: SocketAddr,
     /// The largest request body in bytes. Default: 2 MiB.
     pub max_body_bytes: usize,
     /// How long running turns may take to end when the server stops, in seconds. Default: 20.
     pub drain_seconds: u64,
+    /// The most messages that a chat API's request may have. Default: 2,048.
+    pub max_messages: usize,
+    /// The most tools that a request may bring along. Default: 128.
+    pub max_tools: usize,
+    /// The most bytes of their descriptions and schemas together. Default: 512 KiB.
+    pub max_tool_bytes: usize,
+    /// The file with the keys that open the API, as `NAME:HASH` a line; relative to the configuration file.
+    pub keys_file: Option<PathBuf>,
+    /// The environment variable with such entries, separated by commas. Default: `HELM_API_KEYS`, if it is set.
+    pub keys_env: Option<String>,
 }
 
 impl Default for ServerSection {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), max_body_bytes: 2 << 20, drain_seconds: 20 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            max_body_bytes: 2 << 20,
+            drain_seconds: 20,
+            max_messages: 2_048,
+            max_tools: 128,
+            max_tool_bytes: 512 << 10,
+            keys_file: None,
+            keys_env: None,
+        }
     }
 }
 

@@ -17,5 +17,5 @@ pub use stream::TurnStream;
 
 pub(crate) use compose::wishes;
 pub(crate) use conclude::OWN_PREFERENCES;
-pub(crate) use recall::snapshot;
+pub(crate) use recall::{collection, snapshot};
 pub(crate) use run::{Delivery, start};

@@ -107,7 +107,7 @@ impl Turn {
 
 /// The collection that messages are remembered in. Embeddings of different models cannot be compared, so each
 /// model has its own.
-pub(super) fn collection(embedder: &dyn EmbeddingModel) -> String {
+pub(crate) fn collection(embedder: &dyn EmbeddingModel) -> String {
     format!("messages/{}@{}", embedder.name(), embedder.dimensions())
 }
 

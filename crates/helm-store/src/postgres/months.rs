@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use helm_core::{Clock, SystemClock, Timestamp};
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgPool;
 use sqlx::{Executor, Row};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::columns::Moment;
 use super::error::{driver, is_in_the_way};
@@ -25,15 +24,6 @@ const LEFT_OUT: &str = "SELECT DISTINCT date_trunc('month',
         to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0), 'UTC')
     FROM helm_turn_rest WHERE id >= helm_first_id('2025-01-01 00:00:00+00') AND id < helm_first_id($1)";
 
-/// Makes the months of these ids, as far as they are no older than Helm and begin no later than those that are made
-/// ahead.
-const OF_IDS: &str = "SELECT helm_make_month(month) FROM (
-        SELECT DISTINCT date_trunc('month',
-            to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0), 'UTC') AS month
-        FROM unnest($1::uuid[]) i (id)
-        WHERE id >= helm_first_id('2025-01-01 00:00:00+00')
-            AND id < helm_first_id(date_trunc('month', $2, 'UTC') + INTERVAL '3 months')) m ORDER BY month";
-
 /// Statements of this upkeep may take longer than others.
 const PATIENCE: &str = "SET LOCAL statement_timeout = '10min'";
 
@@ -47,12 +37,6 @@ pub(super) async fn make_ahead(pool: &PgPool) -> Result<()> {
         }
         made => made,
     }
-}
-
-/// Makes the partitions that turns with these ids belong to, inside the caller's transaction.
-pub(crate) async fn make_of(connection: &mut PgConnection, ids: &[Uuid]) -> Result<()> {
-    let made = sqlx::query(OF_IDS).bind(ids).bind(Moment(SystemClock.now())).execute(connection).await;
-    made.map(drop).map_err(|error| driver(OPERATION, error))
 }
 
 /// Makes partitions, each on its own, and only if that does not keep others waiting.

@@ -9,4 +9,6 @@ pub(crate) use read::{
     FORMAT, StoredRow, body, check_format, integer, json, json_opt, moment, parsed, scope_columns, to_json,
     unreadable,
 };
-pub(crate) use records::{Departing, departing, left, settled, stats, stats_row, view};
+#[cfg(feature = "sqlite")]
+pub(crate) use records::stats;
+pub(crate) use records::{Departing, departing, left, settled, stats_row, view};

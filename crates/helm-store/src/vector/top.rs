@@ -52,6 +52,7 @@ impl<T> Top<T> {
     }
 
     /// Whether something of at most this score could still be among the best. Ties may be.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn may_take(&self, score: f64) -> bool {
         let worst = self.best.peek().map(|ranked| ranked.rank.score);
         self.k > 0 && (self.best.len() < self.k || worst.is_none_or(|worst| score >= worst))

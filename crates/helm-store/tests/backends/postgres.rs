@@ -196,7 +196,7 @@ async fn a_state_is_restated_while_turns_go_on() {
             futures::future::join_all(damaged).await;
             // Two that see the same lack fill it once.
             let (one, two) = futures::join!(store.restate(&t, &task), store.restate(&t, &task));
-            assert!(one.unwrap() <= two.unwrap());
+            assert!(one.unwrap() > 0 && two.unwrap() > 0);
         }
     };
     futures::join!(write, restate);

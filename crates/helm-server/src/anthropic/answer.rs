@@ -1,0 +1,105 @@
+use helm_core::{TokenCount, ToolCall, TurnStatus, Usage};
+use helm_orchestrator::TurnResponse;
+use helm_orchestrator::llm::FinishReason;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::shown::HelmShown;
+
+/// A message of the assistant.
+#[derive(Serialize)]
+pub(super) struct MessageShown<'a> {
+    id: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    role: &'static str,
+    model: &'a str,
+    content: Vec<Block<'a>>,
+    stop_reason: Option<&'static str>,
+    stop_sequence: Option<()>,
+    usage: UsageShown,
+    helm: HelmShown,
+}
+
+/// A piece of an answer.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Block<'a> {
+    Text { text: &'a str },
+    ToolUse { id: &'a str, name: &'a str, input: Value },
+}
+
+impl<'a> Block<'a> {
+    /// A call with its arguments; what the model wrote that is no JSON is left out.
+    fn of_call(call: &'a ToolCall) -> Self {
+        let input = call.parsed_arguments().unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
+        Self::ToolUse { id: call.id.as_str(), name: &call.name, input }
+    }
+
+    /// A call whose arguments are still to come.
+    pub(super) fn begun(call: &'a ToolCall) -> Self {
+        Self::ToolUse { id: call.id.as_str(), name: &call.name, input: Value::Object(serde_json::Map::new()) }
+    }
+}
+
+impl<'a> MessageShown<'a> {
+    /// The whole answer of a turn that has one, or that a guard took it from.
+    pub(super) fn of(turn: &'a TurnResponse, model: &'a str) -> Self {
+        let said = turn.answer.as_deref().filter(|text| !text.is_empty()).map(|text| Block::Text { text });
+        Self {
+            content: said.into_iter().chain(turn.calls.iter().map(Block::of_call)).collect(),
+            stop_reason: Some(stop_reason(turn)),
+            usage: turn.usage.into(),
+            ..Self::begun(model, HelmShown::of(turn))
+        }
+    }
+
+    /// An answer that has only begun.
+    pub(super) fn begun(model: &'a str, helm: HelmShown) -> Self {
+        Self {
+            id: format!("msg_{}", helm.decision_id),
+            kind: "message",
+            role: "assistant",
+            model,
+            content: Vec::new(),
+            stop_reason: None,
+            stop_sequence: None,
+            usage: Usage::default().into(),
+            helm,
+        }
+    }
+}
+
+/// Why the answer ended, in Anthropic's words. Of a text to stop at providers do not tell which it was, so it counts
+/// as an end.
+pub(super) fn stop_reason(turn: &TurnResponse) -> &'static str {
+    match turn.status {
+        TurnStatus::Blocked => "refusal",
+        TurnStatus::Length | TurnStatus::ToolLimit => "max_tokens",
+        _ if !turn.calls.is_empty() => "tool_use",
+        _ if turn.finish == Some(FinishReason::Refusal) => "refusal",
+        _ => "end_turn",
+    }
+}
+
+/// Tokens.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct UsageShown {
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+}
+
+impl From<Usage> for UsageShown {
+    /// Here the tokens that came from a cache are counted apart.
+    fn from(usage: Usage) -> Self {
+        let cached = usage.cached.map(TokenCount::get);
+        Self {
+            input_tokens: usage.input.get().saturating_sub(cached.unwrap_or(0)),
+            output_tokens: usage.output.get(),
+            cache_creation_input_tokens: None,
+            cache_read_input_tokens: cached,
+        }
+    }
+}

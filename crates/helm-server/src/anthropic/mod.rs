@@ -1,0 +1,8 @@
+//! Anthropic's API, as its clients speak it: messages.
+
+mod answer;
+mod content;
+pub(crate) mod messages;
+mod request;
+mod stream;
+mod tools;

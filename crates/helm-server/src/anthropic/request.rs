@@ -1,0 +1,114 @@
+use axum::http::HeaderMap;
+use helm_core::{Sampling, TokenCount};
+use helm_orchestrator::llm::ChatRequest;
+use helm_orchestrator::{Helm, TurnRequest};
+use serde::Deserialize;
+
+use super::content::{WireBlock, WireMessage, system};
+use super::tools::{WireChoice, WireOutput, WireTool};
+use crate::caller::{Caller, HelmFields, Metadata};
+use crate::problem::Problem;
+use crate::target::Target;
+use crate::wire::{RequestLimits, TextOr, Unknown, check_stop, check_strict, conversation, within};
+
+/// The body of a request for a message.
+#[derive(Deserialize)]
+#[serde(expecting = "an object with model, max_tokens and messages")]
+pub(crate) struct MessageBody {
+    model: String,
+    max_tokens: u64,
+    messages: Vec<WireMessage>,
+    #[serde(default)]
+    system: Option<TextOr<Vec<WireBlock>>>,
+    #[serde(default)]
+    pub(super) stream: Option<bool>,
+    #[serde(default)]
+    tools: Option<Vec<WireTool>>,
+    #[serde(default)]
+    tool_choice: Option<WireChoice>,
+    #[serde(default)]
+    stop_sequences: Option<Vec<String>>,
+    #[serde(default)]
+    temperature: Option<f64>,
+    #[serde(default)]
+    top_p: Option<f64>,
+    #[serde(default)]
+    output_config: Option<WireOutput>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    #[serde(default)]
+    helm: Option<HelmFields>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+/// More texts to stop at than this are refused.
+const MOST_STOPS: usize = 16;
+/// The words for how hard a model shall think.
+const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
+
+impl MessageBody {
+    /// The turn that is asked for, and of whom.
+    pub(super) fn turn(
+        self,
+        helm: &Helm,
+        limits: RequestLimits,
+        headers: &HeaderMap,
+    ) -> Result<(TurnRequest, Target), Problem> {
+        check_strict(headers, self.unknown())?;
+        limits.check_messages(self.messages.len())?;
+        let target = Target::of(helm, &self.model)?;
+        let caller = Caller::of(self.helm.as_ref(), None, self.metadata.as_ref())?;
+        let chat = self.chat(limits)?;
+        Ok((caller.turn(&target, chat)?, target))
+    }
+
+    fn unknown(&self) -> impl Iterator<Item = (String, &Unknown)> {
+        let output = self.output_config.as_ref().map(|output| ("output_config", &output.unknown));
+        let helm = self.helm.as_ref().map(|helm| ("helm", &helm.unknown));
+        let top = [Some(("", &self.unknown)), output, helm].into_iter().flatten();
+        let messages = self.messages.iter().enumerate();
+        let messages = messages.map(|(index, message)| (format!("messages[{index}]"), &message.unknown));
+        top.map(|(place, unknown)| (place.to_owned(), unknown)).chain(messages)
+    }
+
+    fn chat(self, limits: RequestLimits) -> Result<ChatRequest, Problem> {
+        if self.max_tokens == 0 {
+            return Err(Problem::wrong("max_tokens", "an answer has at least one token"));
+        }
+        let mut messages = Vec::with_capacity(self.messages.len() + 1);
+        messages.extend(self.system.map(system).transpose()?.flatten());
+        for (index, message) in self.messages.into_iter().enumerate() {
+            messages.extend(message.messages(index)?);
+        }
+        let mut chat = ChatRequest::new(conversation(messages)?);
+        let tools = self.tools.unwrap_or_default().into_iter().enumerate();
+        chat.tools = tools.map(|(index, tool)| tool.tool(index)).collect::<Result<_, _>>()?;
+        limits.check_tools(&chat.tools)?;
+        chat.parallel_tool_calls = self.tool_choice.as_ref().and_then(WireChoice::parallel);
+        chat.tool_choice = self.tool_choice.map(|choice| choice.choice(&chat.tools)).transpose()?;
+        chat.max_output_tokens = Some(TokenCount::new(self.max_tokens));
+        chat.stop = check_stop("stop_sequences", self.stop_sequences.unwrap_or_default(), MOST_STOPS)?;
+        let effort = self.output_config.as_ref().and_then(|output| output.effort.clone());
+        chat.sampling = Sampling {
+            temperature: within("temperature", self.temperature, 0.0, 1.0)?,
+            top_p: within("top_p", self.top_p, 0.0, 1.0)?,
+            effort: effort.map(known_effort).transpose()?,
+        };
+        chat.output = self.output_config.map(WireOutput::output).transpose()?.flatten();
+        Ok(chat)
+    }
+}
+
+fn known_effort(word: String) -> Result<String, Problem> {
+    match EFFORTS.contains(&word.as_str()) {
+        true => Ok(word),
+        false => {
+            let known = EFFORTS.join(", ");
+            Err(Problem::wrong(
+                "output_config.effort",
+                format!("there is no effort {word:?}; there are {known}"),
+            ))
+        }
+    }
+}

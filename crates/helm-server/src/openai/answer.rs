@@ -1,0 +1,128 @@
+use helm_core::{TokenCount, ToolCall, TurnStatus, Usage};
+use helm_orchestrator::TurnResponse;
+use helm_orchestrator::llm::FinishReason;
+use serde::Serialize;
+
+use crate::shown::HelmShown;
+
+/// A chat completion.
+#[derive(Serialize)]
+pub(super) struct Completion<'a> {
+    id: String,
+    object: &'static str,
+    created: i64,
+    model: &'a str,
+    choices: [Choice<'a>; 1],
+    usage: UsageShown,
+    helm: HelmShown,
+}
+
+#[derive(Serialize)]
+struct Choice<'a> {
+    index: u32,
+    message: Message<'a>,
+    finish_reason: &'static str,
+    logprobs: Option<()>,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: Option<&'a str>,
+    refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<CallShown<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct CallShown<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: FunctionShown<'a>,
+}
+
+#[derive(Serialize)]
+pub(super) struct FunctionShown<'a> {
+    name: &'a str,
+    arguments: &'a str,
+}
+
+impl<'a> Completion<'a> {
+    /// The whole answer of a turn that has one, or that a guard took it from.
+    pub(super) fn of(turn: &'a TurnResponse, model: &'a str, created: i64) -> Self {
+        let said = turn.answer.as_deref().filter(|text| !text.is_empty());
+        let refuses = turn.finish == Some(FinishReason::Refusal);
+        let message = Message {
+            role: "assistant",
+            content: said.filter(|_| !refuses),
+            refusal: said.filter(|_| refuses),
+            tool_calls: turn.calls.iter().map(|call| CallShown::of(call, &call.arguments)).collect(),
+        };
+        let choice = Choice { index: 0, message, finish_reason: finish_reason(turn), logprobs: None };
+        Self {
+            id: completion_id(&turn.decision_id),
+            object: "chat.completion",
+            created,
+            model,
+            choices: [choice],
+            usage: turn.usage.into(),
+            helm: HelmShown::of(turn),
+        }
+    }
+}
+
+impl<'a> CallShown<'a> {
+    pub(super) fn of(call: &'a ToolCall, arguments: &'a str) -> Self {
+        let function = FunctionShown { name: &call.name, arguments };
+        Self { id: call.id.as_str(), kind: "function", function }
+    }
+}
+
+pub(super) fn completion_id(decision: &helm_core::DecisionId) -> String {
+    format!("chatcmpl-{decision}")
+}
+
+/// Why the answer ended, in `OpenAI`'s words.
+pub(super) fn finish_reason(turn: &TurnResponse) -> &'static str {
+    match turn.status {
+        TurnStatus::Blocked => "content_filter",
+        TurnStatus::Length | TurnStatus::ToolLimit => "length",
+        _ if !turn.calls.is_empty() => "tool_calls",
+        _ => "stop",
+    }
+}
+
+/// Tokens. What the provider does not tell is null, not 0.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct UsageShown {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: AnswerDetails,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct PromptDetails {
+    cached_tokens: Option<u64>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct AnswerDetails {
+    reasoning_tokens: Option<u64>,
+}
+
+impl From<Usage> for UsageShown {
+    fn from(usage: Usage) -> Self {
+        Self {
+            prompt_tokens: usage.input.get(),
+            completion_tokens: usage.output.get(),
+            total_tokens: usage.total().get(),
+            prompt_tokens_details: PromptDetails { cached_tokens: usage.cached.map(TokenCount::get) },
+            completion_tokens_details: AnswerDetails {
+                reasoning_tokens: usage.reasoning.map(TokenCount::get),
+            },
+        }
+    }
+}

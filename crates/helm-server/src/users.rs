@@ -1,0 +1,272 @@
+//! What is known of a user: preferences, conversations and memories.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use helm_core::{ConversationId, DecisionId, Message, UserId};
+use helm_orchestrator::Helm;
+use helm_orchestrator::store::{Hit, MemoryId, PreferenceChange, Preferences, StoredMessage};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::body::Body;
+use crate::problem::Problem;
+use crate::request::{PathOf, PathsOf};
+
+/// A user's preferences.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct PreferencesJson {
+    /// Raised by one with every change.
+    revision: u64,
+    /// The values by name.
+    values: BTreeMap<String, Value>,
+}
+
+impl From<Preferences> for PreferencesJson {
+    fn from(preferences: Preferences) -> Self {
+        Self { revision: preferences.revision, values: preferences.values }
+    }
+}
+
+/// Changes of preferences.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PreferencesPatch {
+    /// The revision that the caller knows: when there is a newer one, nothing is changed. Default: any.
+    #[serde(default)]
+    revision: Option<u64>,
+    /// New values by name; null removes one.
+    values: BTreeMap<String, Value>,
+}
+
+/// A user's preferences.
+#[utoipa::path(
+    get, path = "/helm/v1/users/{user}/preferences", tag = "Helm",
+    params(("user" = String, Path, description = "the user")),
+    responses((status = 200, body = PreferencesJson), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn preferences(
+    State(helm): State<Helm>,
+    PathOf(user): PathOf,
+) -> Result<Json<PreferencesJson>, Problem> {
+    let user: UserId = user.parse()?;
+    Ok(Json(helm.preferences(&user).await?.into()))
+}
+
+/// Changes some preferences of a user, all or none of them, and answers the new ones.
+#[utoipa::path(
+    patch, path = "/helm/v1/users/{user}/preferences", tag = "Helm",
+    params(("user" = String, Path, description = "the user")),
+    request_body = PreferencesPatch,
+    responses(
+        (status = 200, body = PreferencesJson),
+        (status = 409, description = "the revision is not the present one", body = Problem),
+        (status = "4XX", body = Problem),
+    ),
+)]
+pub(crate) async fn change_preferences(
+    State(helm): State<Helm>,
+    PathOf(user): PathOf,
+    Body(patch): Body<PreferencesPatch>,
+) -> Result<Json<PreferencesJson>, Problem> {
+    let user: UserId = user.parse()?;
+    let changes: Vec<_> = patch.values.into_iter().map(change).collect();
+    Ok(Json(helm.change_preferences_of(&user, &changes, patch.revision).await?.into()))
+}
+
+fn change((name, value): (String, Value)) -> PreferenceChange {
+    match value {
+        Value::Null => PreferenceChange::Remove { name },
+        value => PreferenceChange::Set { name, value },
+    }
+}
+
+/// A conversation's messages.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ConversationJson {
+    /// In the order they were said.
+    messages: Vec<MessageJson>,
+}
+
+/// A message as it was stored.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct MessageJson {
+    /// The turn that it belongs to.
+    #[schema(value_type = String)]
+    decision_id: DecisionId,
+    /// When that turn ended.
+    #[schema(value_type = String)]
+    at: helm_core::Timestamp,
+    /// Who said what: `role` and `parts`.
+    #[serde(flatten)]
+    #[schema(value_type = serde_json::Value)]
+    message: Message,
+}
+
+impl From<StoredMessage> for MessageJson {
+    fn from(stored: StoredMessage) -> Self {
+        Self { decision_id: stored.turn, at: stored.at, message: stored.message }
+    }
+}
+
+/// How much is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Page {
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// How many messages are answered unasked, and how many at most.
+const MESSAGES: (usize, usize) = (100, 1_000);
+/// How many memories are answered unasked, and how many at most.
+const MEMORIES: (usize, usize) = (10, 100);
+
+fn bounded(asked: Option<usize>, (unasked, most): (usize, usize)) -> usize {
+    asked.unwrap_or(unasked).min(most)
+}
+
+/// The last messages of a user's conversation.
+#[utoipa::path(
+    get, path = "/helm/v1/users/{user}/conversations/{conversation}", tag = "Helm",
+    params(
+        ("user" = String, Path, description = "the user"),
+        ("conversation" = String, Path, description = "the conversation"),
+        ("limit" = Option<usize>, Query, description = "how many at most: 100, and up to 1000"),
+    ),
+    responses((status = 200, body = ConversationJson), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn conversation(
+    State(helm): State<Helm>,
+    PathsOf(user, conversation): PathsOf,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<ConversationJson>, Problem> {
+    let page = page.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
+    let (user, conversation): (UserId, ConversationId) = (user.parse()?, conversation.parse()?);
+    let stored = helm.conversation(&user, &conversation, bounded(page.limit, MESSAGES)).await?;
+    Ok(Json(ConversationJson { messages: stored.into_iter().map(MessageJson::from).collect() }))
+}
+
+/// How many memories there are.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct CountJson {
+    count: u64,
+}
+
+/// How many memories a user has.
+#[utoipa::path(
+    get, path = "/helm/v1/users/{user}/memories", tag = "Helm",
+    params(("user" = String, Path, description = "the user")),
+    responses((status = 200, body = CountJson), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn count_memories(
+    State(helm): State<Helm>,
+    PathOf(user): PathOf,
+) -> Result<Json<CountJson>, Problem> {
+    let count = helm.count_memories(&user.parse()?).await?;
+    Ok(Json(CountJson { count }))
+}
+
+/// What to recall.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemoryQuery {
+    /// The text to be similar to.
+    query: String,
+    /// How many at most: 10, and up to 100.
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// Recalled memories, the most similar first.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct MemoriesJson {
+    memories: Vec<MemoryJson>,
+}
+
+/// A recalled memory.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct MemoryJson {
+    /// To delete it by.
+    id: String,
+    text: String,
+    /// How similar it is.
+    score: f64,
+    metadata: Value,
+    #[schema(value_type = String)]
+    at: helm_core::Timestamp,
+}
+
+impl From<Hit> for MemoryJson {
+    fn from(hit: Hit) -> Self {
+        let memory = hit.memory;
+        let id = format!("{}.{}", memory.id.turn, memory.id.index);
+        Self { id, text: memory.text, score: hit.score, metadata: memory.metadata, at: memory.at }
+    }
+}
+
+/// The memories of a user that are most like a text.
+#[utoipa::path(
+    post, path = "/helm/v1/users/{user}/memories/search", tag = "Helm",
+    params(("user" = String, Path, description = "the user")),
+    request_body = MemoryQuery,
+    responses((status = 200, body = MemoriesJson), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn search_memories(
+    State(helm): State<Helm>,
+    PathOf(user): PathOf,
+    Body(query): Body<MemoryQuery>,
+) -> Result<Json<MemoriesJson>, Problem> {
+    let hits = helm.memories(&user.parse()?, &query.query, bounded(query.limit, MEMORIES)).await?;
+    Ok(Json(MemoriesJson { memories: hits.into_iter().map(MemoryJson::from).collect() }))
+}
+
+/// What was removed.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct DeletedJson {
+    /// How many there were.
+    deleted: u64,
+}
+
+/// Removes all memories of a user.
+#[utoipa::path(
+    delete, path = "/helm/v1/users/{user}/memories", tag = "Helm",
+    params(("user" = String, Path, description = "the user")),
+    responses((status = 200, body = DeletedJson), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn forget_memories(
+    State(helm): State<Helm>,
+    PathOf(user): PathOf,
+) -> Result<Json<DeletedJson>, Problem> {
+    let deleted = helm.forget_memories(&user.parse()?, None).await?;
+    Ok(Json(DeletedJson { deleted }))
+}
+
+/// Removes one memory of a user.
+#[utoipa::path(
+    delete, path = "/helm/v1/users/{user}/memories/{memory}", tag = "Helm",
+    params(
+        ("user" = String, Path, description = "the user"),
+        ("memory" = String, Path, description = "the memory's id"),
+    ),
+    responses((status = 200, body = DeletedJson), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn forget_memory(
+    State(helm): State<Helm>,
+    PathsOf(user, memory): PathsOf,
+) -> Result<Json<DeletedJson>, Problem> {
+    let deleted = helm.forget_memories(&user.parse()?, Some(&[memory_id(&memory)?])).await?;
+    match deleted {
+        0 => Err(Problem::new(StatusCode::NOT_FOUND, format!("this user has no memory {memory}"))),
+        deleted => Ok(Json(DeletedJson { deleted })),
+    }
+}
+
+fn memory_id(text: &str) -> Result<MemoryId, Problem> {
+    let wrong = || Problem::wrong("memory", "this is no memory's id; take it from a search");
+    let (turn, index) = text.split_once('.').ok_or_else(wrong)?;
+    Ok(MemoryId { turn: turn.parse()?, index: index.parse().map_err(|_| wrong())? })
+}

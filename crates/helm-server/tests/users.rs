@@ -1,0 +1,97 @@
+//! What is known of a user, and the keys that guard it.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request};
+use helm_orchestrator::{Helm, Task};
+use helm_server::{ApiKeys, ServerOptions, router};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+async fn api(options: ServerOptions) -> Router {
+    let task = Task::new("support").unwrap().strategy("concise", "Answer in at most two sentences.").unwrap();
+    router(Helm::builder().task(task.remembering()).build().await.unwrap(), options)
+}
+
+async fn call(api: &Router, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    let response = api.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = to_bytes(response.into_body(), 1 << 22).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap())
+}
+
+#[tokio::test]
+async fn preferences_are_changed_from_a_known_revision() {
+    let api = api(ServerOptions::default()).await;
+    let path = "/helm/v1/users/ana/preferences";
+    let empty = json!({ "revision": 0, "values": {} });
+    assert_eq!(call(&api, Method::GET, path, None).await, (200, empty));
+    let set = json!({ "revision": 0, "values": { "tone": "warm", "length": 3 } });
+    let (status, changed) = call(&api, Method::PATCH, path, Some(set.clone())).await;
+    assert_eq!((status, &changed["revision"], &changed["values"]["tone"]), (200, &json!(1), &json!("warm")));
+    let (status, problem) = call(&api, Method::PATCH, path, Some(set)).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("conflict")));
+    let removed = json!({ "values": { "tone": null } });
+    let (_, changed) = call(&api, Method::PATCH, path, Some(removed)).await;
+    assert_eq!(changed, json!({ "revision": 2, "values": { "length": 3 } }));
+    let (status, problem) = call(&api, Method::PATCH, path, Some(json!({ "values": [] }))).await;
+    assert_eq!((status, &problem["param"]), (422, &json!("values")));
+}
+
+#[tokio::test]
+async fn what_was_said_is_remembered_found_and_forgotten() {
+    let api = api(ServerOptions::default()).await;
+    for message in ["My router is a blue Nimbus", "I like tea with honey"] {
+        let chat =
+            json!({ "user_id": "ana", "task": "support", "message": message, "conversation_id": "c1" });
+        assert_eq!(call(&api, Method::POST, "/chat", Some(chat)).await.0, 200);
+    }
+    let (_, talk) = call(&api, Method::GET, "/helm/v1/users/ana/conversations/c1?limit=4", None).await;
+    let roles: Vec<_> =
+        talk["messages"].as_array().unwrap().iter().map(|said| said["role"].clone()).collect();
+    assert_eq!(roles, ["user", "assistant", "user", "assistant"]);
+    assert_eq!(
+        call(&api, Method::GET, "/helm/v1/users/bob/conversations/c1", None).await.1["messages"],
+        json!([])
+    );
+    assert_eq!(call(&api, Method::GET, "/helm/v1/users/ana/conversations/c1?x=1", None).await.0, 400);
+
+    let memories = "/helm/v1/users/ana/memories";
+    assert_eq!(call(&api, Method::GET, memories, None).await, (200, json!({ "count": 2 })));
+    let query = json!({ "query": "which router is it", "limit": 1 });
+    let (_, found) = call(&api, Method::POST, &format!("{memories}/search"), Some(query)).await;
+    assert_eq!(found["memories"][0]["text"], "My router is a blue Nimbus");
+    let one = format!("{memories}/{}", found["memories"][0]["id"].as_str().unwrap());
+    assert_eq!(call(&api, Method::DELETE, &one, None).await, (200, json!({ "deleted": 1 })));
+    assert_eq!(call(&api, Method::DELETE, &one, None).await.0, 404);
+    assert_eq!(call(&api, Method::DELETE, &format!("{memories}/x"), None).await.0, 422);
+    assert_eq!(call(&api, Method::DELETE, memories, None).await, (200, json!({ "deleted": 1 })));
+    assert_eq!(call(&api, Method::GET, memories, None).await, (200, json!({ "count": 0 })));
+}
+
+#[tokio::test]
+async fn nothing_but_the_state_of_the_server_is_open_without_a_key() {
+    let keys = ApiKeys::parse(&ApiKeys::entry("a", "hk_1_x")).unwrap();
+    let api = api(ServerOptions::default().with_keys(keys)).await;
+    for (path, status) in [
+        ("/livez", 200),
+        ("/readyz", 200),
+        ("/health", 200),
+        ("/helm/v1/tasks", 401),
+        ("/helm/v1/openapi.json", 401),
+        ("/metrics", 401),
+        ("/v1/models", 401),
+        ("/chat", 401),
+        ("/nowhere", 401),
+        ("//livez", 401),
+        ("/livez/", 401),
+    ] {
+        assert_eq!(call(&api, Method::GET, path, None).await.0, status, "{path}");
+    }
+    let (_, body) = call(&api, Method::GET, "/v1/models", None).await;
+    assert_eq!(body["error"]["code"], "invalid_api_key");
+}
