@@ -1,6 +1,6 @@
 //! What of a conversation no longer fits is summed up beside the turns.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::time::Duration;
