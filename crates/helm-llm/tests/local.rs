@@ -128,7 +128,7 @@ fn what_is_no_such_model_says_why() {
         ("config.json", "\"bert\"", "\"t5\"", "only BERT"),
         ("config.json", "\"num_attention_heads\": 4", "\"num_attention_heads\": 3", "sizes"),
         ("config.json", "\"hidden_size\": 16", "\"hidden_size\": 32", "shape"),
-        ("tokenizer.json", "\"WordPiece\"", "\"BPE\"", "word pieces"),
+        ("tokenizer.json", "\"BertNormalizer\"", "\"NFC\"", "word pieces"),
         ("model.safetensors", "query", "quary", "no such tensor"),
     ] {
         let error = spoil(file, from, to);
