@@ -53,6 +53,8 @@ pub use breaker::{Breaker, BreakerPolicy};
 pub use builtin::BuiltinModel;
 pub use capabilities::{Capabilities, Unsupported};
 pub use embedding::{EmbedderConfig, EmbeddingModel, HashingEmbedder, HttpEmbedder};
+#[cfg(feature = "local-embeddings")]
+pub use embedding::{LocalEmbedder, LocalModelError};
 pub use error::{Error, ErrorKind, Result, TimeoutKind};
 pub use http::{
     HttpConfig, HttpModel, HttpReply, HttpRequest, HttpTransport, Timeouts, Transport, TransportError,
@@ -67,3 +69,5 @@ pub use schema::{InvalidSchema, Mismatch, Schema};
 pub use scripted::{Scripted, ScriptedModel};
 pub use secret::Secret;
 pub use tools::{FnTool, HttpTool, ToolContext, ToolFailure, ToolHandler, ToolSetupError};
+#[cfg(feature = "mcp")]
+pub use tools::{McpConfig, McpError, McpPlace, McpServer};

@@ -10,15 +10,19 @@ use helm_core::{DecisionId, Outcome, TaskId, TenantId, TurnStatus, UserId};
 use helm_policy::UserStats;
 use helm_store::{ErrorKind, Job, PriorDocument, StateQuery, TURN_DEADLINE, TurnRecord, TurnView};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::inner::Inner;
+use crate::summarise::{self, SUMMARISE};
 
 /// The kind of job that ends a decision's wait for feedback.
 pub(crate) const DEFAULT_REWARD: &str = "default_reward";
-/// The kinds of jobs that are done here; others are left to processes that know them.
-const KINDS: &[&str] = &[DEFAULT_REWARD, TURN_DEADLINE];
+/// The kinds of jobs that are done here; others are left to processes that know them. Those that wait for a model do
+/// not keep the others waiting.
+pub(crate) const QUICK: &[&str] = &[DEFAULT_REWARD, TURN_DEADLINE];
+pub(crate) const SLOW: &[&str] = &[SUMMARISE];
 /// How many jobs are leased at once.
 const CLAIM: usize = 32;
 /// How long a lease holds.
@@ -76,10 +80,10 @@ async fn all_users(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<Ve
 
 /// Looks for due jobs until Helm stops, and runs them on the workers. Holds on to Helm only while there is
 /// something to do, so an installation that is dropped without a shutdown ends.
-pub(crate) async fn run_jobs(inner: Weak<Inner>, stopping: CancellationToken) {
+pub(crate) async fn run_jobs(inner: Weak<Inner>, stopping: CancellationToken, kinds: &[&str]) {
     loop {
         let Some(alive) = inner.upgrade() else { return };
-        let more = run_due_jobs(&alive).await;
+        let more = run_due_jobs(&alive, kinds).await;
         drop(alive);
         tokio::select! {
             biased;
@@ -112,8 +116,8 @@ pub(crate) async fn index_memories(inner: Weak<Inner>, stopping: CancellationTok
 }
 
 /// Answers whether there may be more.
-async fn run_due_jobs(inner: &Inner) -> bool {
-    match inner.store.jobs().claim(inner.clock.now(), LEASE, CLAIM, KINDS).await {
+async fn run_due_jobs(inner: &Inner, kinds: &[&str]) -> bool {
+    match inner.store.jobs().claim(inner.clock.now(), LEASE, CLAIM, kinds).await {
         Ok(jobs) => {
             let full = jobs.len() == CLAIM;
             stream::iter(jobs).for_each_concurrent(inner.workers, |job| run_job(inner, job)).await;
@@ -134,11 +138,11 @@ async fn run_job(inner: &Inner, job: Job) {
     };
     let ended = match performed {
         Ok(Ok(())) => jobs.complete(&job).await,
-        Ok(Err(error)) if is_for_others(&error) => {
-            tracing::debug!(kind = %job.kind, error = %error.report(), "a job was left to another process");
+        Ok(Err(Undone::Elsewhere)) => {
+            tracing::debug!(kind = %job.kind, "a job was left to another process");
             jobs.release(&job, inner.clock.now().after(ELSEWHERE)).await
         }
-        Ok(Err(error)) => give_back(inner, &job, &error.report()).await,
+        Ok(Err(Undone::Failed(why))) => give_back(inner, &job, &why).await,
         Err(panic) => give_back(inner, &job, &panicked(&*panic)).await,
     };
     match ended {
@@ -171,9 +175,29 @@ async fn give_back(inner: &Inner, job: &Job, why: &str) -> helm_store::Result<bo
     inner.store.jobs().fail(job, why, run_at).await
 }
 
-/// A decision of a task that is not configured here may be of one that is configured elsewhere.
-fn is_for_others(error: &Error) -> bool {
-    matches!(error, Error::Store(error) if error.kind() == ErrorKind::Unsettled)
+/// Why a job was not done.
+pub(crate) enum Undone {
+    /// It is for another process, or for later.
+    Elsewhere,
+    /// It was tried, for this reason in vain.
+    Failed(String),
+}
+
+impl From<Error> for Undone {
+    /// What is of a task that is not configured here may be of one that is configured elsewhere.
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Store(store) if store.kind() == ErrorKind::Unsettled => Self::Elsewhere,
+            Error::UnknownTask { .. } => Self::Elsewhere,
+            _ => Self::Failed(error.report()),
+        }
+    }
+}
+
+impl From<helm_store::Error> for Undone {
+    fn from(error: helm_store::Error) -> Self {
+        Error::from(error).into()
+    }
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> String {
@@ -182,20 +206,24 @@ fn panicked(panic: &(dyn Any + Send)) -> String {
     format!("the job panicked: {}", text.unwrap_or("without a message"))
 }
 
-/// What both kinds of jobs are about.
+/// What jobs of one decision are about.
 #[derive(Deserialize)]
 struct About {
     decision: DecisionId,
 }
 
-async fn perform(inner: &Inner, job: &Job) -> Result<()> {
-    let about: About = serde_json::from_value(job.body.clone())
-        .map_err(|error| Error::config(format!("jobs.{}", job.kind), error.to_string()))?;
+async fn perform(inner: &Inner, job: &Job) -> Result<(), Undone> {
+    let of_decision = || body::<About>(job).map(|about| about.decision);
     match job.kind.as_str() {
-        DEFAULT_REWARD => end_silence(inner, &job.tenant, about.decision).await,
-        TURN_DEADLINE => end_lost_turn(inner, &job.tenant, about.decision).await,
-        other => Err(Error::config("jobs", format!("there is no handler for jobs of kind {other:?}"))),
+        DEFAULT_REWARD => Ok(end_silence(inner, &job.tenant, of_decision()?).await?),
+        TURN_DEADLINE => Ok(end_lost_turn(inner, &job.tenant, of_decision()?).await?),
+        SUMMARISE => summarise::summarise(inner, &job.tenant, &body(job)?).await,
+        other => Err(Undone::Failed(format!("there is no handler for jobs of kind {other:?}"))),
     }
+}
+
+fn body<T: DeserializeOwned>(job: &Job) -> Result<T, Undone> {
+    serde_json::from_value(job.body.clone()).map_err(|error| Undone::Failed(format!("its body: {error}")))
 }
 
 async fn end_silence(inner: &Inner, tenant: &TenantId, id: DecisionId) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use helm_core::{
     Clock, HeuristicTokenCounter, ModelName, Strategy, StrategyId, StrategyName, SystemClock, TaskId,
-    TokenCounter,
+    TokenCounter, ToolName,
 };
 use helm_eval::{EvaluationEngine, RewardSpec};
 use helm_guardrails::GuardrailEngine;
@@ -23,8 +23,10 @@ use crate::helm::Helm;
 use crate::inner::{Inner, RunningExperiment, TaskRuntime, comma_separated};
 use crate::prompt::Prompts;
 use crate::refit::Refits;
+use crate::semantic::SemanticCache;
 use crate::settle::TaskSettler;
 use crate::sharing::Sharing;
+use crate::summarise::LEAST_HISTORY;
 use crate::task::{PolicyChoice, Task};
 use crate::worker::WorkerPool;
 
@@ -55,6 +57,8 @@ pub struct HelmBuilder {
     max_message_bytes: usize,
     refit_every: u64,
     observing: bool,
+    #[cfg(feature = "mcp")]
+    mcp: Vec<helm_llm::McpConfig>,
 }
 
 enum StoreChoice {
@@ -86,6 +90,8 @@ impl Default for HelmBuilder {
             max_message_bytes: 1 << 20,
             refit_every: 200,
             observing: false,
+            #[cfg(feature = "mcp")]
+            mcp: Vec::new(),
         }
     }
 }
@@ -100,6 +106,14 @@ impl HelmBuilder {
     /// Adds a model under its own name.
     pub fn model(mut self, model: Arc<dyn ChatModel>) -> Self {
         self.models.push(model);
+        self
+    }
+
+    /// Adds an MCP server, whose tools tasks get [by its name](Task::with_mcp). It is reached when Helm is built, and
+    /// again whenever it has gone away.
+    #[cfg(feature = "mcp")]
+    pub fn mcp(mut self, server: helm_llm::McpConfig) -> Self {
+        self.mcp.push(server);
         self
     }
 
@@ -225,7 +239,10 @@ impl HelmBuilder {
     ///
     /// Panics outside a tokio runtime.
     pub async fn build(mut self) -> Result<Helm> {
-        let (models, tasks) = self.checked()?;
+        #[cfg_attr(not(feature = "mcp"), expect(unused_mut, reason = "only MCP servers add tools"))]
+        let (models, mut tasks) = self.checked()?;
+        #[cfg(feature = "mcp")]
+        crate::mcp::add_tools(self.mcp, tasks.values_mut().map(|(task, _)| task)).await?;
         let rules = tasks.values().map(|(task, reward)| (&task.id, reward.clone(), Arc::clone(&task.policy)));
         let settler = Arc::new(TaskSettler::new(rules));
         let tracker = TaskTracker::new();
@@ -258,7 +275,12 @@ impl HelmBuilder {
             tracker: tracker.clone(),
         });
         if !self.observing {
-            tracker.spawn(background::run_jobs(Arc::downgrade(&inner), inner.stopping.clone()));
+            let (alive, stopping) = (Arc::downgrade(&inner), inner.stopping.clone());
+            tracker.spawn(background::run_jobs(alive, stopping, background::QUICK));
+            if inner.tasks.values().any(|task| task.summaries.is_some()) {
+                let (alive, stopping) = (Arc::downgrade(&inner), inner.stopping.clone());
+                tracker.spawn(background::run_jobs(alive, stopping, background::SLOW));
+            }
             if inner.embedder.is_some() {
                 tracker.spawn(background::index_memories(Arc::downgrade(&inner), inner.stopping.clone()));
             }
@@ -271,9 +293,40 @@ impl HelmBuilder {
     /// The checked models and tasks, taken out.
     fn checked(&mut self) -> Result<(Models, CheckedTasks)> {
         let models = named(std::mem::take(&mut self.models))?;
+        self.check_servers()?;
         let (tasks, experiments) = (std::mem::take(&mut self.tasks), std::mem::take(&mut self.experiments));
         let tasks = checked_tasks(tasks, &models, experiments)?;
         Ok((models, tasks))
+    }
+}
+
+impl HelmBuilder {
+    /// Checks that MCP servers have names of their own, and that those which tasks name are there.
+    fn check_servers(&self) -> Result<()> {
+        let known: Vec<ToolName> = self.servers();
+        let mut places = known.iter().enumerate();
+        if let Some((_, twice)) = places.find(|(at, name)| known.iter().take(*at).any(|other| other == *name))
+        {
+            return Err(Error::config(format!("mcp.{twice}"), "the name is used twice"));
+        }
+        for task in &self.tasks {
+            if let Some(absent) = task.mcp.iter().find(|name| !known.contains(name)) {
+                let message =
+                    format!("there is no [mcp.{absent}]; there are: {}", comma_separated(known.iter()));
+                return Err(Error::config(format!("tasks.{}.mcp", task.id), message));
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "mcp")]
+    fn servers(&self) -> Vec<ToolName> {
+        self.mcp.iter().map(|server| server.name.clone()).collect()
+    }
+
+    #[cfg(not(feature = "mcp"))]
+    fn servers(&self) -> Vec<ToolName> {
+        Vec::new()
     }
 }
 
@@ -338,6 +391,8 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
     let prompts = checked_strategies(&task, models, &place)?;
     let fallbacks = fallbacks(&task, &place)?;
     check_tools(&task, models, &place)?;
+    check_summaries(&task, models, &place)?;
+    let similar = similar(&task, &prompts, &place)?;
     let policy = build_policy(task.policy, &place)?;
     let mut evaluators = match task.evaluators {
         Some(engine) => engine,
@@ -365,13 +420,16 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         strategies: task.strategies,
         fallbacks,
         tools: task.tools,
+        mcp: task.mcp,
         answers: BTreeMap::new(),
+        similar,
         policy,
         sticky: task.sticky,
         evaluators,
         guardrails: task.guardrails.unwrap_or_else(GuardrailEngine::standard),
         prompts,
         history: task.history,
+        summaries: task.summaries,
         remember: task.remember,
         silence: reward.default_after(),
         experiment: None,
@@ -418,6 +476,19 @@ fn checked_strategies(task: &Task, models: &Models, place: &str) -> Result<Promp
         return Err(Error::config(place, "the task has no strategy; add at least one"));
     }
     Ok(prompts)
+}
+
+fn check_summaries(task: &Task, models: &Models, place: &str) -> Result<()> {
+    let Some(name) = &task.summaries else { return Ok(()) };
+    let wrong = |message| Err(Error::config(format!("{place}.summary_model"), message));
+    if !models.contains_key(name) {
+        let known = comma_separated(models.keys());
+        return wrong(format!("there is no model {name}; the configured models are: {known}"));
+    }
+    if task.history.get() < LEAST_HISTORY {
+        return wrong(format!("a summary needs history_tokens of {LEAST_HISTORY} at least"));
+    }
+    Ok(())
 }
 
 fn check_model(strategy: &Strategy, models: &Models, place: &str) -> Result<()> {
@@ -472,11 +543,19 @@ fn check_tools(task: &Task, models: &Models, place: &str) -> Result<()> {
     for strategy in &task.strategies {
         let place = format!("{place}.strategies.{}.tools", strategy.id.name());
         let wanted = strategy.tools.as_deref().unwrap_or_default();
-        if let Some(absent) = wanted.iter().find(|name| !names.contains(name)) {
+        // Those of MCP servers are known only once these have been reached.
+        let of_server = |name: &ToolName| {
+            let rest = |server: &ToolName| name.as_str().strip_prefix(server.as_str());
+            task.mcp.iter().filter_map(rest).any(|rest| rest.starts_with('_'))
+        };
+        if let Some(absent) = wanted.iter().find(|name| !names.contains(name) && !of_server(name)) {
             let known = comma_separated(names.iter());
             return Err(Error::config(place, format!("the task has no tool {absent}; it has: {known}")));
         }
-        let any = strategy.tools.as_ref().map_or(!names.is_empty(), |wanted| !wanted.is_empty());
+        let any = strategy
+            .tools
+            .as_ref()
+            .map_or(!names.is_empty() || !task.mcp.is_empty(), |wanted| !wanted.is_empty());
         let calls = models.get(&strategy.model).is_none_or(|model| model.capabilities().tools);
         if any && !calls {
             let message = format!("model {} calls no tools; write tools = []", strategy.model);
@@ -484,6 +563,33 @@ fn check_tools(task: &Task, models: &Models, place: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// When answers are used again: of strategies that make no difference between users but by their prompt's letters.
+fn similar(task: &Task, prompts: &Prompts, place: &str) -> Result<BTreeMap<StrategyId, SemanticCache>> {
+    let mut similar = BTreeMap::new();
+    for (name, cache) in &task.similar {
+        let place = format!("{place}.strategies.{name}.semantic_cache");
+        let found = task.strategies.iter().find(|strategy| strategy.id.name() == name);
+        let strategy = found.ok_or_else(|| Error::config(&*place, "the task has no such strategy"))?;
+        let uses = |variable| prompts.uses(name.as_str(), variable);
+        let tools = strategy.tools.as_ref().map_or(task.tools.len() + task.mcp.len(), Vec::len);
+        let why = match () {
+            () if strategy.retrieval.memories > 0 || uses("memories") => Some("recalls memories"),
+            () if uses("preferences") => Some("has preferences in its prompt"),
+            () if tools > 0 => Some("calls tools; write tools = []"),
+            () if cache.ttl.is_zero() || cache.ttl > LONGEST_DEADLINE => {
+                Some("keeps answers for no time, or for ever")
+            }
+            () => None,
+        };
+        if let Some(why) = why {
+            let message = format!("answers cannot be another's where the strategy {why}");
+            return Err(Error::config(place, message));
+        }
+        similar.insert(strategy.id.clone(), *cache);
+    }
+    Ok(similar)
 }
 
 fn add_experiment(task: &mut TaskRuntime, experiment: RunningExperiment, place: String) -> Result<()> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use helm_core::{ConversationId, DecisionId, Feedback, TaskId, TenantId, UserId};
 use helm_store::{
     Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Retained, Retention, Store,
-    StoredMessage, TurnView,
+    StoredMessage, Summary, TurnView,
 };
 
 use crate::background;
@@ -236,6 +236,20 @@ impl Helm {
         limit: usize,
     ) -> Result<Vec<StoredMessage>> {
         Ok(self.inner.store.conversations().recent(&self.tenant, user, conversation, limit).await?)
+    }
+
+    /// What the beginning of a user's conversation came to, where its task has that
+    /// [summed up](crate::Task::with_summaries).
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be read.
+    pub async fn conversation_summary(
+        &self,
+        user: &UserId,
+        conversation: &ConversationId,
+    ) -> Result<Option<Summary>> {
+        Ok(self.inner.store.conversations().summary(&self.tenant, user, conversation).await?)
     }
 
     /// Whether state can be read and written.

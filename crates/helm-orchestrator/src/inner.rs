@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use helm_core::{
     Clock, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, TokenCounter,
-    VariantName,
+    ToolName, VariantName,
 };
 use helm_eval::EvaluationEngine;
 use helm_experiment::Experiment;
@@ -18,6 +18,7 @@ use crate::answers::AnswerCache;
 use crate::error::{Error, Result};
 use crate::prompt::Prompts;
 use crate::refit::Refits;
+use crate::semantic::SemanticCache;
 use crate::task::Sticky;
 use crate::worker::WorkerPool;
 
@@ -58,14 +59,20 @@ pub(crate) struct TaskRuntime {
     /// Who answers when none is eligible or a model fails, in order; at least one.
     pub(crate) fallbacks: Vec<StrategyId>,
     pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
+    /// The MCP servers whose tools are among them.
+    pub(crate) mcp: Vec<ToolName>,
     /// The kept answers of strategies that keep them.
     pub(crate) answers: BTreeMap<StrategyId, AnswerCache>,
+    /// When the answers of strategies are used again for similar questions.
+    pub(crate) similar: BTreeMap<StrategyId, SemanticCache>,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: EvaluationEngine,
     pub(crate) guardrails: GuardrailEngine,
     pub(crate) prompts: Prompts,
     pub(crate) history: TokenCount,
+    /// The model that sums up what of a conversation is no longer sent along.
+    pub(crate) summaries: Option<ModelName>,
     pub(crate) remember: bool,
     pub(crate) silence: Option<std::time::Duration>,
     pub(crate) experiment: Option<RunningExperiment>,

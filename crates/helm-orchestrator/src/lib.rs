@@ -53,15 +53,19 @@ mod error;
 mod explain;
 mod helm;
 mod inner;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod observe;
 mod prompt;
 mod rebuild;
 mod refit;
 mod report;
 mod request;
+mod semantic;
 mod settle;
 mod sharing;
 mod storable;
+mod summarise;
 mod task;
 mod turn;
 mod worker;
@@ -76,6 +80,7 @@ pub use helm::Helm;
 pub use rebuild::Rebuild;
 pub use report::{FeedbackSummary, RewardSummary, StrategyReport, TaskReport};
 pub use request::{TurnEvent, TurnRequest, TurnResponse};
+pub use semantic::{SemanticCache, SimilarTurn};
 pub use task::{Sticky, Task};
 pub use turn::TurnStream;
 

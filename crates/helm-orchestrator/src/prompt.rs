@@ -53,10 +53,10 @@ impl Prompts {
         template.render(variables).map_err(|source| self.failed(strategy, source))
     }
 
-    /// Whether the template itself says where memories go.
-    pub(crate) fn places_memories(&self, strategy: &str) -> bool {
+    /// Whether the template itself uses a variable.
+    pub(crate) fn uses(&self, strategy: &str, variable: &str) -> bool {
         let template = self.environment.get_template(strategy);
-        template.is_ok_and(|template| template.undeclared_variables(false).contains("memories"))
+        template.is_ok_and(|template| template.undeclared_variables(false).contains(variable))
     }
 
     fn failed(&self, strategy: &str, source: minijinja::Error) -> Error {
@@ -112,7 +112,7 @@ mod tests {
             ("shadows", "{% set memories = 1 %}{{ memories }}", false),
         ] {
             prompts.add(name, template).unwrap();
-            assert_eq!(prompts.places_memories(name), places, "{name}");
+            assert_eq!(prompts.uses(name, "memories"), places, "{name}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::semantic::SimilarTurn;
 
 /// One user message to be answered.
 #[derive(Clone, PartialEq, Debug)]
@@ -153,6 +154,8 @@ pub struct TurnResponse {
     pub cost: Option<NanoUsd>,
     /// The model as the provider names it.
     pub model: Option<ModelName>,
+    /// The turn whose answer this is, when one to a similar question was [used again](crate::SemanticCache).
+    pub similar_to: Option<SimilarTurn>,
     /// Whether the answer came from the built-in demonstration model.
     pub simulated: bool,
     /// What went wrong, for people.

@@ -37,6 +37,12 @@ pub(crate) fn changes(changes: &[PreferenceChange]) -> Vec<PreferenceChange> {
     changes
 }
 
+/// A text as every store can take it.
+pub(crate) fn text(mut text: String) -> String {
+    replace(&mut text);
+    text
+}
+
 fn replace(text: &mut String) {
     if text.contains(NUL) {
         *text = text.replace(NUL, INSTEAD);

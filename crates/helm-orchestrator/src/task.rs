@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use helm_core::{ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount};
+use helm_core::{ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, ToolName};
 use helm_eval::{EvaluationEngine, Evaluator, RewardSpec};
 use helm_guardrails::GuardrailEngine;
 use helm_llm::ToolHandler;
@@ -8,6 +8,7 @@ use helm_policy::{Policy, PolicyConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::semantic::SemanticCache;
 
 /// A kind of work and everything that is decided, checked and measured for it.
 ///
@@ -19,6 +20,9 @@ pub struct Task {
     pub(crate) strategies: Vec<Strategy>,
     pub(crate) fallbacks: Option<Vec<StrategyName>>,
     pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
+    /// Names of MCP servers.
+    pub(crate) mcp: Vec<ToolName>,
+    pub(crate) similar: Vec<(StrategyName, SemanticCache)>,
     pub(crate) policy: PolicyChoice,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: Option<EvaluationEngine>,
@@ -26,6 +30,7 @@ pub struct Task {
     pub(crate) reward: Option<RewardSpec>,
     pub(crate) guardrails: Option<GuardrailEngine>,
     pub(crate) history: TokenCount,
+    pub(crate) summaries: Option<ModelName>,
     pub(crate) remember: bool,
 }
 
@@ -68,6 +73,8 @@ impl Task {
             strategies: Vec::new(),
             fallbacks: None,
             tools: Vec::new(),
+            mcp: Vec::new(),
+            similar: Vec::new(),
             policy: PolicyChoice::Config(PolicyConfig::default()),
             sticky: Sticky::default(),
             evaluators: None,
@@ -75,6 +82,7 @@ impl Task {
             reward: None,
             guardrails: None,
             history: TokenCount::new(2_000),
+            summaries: None,
             remember: false,
         })
     }
@@ -117,6 +125,21 @@ impl Task {
     #[must_use]
     pub fn with_tool(mut self, tool: Arc<dyn ToolHandler>) -> Self {
         self.tools.push(tool);
+        self
+    }
+
+    /// Gives the models the tools of an [MCP server](crate::HelmBuilder::mcp), which are called `SERVER_TOOL`.
+    #[cfg(feature = "mcp")]
+    #[must_use]
+    pub fn with_mcp(mut self, server: ToolName) -> Self {
+        self.mcp.push(server);
+        self
+    }
+
+    /// Uses a strategy's answers again for questions that mean the same. Default: not at all.
+    #[must_use]
+    pub fn with_semantic_cache(mut self, strategy: StrategyName, cache: SemanticCache) -> Self {
+        self.similar.push((strategy, cache));
         self
     }
 
@@ -174,6 +197,14 @@ impl Task {
     #[must_use]
     pub fn with_history(mut self, tokens: TokenCount) -> Self {
         self.history = tokens;
+        self
+    }
+
+    /// Has a model sum up, beside the turns, what of a conversation no longer fits, so that it is not lost: the summary
+    /// is sent along before the messages, within their budget, of which it takes a quarter at most. Default: off.
+    #[must_use]
+    pub fn with_summaries(mut self, model: ModelName) -> Self {
+        self.summaries = Some(model);
         self
     }
 

@@ -240,3 +240,19 @@ fn tools_are_of_models_that_call_them() {
     let told = refused(&task(""), &[]);
     assert!(told.contains("main calls no tools; write tools = []"), "{told}");
 }
+
+#[cfg(feature = "local-embeddings")]
+#[test]
+fn a_local_model_is_a_folder_and_nothing_else() {
+    for (section, place, why) in [
+        ("family = \"local\"", "embeddings", "needs path"),
+        ("family = \"local\"\npath = \"absent\"", "embeddings.path", "absent/config.json"),
+        ("family = \"local\"\npath = \"x\"\ndimensions = 3", "embeddings", "only path"),
+        ("path = \"x\"", "embeddings.path", "local"),
+    ] {
+        let text = format!("[embeddings]\n{section}\n[tasks.t.strategies.s]\n");
+        let config: HelmConfig = toml::from_str(&text).unwrap();
+        let error = config.builder(&|_| None).err().unwrap().to_string();
+        assert!(error.contains(place) && error.contains(why), "{error}");
+    }
+}

@@ -70,7 +70,7 @@ pub use cache::{
     Cache, CacheCapabilities, CacheEvent, CacheKey, Cached, FENCE, MemoryCache, MemoryCacheOptions, Notice,
     PutOutcome, TwoLevel, TwoLevelOptions, Versioned,
 };
-pub use conversation::{ConversationStore, StoredMessage};
+pub use conversation::{ConversationStore, StoredMessage, Summary};
 pub use error::{Error, ErrorKind, Result};
 pub use job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE};
 pub use limit::{

@@ -3,7 +3,11 @@
 mod function;
 mod handler;
 mod http;
+#[cfg(feature = "mcp")]
+mod mcp;
 
 pub use function::{FnTool, ToolSetupError};
 pub use handler::{ToolContext, ToolFailure, ToolHandler};
 pub use http::HttpTool;
+#[cfg(feature = "mcp")]
+pub use mcp::{McpConfig, McpError, McpPlace, McpServer};

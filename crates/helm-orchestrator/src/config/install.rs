@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use helm_core::{
     ModelName, NanoUsd, RewardName, Sampling, Strategy, StrategyId, StrategyName, TaskId, TokenCount,
-    ToolName,
+    ToolName, UnitInterval,
 };
 use helm_eval::RewardSpec;
 use helm_experiment::Variant;
@@ -15,12 +15,15 @@ use helm_policy::Registry;
 
 use super::location::StoreLocation;
 use super::models::{self, Place};
-use super::sections::{Environment, ExperimentSection, HelmConfig, StrategySection, TaskSection};
+use super::sections::{
+    Environment, ExperimentSection, HelmConfig, SemanticCacheSection, StrategySection, TaskSection,
+};
 use super::tools;
 use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
 use crate::helm::Helm;
 use crate::inner::comma_separated;
+use crate::semantic::SemanticCache;
 use crate::task::Task;
 
 /// The longest message that a configured installation takes, in bytes.
@@ -77,6 +80,7 @@ impl HelmConfig {
         for (id, section) in &self.tasks {
             builder = builder.task(self.task(id, section, registry, &tools)?);
         }
+        builder = self.with_servers(builder, variable)?;
         let place = Place { path: "embeddings".to_owned(), folder: &self.folder, variable };
         let embedder = models::embedder(&self.embeddings, &place)?;
         builder = match (self.features.vector_search, embedder) {
@@ -127,6 +131,29 @@ impl HelmConfig {
             models::model(name, section, &place)
         };
         self.models.iter().map(model).collect()
+    }
+
+    #[cfg(feature = "mcp")]
+    fn with_servers(
+        &self,
+        builder: HelmBuilder,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<HelmBuilder> {
+        self.mcp.iter().try_fold(builder, |builder, (name, section)| {
+            let place = Place { path: format!("mcp.{name}"), folder: &self.folder, variable };
+            Ok(builder.mcp(super::mcp::server(name, section, &place)?))
+        })
+    }
+
+    #[cfg(not(feature = "mcp"))]
+    fn with_servers(&self, builder: HelmBuilder, _: &dyn Fn(&str) -> Option<String>) -> Result<HelmBuilder> {
+        match self.mcp.keys().next() {
+            None => Ok(builder),
+            Some(name) => Err(Error::config(
+                format!("mcp.{name}"),
+                "this build speaks to no MCP server; build with the feature `mcp`",
+            )),
+        }
     }
 
     fn given_tools(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Tools> {
@@ -206,6 +233,10 @@ impl HelmConfig {
             let place = format!("{place}.strategies.{name}");
             let id = StrategyId::new(name.clone(), version(strategy, &place)?);
             task = task.with_strategy(strategy_of(id, strategy, &self.folder, &place)?);
+            if let Some(given) = &strategy.semantic_cache {
+                let cache = semantic_cache(given, &format!("{place}.semantic_cache"))?;
+                task = task.with_semantic_cache(name.clone(), cache);
+            }
         }
         if let Some(policy) = &section.policy {
             known_strategies(policy, section)
@@ -229,8 +260,15 @@ impl HelmConfig {
             })?;
             task = task.with_tool(Arc::clone(tool));
         }
+        #[cfg(feature = "mcp")]
+        for server in &section.mcp {
+            task = task.with_mcp(server.clone());
+        }
         if let Some(tokens) = section.history_tokens {
             task = task.with_history(TokenCount::new(tokens));
+        }
+        if let Some(model) = &section.summary_model {
+            task = task.with_summaries(model.clone());
         }
         if section.remember {
             task = task.remembering();
@@ -342,6 +380,14 @@ fn strategy_of(id: StrategyId, section: &StrategySection, folder: &Path, place: 
         strategy.limits.cost = Some(most.ok_or_else(refuse)?);
     }
     Ok(strategy)
+}
+
+fn semantic_cache(given: &SemanticCacheSection, place: &str) -> Result<SemanticCache> {
+    let similarity = given.similarity.unwrap_or(0.97);
+    let similarity = UnitInterval::new(similarity)
+        .map_err(|_| Error::config(format!("{place}.similarity"), "write a number from 0 to 1"))?;
+    let ttl = seconds(given.seconds.unwrap_or(3_600.0), &format!("{place}.seconds"))?;
+    Ok(SemanticCache::new(similarity, ttl))
 }
 
 /// A duration that is worth waiting for, and that no clock is too short for.

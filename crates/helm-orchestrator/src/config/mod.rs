@@ -12,6 +12,7 @@ mod limits;
 mod load;
 mod location;
 mod log;
+mod mcp;
 mod model_section;
 mod models;
 mod places;
@@ -23,9 +24,11 @@ pub use install::MAX_MESSAGE_BYTES;
 pub use limits::{LimitSection, LimitsSection};
 pub use load::{TEMPLATE, default_path};
 pub use location::{Server, StoreLocation};
+pub use mcp::McpSection;
 pub use model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 pub use sections::{
     BackgroundSection, Environment, ExperimentSection, Fallback, FeatureSection, HelmConfig, LogFormat,
-    LogSection, ServerSection, StoreSection, StrategySection, TaskSection, VariantSection,
+    LogSection, SemanticCacheSection, ServerSection, StoreSection, StrategySection, TaskSection,
+    VariantSection,
 };
 pub use tools::ToolSection;

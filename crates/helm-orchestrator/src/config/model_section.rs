@@ -175,6 +175,8 @@ impl ModelFamily {
 pub struct EmbeddingSection {
     /// Where embeddings come from. Default: the built-in ones.
     pub family: EmbeddingFamily,
+    /// Of the family `local`: the folder of the model, relative to the configuration file.
+    pub path: Option<PathBuf>,
     /// Where the provider is, up to and without `/embeddings`. Default: `https://api.openai.com/v1`.
     pub base_url: Option<RedactedUrl>,
     /// What the provider calls the model.
@@ -204,4 +206,6 @@ pub enum EmbeddingFamily {
     Builtin,
     /// OpenAI embeddings, and whatever is compatible with them.
     Openai,
+    /// A sentence encoder of the BERT family from a folder, run in this process.
+    Local,
 }

@@ -234,6 +234,12 @@ pub(super) fn embedder(
     section: &EmbeddingSection,
     place: &Place<'_>,
 ) -> Result<Option<Arc<dyn EmbeddingModel>>> {
+    if section.family == EmbeddingFamily::Local {
+        return local(section, place).map(Some);
+    }
+    if section.path.is_some() {
+        return Err(place.wrong_at("path", "only family = \"local\" has one"));
+    }
     if section.family == EmbeddingFamily::Builtin {
         return match section.model.is_some() || section.base_url.is_some() || section.dimensions.is_some() {
             true => Err(place.wrong("the built-in embeddings have no settings; write family = \"openai\"")),
@@ -257,4 +263,24 @@ pub(super) fn embedder(
     }
     let client = HttpEmbedder::new(config).map_err(|error| place.wrong(error.report()))?;
     Ok(Some(Arc::new(Retry::new(Observed::new(client, "openai", model), RetryPolicy::default()))))
+}
+
+/// The encoder in a folder. It is read here, which takes a moment.
+#[cfg(feature = "local-embeddings")]
+fn local(section: &EmbeddingSection, place: &Place<'_>) -> Result<Arc<dyn EmbeddingModel>> {
+    if section.model.is_some() || section.base_url.is_some() || section.dimensions.is_some() {
+        return Err(place.wrong("family local has only path"));
+    }
+    let path = section.path.as_ref().ok_or_else(|| place.wrong("family local needs path = \"FOLDER\""))?;
+    let opened = helm_llm::LocalEmbedder::open(place.folder.join(path));
+    let embedder = opened.map_err(|error| {
+        let why = std::error::Error::source(&error).map_or(String::new(), |source| format!(": {source}"));
+        place.wrong_at("path", format!("{error}{why}"))
+    })?;
+    Ok(Arc::new(embedder))
+}
+
+#[cfg(not(feature = "local-embeddings"))]
+fn local(_: &EmbeddingSection, place: &Place<'_>) -> Result<Arc<dyn EmbeddingModel>> {
+    Err(place.wrong("this build has no local embeddings; build with the feature `local-embeddings`"))
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::limits::LimitsSection;
+use super::mcp::McpSection;
 use super::model_section::{EmbeddingSection, ModelSection};
 use super::places::Places;
 use super::tools::ToolSection;
@@ -38,6 +39,8 @@ pub struct HelmConfig {
     pub models: BTreeMap<ModelName, ModelSection>,
     /// Tools behind addresses, by name.
     pub tools: BTreeMap<ToolName, ToolSection>,
+    /// MCP servers, by name.
+    pub mcp: BTreeMap<ToolName, McpSection>,
     /// How much may be used.
     pub limits: LimitsSection,
     /// What makes texts comparable, for memories.
@@ -207,8 +210,12 @@ pub struct TaskSection {
     pub fallback: Option<Fallback>,
     /// Names under `tools` of what the models may call. Default: none.
     pub tools: Vec<ToolName>,
+    /// Names under `mcp` of servers whose tools the models may call. Default: none.
+    pub mcp: Vec<ToolName>,
     /// How many tokens of the conversation are sent along. Default: 2,000.
     pub history_tokens: Option<u64>,
+    /// The model that sums up what of a conversation is no longer sent along; a name under `models`. Default: none.
+    pub summary_model: Option<ModelName>,
     /// Whether messages are kept as memories. Default: no.
     pub remember: bool,
     /// The strategies by name.
@@ -244,6 +251,8 @@ pub struct StrategySection {
     pub retrieve: Option<Retrieval>,
     /// How long an answer is kept for whoever asks exactly the same, in seconds. Default: not at all.
     pub cache_seconds: Option<f64>,
+    /// When an answer is used again for a question that means the same. Default: never.
+    pub semantic_cache: Option<SemanticCacheSection>,
     /// Which of the task's tools the model may call. Default: all.
     pub tools: Option<Vec<ToolName>>,
     /// How many rounds of tool calls a turn may have. Default: 8.
@@ -253,6 +262,17 @@ pub struct StrategySection {
     /// How long the model may go on writing once the caller has gone away, in seconds: for providers that bill the
     /// whole answer in any case. Default: the call is ended at once.
     pub drain_seconds: Option<f64>,
+}
+
+/// When an answer is used again for a question that means the same.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct SemanticCacheSection {
+    /// How similar the questions' embeddings must be at least, as a cosine from 0 to 1. Default: 0.97.
+    pub similarity: Option<f64>,
+    /// How long an answer is used again, in seconds. Default: 3,600.
+    pub seconds: Option<f64>,
 }
 
 /// One strategy or several.

@@ -26,7 +26,7 @@ impl Turn {
         match self.own_conversation() {
             Some(messages) => request.messages.extend(messages),
             None => {
-                request.messages.extend(recalled.history.iter().cloned());
+                request.messages.extend(recalled.past.messages.iter().cloned());
                 request.messages.push(Message::text(Role::User, message));
             }
         }
@@ -45,9 +45,13 @@ impl Turn {
         };
         let name = strategy.id.name().as_str();
         let mut system = task.prompts.render(name, &view)?;
-        if !memories.is_empty() && !task.prompts.places_memories(name) {
+        if !memories.is_empty() && !task.prompts.uses(name, "memories") {
             system.push_str("\n\nEarlier messages of this user that may help:\n- ");
             system.push_str(&memories.join("\n- "));
+        }
+        // Some providers take no more than one message of the system, and only as the first.
+        if let Some(told) = recalled.past.told() {
+            system = if system.trim().is_empty() { told } else { format!("{system}\n\n{told}") };
         }
         Ok(system)
     }

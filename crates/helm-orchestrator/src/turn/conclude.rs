@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
 use crate::observe;
 use crate::request::TurnResponse;
+use crate::semantic;
 use crate::storable;
 
 /// How long evaluators may judge within a turn.
@@ -105,17 +106,29 @@ impl Turn {
         outcome.served = progress.serving.clone().filter(|_| progress.is_committed() || status.is_answered());
         self.fill_usage(task, &progress, &mut outcome);
         outcome.scores = self.evaluate(task, &recalled, &progress, &message, &outcome).await;
-        let Progress { passed, calls, exchanged, finish, refused, .. } = progress;
+        let kept = self.kept_answer(&progress, &outcome);
+        let Progress { passed, calls, exchanged, finish, refused, similar, .. } = progress;
         let answer = (status.is_answered() || !passed.is_empty()).then_some(passed);
         let mut record = self.record(message, answer, outcome);
         // What goes on when the caller has called its tools is no exchange yet, and nobody's silence means anything.
         if calls.is_empty() {
             self.add_consequences(task, &recalled, exchanged, &mut record);
         }
+        if let Some(kept) = &kept {
+            record.memories.push(kept.clone());
+            semantic::sweep(&self.inner, &self.tenant, self.id, kept);
+        }
         let receipt = self.commit_what_fits(&mut record).await?;
         self.after_commit(task);
         let finish = finish.map(|finish| if refused { FinishReason::Refusal } else { finish.reason });
-        Ok(TurnResponse { failure, calls, finish, value, ..self.respond(Some(decision), record, &receipt) })
+        Ok(TurnResponse {
+            failure,
+            calls,
+            finish,
+            value,
+            similar_to: similar,
+            ..self.respond(Some(decision), record, &receipt)
+        })
     }
 
     /// Logs why the provider failed; the kind of it.
@@ -163,7 +176,7 @@ impl Turn {
         // A refused answer is judged as none, so that how well it was written cannot pay.
         let answer = if blocked { "" } else { &progress.raw };
         let mut exchange = Exchange::new(message, answer)
-            .with_history(&recalled.history)
+            .with_history(&recalled.past.messages)
             .with_finished(outcome.status != TurnStatus::Length);
         if let Some(found) = found {
             exchange = exchange.with_violations(found);
@@ -231,6 +244,7 @@ impl Turn {
             record.messages = vec![Message::text(Role::User, &*record.input)];
             record.messages.extend(exchanged);
             record.messages.push(Message::text(Role::Assistant, &**answer));
+            record.jobs.extend(self.summary_job(task, &recalled.past, &record.messages));
             if let (true, Some(embedding), Some(embedder)) =
                 (task.remember, &recalled.embedding, &self.inner.embedder)
             {
@@ -247,6 +261,17 @@ impl Turn {
                 max_attempts: 10,
             });
         }
+    }
+
+    /// The answer, when it may be used again: one that came to its natural end and in which the guards found nothing.
+    fn kept_answer(&self, progress: &Progress, outcome: &Outcome) -> Option<Memory> {
+        let question = progress.question.as_ref().filter(|_| progress.similar.is_none())?;
+        let finish = progress.finish.as_ref().filter(|finish| finish.reason == FinishReason::Stop)?;
+        let whole = outcome.status == TurnStatus::Completed && !progress.refused && progress.calls.is_empty();
+        let clean = outcome.violations.is_empty() && progress.exchanged.is_empty();
+        let answered =
+            (whole && clean).then(|| question.answered(self.id, self.began, &progress.raw, finish));
+        answered.flatten()
     }
 
     fn memory(&self, text: &str, embedding: &[f32], collection: String) -> Memory {
@@ -320,6 +345,7 @@ impl Turn {
             simulated: outcome.simulated,
             error: outcome.error,
             failure: None,
+            similar_to: None,
             latency: outcome.latency,
         }
     }

@@ -5,6 +5,7 @@ mod conclude;
 mod decide;
 mod execute;
 mod input;
+mod past;
 mod progress;
 mod recall;
 mod round;

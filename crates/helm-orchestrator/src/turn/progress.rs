@@ -5,6 +5,8 @@ use helm_guardrails::GuardrailResult;
 use helm_llm::{ChatRequest, Finish};
 use tokio::time::Instant;
 
+use crate::semantic::{Question, SimilarTurn};
+
 /// What carrying a decision out has brought so far. It lives outside the work that fills it, so that it
 /// survives a deadline or a cancellation.
 #[derive(Default)]
@@ -31,6 +33,10 @@ pub(super) struct Progress {
     /// From the call to the first content.
     pub(super) first_token: Option<Duration>,
     pub(super) attempts: u32,
+    /// What was asked, where its answer may be used again.
+    pub(super) question: Option<Question>,
+    /// Whose answer is used again.
+    pub(super) similar: Option<SimilarTurn>,
     spent: Spent,
     open: Option<Round>,
 }

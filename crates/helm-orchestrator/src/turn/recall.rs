@@ -1,20 +1,18 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use helm_core::{Decision, Message, Role, TokenCount, TokenCounter};
+use helm_core::Decision;
 use helm_llm::EmbeddingModel;
 use helm_policy::{PriorEstimate, Snapshot};
-use helm_store::{BanditState, DrawQuery, Preferences, Selection, StateQuery, StoredMessage, VectorQuery};
+use helm_store::{BanditState, DrawQuery, Preferences, Selection, StateQuery, VectorQuery};
 
-use super::run::Turn;
+use super::{past::Past, run::Turn};
 use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
 use crate::task::Sticky;
 
 /// The share of a turn's shortest deadline that recalling memories may take: they help, but are not needed.
 const MEMORY_SHARE: u32 = 4;
-/// More messages than this are never sent along, whatever the token budget.
-const MOST_MESSAGES: usize = 100;
 
 /// What is known before the decision.
 pub(super) struct Recalled {
@@ -22,7 +20,7 @@ pub(super) struct Recalled {
     /// The draw that the conversation or the user keeps to.
     pub(super) held: Option<Decision>,
     pub(super) preferences: Preferences,
-    pub(super) history: Vec<Message>,
+    pub(super) past: Past,
     pub(super) memories: Vec<String>,
     /// The message's embedding, when something needs it.
     pub(super) embedding: Option<Vec<f32>>,
@@ -35,14 +33,14 @@ impl Turn {
         let query = self.state_query(task);
         let state = async { store.bandits().load(&self.tenant, &task.id, &query).await.map_err(Error::from) };
         let preferences = async { store.preferences().get(&self.tenant, user).await.map_err(Error::from) };
-        let (state, held, preferences, history, (embedding, memories)) = tokio::try_join!(
+        let (state, held, preferences, past, (embedding, memories)) = tokio::try_join!(
             state,
             self.held(task),
             preferences,
-            self.history(task),
+            self.past(task),
             self.memories_if_any(task, message)
         )?;
-        Ok(Recalled { snapshot: snapshot(state)?, held, preferences, history, memories, embedding })
+        Ok(Recalled { snapshot: snapshot(state)?, held, preferences, past, memories, embedding })
     }
 
     /// The draw that this turn keeps to, if the task has such and one was made.
@@ -62,19 +60,6 @@ impl Turn {
         query.segment = self.context().segment;
         query.since = task.policy.history(self.began);
         query
-    }
-
-    async fn history(&self, task: &TaskRuntime) -> Result<Vec<Message>> {
-        if let Some(own) = self.known.input.get().filter(|input| !input.conversation.is_empty()) {
-            return Ok(before_the_message(&own.conversation));
-        }
-        let Some(conversation) = &self.request.conversation else {
-            return Ok(Vec::new());
-        };
-        let conversations = self.inner.store.conversations();
-        let stored =
-            conversations.recent(&self.tenant, &self.request.user, conversation, MOST_MESSAGES).await?;
-        Ok(within_budget(stored, task.history, &*self.inner.tokens))
     }
 
     /// Memories, or none when they cannot be had in time: a turn does not fail for want of them.
@@ -99,7 +84,9 @@ impl Turn {
 
     async fn memories(&self, task: &TaskRuntime, message: &str) -> Result<(Option<Vec<f32>>, Vec<String>)> {
         let wanted = task.strategies.iter().map(|strategy| strategy.retrieval.memories).max().unwrap_or(0);
-        let Some(embedder) = self.inner.embedder.as_ref().filter(|_| wanted > 0 || task.remember) else {
+        let Some(embedder) =
+            self.inner.embedder.as_ref().filter(|_| wanted > 0 || task.remember || !task.similar.is_empty())
+        else {
             return Ok((None, Vec::new()));
         };
         let embedding = embedder.embed(&[message.to_owned()]).await?.into_iter().next();
@@ -135,29 +122,4 @@ pub(crate) fn snapshot(state: BanditState) -> Result<Snapshot> {
         .ok()
     });
     Ok(Snapshot::from_rows(state.rows, prior)?)
-}
-
-/// What was said before the last message of the user.
-fn before_the_message(conversation: &[Message]) -> Vec<Message> {
-    let last = conversation.iter().rposition(|message| message.role == Role::User).unwrap_or_default();
-    let said = conversation.iter().take(last).filter(|message| message.role != Role::System);
-    said.cloned().collect()
-}
-
-/// The newest messages that fit, in the order they were said. They begin with one of the user's: a tool's result
-/// without its call, and an answer without what it answers, are refused by some providers.
-fn within_budget(stored: Vec<StoredMessage>, budget: TokenCount, counter: &dyn TokenCounter) -> Vec<Message> {
-    let mut left = budget.get();
-    let mut kept: Vec<_> = stored
-        .into_iter()
-        .rev()
-        .map_while(|stored| {
-            let tokens = counter.count(&stored.message.joined_text()).get();
-            left = left.checked_sub(tokens)?;
-            Some(stored.message)
-        })
-        .collect();
-    kept.reverse();
-    let first = kept.iter().position(|message| message.role == Role::User).unwrap_or(kept.len());
-    kept.split_off(first)
 }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::inner::TaskRuntime;
 use crate::request::TurnEvent;
+use crate::semantic::{Question, SimilarTurn};
 
 /// A decision that is being carried out.
 pub(super) struct Work<'a> {
@@ -39,6 +40,8 @@ const PARAGRAPH: &str = "\n\n";
 enum Opened {
     Stream(helm_llm::ChatStream),
     Whole(ChatResponse),
+    /// Another turn's.
+    Similar(ChatResponse, SimilarTurn),
 }
 
 impl Work<'_> {
@@ -142,7 +145,14 @@ impl Work<'_> {
         progress: &mut Progress,
     ) -> Result<Opened, Ending> {
         let streamed = self.turn.delivery == Delivery::Streamed && model.capabilities().streaming;
+        progress.question = self.question(strategy, request);
+        let question = progress.question.clone();
         let asking = async {
+            if let Some(question) = &question
+                && let Some((answer, turn)) = self.similar(strategy, question).await
+            {
+                return Ok(Opened::Similar(answer, turn));
+            }
             Ok(match (self.task.answers.get(&strategy.id), streamed) {
                 (Some(kept), true) => Opened::Stream(kept.stream(model, request, self.call)),
                 (Some(kept), false) => Opened::Whole(kept.generate(model, request, self.call).await?),
@@ -154,11 +164,34 @@ impl Work<'_> {
             true => asking.await.map_err(Ending::Failed),
             false => self.while_logging(asking, progress).await,
         };
+        if let Ok(Opened::Similar(_, turn)) = &opened {
+            progress.similar = Some(*turn);
+        }
         if opened.is_ok() && !progress.announced {
             progress.announced = true;
             self.listener.send(self.decided()).await?;
         }
         opened
+    }
+
+    /// What is asked, where its answer may be another turn's. What the guards have changed is of its user alone.
+    fn question(&self, strategy: &Strategy, request: &ChatRequest) -> Option<Question> {
+        let cache = *self.task.similar.get(&strategy.id)?;
+        let embedder = self.turn.inner.embedder.as_deref()?;
+        let embedding = self.recalled.embedding.as_ref()?;
+        let clean = self.turn.known.input.get().is_some_and(|input| input.result.violations.is_empty());
+        let place = (&self.turn.tenant, &strategy.id, embedder);
+        let question = Question::of(request, self.message, embedding, place, cache);
+        question.filter(|_| clean && self.recalled.past.is_empty())
+    }
+
+    async fn similar(&self, strategy: &Strategy, question: &Question) -> Option<(ChatResponse, SimilarTurn)> {
+        let found = question.find(&self.turn.inner, &self.turn.tenant).await;
+        let result = if found.is_some() { "hit" } else { "miss" };
+        metrics::counter!("helm_semantic_cache_total", "task" => self.task.id.to_string(),
+            "strategy" => strategy.id.to_string(), "result" => result)
+        .increment(1);
+        found
     }
 
     fn decided(&self) -> TurnEvent {
@@ -197,7 +230,9 @@ impl Work<'_> {
     ) -> Result<ChatResponse, Ending> {
         let mut stream = match opened {
             Opened::Stream(stream) => stream,
-            Opened::Whole(answer) => futures::stream::iter(answer.into_events().into_iter().map(Ok)).boxed(),
+            Opened::Whole(answer) | Opened::Similar(answer, _) => {
+                futures::stream::iter(answer.into_events().into_iter().map(Ok)).boxed()
+            }
         };
         let mut parts = AnswerParts::default();
         while let Some(event) = stream.next().await {

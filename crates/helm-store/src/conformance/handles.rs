@@ -8,7 +8,7 @@ use serde_json::json;
 use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, tenant, turn};
 use crate::{
     Applied, ErrorKind, Job, JobId, LogQuery, Memory, MemoryId, PreferenceChange, PriorDocument, Retention,
-    RowQuery, Selection, StateQuery, Store, VectorQuery,
+    RowQuery, Selection, StateQuery, Store, Summary, VectorQuery,
 };
 
 /// Count and sum of rewards of the whole task.
@@ -50,6 +50,7 @@ pub(super) async fn a_closed_store_is_unavailable(store: Arc<dyn Store>) {
     let set = [PreferenceChange::Remove { name: "n".to_owned() }];
     let (log, bandits, jobs) = (store.log(), store.bandits(), store.jobs());
     let conversation = "c".parse().expect("a conversation");
+    let summary = Summary { text: "said".to_owned(), covers: id, at: now };
     let answers = [
         ("log_decision", store.log_decision(&decision(2), deadline()).await.map(drop)),
         ("commit_turn", store.commit_turn(turn.clone(), mean()).await.map(drop)),
@@ -69,6 +70,8 @@ pub(super) async fn a_closed_store_is_unavailable(store: Arc<dyn Store>) {
         ("preferences", store.preferences().get(&t, user).await.map(drop)),
         ("apply", store.preferences().apply(&t, user, &set, None).await.map(drop)),
         ("recent", store.conversations().recent(&t, user, &conversation, 1).await.map(drop)),
+        ("summary", store.conversations().summary(&t, user, &conversation).await.map(drop)),
+        ("set_summary", store.conversations().set_summary(&t, user, &conversation, &summary).await.map(drop)),
         ("search", store.vectors().search(&t, &query).await.map(drop)),
         ("count", store.vectors().count(&t, &all).await.map(drop)),
         ("collections", store.vectors().collections(&t).await.map(drop)),

@@ -18,6 +18,7 @@ mod places;
 mod rebuild;
 mod retention;
 mod rewards;
+mod summaries;
 mod users;
 mod vectors;
 mod vectors_random;
@@ -74,6 +75,9 @@ laws!(
     users::preferences_are_changed_atomically,
     users::one_of_two_expectations_wins,
     users::conversations_keep_their_order_and_their_owner,
+    summaries::a_summary_only_moves_forward,
+    summaries::a_summary_is_of_one_conversation,
+    summaries::a_summary_leaves_with_what_it_covers,
     users::a_prior_is_replaced_in_order,
     vectors::memories_are_found_by_their_metric,
     vectors::ties_are_broken_by_id_and_then_by_user,
@@ -134,6 +138,9 @@ pub const SHARED_LAWS: &[SharedLaw] = &[
     }),
     ("preferences_change_through_two_handles", |one, two| {
         Box::pin(handles::preferences_change_through_two_handles(one, two))
+    }),
+    ("one_of_two_summaries_covers_most", |one, two| {
+        Box::pin(summaries::one_of_two_summaries_covers_most(one, two))
     }),
     ("a_state_is_restated_while_another_handle_adds_to_it", |one, two| {
         Box::pin(handles::a_state_is_restated_while_another_handle_adds_to_it(one, two))

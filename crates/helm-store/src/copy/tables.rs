@@ -132,6 +132,14 @@ pub(super) const TABLES: &[Table] = &[
                 r (tenant, user_id, conversation, turn, number, role, format, body, at)",
     },
     Table {
+        name: "helm_summary",
+        kinds: &[Text, Text, Text, Id, Text, Moment],
+        count: "SELECT count(*) FROM helm_summary",
+        select: "SELECT tenant, user_id, conversation, turn, text, at FROM helm_summary",
+        insert: "INSERT INTO helm_summary (tenant, user_id, conversation, turn, text, at)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::timestamptz[])",
+    },
+    Table {
         name: "helm_collection",
         kinds: &[Text, Text, Text, Integer],
         count: "SELECT count(*) FROM helm_collection",

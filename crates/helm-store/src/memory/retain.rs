@@ -89,6 +89,7 @@ fn keep(tenant: &mut Tenant, checkpoint: Checkpoint) -> Result<()> {
 
 fn remove(tenant: &mut Tenant, (began, id): (Timestamp, DecisionId)) {
     tenant.begun.remove(&(began, id));
+    tenant.summaries.retain(|_, summary| summary.covers != id);
     if let Some(turn) = tenant.turns.remove(&id).map(|kept| kept.turn)
         && let Some(conversation) = turn.conversation
         && let Some(messages) = tenant.messages.get_mut(&(turn.user, conversation))

@@ -9,7 +9,7 @@ use super::BACKEND;
 use super::jobs::Jobs;
 use crate::bandit::PriorDocument;
 use crate::checkpoint::Left;
-use crate::conversation::StoredMessage;
+use crate::conversation::{StoredMessage, Summary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold::{Place, difference, fold, place};
 use crate::preference::Preferences;
@@ -45,6 +45,7 @@ pub(super) struct Tenant {
     pub(super) priors: BTreeMap<(TaskId, PolicyHash), PriorDocument>,
     pub(super) preferences: BTreeMap<UserId, Preferences>,
     pub(super) messages: BTreeMap<(UserId, ConversationId), Messages>,
+    pub(super) summaries: BTreeMap<(UserId, ConversationId), Summary>,
     pub(super) collections: BTreeMap<String, Collection>,
     pub(super) memories: BTreeMap<(UserId, MemoryId), Memory>,
 }

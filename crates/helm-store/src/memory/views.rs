@@ -14,7 +14,7 @@ use super::{retain, rows};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::changes::apply_preferences;
 use crate::checkpoint::no_total;
-use crate::conversation::{ConversationStore, StoredMessage};
+use crate::conversation::{ConversationStore, StoredMessage, Summary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold::{add_judgement, compare, fold, row, since};
 use crate::log::{
@@ -302,6 +302,36 @@ impl ConversationStore for MemoryStore {
                 messages.into_iter().flat_map(|messages| messages.values().rev()).take(limit).collect();
             newest.reverse();
             newest.into_iter().cloned().collect()
+        })
+    }
+
+    async fn summary(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        conversation: &ConversationId,
+    ) -> Result<Option<Summary>> {
+        let key = (user.clone(), conversation.clone());
+        self.read("summary", |state| state.tenant(tenant)?.summaries.get(&key).cloned())
+    }
+
+    async fn set_summary(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        conversation: &ConversationId,
+        summary: &Summary,
+    ) -> Result<bool> {
+        let key = (user.clone(), conversation.clone());
+        self.write("set_summary", |state| {
+            let tenant = state.tenant_mut(tenant);
+            let of_turn = (summary.covers, 0)..=(summary.covers, usize::MAX);
+            let said = tenant.messages.get(&key).is_some_and(|said| said.range(of_turn).next().is_some());
+            let older = tenant.summaries.get(&key).is_none_or(|stored| stored.covers < summary.covers);
+            if said && older {
+                tenant.summaries.insert(key, summary.clone());
+            }
+            Ok(said && older)
         })
     }
 }

@@ -22,6 +22,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "months",
             sql: include_str!("../../migrations/postgres/0002_months.sql"),
         },
+        Migration {
+            version: 3,
+            name: "summaries",
+            sql: include_str!("../../migrations/postgres/0003_summaries.sql"),
+        },
     ],
 };
 

@@ -9,6 +9,7 @@
 mod checkpoint;
 mod columns;
 mod connect;
+mod conversations;
 #[cfg(feature = "sqlite")]
 pub(crate) mod copying;
 mod decode;

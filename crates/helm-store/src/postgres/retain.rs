@@ -57,7 +57,8 @@ const EVIDENCE: [&str; 2] = [
     "DELETE FROM helm_evidence WHERE tenant = $1 AND decision = ANY ($2)",
     "SELECT count(*) FROM helm_evidence WHERE tenant = $1 AND decision = ANY ($2)",
 ];
-const REST: [&str; 3] = [
+const REST: [&str; 4] = [
+    "DELETE FROM helm_summary WHERE tenant = $1 AND turn = ANY ($2)",
     "DELETE FROM helm_reward WHERE tenant = $1 AND decision = ANY ($2)",
     "DELETE FROM helm_turn WHERE tenant = $1 AND id = ANY ($2)",
     "DELETE FROM helm_decision WHERE tenant = $1 AND id = ANY ($2)",

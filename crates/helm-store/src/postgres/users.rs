@@ -1,19 +1,18 @@
-//! Preferences and conversations.
+//! Preferences.
 
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use helm_core::{ConversationId, TenantId, UserId};
+use helm_core::{TenantId, UserId};
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::BACKEND;
-use super::decode::{FORMAT, body, decision_id, get, integer, limit, moment, natural, to_json};
+use super::decode::{FORMAT, body, get, integer, natural, to_json};
 use super::error::{driver, failure};
 use super::load::numbered;
 use super::store::{PostgresStore, Work};
 use crate::batch::Failure;
 use crate::changes::apply_preferences;
-use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 
@@ -122,37 +121,5 @@ impl PreferenceStore for PostgresStore {
     ) -> Result<Preferences> {
         let owner = (tenant.clone(), user.clone());
         self.transaction("apply_preferences", Change { owner, changes, expect }).await
-    }
-}
-
-#[async_trait]
-impl ConversationStore for PostgresStore {
-    async fn recent(
-        &self,
-        tenant: &TenantId,
-        user: &UserId,
-        conversation: &ConversationId,
-        last: usize,
-    ) -> Result<Vec<StoredMessage>> {
-        const OPERATION: &str = "recent";
-        let rows = sqlx::query(
-            "SELECT turn, format, body::text AS body, at FROM helm_message
-             WHERE tenant = $1 AND user_id = $2 AND conversation = $3 ORDER BY turn DESC, number DESC LIMIT $4",
-        )
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .bind(conversation.as_str())
-        .bind(limit(last))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| driver(OPERATION, error))?;
-        let message = |row: &PgRow| {
-            Ok(StoredMessage {
-                turn: decision_id(row, "turn", OPERATION)?,
-                message: body(row, "body", OPERATION)?,
-                at: moment(row, "at", OPERATION)?,
-            })
-        };
-        rows.iter().rev().map(message).collect()
     }
 }

@@ -26,6 +26,11 @@ const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../../migrations/sqlite/0004_retention.sql"),
         },
         Migration { version: 5, name: "turns", sql: include_str!("../../migrations/sqlite/0005_turns.sql") },
+        Migration {
+            version: 6,
+            name: "summaries",
+            sql: include_str!("../../migrations/sqlite/0006_summaries.sql"),
+        },
     ],
 };
 

@@ -7,6 +7,7 @@
 mod checkpoint;
 mod committer;
 mod connect;
+mod conversations;
 #[cfg(feature = "postgres")]
 pub(crate) mod copying;
 mod decode;

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use helm_core::{
-    ConversationId, Decision, DecisionId, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId,
-    TaskId, TenantId, Timestamp, UnitInterval, UserId,
+    Decision, DecisionId, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId, TaskId, TenantId,
+    Timestamp, UnitInterval, UserId,
 };
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -15,7 +15,6 @@ use super::writes::preferences;
 use super::{BACKEND, checkpoint, retain, rows};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::checkpoint::no_total;
-use crate::conversation::{ConversationStore, StoredMessage};
 use crate::error::Result;
 use crate::fold::{add_judgement, compare, fold, place, since};
 use crate::log::{Cursor, DrawQuery, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView};
@@ -383,38 +382,6 @@ impl PreferenceStore for SqliteStore {
         expect: Option<u64>,
     ) -> Result<Preferences> {
         self.write_preferences(tenant, user, changes, expect).await
-    }
-}
-
-#[async_trait]
-impl ConversationStore for SqliteStore {
-    async fn recent(
-        &self,
-        tenant: &TenantId,
-        user: &UserId,
-        conversation: &ConversationId,
-        limit: usize,
-    ) -> Result<Vec<StoredMessage>> {
-        const OPERATION: &str = "recent";
-        let rows = sqlx::query(
-            "SELECT turn, format, body, at FROM helm_message WHERE tenant = ? AND user_id = ? AND conversation = ?
-             ORDER BY turn DESC, number DESC LIMIT ?",
-        )
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .bind(conversation.as_str())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| driver(OPERATION, error))?;
-        let message = |row: &SqliteRow| {
-            Ok(StoredMessage {
-                turn: decision_id(row, "turn", OPERATION)?,
-                message: body(row, "body", OPERATION)?,
-                at: Timestamp::from_micros(get(row, "at", OPERATION)?),
-            })
-        };
-        rows.iter().rev().map(message).collect()
     }
 }
 

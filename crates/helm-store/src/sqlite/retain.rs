@@ -69,7 +69,8 @@ const EVIDENCE: [&str; 2] = [
     of_decisions!("DELETE", "helm_evidence", "decision"),
     of_decisions!("SELECT COUNT(*)", "helm_evidence", "decision"),
 ];
-const REST: [&str; 3] = [
+const REST: [&str; 4] = [
+    of_decisions!("DELETE", "helm_summary", "turn"),
     of_decisions!("DELETE", "helm_reward", "decision"),
     of_decisions!("DELETE", "helm_decision", "id"),
     of_decisions!("DELETE", "helm_turn", "id"),

@@ -10,9 +10,9 @@ use helm_store::copy::{CopiedTable, copy};
 use helm_store::postgres::{PostgresOptions, PostgresStore};
 use helm_store::sqlite::{SqliteOptions, SqliteStore};
 use helm_store::{
-    BanditStore, Case, Collection, ErrorKind, Filter, InteractionLog, JobQueue, LogQuery, Memory, MemoryId,
-    Metric, NewJob, PreferenceChange, PriorDocument, Retention, Selection, Settle, SettleError, Settlement,
-    StateQuery, Store, TurnRecord, VectorQuery, VectorStore,
+    BanditStore, Case, Collection, ConversationStore, ErrorKind, Filter, InteractionLog, JobQueue, LogQuery,
+    Memory, MemoryId, Metric, NewJob, PreferenceChange, PriorDocument, Retention, Selection, Settle,
+    SettleError, Settlement, StateQuery, Store, TurnRecord, VectorQuery, VectorStore,
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 
@@ -121,6 +121,10 @@ async fn fill_log(store: &SqliteStore) {
             store.record_feedback(&tenant("t"), &said, deadline(), settle.clone()).await.unwrap();
         }
     }
+    // Some of what was said came to something.
+    let (user, c) = (dated(124).context.user, "c".parse().unwrap());
+    let summary = helm_store::Summary { text: "ü".to_owned(), covers: id(124), at: moment(125) };
+    assert!(store.set_summary(&tenant("t"), &user, &c, &summary).await.unwrap());
     // The first draw of a user stays.
     let retention = Retention::before(moment(100));
     let retained = store.retain(&tenant("t"), &retention, &mut |_| {}).await.unwrap();
