@@ -58,7 +58,8 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let body = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        misread(error.inner(), (path != ".").then_some(path))
+        // Where the text itself breaks off there is no place to name.
+        misread(error.inner(), (path != "." && path != "?").then_some(path))
     })?;
     reader.end().map_err(|error| misread(&error, None))?;
     Ok(body)
@@ -104,6 +105,7 @@ mod tests {
         for (text, status, said, param) in [
             ("[\"a\",[]]", 400, "object", None),
             ("", 400, "EOF", None),
+            ("{", 400, "EOF", None),
             ("{\"name\":\"a\"} x", 400, "trailing", None),
             ("{\"name\":", 400, "EOF", Some("name")),
             ("{\"name\":1}", 422, "invalid type", Some("name")),

@@ -166,11 +166,12 @@ async fn identify(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request_id = %id, method = %request.method(), path = request.uri().path());
     let respond = async {
-        let response = next.run(request).await;
+        // The status that the caller sees, which is that of its own API.
+        let response = named(next.run(request).await, dialect, &id);
         tracing::info!(status = response.status().as_u16(), "request");
         response
     };
-    let mut response = named(respond.instrument(span).await, dialect, &id);
+    let mut response = respond.instrument(span).await;
     if let Ok(id) = HeaderValue::from_str(&id) {
         if dialect == Dialect::Anthropic {
             response.headers_mut().insert(ANTHROPIC_ID, id.clone());
