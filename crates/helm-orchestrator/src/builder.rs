@@ -420,6 +420,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         strategies: task.strategies,
         fallbacks,
         tools: task.tools,
+        #[cfg(feature = "mcp")]
         mcp: task.mcp,
         answers: BTreeMap::new(),
         similar,

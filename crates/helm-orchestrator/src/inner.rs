@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use helm_core::{
     Clock, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, TokenCounter,
-    ToolName, VariantName,
+    VariantName,
 };
 use helm_eval::EvaluationEngine;
 use helm_experiment::Experiment;
@@ -60,7 +60,8 @@ pub(crate) struct TaskRuntime {
     pub(crate) fallbacks: Vec<StrategyId>,
     pub(crate) tools: Vec<Arc<dyn ToolHandler>>,
     /// The MCP servers whose tools are among them.
-    pub(crate) mcp: Vec<ToolName>,
+    #[cfg(feature = "mcp")]
+    pub(crate) mcp: Vec<helm_core::ToolName>,
     /// The kept answers of strategies that keep them.
     pub(crate) answers: BTreeMap<StrategyId, AnswerCache>,
     /// When the answers of strategies are used again for similar questions.
