@@ -179,18 +179,21 @@ async fn provider_failures_are_bad_gateways_and_recorded() {
 
 #[tokio::test]
 async fn health_readiness_and_metrics_are_there() {
-    let helm = Helm::builder().task(task()).build().await.unwrap();
+    // Metrics are of the whole process, and other tests play turns of the other task meanwhile.
+    let task = Task::new("metered").unwrap().strategy("concise", "Be brief.").unwrap();
+    let helm = Helm::builder().task(task).build().await.unwrap();
     let metrics = install_metrics().unwrap();
+    let metered = || json!({ "user_id": "ana", "task": "metered", "message": "hi there" });
     assert!(install_metrics().is_err(), "only once in a process");
     let api = router(helm.clone(), ServerOptions::default().with_metrics(metrics));
-    post(&api, "/chat", chat("hi there")).await;
+    post(&api, "/chat", metered()).await;
     for path in ["/health", "/livez", "/readyz"] {
         let (status, body) = get(&api, path).await;
         assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("ok")), "{path}");
     }
     let (_, text) = get(&api, "/metrics").await;
     let text = text.as_str().unwrap();
-    assert!(text.contains("helm_turns_total{task=\"support\",status=\"completed\"} 1"), "{text}");
+    assert!(text.contains("helm_turns_total{task=\"metered\",status=\"completed\"} 1"), "{text}");
     assert!(
         text.contains("helm_operation_duration_seconds_bucket{operation=\"turn\",le=\"0.00005\"}"),
         "{text}"
@@ -199,7 +202,7 @@ async fn health_readiness_and_metrics_are_there() {
     assert!(text.contains("# HELP helm_turns_total Finished turns"), "{text}");
     helm.stop_accepting();
     assert_eq!(get(&api, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(post(&api, "/chat", chat("hi there")).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(post(&api, "/chat", metered()).await.0, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 /// Serves on a free port; the address and what stops it.
