@@ -13,6 +13,8 @@ pub struct Prices {
     output: NanoUsd,
     cached: NanoUsd,
     written: NanoUsd,
+    /// The longest prompt that these prices are for.
+    up_to: Option<TokenCount>,
 }
 
 impl Prices {
@@ -23,7 +25,7 @@ impl Prices {
     /// [`helm_core::Error::OutOfRange`] when a price is negative, not finite, or beyond 9 billion.
     pub fn per_million(input: f64, output: f64) -> Result<Self> {
         let input = checked(input)?;
-        Ok(Self { input, output: checked(output)?, cached: input, written: input })
+        Ok(Self { input, output: checked(output)?, cached: input, written: input, up_to: None })
     }
 
     /// Dollars for a million tokens of prompt that the provider read from its cache. Default: as for the others.
@@ -44,9 +46,18 @@ impl Prices {
         Ok(Self { written: checked(written)?, ..self })
     }
 
-    /// What this many tokens cost; `None` when the sum does not fit.
+    /// Leaves longer prompts than this without a price. Default: all have these.
+    #[must_use]
+    pub fn up_to(self, tokens: TokenCount) -> Self {
+        Self { up_to: Some(tokens), ..self }
+    }
+
+    /// What this many tokens cost; `None` when the prompt is longer than these prices are for, or the sum does not fit.
     #[must_use]
     pub fn of(&self, usage: Usage) -> Option<NanoUsd> {
+        if self.up_to.is_some_and(|most| usage.input > most) {
+            return None;
+        }
         let part = |tokens: u64, price: NanoUsd| i128::from(tokens) * i128::from(price.nanos());
         let cached = usage.cached.map_or(0, TokenCount::get).min(usage.input.get());
         let written = usage.cache_write.map_or(0, TokenCount::get).min(usage.input.get() - cached);

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use helm_core::Timestamp;
+use helm_core::{Timestamp, TokenCount};
 use serde::Deserialize;
 
 use super::Prices;
@@ -29,6 +29,8 @@ struct Entry {
     output: f64,
     cache_read: Option<f64>,
     cache_write: Option<f64>,
+    /// The longest prompt, in tokens, that these prices are for.
+    up_to: Option<u64>,
 }
 
 /// A table of prices cannot be read.
@@ -46,8 +48,9 @@ impl PriceTable {
         Self::from_json(include_str!("prices.json"))
     }
 
-    /// Reads a table: `{"prices": [{"provider", "model", "from", "input", "output", "cache_read"?, "cache_write"?}]}`,
-    /// in dollars for a million tokens.
+    /// Reads a table:
+    /// `{"prices": [{"provider", "model", "from", "input", "output", "cache_read"?, "cache_write"?, "up_to"?}]}`, in
+    /// dollars for a million tokens; `up_to` is the longest prompt, in tokens, that the prices are for.
     ///
     /// # Errors
     ///
@@ -65,14 +68,14 @@ impl PriceTable {
     }
 
     /// What a model costs at a time; `None` when that is not known. A dated name, as `gpt-4o-2024-08-06`, is the model
-    /// of that name.
+    /// of that name, unless it is listed itself.
     #[must_use]
     pub fn find(&self, provider: &str, model: &str, at: Timestamp) -> Option<Prices> {
         let today = at.to_string();
         let of_this = |entry: &&Entry| entry.provider == provider && is_named(&entry.model, model);
         let begun = |entry: &&Entry| today.get(..10).is_some_and(|today| entry.from.as_str() <= today);
-        let latest = self.entries.iter().filter(of_this).filter(begun).max_by_key(|entry| &entry.from)?;
-        latest.prices().ok()
+        let rank = |entry: &&Entry| (entry.model.len(), entry.from.clone());
+        self.entries.iter().filter(of_this).filter(begun).max_by_key(rank)?.prices().ok()
     }
 }
 
@@ -82,7 +85,10 @@ impl Entry {
         if let Some(read) = self.cache_read {
             prices = prices.with_cached(read)?;
         }
-        self.cache_write.map_or(Ok(prices), |write| prices.with_cache_write(write))
+        if let Some(write) = self.cache_write {
+            prices = prices.with_cache_write(write)?;
+        }
+        Ok(self.up_to.map_or(prices, |tokens| prices.up_to(TokenCount::new(tokens))))
     }
 }
 
@@ -143,23 +149,47 @@ mod tests {
         format!("{day}T12:00:00Z").parse().unwrap()
     }
 
+    fn entry(model: &str, from: &str, input: f64, more: &str) -> String {
+        format!(
+            r#"{{"provider":"openai","model":"{model}","from":"{from}","input":{input},"output":4{more}}}"#
+        )
+    }
+
     #[test]
     fn prices_hold_from_their_day_on_and_unknown_ones_are_unknown() {
-        let table = PriceTable::builtin().unwrap();
-        let before = table.find("openai", "o3", on("2025-06-09"));
-        let after = table.find("openai", "o3-2025-04-16", on("2025-06-10"));
-        assert_eq!(before, Prices::per_million(10.0, 40.0).unwrap().with_cached(2.5).ok());
-        assert_eq!(after, Prices::per_million(2.0, 8.0).unwrap().with_cached(0.5).ok());
-        for (provider, model, day) in [
-            ("openai", "o3", "2025-01-01"),
-            ("openai", "o3-pro", "2025-12-01"),
-            ("openai", "gpt-4o-audio-preview", "2025-12-01"),
-            ("somebody", "o3", "2025-12-01"),
-        ] {
-            assert_eq!(table.find(provider, model, on(day)), None, "{model} on {day}");
+        let entries = [
+            entry("o3", "2025-04-16", 10.0, ""),
+            entry("o3", "2025-06-10", 2.0, ""),
+            entry("o3-2025-04-16", "2025-04-16", 9.0, ""),
+        ];
+        let table = PriceTable::from_json(&format!(r#"{{"prices":[{}]}}"#, entries.join(","))).unwrap();
+        let found = |model: &str, day: &str| table.find("openai", model, on(day));
+        let costs = |input: f64| Prices::per_million(input, 4.0).ok();
+        assert_eq!((found("o3", "2025-06-09"), found("o3", "2025-06-10")), (costs(10.0), costs(2.0)));
+        assert_eq!(found("o3-2025-04-16", "2025-12-01"), costs(9.0), "it is listed itself");
+        assert_eq!(found("o3-2025-12-24", "2025-12-01"), costs(2.0));
+        assert_eq!(found("o3-latest", "2025-12-01"), costs(2.0));
+        for (model, day) in
+            [("o3", "2025-01-01"), ("o3-pro", "2025-12-01"), ("o3-pro-2025-06-10", "2025-12-01")]
+        {
+            assert_eq!(found(model, day), None, "{model} on {day}");
         }
-        assert!(table.find("anthropic", "claude-sonnet-4-5-20250929", on("2025-12-01")).is_some());
-        assert!(table.find("anthropic", "claude-3-5-haiku-latest", on("2025-12-01")).is_some());
+        assert_eq!(table.find("somebody", "o3", on("2025-12-01")), None);
+    }
+
+    #[test]
+    fn the_table_of_this_build_can_be_read() {
+        let table = PriceTable::builtin().unwrap();
+        let found = |provider: &str, model: &str| table.find(provider, model, on("2026-12-01"));
+        let expected = Prices::per_million(0.15, 0.6).unwrap().with_cached(0.075).ok();
+        assert_eq!(found("openai", "gpt-4o-mini-2024-07-18"), expected);
+        let expected =
+            Prices::per_million(3.0, 15.0).unwrap().with_cached(0.3).unwrap().with_cache_write(3.75).ok();
+        assert_eq!(found("anthropic", "claude-sonnet-4-5-20250929"), expected);
+        assert_eq!(found("openai", "gpt-4o-audio-preview"), None);
+        let long = helm_core::Usage::reported(TokenCount::new(300_000), TokenCount::new(1));
+        let tiered = found("openai", "gpt-5.4").unwrap();
+        assert_eq!(tiered.of(long), None, "so long a prompt has another price");
     }
 
     #[test]
