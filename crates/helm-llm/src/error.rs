@@ -136,15 +136,22 @@ impl Error {
         self
     }
 
-    /// The same error for somebody else who waited for the same call; its causes are part of its text.
+    /// The same error for somebody else who waited for the same call. Its causes, which cannot be copied, become part
+    /// of its text.
     #[must_use]
     pub fn again(&self) -> Self {
+        let mut told: Vec<_> = self.detail.iter().cloned().collect();
+        let mut cause = StdError::source(self);
+        while let Some(error) = cause {
+            told.push(error.to_string());
+            cause = error.source();
+        }
         let mut again = Self::new(self.kind, self.model.clone())
             .with_retry_after(self.retry_after)
             .with_should_retry(self.should_retry)
             .with_request_id(self.request_id.clone());
         again.status = self.status;
-        again.detail.clone_from(&self.detail);
+        again.detail = (!told.is_empty()).then(|| told.join(": "));
         again
     }
 
@@ -275,5 +282,24 @@ impl fmt::Display for ErrorKind {
             Self::Setup => "the client cannot be set up",
             Self::Unrecorded => "no recorded exchange matches the request; record it anew",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_told_again_says_the_same() {
+        let error = Error::new(ErrorKind::Transport, "main".parse().unwrap())
+            .with_detail("while asking")
+            .with_status(502)
+            .with_source(std::io::Error::other("the cable is out"));
+        let again = error.again();
+        assert_eq!(
+            (again.kind(), again.status(), again.report()),
+            (error.kind(), error.status(), error.report())
+        );
+        assert!(again.to_string().contains("the cable is out"));
     }
 }

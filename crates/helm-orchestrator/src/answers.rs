@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use helm_core::NanoUsd;
 use helm_llm::{
     AnswerParts, Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, Error, ErrorKind,
-    FinishReason,
+    FinishReason, TimeoutKind,
 };
 use helm_store::{Cache, CacheKey, TwoLevel, TwoLevelOptions, Versioned};
 use tokio::sync::mpsc;
@@ -104,6 +104,10 @@ impl AnswerCache {
         match kept {
             Ok(kept) => read(model, kept.value.as_deref()).map(|answer| Found { answer, fresh }.priced()),
             Err(unkept) => match &*unkept {
+                // What ended the call of whoever asked first does not end this one.
+                Unkept::Failed(error) if !fresh && was_theirs(error) => {
+                    Ok(Found { answer: ask().await?, fresh: true })
+                }
                 Unkept::Failed(error) => Err(error.again()),
                 Unkept::Unfinished(answer) => Ok(Found { answer: (**answer).clone(), fresh }),
             },
@@ -135,6 +139,11 @@ fn read(model: &Arc<dyn ChatModel>, kept: Option<&String>) -> Result<ChatRespons
 
 fn unusable(model: &Arc<dyn ChatModel>, error: &serde_json::Error) -> Error {
     Error::new(ErrorKind::Decode, model.name().clone()).with_detail(format!("it cannot be kept: {error}"))
+}
+
+/// Whether a call ended because its own caller's time was over or it went away.
+fn was_theirs(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Timeout(TimeoutKind::Total))
 }
 
 fn is_worth_keeping(answer: &ChatResponse) -> bool {
