@@ -31,7 +31,10 @@ impl Turn {
         let own = self.request.chat.as_ref().map(|chat| chat.messages.as_slice()).unwrap_or_default();
         let mut conversation = Vec::with_capacity(own.len());
         for said in own {
-            match self.check_message(task, said).await? {
+            let text = said.joined_text();
+            // The message itself has been looked at.
+            let known = (said.role == Role::User && text == self.request.message).then(|| result.clone());
+            match self.check_message(task, said, &text, known).await? {
                 Ok(said) => conversation.push(said),
                 Err(refused) => return Ok(Err(refused)),
             }
@@ -44,17 +47,21 @@ impl Turn {
         &self,
         task: &TaskRuntime,
         said: &Message,
+        text: &str,
+        known: Option<GuardrailResult>,
     ) -> Result<Result<Message, GuardrailResult>, Stop> {
         if !matches!(said.role, Role::User | Role::Tool) {
             return Ok(Ok(said.clone()));
         }
         // What is found across the parts of a message is found in their text as a whole.
-        let text = said.joined_text();
-        let verdict = self.check(&task.guardrails, Stage::Input, &text).await?;
+        let verdict = match known {
+            Some(verdict) => verdict,
+            None => self.check(&task.guardrails, Stage::Input, text).await?,
+        };
         if verdict.is_blocked() {
             return Ok(Err(verdict));
         }
-        let passed = verdict.text(&text);
+        let passed = verdict.text(text);
         if passed == text {
             return Ok(Ok(said.clone()));
         }
