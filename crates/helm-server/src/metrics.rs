@@ -37,6 +37,27 @@ fn describe() {
         ("helm_feedback_total", "Feedback by task, and whether it was new, a repetition or a correction."),
         ("helm_work_dropped_total", "Background work that was dropped because its queue was full."),
         ("helm_llm_retries_total", "Repeated calls of a model, by model."),
+        (
+            "helm_model_failures_total",
+            "Models that failed before their first word, by task and kind of failure.",
+        ),
+        ("helm_tool_calls_total", "Calls of a task's own tools, by tool and outcome."),
+        ("helm_answer_cache_total", "Answers that were kept (hit) or asked for (miss), by model."),
+        ("helm_semantic_cache_total", "Answers used again for questions alike (hit), or asked for (miss)."),
+        ("helm_summaries_total", "Summaries of conversations, by task and outcome."),
+        ("helm_summary_tokens_total", "Tokens of summaries, by task and kind."),
+        (
+            "helm_summary_cost_nano_usd_total",
+            "Cost of summaries whose price is known, in billionths of a dollar.",
+        ),
+        ("helm_limiter_denied_total", "Turns that were refused by a limit, by resource."),
+        (
+            "helm_limiter_stand_in_total",
+            "Limits that a process kept for itself because Redis did not answer.",
+        ),
+        ("helm_recall_failures_total", "Turns that were carried out without their memories, by task."),
+        ("helm_consequences_dropped_total", "Turns that were stored without preferences and memories."),
+        ("helm_redis_failures_total", "Commands that Redis did not carry out, by reason."),
     ] {
         metrics::describe_counter!(name, text);
     }

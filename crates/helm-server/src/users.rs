@@ -125,8 +125,14 @@ const MESSAGES: (usize, usize) = (100, 1_000);
 /// How many memories are answered unasked, and how many at most.
 const MEMORIES: (usize, usize) = (10, 100);
 
-fn bounded(asked: Option<usize>, (unasked, most): (usize, usize)) -> usize {
-    asked.unwrap_or(unasked).min(most)
+fn bounded(asked: Option<usize>, (unasked, most): (usize, usize)) -> Result<usize, Problem> {
+    match asked {
+        None => Ok(unasked),
+        Some(asked) if asked <= most => Ok(asked),
+        Some(asked) => {
+            Err(Problem::wrong("limit", format!("{asked} is more than the {most} that are answered at once")))
+        }
+    }
 }
 
 /// The last messages of a user's conversation.
@@ -146,7 +152,7 @@ pub(crate) async fn conversation(
 ) -> Result<Json<ConversationJson>, Problem> {
     let page = page.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
     let (user, conversation): (UserId, ConversationId) = (user.parse()?, conversation.parse()?);
-    let stored = helm.conversation(&user, &conversation, bounded(page.limit, MESSAGES)).await?;
+    let stored = helm.conversation(&user, &conversation, bounded(page.limit, MESSAGES)?).await?;
     Ok(Json(ConversationJson { messages: stored.into_iter().map(MessageJson::from).collect() }))
 }
 
@@ -220,7 +226,7 @@ pub(crate) async fn search_memories(
     PathOf(user): PathOf,
     Body(query): Body<MemoryQuery>,
 ) -> Result<Json<MemoriesJson>, Problem> {
-    let hits = helm.memories(&user.parse()?, &query.query, bounded(query.limit, MEMORIES)).await?;
+    let hits = helm.memories(&user.parse()?, &query.query, bounded(query.limit, MEMORIES)?).await?;
     Ok(Json(MemoriesJson { memories: hits.into_iter().map(MemoryJson::from).collect() }))
 }
 

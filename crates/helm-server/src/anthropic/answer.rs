@@ -92,14 +92,33 @@ pub(super) struct UsageShown {
 }
 
 impl From<Usage> for UsageShown {
-    /// Here the tokens that came from a cache are counted apart.
+    /// Here the tokens that a cache gave or took are counted apart.
     fn from(usage: Usage) -> Self {
-        let cached = usage.cached.map(TokenCount::get);
+        let (read, written) = (usage.cached.map(TokenCount::get), usage.cache_write.map(TokenCount::get));
+        let apart = read.unwrap_or(0).saturating_add(written.unwrap_or(0));
         Self {
-            input_tokens: usage.input.get().saturating_sub(cached.unwrap_or(0)),
+            input_tokens: usage.input.get().saturating_sub(apart),
             output_tokens: usage.output.get(),
-            cache_creation_input_tokens: None,
-            cache_read_input_tokens: cached,
+            cache_creation_input_tokens: written,
+            cache_read_input_tokens: read,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_that_a_cache_gave_or_took_are_counted_once() {
+        let mut usage = Usage::reported(TokenCount::new(100), TokenCount::new(7));
+        usage.cached = Some(TokenCount::new(60));
+        usage.cache_write = Some(TokenCount::new(30));
+        let shown = serde_json::to_value(UsageShown::from(usage)).unwrap();
+        let expected = serde_json::json!({
+            "input_tokens": 10, "output_tokens": 7,
+            "cache_creation_input_tokens": 30, "cache_read_input_tokens": 60,
+        });
+        assert_eq!(shown, expected);
     }
 }

@@ -106,6 +106,7 @@ pub(super) struct UsageShown {
 #[derive(Clone, Copy, Serialize)]
 struct PromptDetails {
     cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -119,7 +120,10 @@ impl From<Usage> for UsageShown {
             prompt_tokens: usage.input.get(),
             completion_tokens: usage.output.get(),
             total_tokens: usage.total().get(),
-            prompt_tokens_details: PromptDetails { cached_tokens: usage.cached.map(TokenCount::get) },
+            prompt_tokens_details: PromptDetails {
+                cached_tokens: usage.cached.map(TokenCount::get),
+                cache_write_tokens: usage.cache_write.map(TokenCount::get),
+            },
             completion_tokens_details: AnswerDetails {
                 reasoning_tokens: usage.reasoning.map(TokenCount::get),
             },
