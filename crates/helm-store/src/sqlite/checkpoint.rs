@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::decode::{integer, stats_row};
 use super::error::driver;
 use super::many::{Many, many};
+use super::script::Script;
 use super::sums::{CHECKPOINT, add};
 use crate::checkpoint::{Checkpoint, Left};
 use crate::error::Result;
@@ -32,9 +33,10 @@ pub(super) async fn keep(
     const OPERATION: &str = "retain";
     let sums = checkpoint.sums.into_iter();
     let sums = sums.map(|((task, place), sum)| ((tenant.clone(), task, place), sum)).collect();
-    add(connection, &CHECKPOINT, &sums).await?;
+    let mut script = Script::new(connection);
+    add(&mut script, &CHECKPOINT, &sums).await?;
     let totals: Vec<_> = checkpoint.totals.into_iter().collect();
-    let kept = TOTALS.run(connection, &totals, OPERATION, |query, ((task, strategy), left)| {
+    let kept = script.write(&TOTALS, &totals, OPERATION, |query, ((task, strategy), left)| {
         Ok(query
             .bind(tenant.as_str())
             .bind(task.as_str())
@@ -44,7 +46,8 @@ pub(super) async fn keep(
             .bind(integer(left.feedback_count, "count", OPERATION)?)
             .bind(left.feedback_sum.to_bits()))
     });
-    kept.await.map(drop)
+    kept.await?;
+    script.send().await.map(drop)
 }
 
 /// What the decisions of a task that have left the log had contributed.

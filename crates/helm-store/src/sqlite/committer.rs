@@ -11,6 +11,7 @@ use super::BACKEND;
 use super::error::driver;
 use super::load::load;
 use super::save::save;
+use super::script::Script;
 use super::shards::{Shards, Written};
 use super::writer::Writer;
 use crate::batch::{
@@ -142,48 +143,64 @@ impl Engine for Transactions<'_> {
         operations: &[&Operation],
         attempt: u32,
     ) -> Result<Vec<Result<Answer>>, Failure> {
-        let connection = self.writer.begin().await?;
-        let (answers, written) = match carry_out(connection, operations, attempt, self.shards).await {
-            Ok(done) => done,
-            Err(failure) => {
-                self.writer.roll_back().await;
-                return Err(failure);
-            }
-        };
-        self.end(written).await?;
-        Ok(answers)
+        // Decisions to be logged are taken to be new once; then it is known that one was not.
+        let hopeful = attempt == 0;
+        let needs = Needs::of(operations.iter().copied(), hopeful);
+        match self.carry_out(operations, &needs).await {
+            Err(error) if hopeful && error.kind() == ErrorKind::Conflict => Err(Failure::Again(error)),
+            done => Ok(done?),
+        }
     }
 }
 
 impl Transactions<'_> {
+    async fn carry_out(&mut self, operations: &[&Operation], needs: &Needs) -> Result<Vec<Result<Answer>>> {
+        let mut script = Script::begin(self.writer.connection().await?);
+        let mut done = carry_out(&mut script, operations, needs, self.shards).await;
+        // Others are told only of what they were part of.
+        if done.is_ok() && !self.others.is_empty() {
+            done = script.send().await.and(done);
+        }
+        match done {
+            Ok((answers, written)) => {
+                let flight = self.shards.flight();
+                let ended = end(script, &mut self.others, self.shards, written).await;
+                let ended = self.told(ended).await;
+                drop(flight);
+                ended.map(|()| answers)
+            }
+            Err(error) => {
+                self.writer.roll_back().await;
+                Err(error)
+            }
+        }
+    }
+
     /// Commits what no operation took along.
     async fn commit_others(&mut self) {
         if self.others.is_empty() {
             return;
         }
-        match self.writer.begin().await {
-            // Each of the others is told.
-            Ok(_) => drop(self.end(Vec::new()).await),
+        match self.writer.connection().await {
+            Ok(connection) => {
+                let flight = self.shards.flight();
+                let ended = end(Script::begin(connection), &mut self.others, self.shards, Vec::new()).await;
+                // Each of the others is told.
+                drop(self.told(ended).await);
+                drop(flight);
+            }
             Err(error) => self.acknowledge(&Err(Arc::new(error))),
         }
     }
 
-    /// Runs the other writes, commits, and tells them; the shards first, of what else was written.
-    async fn end(&mut self, written: Vec<Written>) -> Result<()> {
-        let flight = self.shards.flight();
-        let ended = match self.writer.connection() {
-            Ok(connection) => run_and_commit(connection, &mut self.others).await,
-            Err(error) => Err(error),
-        };
+    /// Tells the other writes how it ended, and through them the shards; takes back what was not committed.
+    async fn told(&mut self, ended: Result<()>) -> Result<()> {
         match ended {
             Ok(()) => {
-                self.shards.follow(written);
                 self.acknowledge(&Ok(()));
-                drop(flight);
                 Ok(())
             }
             Err(error) => {
-                drop(flight);
                 self.writer.roll_back().await;
                 let error = Arc::new(error);
                 self.acknowledge(&Err(Arc::clone(&error)));
@@ -205,26 +222,34 @@ impl Transactions<'_> {
 }
 
 async fn carry_out(
-    connection: &mut SqliteConnection,
+    script: &mut Script<'_>,
     operations: &[&Operation],
-    attempt: u32,
+    needs: &Needs,
     shards: &Shards,
-) -> Result<(Vec<Result<Answer>>, Vec<Written>), Failure> {
-    // Decisions to be logged are taken to be new once; then it is known that one was not.
-    let needs = Needs::of(operations.iter().copied(), attempt == 0);
-    let mut unit = Unit::new(BACKEND, load(connection, &needs).await?);
+) -> Result<(Vec<Result<Answer>>, Vec<Written>)> {
+    let mut unit = Unit::new(BACKEND, load(script, needs).await?);
     let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
     let (working, changes) = unit.into_parts();
     let written = match changes.is_empty() {
         true => Vec::new(),
-        false => save(connection, &working, changes, shards).await?,
+        false => save(script, &working, changes, shards).await?,
     };
     Ok((answers, written))
 }
 
-async fn run_and_commit(connection: &mut SqliteConnection, others: &mut [Box<dyn Pending>]) -> Result<()> {
-    run_others(connection, others).await?;
-    connection.execute("COMMIT").await.map(drop).map_err(|error| driver("commit", error))
+/// Runs the other writes and commits; then the shards follow, of what else was written.
+async fn end(
+    mut script: Script<'_>,
+    others: &mut [Box<dyn Pending>],
+    shards: &Shards,
+    written: Vec<Written>,
+) -> Result<()> {
+    if !others.is_empty() {
+        run_others(script.connection().await?, others).await?;
+    }
+    script.commit().await?;
+    shards.follow(written);
+    Ok(())
 }
 
 /// Each write has a savepoint of its own, so one that is refused takes nothing else with it.

@@ -36,9 +36,10 @@ pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Re
 }
 
 /// Under load the pages of a few indexes are written again and again. So many are held in memory, in kibibytes, and
-/// the log may grow to so many pages, before they are moved into the file.
+/// the log may grow to so many pages, before they are moved into the file. What a statement could have to take back
+/// stays in memory.
 fn writing(wanted: SqliteConnectOptions) -> SqliteConnectOptions {
-    wanted.pragma("cache_size", "-32768").pragma("wal_autocheckpoint", "4096")
+    wanted.pragma("cache_size", "-32768").pragma("wal_autocheckpoint", "4096").pragma("temp_store", "memory")
 }
 
 /// The connection that writes, again: the file exists and its schema has been checked.

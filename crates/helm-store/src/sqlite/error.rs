@@ -15,6 +15,11 @@ pub(super) fn opening(path: &Path, error: sqlx::Error) -> Error {
     Error::new(kind, BACKEND, "open", format!("{}: {message}", path.display())).with_source(error)
 }
 
+/// A value that cannot be handed to the driver.
+pub(super) fn encoding(operation: &'static str, error: sqlx::error::BoxDynError) -> Error {
+    driver(operation, sqlx::Error::Encode(error))
+}
+
 /// Something stored that cannot be read back.
 pub(super) fn unreadable(
     operation: &'static str,
@@ -50,6 +55,10 @@ fn classify(error: &sqlx::Error) -> (ErrorKind, &'static str) {
 
 /// SQLite's result codes; the low byte of an extended code is its primary one.
 fn by_code(code: i32) -> (ErrorKind, &'static str) {
+    // The extended codes of a primary key's and of another unique constraint.
+    if matches!(code, 1555 | 2067) {
+        return (ErrorKind::Conflict, "it is stored already");
+    }
     match code & 0xff {
         5 | 6 => (ErrorKind::Unavailable, "another process holds the database; try again"),
         8 => {

@@ -10,6 +10,7 @@ use super::decode::{get, json, parsed, to_json};
 use super::decode::{integer, natural};
 use super::error::driver;
 use super::many::{Many, many};
+use super::script::{Bound, Script};
 use super::store::SqliteStore;
 use crate::batch::size;
 use crate::error::{Result, chain};
@@ -163,41 +164,42 @@ impl SqliteStore {
 }
 
 const ENQUEUE: Many = many!(
-    "INSERT INTO helm_job (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, dead) VALUES ",
+    "INSERT OR FAIL INTO helm_job (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, dead) VALUES ",
     "(?, ?, ?, ?, ?, 0, ?, 0, 0)",
     " ON CONFLICT (tenant, dedupe) DO NOTHING"
 );
 
 /// Adds jobs whose key is not queued; answers how many.
 pub(super) async fn insert(connection: &mut SqliteConnection, jobs: &[(&TenantId, &NewJob)]) -> Result<u64> {
-    const OPERATION: &str = "enqueue";
-    let inserted = ENQUEUE.run(connection, jobs, OPERATION, |query, (tenant, job)| {
-        Ok(query
-            .bind(tenant.as_str())
-            .bind(&job.kind)
-            .bind(&job.dedupe)
-            .bind(to_json(&job.body, OPERATION)?)
-            .bind(job.run_at.as_micros())
-            .bind(job.max_attempts))
-    });
-    inserted.await
+    ENQUEUE.run(connection, jobs, "enqueue", bind_job).await
 }
 
+/// The same, with what else a script does.
+pub(super) async fn add(script: &mut Script<'_>, jobs: &[(&TenantId, &NewJob)]) -> Result<()> {
+    script.write(&ENQUEUE, jobs, "enqueue", bind_job).await
+}
+
+fn bind_job(query: Bound, (tenant, job): &(&TenantId, &NewJob)) -> Result<Bound> {
+    Ok(query
+        .bind(tenant.as_str())
+        .bind(&job.kind)
+        .bind(&job.dedupe)
+        .bind(to_json(&job.body, "enqueue")?)
+        .bind(job.run_at.as_micros())
+        .bind(job.max_attempts))
+}
+
+const FORGET: &str = "DELETE FROM helm_job WHERE id IN (SELECT j.id FROM json_each(?) k
+    CROSS JOIN helm_job j ON j.tenant = k.value ->> 0 AND j.dedupe = k.value ->> 1)";
+
 /// Removes queued jobs that are no longer needed.
-pub(super) async fn forget(
-    connection: &mut SqliteConnection,
-    keys: &BTreeSet<(TenantId, String)>,
-) -> Result<()> {
+pub(super) fn forget(script: &mut Script<'_>, keys: &BTreeSet<(TenantId, String)>) -> Result<()> {
     const OPERATION: &str = "commit_turn";
     if keys.is_empty() {
         return Ok(());
     }
-    let gone = sqlx::query(
-        "DELETE FROM helm_job WHERE id IN (SELECT j.id FROM json_each(?) k
-             CROSS JOIN helm_job j ON j.tenant = k.value ->> 0 AND j.dedupe = k.value ->> 1)",
-    );
-    let gone = gone.bind(to_json(keys, OPERATION)?).execute(connection).await;
-    gone.map(drop).map_err(|error| driver(OPERATION, error))
+    let keys = to_json(keys, OPERATION)?;
+    script.add(FORGET, OPERATION, |query| Ok(query.bind(keys))).map(drop)
 }
 
 /// Every claim raises `lease`, so a holder whose lease ran out cannot end the job of the next one. A job that ends its

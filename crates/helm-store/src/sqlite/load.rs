@@ -8,8 +8,9 @@ use serde::Serialize;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::decode::{check_format, decision_id, get, json, json_opt, parsed, to_json};
-use super::error::{driver, unreadable};
+use super::error::unreadable;
 use super::memories::collection;
+use super::script::{Done, Script};
 use super::writes::preferences;
 use crate::batch::{CollectionKey, Draw, Key, Known, KnownTurn, Needs, Said, Settled, UsedKey, Working};
 use crate::error::Result;
@@ -47,36 +48,47 @@ const PREFERENCES: &str = "SELECT k.key AS n, p.revision, p.format, p.body
 const COLLECTIONS: &str = "SELECT k.key AS n, c.metric, c.dimension
     FROM json_each(?) k CROSS JOIN helm_collection c ON c.tenant = k.value ->> 0 AND c.name = k.value ->> 1";
 
-/// Loads what is needed.
-pub(super) async fn load(connection: &mut SqliteConnection, needs: &Needs) -> Result<Working> {
+/// Loads what is needed; where nothing is, nothing is sent.
+pub(super) async fn load(script: &mut Script<'_>, needs: &Needs) -> Result<Working> {
     let mut working = Working::default();
-    decisions(connection, &needs.decisions, &mut working).await?;
-    for (key, row) in found(connection, KEYS, &needs.keys).await? {
+    let known = ask(script, KNOWN, OPERATION, &needs.decisions)?;
+    let feedback = ask(script, FEEDBACK, OPERATION, &needs.decisions)?;
+    let keys = ask(script, KEYS, OPERATION, &needs.keys)?;
+    let draws = ask(script, DRAWS, OPERATION, &needs.draws)?;
+    let owners = ask(script, PREFERENCES, OPERATION, &needs.preferences)?;
+    let begun = ask(script, COLLECTIONS, OPERATION, &needs.collections)?;
+    if [known, keys, draws, owners, begun].iter().all(Option::is_none) {
+        return Ok(working);
+    }
+    let mut done = script.send().await?;
+    decisions(&mut done, (known, feedback), &needs.decisions, &mut working)?;
+    for (key, row) in found(&mut done, keys, OPERATION, &needs.keys)? {
         let value: f64 = get(&row, "value", OPERATION)?;
         let (decision, source) =
             (decision_id(&row, "decision", OPERATION)?, parsed(&row, "source", OPERATION)?);
         working.keys.insert(key.clone(), UsedKey { decision, source, value: value.to_bits() });
     }
-    for (key, row) in found(connection, DRAWS, &needs.draws).await? {
+    for (key, row) in found(&mut done, draws, OPERATION, &needs.draws)? {
         let (user, task) = (parsed(&row, "user_id", OPERATION)?, parsed(&row, "task", OPERATION)?);
         working.draws.insert(key.clone(), Draw { user, task, number: get(&row, "draw", OPERATION)? });
     }
-    for (owner, row) in found(connection, PREFERENCES, &needs.preferences).await? {
+    for (owner, row) in found(&mut done, owners, OPERATION, &needs.preferences)? {
         working.preferences.insert(owner.clone(), preferences(&row, OPERATION)?);
     }
-    working.collections = collections(connection, &needs.collections).await?;
+    working.collections = read_collections(&mut done, begun, &needs.collections)?;
     Ok(working)
 }
 
-async fn decisions(
-    connection: &mut SqliteConnection,
+fn decisions(
+    done: &mut [Done],
+    (facts, feedback): (Option<usize>, Option<usize>),
     keys: &BTreeSet<Key>,
     working: &mut Working,
 ) -> Result<()> {
-    for (key, row) in found(connection, KNOWN, keys).await? {
+    for (key, row) in found(done, facts, OPERATION, keys)? {
         working.known.insert(key.clone(), known(&row)?);
     }
-    for (key, row) in found(connection, FEEDBACK, keys).await? {
+    for (key, row) in found(done, feedback, OPERATION, keys)? {
         let value = UnitInterval::new(get(&row, "value", OPERATION)?);
         let said = Said {
             value: value.map_err(|error| unreadable(OPERATION, "value", error))?,
@@ -114,30 +126,48 @@ pub(super) async fn collections(
     connection: &mut SqliteConnection,
     keys: &BTreeSet<CollectionKey>,
 ) -> Result<HashMap<CollectionKey, Collection>> {
-    let mut collections = HashMap::new();
-    for (key, row) in found(connection, COLLECTIONS, keys).await? {
-        collections.insert(key.clone(), collection(&row, key.1.clone(), OPERATION)?);
+    let mut script = Script::new(connection);
+    let asked = ask(&mut script, COLLECTIONS, OPERATION, keys)?;
+    read_collections(&mut script.send().await?, asked, keys)
+}
+
+fn read_collections(
+    done: &mut [Done],
+    asked: Option<usize>,
+    keys: &BTreeSet<CollectionKey>,
+) -> Result<HashMap<CollectionKey, Collection>> {
+    let rows = found(done, asked, OPERATION, keys)?.into_iter();
+    rows.map(|(key, row)| Ok((key.clone(), collection(&row, key.1.clone(), OPERATION)?))).collect()
+}
+
+/// Adds a statement about a list of things; its number, unless the list is empty.
+pub(super) fn ask<T: Serialize>(
+    script: &mut Script<'_>,
+    sql: &'static str,
+    operation: &'static str,
+    wanted: &BTreeSet<T>,
+) -> Result<Option<usize>> {
+    if wanted.is_empty() {
+        return Ok(None);
     }
-    Ok(collections)
+    let wanted = to_json(wanted, operation)?;
+    script.add(sql, operation, |query| Ok(query.bind(wanted))).map(Some)
 }
 
 /// The rows of a statement about a list of things, each with the thing it is about.
-pub(super) async fn found<'w, T: Serialize>(
-    connection: &mut SqliteConnection,
-    sql: &'static str,
+pub(super) fn found<'w, T>(
+    done: &mut [Done],
+    asked: Option<usize>,
+    operation: &'static str,
     wanted: &'w BTreeSet<T>,
 ) -> Result<Vec<(&'w T, SqliteRow)>> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = sqlx::query(sql).bind(to_json(wanted, OPERATION)?).fetch_all(connection).await;
-    let rows = rows.map_err(|error| driver(OPERATION, error))?;
+    let rows = asked.and_then(|asked| done.get_mut(asked)).map(|done| std::mem::take(&mut done.rows));
     let wanted: Vec<&T> = wanted.iter().collect();
-    let numbered = rows.into_iter().map(|row| {
-        let number: i64 = get(&row, "n", OPERATION)?;
+    let numbered = rows.into_iter().flatten().map(|row| {
+        let number: i64 = get(&row, "n", operation)?;
         let found = usize::try_from(number).ok().and_then(|number| wanted.get(number)).copied();
         let found =
-            found.ok_or_else(|| unreadable(OPERATION, "number", format!("nobody asked for {number}")));
+            found.ok_or_else(|| unreadable(operation, "number", format!("nobody asked for {number}")));
         found.map(|found| (found, row))
     });
     numbered.collect()

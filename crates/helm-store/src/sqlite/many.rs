@@ -1,10 +1,10 @@
 //! Statements for several rows. Each statement is a message to SQLite's thread and back, which costs more than the
 //! row it writes.
 
-use sqlx::query::Query;
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
+use sqlx::sqlite::SqliteConnection;
 
 use super::error::driver;
+use super::script::Bound;
 use crate::error::Result;
 
 /// The same statement for sixteen rows, four and one.
@@ -29,9 +29,6 @@ macro_rules! many {
 }
 pub(super) use many;
 
-/// A statement whose parameters are being bound.
-pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
-
 impl Many {
     /// Runs the statement for all rows, binding each with `bind`; answers how many were affected.
     pub(super) async fn run<'r, R: Sync>(
@@ -39,7 +36,7 @@ impl Many {
         connection: &mut SqliteConnection,
         rows: &'r [R],
         operation: &'static str,
-        bind: impl Fn(Bound<'r>, &'r R) -> Result<Bound<'r>> + Send,
+        bind: impl Fn(Bound, &'r R) -> Result<Bound> + Send,
     ) -> Result<u64> {
         let (mut affected, mut rest) = (0, rows);
         while !rest.is_empty() {
@@ -49,8 +46,9 @@ impl Many {
                 _ => (self.one, 1),
             };
             let Some((now, later)) = rest.split_at_checked(rows) else { break };
-            let query = now.iter().try_fold(sqlx::query(sql), &bind)?;
-            let done = query.execute(&mut *connection).await.map_err(|error| driver(operation, error))?;
+            let bound = now.iter().try_fold(Bound::default(), &bind)?.arguments(operation)?;
+            let done = sqlx::query_with(sql, bound).execute(&mut *connection).await;
+            let done = done.map_err(|error| driver(operation, error))?;
             affected += done.rows_affected();
             rest = later;
         }

@@ -11,6 +11,7 @@ use super::decode::{get, integer, json, natural, pack_floats, to_json};
 use super::error::{driver, unreadable};
 use super::load::collections;
 use super::many::{Many, many};
+use super::script::{Bound, Script};
 use super::shards::{Change, Facts, Shards, Written};
 use crate::error::Result;
 use crate::vector::{Collection, Memory, MemoryId, Metric, Selection, Whose, check_memories};
@@ -68,22 +69,36 @@ pub(super) async fn create_collection(
     insert_collection(connection, tenant, collection, OPERATION).await.map(|()| true)
 }
 
+const INSERT_COLLECTION: &str =
+    "INSERT INTO helm_collection (tenant, name, metric, dimension) VALUES (?, ?, ?, ?)";
+
 /// Makes a collection that does not exist.
-pub(super) async fn insert_collection(
+async fn insert_collection(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     collection: &Collection,
     operation: &'static str,
 ) -> Result<()> {
-    sqlx::query("INSERT INTO helm_collection (tenant, name, metric, dimension) VALUES (?, ?, ?, ?)")
-        .bind(tenant.as_str())
-        .bind(&collection.name)
-        .bind(collection.metric.as_str())
-        .bind(integer(collection.dimension, "dimension", operation)?)
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(|error| driver(operation, error))
+    let mut script = Script::new(connection);
+    add_collection(&mut script, tenant, collection, operation)?;
+    script.send().await.map(drop)
+}
+
+/// The same, with what else a script does.
+pub(super) fn add_collection(
+    script: &mut Script<'_>,
+    tenant: &TenantId,
+    collection: &Collection,
+    operation: &'static str,
+) -> Result<()> {
+    let bind = |query: Bound| {
+        Ok(query.bind(tenant.as_str()).bind(&collection.name).bind(collection.metric.as_str()).bind(integer(
+            collection.dimension,
+            "dimension",
+            operation,
+        )?))
+    };
+    script.add(INSERT_COLLECTION, operation, bind).map(drop)
 }
 
 /// A memory with whose it is.
@@ -104,7 +119,10 @@ pub(super) async fn upsert(
         insert_collection(connection, tenant, &begun, "upsert_memories").await?;
     }
     let memories: Vec<_> = memories.iter().map(|memory| (tenant, user, memory)).collect();
-    put_memories(connection, &memories, shards).await
+    let mut script = Script::new(connection);
+    let written = put_memories(&mut script, &memories, shards).await?;
+    script.send().await?;
+    Ok(written)
 }
 
 /// A collection that a shard holds, and what is done to it.
@@ -116,16 +134,27 @@ struct Watched<'m> {
 
 /// Writes memories that were checked, and notes what shards want to know of it.
 pub(super) async fn put_memories(
-    connection: &mut SqliteConnection,
+    script: &mut Script<'_>,
     memories: &[Owned<'_>],
     shards: &Shards,
 ) -> Result<Vec<Written>> {
-    const OPERATION: &str = "upsert_memories";
-    let mut watched = watched(connection, memories, shards).await?;
-    if watched.is_empty() {
-        put_unwatched(connection, memories).await?;
-        return Ok(Vec::new());
+    let names: BTreeSet<_> =
+        memories.iter().map(|(tenant, _, memory)| (*tenant, &*memory.collection)).collect();
+    let watched: Vec<_> = names.into_iter().filter(|(tenant, name)| shards.watches(tenant, name)).collect();
+    match watched.is_empty() {
+        true => put_unwatched(script, memories).await.map(|()| Vec::new()),
+        false => put_watched(script.connection().await?, memories, watched).await,
     }
+}
+
+/// Writes memories of which some are in collections that shards hold.
+async fn put_watched<'m>(
+    connection: &mut SqliteConnection,
+    memories: &[Owned<'m>],
+    names: Vec<(&'m TenantId, &'m str)>,
+) -> Result<Vec<Written>> {
+    const OPERATION: &str = "upsert_memories";
+    let mut watched = watched(connection, names).await?;
     // In their order, for the last of two of one id counts, also when they are of two collections.
     for (tenant, user, memory) in memories {
         let metadata = to_json(&memory.metadata, OPERATION)?;
@@ -143,16 +172,13 @@ pub(super) async fn put_memories(
     Ok(written)
 }
 
-/// The collections of these memories that shards hold, as they are before.
+/// Collections that shards hold, as they are before.
 async fn watched<'m>(
     connection: &mut SqliteConnection,
-    memories: &[Owned<'m>],
-    shards: &Shards,
+    names: Vec<(&'m TenantId, &'m str)>,
 ) -> Result<BTreeMap<(&'m TenantId, &'m str), Watched<'m>>> {
-    let names: BTreeSet<_> =
-        memories.iter().map(|(tenant, _, memory)| (*tenant, &*memory.collection)).collect();
     let mut watched = BTreeMap::new();
-    for (tenant, name) in names.into_iter().filter(|(tenant, name)| shards.watches(tenant, name)) {
+    for (tenant, name) in names {
         if let Some(before) = stored_collection(connection, tenant, name, "upsert_memories").await? {
             watched.insert((tenant, name), Watched { tenant, before, changes: Vec::new() });
         }
@@ -168,9 +194,9 @@ const PUT: Many = many!(
 );
 
 /// Writes memories of which no shard wants to know.
-async fn put_unwatched(connection: &mut SqliteConnection, memories: &[Owned<'_>]) -> Result<()> {
+async fn put_unwatched(script: &mut Script<'_>, memories: &[Owned<'_>]) -> Result<()> {
     const OPERATION: &str = "upsert_memories";
-    let put = PUT.run(connection, memories, OPERATION, |query, (tenant, user, memory)| {
+    let put = script.write(&PUT, memories, OPERATION, |query, (tenant, user, memory)| {
         Ok(query
             .bind(tenant.as_str())
             .bind(user.as_str())
@@ -182,7 +208,7 @@ async fn put_unwatched(connection: &mut SqliteConnection, memories: &[Owned<'_>]
             .bind(to_json(&memory.metadata, OPERATION)?)
             .bind(memory.at.as_micros()))
     });
-    put.await.map(drop)
+    put.await
 }
 
 /// Writes a memory; its row's number.

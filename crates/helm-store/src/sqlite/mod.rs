@@ -24,6 +24,7 @@ mod restate;
 mod retain;
 mod rows;
 mod save;
+mod script;
 mod shards;
 mod store;
 mod sums;

@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::decode::body;
 use super::error::driver;
+use super::script::Script;
 use super::sums::{STATS, add};
 use super::{BACKEND, checkpoint};
 use crate::error::Result;
@@ -26,7 +27,9 @@ pub(super) async fn restate(
     let cleared = cleared.bind(tenant.as_str()).bind(task.as_str()).execute(&mut *connection).await;
     cleared.map_err(|error| driver(OPERATION, error))?;
     let sums = sums.into_iter().map(|(place, sum)| ((tenant.clone(), task.clone(), place), sum)).collect();
-    add(connection, &STATS, &sums).await?;
+    let mut script = Script::new(connection);
+    add(&mut script, &STATS, &sums).await?;
+    script.send().await?;
     Ok(sums.len() as u64)
 }
 

@@ -1,60 +1,61 @@
 //! What a group of writes leaves behind.
 
 use helm_core::{ConversationId, IdempotencyKey, NanoUsd, TokenCount};
-use sqlx::sqlite::SqliteConnection;
 
 use super::decode::{FORMAT, integer, to_json};
 use super::many::{Many, many};
-use super::memories::{insert_collection, put_memories};
+use super::memories::{add_collection, put_memories};
+use super::script::Script;
 use super::shards::{Shards, Written};
-use super::writes::write_preferences;
-use super::{BACKEND, jobs, sums};
-use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
-use crate::error::{Error, ErrorKind, Result};
+use super::writes::add_preferences;
+use super::{jobs, sums};
+use crate::batch::{Changes, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
+use crate::error::Result;
 
 /// Writes everything; what it did to memories is noted for the shards.
 pub(super) async fn save(
-    connection: &mut SqliteConnection,
+    script: &mut Script<'_>,
     working: &Working,
     changes: Changes,
     shards: &Shards,
-) -> Result<Vec<Written>, Failure> {
-    insert_decisions(connection, &changes.decisions).await?;
-    insert_turns(connection, &changes.turns).await?;
-    append_messages(connection, &changes.turns).await?;
+) -> Result<Vec<Written>> {
+    insert_decisions(script, &changes.decisions).await?;
+    insert_turns(script, &changes.turns).await?;
+    append_messages(script, &changes.turns).await?;
     for ((tenant, _), collection) in &changes.collections {
-        insert_collection(connection, tenant, collection, "commit_turn").await?;
+        add_collection(script, tenant, collection, "commit_turn")?;
     }
     let memories = changes.memories.iter().map(|((tenant, user, _), memory)| (tenant, user, memory));
-    let written = put_memories(connection, &memories.collect::<Vec<_>>(), shards).await?;
+    let written = put_memories(script, &memories.collect::<Vec<_>>(), shards).await?;
     for owner in &changes.preferences {
         if let Some(after) = working.preferences.get(owner) {
-            write_preferences(connection, &owner.0, &owner.1, after).await?;
+            add_preferences(script, &owner.0, &owner.1, after)?;
         }
     }
-    jobs::forget(connection, &changes.forgotten).await?;
+    jobs::forget(script, &changes.forgotten)?;
     let jobs: Vec<_> = changes.jobs.iter().map(|((tenant, _), job)| (tenant, job)).collect();
-    jobs::insert(connection, &jobs).await?;
-    insert_evidence(connection, &changes.evidence).await?;
+    jobs::add(script, &jobs).await?;
+    insert_evidence(script, &changes.evidence).await?;
     let settled = changes.settled.iter().filter_map(|key| {
         let known = working.known.get(key)?;
         Some((key, known.decision.as_ref()?.context.task.as_str(), &known.settled))
     });
-    keep(connection, &settled.collect::<Vec<_>>()).await?;
-    sums::add(connection, &sums::STATS, &changes.stats).await?;
+    keep(script, &settled.collect::<Vec<_>>()).await?;
+    sums::add(script, &sums::STATS, &changes.stats).await?;
     Ok(written)
 }
 
 const DECISIONS: Many = many!(
-    "INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash,
+    "INSERT OR FAIL INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash,
          experiment, variant, at, format, body, conversation, draw) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    " ON CONFLICT DO NOTHING"
+    ""
 );
 
-async fn insert_decisions(connection: &mut SqliteConnection, new: &[NewDecision]) -> Result<(), Failure> {
+/// A decision that was taken to be new, and is not, is a conflict.
+async fn insert_decisions(script: &mut Script<'_>, new: &[NewDecision]) -> Result<()> {
     const OPERATION: &str = "log_decision";
-    let inserted = DECISIONS.run(connection, new, OPERATION, |query, new| {
+    let inserted = script.write(&DECISIONS, new, OPERATION, |query, new| {
         let decision = &*new.decision;
         let assignment = decision.assignment.as_ref();
         Ok(query
@@ -75,24 +76,19 @@ async fn insert_decisions(connection: &mut SqliteConnection, new: &[NewDecision]
             .bind(decision.context.conversation.as_ref().map(ConversationId::as_str))
             .bind(new.draw))
     });
-    if inserted.await? == new.len() as u64 {
-        return Ok(());
-    }
-    // One was taken to be new, and is not.
-    let message = "a decision is stored already";
-    Err(Failure::Again(Error::new(ErrorKind::Unavailable, BACKEND, OPERATION, message)))
+    inserted.await
 }
 
 const TURNS: Many = many!(
-    "INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output, latency_us,
+    "INSERT OR FAIL INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output, latency_us,
          cost_nano_usd, input_tokens, output_tokens, format, outcome, digest, began, ended) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ""
 );
 
-async fn insert_turns(connection: &mut SqliteConnection, new: &[NewTurn]) -> Result<()> {
+async fn insert_turns(script: &mut Script<'_>, new: &[NewTurn]) -> Result<()> {
     const OPERATION: &str = "commit_turn";
-    let inserted = TURNS.run(connection, new, OPERATION, |query, new| {
+    let inserted = script.write(&TURNS, new, OPERATION, |query, new| {
         let (turn, outcome) = (&*new.turn, &new.turn.outcome);
         let tokens = |count: TokenCount| integer(count.get(), "number of tokens", OPERATION);
         Ok(query
@@ -114,22 +110,22 @@ async fn insert_turns(connection: &mut SqliteConnection, new: &[NewTurn]) -> Res
             .bind(turn.began.as_micros())
             .bind(outcome.at.as_micros()))
     });
-    inserted.await.map(drop)
+    inserted.await
 }
 
 const MESSAGES: Many = many!(
-    "INSERT INTO helm_message (tenant, user_id, conversation, turn, number, role, format, body, at) VALUES ",
+    "INSERT OR FAIL INTO helm_message (tenant, user_id, conversation, turn, number, role, format, body, at) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ""
 );
 
-async fn append_messages(connection: &mut SqliteConnection, new: &[NewTurn]) -> Result<()> {
+async fn append_messages(script: &mut Script<'_>, new: &[NewTurn]) -> Result<()> {
     const OPERATION: &str = "commit_turn";
     let in_conversation = new.iter().filter_map(|new| Some((&*new.turn, new.turn.conversation.as_ref()?)));
     let rows: Vec<_> = in_conversation
         .flat_map(|(turn, name)| (0_i64..).zip(&turn.messages).map(move |said| (turn, name, said)))
         .collect();
-    let appended = MESSAGES.run(connection, &rows, OPERATION, |query, (turn, name, (number, message))| {
+    let appended = script.write(&MESSAGES, &rows, OPERATION, |query, (turn, name, (number, message))| {
         Ok(query
             .bind(turn.tenant.as_str())
             .bind(turn.user.as_str())
@@ -141,17 +137,17 @@ async fn append_messages(connection: &mut SqliteConnection, new: &[NewTurn]) -> 
             .bind(to_json(message, OPERATION)?)
             .bind(turn.outcome.at.as_micros()))
     });
-    appended.await.map(drop)
+    appended.await
 }
 
 const EVIDENCE: Many = many!(
-    "INSERT INTO helm_evidence (tenant, decision, source, revision, task, strategy, value, key, at) VALUES ",
+    "INSERT OR FAIL INTO helm_evidence (tenant, decision, source, revision, task, strategy, value, key, at) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ""
 );
 
-async fn insert_evidence(connection: &mut SqliteConnection, new: &[NewEvidence]) -> Result<()> {
-    let inserted = EVIDENCE.run(connection, new, "record_feedback", |query, new| {
+async fn insert_evidence(script: &mut Script<'_>, new: &[NewEvidence]) -> Result<()> {
+    let inserted = script.write(&EVIDENCE, new, "record_feedback", |query, new| {
         Ok(query
             .bind(new.tenant.as_str())
             .bind(new.feedback.decision.as_bytes().as_slice())
@@ -163,7 +159,7 @@ async fn insert_evidence(connection: &mut SqliteConnection, new: &[NewEvidence])
             .bind(new.feedback.key.as_ref().map(IdempotencyKey::as_str))
             .bind(new.at.as_micros()))
     });
-    inserted.await.map(drop)
+    inserted.await
 }
 
 const REWARDS: Many = many!(
@@ -176,9 +172,9 @@ const REWARDS: Many = many!(
 );
 
 /// Keeps what decisions amount to.
-async fn keep(connection: &mut SqliteConnection, rows: &[(&Key, &str, &Settled)]) -> Result<()> {
+async fn keep(script: &mut Script<'_>, rows: &[(&Key, &str, &Settled)]) -> Result<()> {
     const OPERATION: &str = "settle";
-    let kept = REWARDS.run(connection, rows, OPERATION, |query, (key, task, settled)| {
+    let kept = script.write(&REWARDS, rows, OPERATION, |query, (key, task, settled)| {
         let reward = settled.reward.as_ref();
         Ok(query
             .bind(key.0.as_str())
@@ -191,5 +187,5 @@ async fn keep(connection: &mut SqliteConnection, rows: &[(&Key, &str, &Settled)]
             .bind(reward.map(|reward| to_json(reward, OPERATION)).transpose()?)
             .bind(to_json(&settled.contribution, OPERATION)?))
     });
-    kept.await.map(drop)
+    kept.await
 }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use helm_core::Stats;
-use sqlx::sqlite::SqliteConnection;
 
 use super::BACKEND;
 use super::decode::{pack, scope_columns, stats};
-use super::load::found;
+use super::load::{ask, found};
 use super::many::{Many, many};
+use super::script::Script;
 use crate::batch::StatsKey;
 use crate::error::Result;
 use crate::fold::fold;
@@ -72,7 +72,7 @@ type Columns<'k> = (&'k str, &'k str, &'k str, &'k str, String, i64, i64);
 
 /// Adds differences with checked arithmetic.
 pub(super) async fn add(
-    connection: &mut SqliteConnection,
+    script: &mut Script<'_>,
     table: &Sums,
     changes: &BTreeMap<StatsKey, Stats>,
 ) -> Result<()> {
@@ -82,7 +82,11 @@ pub(super) async fn add(
         sums.insert(columns(key)?, change.clone());
     }
     let keys: BTreeSet<_> = sums.keys().cloned().collect();
-    for (key, row) in found(connection, table.stored, &keys).await? {
+    let asked = ask(script, table.stored, OPERATION, &keys)?;
+    if asked.is_none() {
+        return Ok(());
+    }
+    for (key, row) in found(&mut script.send().await?, asked, OPERATION, &keys)? {
         if let Some(sum) = sums.get_mut(key) {
             *sum = fold(BACKEND, &stats(&row, OPERATION)?, sum)?;
         }
@@ -92,7 +96,7 @@ pub(super) async fn add(
         // A row that is not there yet can fall below 0 too.
         fold(BACKEND, &Stats::default(), sum)?;
     }
-    let put = table.put.run(connection, &sums, OPERATION, |query, (key, sum)| {
+    let put = script.write(&table.put, &sums, OPERATION, |query, (key, sum)| {
         let (tenant, task, scope, member, strategy, epoch, layout) = key;
         Ok(query
             .bind(*tenant)
@@ -113,7 +117,7 @@ pub(super) async fn add(
             .bind(sum.loss.to_bits())
             .bind(pack(&sum.packed)))
     });
-    put.await.map(drop)
+    put.await
 }
 
 fn columns((tenant, task, place): &StatsKey) -> Result<Columns<'_>> {

@@ -1,19 +1,9 @@
-use std::time::Duration;
-
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Executor};
-use tokio::time::Instant;
 
-use super::error::{driver, is_busy};
+use super::connect;
 use super::options::SqliteOptions;
-use super::{BACKEND, connect};
-use crate::batch::closed;
 use crate::error::{Result, chain};
-
-/// How long all tries to begin a transaction may take together.
-const BEGIN_DEADLINE: Duration = connect::BUSY_TIMEOUT;
-/// Between two of them, where SQLite's own waiting does not apply.
-const BEGIN_PAUSE: Duration = Duration::from_millis(10);
 
 /// The one connection that writes, opened again when its state is no longer known.
 pub(super) struct Writer {
@@ -26,34 +16,13 @@ impl Writer {
         Self { connection: Some(connection), options }
     }
 
-    /// Begins a transaction that may write.
-    pub(super) async fn begin(&mut self) -> Result<&mut SqliteConnection> {
-        let deadline = Instant::now() + BEGIN_DEADLINE;
-        let mut connection = match self.connection.take() {
+    /// The connection, opened again where that is needed.
+    pub(super) async fn connection(&mut self) -> Result<&mut SqliteConnection> {
+        let connection = match self.connection.take() {
             Some(connection) => connection,
             None => connect::reopened(&self.options).await?,
         };
-        loop {
-            match connection.execute("BEGIN IMMEDIATE").await {
-                Ok(_) => return Ok(self.connection.insert(connection)),
-                // Some busy states, such as another process's recovery of the log, are answered at once.
-                Err(error) if is_busy(&error) && Instant::now() + BEGIN_PAUSE < deadline => {
-                    tokio::time::sleep(BEGIN_PAUSE).await;
-                }
-                Err(error) => {
-                    // A busy connection is as good as before; any other is not to be trusted.
-                    if is_busy(&error) {
-                        self.connection = Some(connection);
-                    }
-                    return Err(driver("begin", error));
-                }
-            }
-        }
-    }
-
-    /// The connection, inside a transaction that was begun.
-    pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection> {
-        self.connection.as_mut().ok_or_else(|| closed(BACKEND, "commit"))
+        Ok(self.connection.insert(connection))
     }
 
     /// Ends a transaction that failed.

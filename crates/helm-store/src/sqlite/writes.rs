@@ -4,6 +4,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::BACKEND;
 use super::decode::{FORMAT, body, get, integer, natural, to_json};
 use super::error::driver;
+use super::script::{Bound, Script};
 use crate::bandit::PriorDocument;
 use crate::changes::apply_preferences;
 use crate::error::{Error, ErrorKind, Result};
@@ -39,27 +40,39 @@ pub(super) async fn change_preferences(
     Ok(after)
 }
 
+const PUT_PREFERENCES: &str =
+    "INSERT INTO helm_preference (tenant, user_id, revision, format, body) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET revision = excluded.revision, format = excluded.format, body = excluded.body";
+
 /// Replaces a user's preferences.
-pub(super) async fn write_preferences(
+async fn write_preferences(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     user: &UserId,
     after: &Preferences,
 ) -> Result<()> {
+    let mut script = Script::new(connection);
+    add_preferences(&mut script, tenant, user, after)?;
+    script.send().await.map(drop)
+}
+
+/// The same, with what else a script does.
+pub(super) fn add_preferences(
+    script: &mut Script<'_>,
+    tenant: &TenantId,
+    user: &UserId,
+    after: &Preferences,
+) -> Result<()> {
     const OPERATION: &str = "apply_preferences";
-    sqlx::query(
-        "INSERT INTO helm_preference (tenant, user_id, revision, format, body) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET revision = excluded.revision, format = excluded.format, body = excluded.body",
-    )
-    .bind(tenant.as_str())
-    .bind(user.as_str())
-    .bind(integer(after.revision, "revision", OPERATION)?)
-    .bind(FORMAT)
-    .bind(to_json(&after.values, OPERATION)?)
-    .execute(connection)
-    .await
-    .map(drop)
-    .map_err(|error| driver(OPERATION, error))
+    let bind = |query: Bound| {
+        Ok(query
+            .bind(tenant.as_str())
+            .bind(user.as_str())
+            .bind(integer(after.revision, "revision", OPERATION)?)
+            .bind(FORMAT)
+            .bind(to_json(&after.values, OPERATION)?))
+    };
+    script.add(PUT_PREFERENCES, OPERATION, bind).map(drop)
 }
 
 /// A row of helm_preference.
