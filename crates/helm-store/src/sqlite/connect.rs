@@ -2,8 +2,7 @@ use std::time::Duration;
 
 use sqlx::Connection;
 use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
-    SqlitePoolOptions, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
 };
 
 use super::error::opening;
@@ -48,20 +47,7 @@ pub(super) async fn reopened(options: &SqliteOptions) -> Result<SqliteConnection
     SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
 }
 
-/// Connections that only read.
-pub(super) async fn readers(options: &SqliteOptions) -> Result<SqlitePool> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    SqlitePoolOptions::new()
-        .max_connections(u32::try_from(cores.clamp(1, 4)).unwrap_or(1))
-        .acquire_timeout(BUSY_TIMEOUT)
-        // A file does not go away as a server does, and asking costs as much as a small read.
-        .test_before_acquire(false)
-        .connect_with(reading(options))
-        .await
-        .map_err(|error| opening(&options.path, error))
-}
-
-/// A connection that only reads, for what takes long.
+/// A connection that only reads.
 pub(super) async fn reader(options: &SqliteOptions) -> Result<SqliteConnection> {
     SqliteConnection::connect_with(&reading(options)).await.map_err(|error| opening(&options.path, error))
 }

@@ -29,7 +29,7 @@ impl ConversationStore for SqliteStore {
         .bind(user.as_str())
         .bind(conversation.as_str())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.readers.get(OPERATION).await?)
         .await
         .map_err(|error| driver(OPERATION, error))?;
         let message = |row: &SqliteRow| {
@@ -55,7 +55,7 @@ impl ConversationStore for SqliteStore {
         .bind(tenant.as_str())
         .bind(user.as_str())
         .bind(conversation.as_str())
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.readers.get(OPERATION).await?)
         .await
         .map_err(|error| driver(OPERATION, error))?;
         let summary = |row: SqliteRow| {

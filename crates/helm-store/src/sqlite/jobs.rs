@@ -37,7 +37,11 @@ impl JobQueue for SqliteStore {
             "SELECT 1 FROM helm_job WHERE dead = 0 AND run_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1)
                  AND kind IN (SELECT value FROM json_each(?2)) LIMIT 1",
         );
-        let due = due.bind(now.as_micros()).bind(&kinds).fetch_optional(&self.pool).await;
+        let due = due
+            .bind(now.as_micros())
+            .bind(&kinds)
+            .fetch_optional(&mut *self.readers.get(OPERATION).await?)
+            .await;
         if due.map_err(|error| driver(OPERATION, error))?.is_none() {
             return Ok(Vec::new());
         }
@@ -96,7 +100,10 @@ impl JobQueue for SqliteStore {
              ORDER BY id DESC LIMIT ?",
         );
         let rows = rows.bind(tenant.as_str()).bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let rows = rows.fetch_all(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        let rows = rows
+            .fetch_all(&mut *self.readers.get(OPERATION).await?)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
         let dead = |row: &SqliteRow| {
             Ok(DeadJob {
                 id: JobId(get(row, "id", OPERATION)?),
@@ -132,7 +139,10 @@ impl JobQueue for SqliteStore {
             "SELECT COALESCE(SUM(dead = 0 AND lease_until IS NULL), 0), COALESCE(SUM(dead = 0 AND lease_until IS NOT NULL), 0),
                     COALESCE(SUM(dead), 0) FROM helm_job",
         );
-        let row = row.fetch_one(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        let row = row
+            .fetch_one(&mut *self.readers.get(OPERATION).await?)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
         let count = |column: usize| {
             let value: i64 = row.try_get(column).map_err(|error| driver(OPERATION, error))?;
             natural(value, "count", OPERATION)

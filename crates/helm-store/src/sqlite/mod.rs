@@ -19,6 +19,7 @@ mod many;
 mod memories;
 mod migrate;
 mod options;
+mod readers;
 mod reads;
 mod restate;
 mod retain;

@@ -5,11 +5,13 @@ use helm_core::{
     Decision, DecisionId, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId, TaskId, TenantId,
     Timestamp, UnitInterval, UserId,
 };
+use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::decode::{body, decision_id, get, natural, parsed, stats, stats_row};
 use super::error::{driver, unreadable};
 use super::restate::contributed;
+use super::script::{Bound, Script};
 use super::store::SqliteStore;
 use super::writes::preferences;
 use super::{BACKEND, checkpoint, retain, rows};
@@ -27,24 +29,25 @@ use crate::stored;
 impl BanditStore for SqliteStore {
     async fn load(&self, tenant: &TenantId, task: &TaskId, query: &StateQuery) -> Result<BanditState> {
         const OPERATION: &str = "load";
-        let rows = sqlx::query(
-            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens, latency_us, failures, loss, packed
-             FROM helm_stats WHERE tenant = ?1 AND task = ?2
-                 AND (scope, member) IN (VALUES ('task', ''), ('segment', ?3), ('user', ?4))",
-        )
-        .bind(tenant.as_str())
-        .bind(task.as_str())
-        .bind(query.segment.as_ref().map(SegmentName::as_str))
-        .bind(query.user.as_ref().map(UserId::as_str))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| driver(OPERATION, error))?;
-        let rows = rows.iter().map(|row| Ok((place(&stats_row(row, OPERATION)?), stats(row, OPERATION)?)));
-        let rows = since(BACKEND, rows.collect::<Result<Vec<_>>>()?, query.since)?;
+        let mut reader = self.readers.get(OPERATION).await?;
+        let mut script = Script::new(&mut reader);
+        let (segment, user) =
+            (query.segment.as_ref().map(SegmentName::as_str), query.user.as_ref().map(UserId::as_str));
+        let of_task = |bound: Bound| bound.bind(tenant.as_str()).bind(task.as_str());
+        let rows = script.add(STATE, OPERATION, |bound| Ok(of_task(bound).bind(segment).bind(user)))?;
         let prior = match &query.policy {
-            Some(policy) => self.prior(tenant, task, policy).await?,
+            Some(policy) => {
+                Some(script.add(PRIOR, OPERATION, |bound| Ok(of_task(bound).bind(policy.as_str())))?)
+            }
             None => None,
         };
+        let done = script.send().await?;
+        let found = |asked: usize| done.get(asked).map_or(&[][..], |done| &done.rows);
+        let rows =
+            found(rows).iter().map(|row| Ok((place(&stats_row(row, OPERATION)?), stats(row, OPERATION)?)));
+        let rows = since(BACKEND, rows.collect::<Result<Vec<_>>>()?, query.since)?;
+        let prior = prior.and_then(|prior| found(prior).first()).zip(query.policy.as_ref());
+        let prior = prior.map(|(row, policy)| stored_prior(row, policy, OPERATION)).transpose()?;
         Ok(BanditState { rows, prior })
     }
 
@@ -66,7 +69,7 @@ impl BanditStore for SqliteStore {
         .bind(task.as_str())
         .bind(after.map_or("", UserId::as_str))
         .bind(i64::try_from(users).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.readers.get(OPERATION).await?)
         .await
         .map_err(|error| driver(OPERATION, error))?;
         let mut totals: BTreeMap<(UserId, StrategyId), Stats> = BTreeMap::new();
@@ -88,7 +91,8 @@ impl BanditStore for SqliteStore {
     async fn strategy_totals(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StrategyTotal>> {
         const OPERATION: &str = "strategy_totals";
         // One transaction, so that what leaves the log meanwhile is counted once.
-        let mut snapshot = self.pool.begin().await.map_err(|error| driver(OPERATION, error))?;
+        let mut reader = self.readers.get(OPERATION).await?;
+        let mut snapshot = reader.begin().await.map_err(|error| driver(OPERATION, error))?;
         let counted = sqlx::query(
             "SELECT strategy, COUNT(*) AS decisions FROM helm_decision WHERE tenant = ? AND task = ? GROUP BY strategy",
         )
@@ -118,7 +122,7 @@ impl BanditStore for SqliteStore {
 
     async fn checkpoint(&self, tenant: &TenantId, task: &TaskId) -> Result<Vec<StatsRow>> {
         const OPERATION: &str = "checkpoint";
-        let mut connection = self.pool.acquire().await.map_err(|error| driver(OPERATION, error))?;
+        let mut connection = self.readers.get(OPERATION).await?;
         checkpoint::sums(&mut connection, tenant, task, OPERATION).await
     }
 
@@ -126,7 +130,8 @@ impl BanditStore for SqliteStore {
         const OPERATION: &str = "audit";
         let failed = |error| driver(OPERATION, error);
         // One transaction, so that log and state are of the same moment.
-        let mut snapshot = self.pool.begin().await.map_err(failed)?;
+        let mut reader = self.readers.get(OPERATION).await?;
+        let mut snapshot = reader.begin().await.map_err(failed)?;
         let logged = contributed(&mut snapshot, tenant, task, OPERATION).await?;
         let stored = sqlx::query(
             "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens, latency_us, failures, loss, packed
@@ -149,29 +154,20 @@ const JUDGEMENTS: &str =
     "SELECT strategy, value, MAX(revision) FROM helm_evidence INDEXED BY helm_evidence_by_task
     WHERE tenant = ? AND task = ? GROUP BY decision, source";
 
-impl SqliteStore {
-    async fn prior(
-        &self,
-        tenant: &TenantId,
-        task: &TaskId,
-        policy: &PolicyHash,
-    ) -> Result<Option<PriorDocument>> {
-        const OPERATION: &str = "load";
-        let row = sqlx::query(
-            "SELECT revision, format, body FROM helm_prior WHERE tenant = ? AND task = ? AND policy_hash = ?",
-        )
-        .bind(tenant.as_str())
-        .bind(task.as_str())
-        .bind(policy.as_str())
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(|error| driver(OPERATION, error))?;
-        let prior = |row: SqliteRow| {
-            let revision = natural(get(&row, "revision", OPERATION)?, "revision", OPERATION)?;
-            Ok(PriorDocument { policy: policy.clone(), revision, body: body(&row, "body", OPERATION)? })
-        };
-        row.map(prior).transpose()
-    }
+/// A task's state, with a segment's and a user's.
+const STATE: &str =
+    "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
+        latency_us, failures, loss, packed
+    FROM helm_stats WHERE tenant = ? AND task = ?
+        AND (scope, member) IN (VALUES ('task', ''), ('segment', ?), ('user', ?))";
+
+const PRIOR: &str =
+    "SELECT revision, format, body FROM helm_prior WHERE tenant = ? AND task = ? AND policy_hash = ?";
+
+/// A row of helm_prior.
+fn stored_prior(row: &SqliteRow, policy: &PolicyHash, operation: &'static str) -> Result<PriorDocument> {
+    let revision = natural(get(row, "revision", operation)?, "revision", operation)?;
+    Ok(PriorDocument { policy: policy.clone(), revision, body: body(row, "body", operation)? })
 }
 
 /// The current judgements of a task, each with the strategy it is about.
@@ -196,7 +192,7 @@ fn unit(row: &SqliteRow, column: &'static str, operation: &'static str) -> Resul
 impl InteractionLog for SqliteStore {
     async fn turn(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<TurnView>> {
         const OPERATION: &str = "turn";
-        let mut connection = self.pool.acquire().await.map_err(|error| driver(OPERATION, error))?;
+        let mut connection = self.readers.get(OPERATION).await?;
         let row = sqlx::query(
             "SELECT d.body AS decision, d.format AS decision_format, t.user_id, t.task, t.conversation, t.input, t.output,
                     t.outcome, t.format AS turn_format, t.began, r.reward, r.format AS reward_format
@@ -229,7 +225,8 @@ impl InteractionLog for SqliteStore {
         let limit = limit.min(MOST_TURNS);
         let after_at = after.map_or(i64::MAX, |after| after.at.as_micros());
         let after_id = after.map_or([0xff; 16], |after| *after.id.as_bytes());
-        let mut snapshot = self.pool.begin().await.map_err(|error| driver(OPERATION, error))?;
+        let mut reader = self.readers.get(OPERATION).await?;
+        let mut snapshot = reader.begin().await.map_err(|error| driver(OPERATION, error))?;
         let found = sqlx::query(scan_sql(query))
             .bind(tenant.as_str())
             .bind(after_at)
@@ -263,7 +260,7 @@ impl InteractionLog for SqliteStore {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<TurnRow>> {
-        rows::page(&self.pool, tenant, query, after, limit).await
+        rows::page(&self.readers, tenant, query, after, limit).await
     }
 
     async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
@@ -273,7 +270,10 @@ impl InteractionLog for SqliteStore {
             Some(conversation) => sqlx::query(CONVERSATIONS_DRAW).bind(conversation.as_str()),
         };
         let row = row.bind(tenant.as_str()).bind(query.user.as_str()).bind(query.task.as_str());
-        let row = row.fetch_optional(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        let row = row
+            .fetch_optional(&mut *self.readers.get(OPERATION).await?)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
         row.map(|row| body(&row, "body", OPERATION)).transpose()
     }
 
@@ -287,7 +287,8 @@ impl InteractionLog for SqliteStore {
         const OPERATION: &str = "settled";
         let failed = |error| driver(OPERATION, error);
         // One transaction, so that evidence and contributions are of the same moment.
-        let mut snapshot = self.pool.begin().await.map_err(failed)?;
+        let mut reader = self.readers.get(OPERATION).await?;
+        let mut snapshot = reader.begin().await.map_err(failed)?;
         let rows = sqlx::query(SETTLED)
             .bind(tenant.as_str())
             .bind(task.as_str())
@@ -369,7 +370,11 @@ impl PreferenceStore for SqliteStore {
         let row = sqlx::query(
             "SELECT revision, format, body FROM helm_preference WHERE tenant = ? AND user_id = ?",
         );
-        let row = row.bind(tenant.as_str()).bind(user.as_str()).fetch_optional(&self.pool).await;
+        let row = row
+            .bind(tenant.as_str())
+            .bind(user.as_str())
+            .fetch_optional(&mut *self.readers.get("get_preferences").await?)
+            .await;
         let row = row.map_err(|error| driver("get_preferences", error))?;
         row.map_or(Ok(Preferences::default()), |row| preferences(&row, "get_preferences"))
     }
@@ -395,7 +400,8 @@ mod tests {
     /// How SQLite would run a statement.
     async fn plan(store: &SqliteStore, sql: &str) -> String {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-        let rows = sqlx::query(explain).fetch_all(&store.pool).await.unwrap();
+        let rows =
+            sqlx::query(explain).fetch_all(&mut *store.readers.get("test").await.unwrap()).await.unwrap();
         rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("; ")
     }
 
@@ -444,7 +450,10 @@ mod tests {
             let plan = plan(&store, sql).await;
             assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
         }
-        let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(&store.pool).await.unwrap();
+        let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum")
+            .fetch_one(&mut *store.readers.get("test").await.unwrap())
+            .await
+            .unwrap();
         assert_eq!(mode, 2, "what is erased can be given back piece by piece");
     }
 }

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use futures::TryStreamExt;
 use helm_core::{DecisionId, StrategyId, TaskId, TenantId, Timestamp, TurnStatus, UnitInterval, UserId};
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
 
 use super::decode::{decision_id, get, parsed, to_json};
 use super::error::{driver, unreadable};
+use super::readers::Readers;
 use crate::error::Result;
 use crate::log::{Cursor, FeedbackEntry, MOST_TURNS, Page};
 use crate::rows::{RowQuery, TurnRow};
@@ -54,7 +56,7 @@ const OPERATION: &str = "rows";
 
 /// A page of rows, of one moment.
 pub(super) async fn page(
-    pool: &SqlitePool,
+    readers: &Readers,
     tenant: &TenantId,
     query: &RowQuery,
     after: Option<&Cursor>,
@@ -62,7 +64,8 @@ pub(super) async fn page(
 ) -> Result<Page<TurnRow>> {
     let failed = |error| driver(OPERATION, error);
     let limit = limit.min(MOST_TURNS);
-    let mut snapshot = pool.begin().await.map_err(failed)?;
+    let mut reader = readers.get(OPERATION).await?;
+    let mut snapshot = reader.begin().await.map_err(failed)?;
     let mut rows = Reading::new(tenant, OPERATION);
     {
         let (at, id) = begin(query, after);

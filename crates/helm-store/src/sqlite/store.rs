@@ -3,14 +3,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timestamp, UserId};
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, Row};
 use tokio::sync::{RwLock, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::committer::{Batches, Write};
 use super::error::driver;
 use super::options::SqliteOptions;
+use super::readers::Readers;
 use super::restate::restate;
 use super::shards::Shards;
 use super::writer::Writer;
@@ -46,7 +47,7 @@ use crate::vector::VectorStore;
 /// # }
 /// ```
 pub struct SqliteStore {
-    pub(super) pool: SqlitePool,
+    pub(super) readers: Readers,
     /// `None` once closed.
     committer: RwLock<Option<Committer<Write>>>,
     pub(super) tracker: TaskTracker,
@@ -76,13 +77,13 @@ impl SqliteStore {
             migrate::require_current(&mut writer).await?;
         }
         drop(lock);
-        let pool = connect::readers(&options).await?;
         let tracker = TaskTracker::new();
+        let readers = Readers::open(&options, &tracker).await?;
         let limits = Limits { writes: options.queue, bytes: options.queue_bytes };
         let shards = Arc::new(Shards::new(options.shard_bytes));
         let batches = Batches::new(Writer::new(writer, options.clone()), Arc::clone(&shards));
         let committer = Committer::start(BACKEND, limits, &tracker, batches);
-        Ok(Self { pool, committer: RwLock::new(Some(committer)), tracker, options, shards })
+        Ok(Self { readers, committer: RwLock::new(Some(committer)), tracker, options, shards })
     }
 
     /// Every migration that this build knows, and whether the file has it. Changes nothing; a file that is not there
@@ -95,11 +96,9 @@ impl SqliteStore {
         if !options.path.exists() {
             return Ok(migrate::statuses(0));
         }
-        let pool = connect::readers(options).await?;
-        let mut connection = pool.acquire().await.map_err(|error| driver("migrate", error))?;
+        let mut connection = connect::reader(options).await?;
         let version = migrate::check(&mut connection).await;
-        drop(connection);
-        pool.close().await;
+        connection.close().await.map_err(|error| driver("migrate", error))?;
         version.map(migrate::statuses)
     }
 
@@ -256,9 +255,10 @@ impl Store for SqliteStore {
     async fn health(&self) -> Result<Health> {
         const OPERATION: &str = "health";
         let failed = |error| driver(OPERATION, error);
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let mut connection = self.readers.get(OPERATION).await?;
         let schema = migrate::check(&mut connection).await?;
         let row = sqlx::query("SELECT sqlite_version()").fetch_one(&mut *connection).await.map_err(failed)?;
+        drop(connection);
         let version: String = row.try_get(0).map_err(failed)?;
         // Only a write shows that there is room for one.
         self.write(OPERATION, size::SMALL, |connection| Box::pin(writes::beat(connection))).await?;
@@ -271,6 +271,6 @@ impl Store for SqliteStore {
         drop(self.committer.write().await.take());
         self.tracker.close();
         self.tracker.wait().await;
-        self.pool.close().await;
+        self.readers.close().await;
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use helm_core::{TenantId, Timestamp, UserId};
+use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::BACKEND;
@@ -69,7 +70,8 @@ impl SqliteStore {
         };
         let most = limit.map_or(Ok(-1), |limit| integer(limit.saturating_add(1), "limit", SEARCH))?;
         let statement = statement.bind(tenant.as_str()).bind(&selection.collection).bind(most);
-        let mut rows = statement.fetch(&self.pool);
+        let mut reader = self.readers.get(SEARCH).await?;
+        let mut rows = statement.fetch(&mut *reader);
         let (mut scoring, mut top, mut read) = (None, Top::new(query.k), 0);
         while let Some(row) = rows.try_next().await.map_err(|error| driver(SEARCH, error))? {
             let (scorer, dimension) = match &scoring {
@@ -84,6 +86,7 @@ impl SqliteStore {
             offer(&mut top, scorer, *dimension, selection, row)?;
         }
         drop(rows);
+        drop(reader);
         if scoring.is_none() {
             self.check_without_rows(tenant, query).await?;
         }
@@ -92,7 +95,7 @@ impl SqliteStore {
 
     /// Refuses what the collection would refuse, when no row said what it is.
     async fn check_without_rows(&self, tenant: &TenantId, query: &VectorQuery) -> Result<()> {
-        let mut connection = self.pool.acquire().await.map_err(|error| driver(SEARCH, error))?;
+        let mut connection = self.readers.get(SEARCH).await?;
         let stored = stored_collection(&mut connection, tenant, &query.selection.collection, SEARCH).await?;
         query.check(BACKEND, SEARCH, stored.as_ref().map(|stored| &stored.collection))
     }
@@ -103,7 +106,8 @@ impl SqliteStore {
         let slot = self.shards.slot(tenant, &selection.collection);
         for _ in 0..TRIES {
             // One transaction, so that the revision and the rows are of the same moment.
-            let mut snapshot = self.pool.begin().await.map_err(|error| driver(SEARCH, error))?;
+            let mut reader = self.readers.get(SEARCH).await?;
+            let mut snapshot = reader.begin().await.map_err(|error| driver(SEARCH, error))?;
             let stored = stored_collection(&mut snapshot, tenant, &selection.collection, SEARCH).await?;
             query.check(BACKEND, SEARCH, stored.as_ref().map(|stored| &stored.collection))?;
             let Some(stored) = stored else { return Ok(Some(Vec::new())) };
@@ -119,6 +123,7 @@ impl SqliteStore {
             }
             // Whoever loads or waits for it holds none of the connections that others read with.
             drop(snapshot);
+            drop(reader);
             match self.load_shard(tenant, &slot, &stored, query).await? {
                 Loaded::Found(hits) => return Ok(Some(hits)),
                 Loaded::Already => {}
@@ -291,7 +296,10 @@ impl VectorStore for SqliteStore {
 
     async fn collections(&self, tenant: &TenantId) -> Result<Vec<CollectionInfo>> {
         const OPERATION: &str = "collections";
-        let rows = sqlx::query(COLLECTIONS).bind(tenant.as_str()).fetch_all(&self.pool).await;
+        let rows = sqlx::query(COLLECTIONS)
+            .bind(tenant.as_str())
+            .fetch_all(&mut *self.readers.get(OPERATION).await?)
+            .await;
         let info = |row: &SqliteRow| {
             let memories = natural(get(row, "memories", OPERATION)?, "count", OPERATION)?;
             let name = get(row, "name", OPERATION)?;
@@ -363,7 +371,7 @@ impl VectorStore for SqliteStore {
     async fn count(&self, tenant: &TenantId, selection: &Selection) -> Result<u64> {
         const OPERATION: &str = "count_memories";
         selection.check(BACKEND, OPERATION)?;
-        let mut connection = self.pool.acquire().await.map_err(|error| driver(OPERATION, error))?;
+        let mut connection = self.readers.get(OPERATION).await?;
         if selection.filter.is_some() {
             return Ok(selected(&mut connection, tenant, selection, OPERATION).await?.len() as u64);
         }
@@ -392,7 +400,7 @@ mod tests {
 
     /// Whether the shard is of the collection's revision in the file.
     async fn is_up_to_date(store: &SqliteStore, tenant: &TenantId) -> bool {
-        let mut connection = store.pool.acquire().await.unwrap();
+        let mut connection = store.readers.get("test").await.unwrap();
         let stored = stored_collection(&mut connection, tenant, "c", SEARCH).await.unwrap().unwrap();
         let slot = store.shards.slot(tenant, "c");
         matches!(slot.sight(stored.id, stored.revision, &Whose::Everyone), Sight::Same(_))
@@ -468,7 +476,8 @@ mod tests {
             (COLLECTIONS, "USING COVERING INDEX helm_memory_by_collection"),
         ] {
             let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-            let rows = sqlx::query(explain).fetch_all(&store.pool).await.unwrap();
+            let rows =
+                sqlx::query(explain).fetch_all(&mut *store.readers.get("test").await.unwrap()).await.unwrap();
             let plan: Vec<&str> = rows.iter().map(|row| get(row, "detail", SEARCH).unwrap()).collect();
             let plan = plan.join("; ");
             assert!(plan.contains(way) && !plan.contains("SCAN m"), "{sql}: {plan}");
