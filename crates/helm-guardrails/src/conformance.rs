@@ -2,10 +2,12 @@ use std::ops::Range;
 
 use helm_core::Span;
 
-use crate::detector::{Detector, Findings, Reach};
+use crate::detector::{Detector, Reach};
+use crate::finding::Findings;
 use crate::fold::visible_len;
 use crate::sentence::sentences;
 use crate::stream::is_separator;
+use crate::view::TextView;
 
 /// How a detector breaks the contract of [`Detector`].
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -72,7 +74,7 @@ fn check_text(detector: &dyn Detector, text: &str) -> Result<(), Unfit> {
         }
     }
     match detector.reach() {
-        Reach::Bounded(reach) => check_bounded(detector, text, &found, reach),
+        Reach::Bounded(reach) | Reach::Tracked(reach) => check_bounded(detector, text, &found, reach),
         Reach::Sentence => check_sentences(detector, text, &found),
         Reach::WholeText => Ok(()),
     }
@@ -118,7 +120,7 @@ fn check_part(
 
 fn spans(detector: &dyn Detector, text: &str) -> Vec<Span> {
     let mut findings = Findings::new();
-    detector.scan(text, &mut findings);
+    detector.scan(&TextView::new(text), &mut findings);
     let mut spans: Vec<_> = findings.iter().filter_map(|finding| finding.span).collect();
     spans.sort();
     spans

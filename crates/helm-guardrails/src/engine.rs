@@ -3,14 +3,16 @@ use std::sync::Arc;
 
 use helm_core::{Category, GuardAction, PolicyHash, Stage, Violation};
 
-use crate::detector::{Detector, Finding, Findings, Reach};
+use crate::detector::{Detector, Reach};
 use crate::error::{Error, Result};
+use crate::finding::{Finding, Findings};
 use crate::pii::PiiFilter;
 use crate::profanity::ProfanityFilter;
 use crate::redact::redact;
 use crate::result::GuardrailResult;
 use crate::stream::StreamGuard;
 use crate::toxicity::ToxicityFilter;
+use crate::view::TextView;
 
 /// What is done about a category at a stage.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -174,8 +176,8 @@ impl GuardrailEngine {
 
     /// How much a stream must hold back for detectors of bounded reach, in visible bytes.
     pub(crate) fn hold_back(&self, stage: Stage) -> usize {
-        let bounded = self.active(stage).filter_map(|(detector, _)| match detector.reach() {
-            Reach::Bounded(bytes) => Some(bytes),
+        let bounded = self.active(stage).filter_map(|detector| match detector.reach() {
+            Reach::Bounded(bytes) | Reach::Tracked(bytes) => Some(bytes),
             _ => None,
         });
         bounded.max().unwrap_or(0)
@@ -183,16 +185,22 @@ impl GuardrailEngine {
 
     /// Whether a detector of this reach may redact or block at this stage.
     pub(crate) fn may_change(&self, stage: Stage, reach: Reach) -> bool {
-        let mut rules = self.active(stage).filter(|(detector, _)| detector.reach() == reach);
-        !self.inner.monitor && rules.any(|(_, rule)| rule.action > GuardAction::Flag)
+        let mut detectors = self.active(stage).filter(|detector| detector.reach() == reach);
+        let changes = |category: &Category| {
+            self.rule(stage, *category).is_some_and(|rule| rule.action > GuardAction::Flag)
+        };
+        !self.inner.monitor && detectors.any(|detector| detector.categories().iter().any(changes))
     }
 
     /// The detectors that a rule of this stage listens to.
-    fn active(&self, stage: Stage) -> impl Iterator<Item = (&Arc<dyn Detector>, Rule)> {
-        self.inner.detectors.iter().filter_map(move |detector| {
-            let rule = self.inner.rules.get(&(stage, detector.category()))?;
-            (rule.action != GuardAction::Allow).then_some((detector, *rule))
-        })
+    fn active(&self, stage: Stage) -> impl Iterator<Item = &Arc<dyn Detector>> {
+        let is_ruled = move |category: &Category| self.rule(stage, *category).is_some();
+        self.inner.detectors.iter().filter(move |detector| detector.categories().iter().any(is_ruled))
+    }
+
+    fn rule(&self, stage: Stage, category: Category) -> Option<Rule> {
+        let rule = self.inner.rules.get(&(stage, category)).copied();
+        rule.filter(|rule| rule.action != GuardAction::Allow)
     }
 
     /// What the wanted detectors find that a rule does not ignore.
@@ -202,20 +210,23 @@ impl GuardrailEngine {
         text: &str,
         wanted: impl Fn(Reach) -> bool,
     ) -> Vec<Violation> {
+        let view = TextView::new(text);
         let mut violations = Vec::new();
-        for (detector, rule) in self.active(stage).filter(|(detector, _)| wanted(detector.reach())) {
+        for detector in self.active(stage).filter(|detector| wanted(detector.reach())) {
             let mut findings = Findings::new();
-            detector.scan(text, &mut findings);
-            let counted = findings.into_vec().into_iter().filter(|found| found.score.get() >= rule.threshold);
-            violations.extend(counted.map(|finding| Violation {
-                stage,
-                category: detector.category(),
-                action: self.action(rule, &finding),
-                entity: finding.entity.to_owned(),
-                span: finding.span,
-                severity: finding.severity,
-                score: finding.score,
-                detector: detector.id().to_owned(),
+            detector.scan(&view, &mut findings);
+            violations.extend(findings.into_vec().into_iter().filter_map(|finding| {
+                let rule = self.rule(stage, finding.category)?;
+                (finding.score.get() >= rule.threshold).then(|| Violation {
+                    stage,
+                    category: finding.category,
+                    action: self.action(rule, &finding),
+                    entity: finding.entity.into_owned(),
+                    span: finding.span,
+                    severity: finding.severity,
+                    score: finding.score,
+                    detector: detector.id().to_owned(),
+                })
             }));
         }
         violations

@@ -197,7 +197,9 @@ impl StreamGuard {
     /// What the detectors of bounded reach find after the cut, in positions of the whole text.
     fn bounded(&self) -> Vec<Violation> {
         let tail = self.text.get(self.cut..).unwrap_or_default();
-        let found = self.engine.violations(self.stage, tail, |reach| matches!(reach, Reach::Bounded(_)));
+        let found = self
+            .engine
+            .violations(self.stage, tail, |reach| matches!(reach, Reach::Bounded(_) | Reach::Tracked(_)));
         moved(found, self.cut)
     }
 

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use helm_core::{Category, GuardAction, Severity, Stage, UnitInterval};
+use helm_core::{Category, GuardAction, Severity, Stage};
 use helm_guardrails::{
     Detector, Finding, Findings, GuardrailConfig, GuardrailEngine, PiiFilter, ProfanityFilter, Reach, Rule,
-    StreamStep, ToxicityFilter, check_detector,
+    StreamStep, TextView, ToxicityFilter, check_detector,
 };
 use proptest::prelude::*;
 
@@ -322,22 +322,18 @@ impl Detector for Both {
         "both"
     }
 
-    fn category(&self) -> Category {
-        Category::Toxicity
+    fn categories(&self) -> &[Category] {
+        &[Category::Toxicity]
     }
 
     fn reach(&self) -> Reach {
         Reach::WholeText
     }
 
-    fn scan(&self, text: &str, findings: &mut Findings) {
+    fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
+        let text = view.text();
         if text.contains("salt") && text.contains("wound") {
-            findings.push(Finding {
-                entity: "BOTH",
-                span: None,
-                severity: Severity::High,
-                score: UnitInterval::ONE,
-            });
+            findings.push(Finding::new(Category::Toxicity, "BOTH", None, Severity::High));
         }
     }
 }
