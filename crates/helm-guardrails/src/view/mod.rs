@@ -94,6 +94,10 @@ pub struct Folded<'t> {
 const INLINE: usize = 256;
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for one scan, so that short texts need no heap"
+)]
 enum Store<'t> {
     Borrowed(&'t str),
     /// ASCII.
