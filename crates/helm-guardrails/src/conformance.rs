@@ -4,10 +4,8 @@ use helm_core::Span;
 
 use crate::detector::{Detector, Reach};
 use crate::finding::Findings;
-use crate::fold::visible_len;
 use crate::sentence::sentences;
-use crate::stream::is_separator;
-use crate::view::TextView;
+use crate::view::{TextView, is_separator, visible_len};
 
 /// How a detector breaks the contract of [`Detector`].
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -76,7 +74,7 @@ fn check_text(detector: &dyn Detector, text: &str) -> Result<(), Unfit> {
     match detector.reach() {
         Reach::Bounded(reach) | Reach::Tracked(reach) => check_bounded(detector, text, &found, reach),
         Reach::Sentence => check_sentences(detector, text, &found),
-        Reach::WholeText => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -20,6 +20,12 @@ pub trait Detector: Send + Sync {
     /// The kinds of things it finds. A detector that looks for several kinds in one pass names them all.
     fn categories(&self) -> &[Category];
 
+    /// The entities it may report, to be listed, and so that a rule for an entity that does not exist is refused.
+    /// Default: none are told, and rules are not compared with them.
+    fn entities(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// What one finding depends on, which is how much a stream must hold back.
     fn reach(&self) -> Reach;
 
@@ -33,7 +39,8 @@ pub trait Detector: Send + Sync {
     }
 
     /// Whether a finding may begin in these words, or what is found later may need them other than by
-    /// [`lookbehind`](Self::lookbehind). `words` begins and ends at separators or at the ends of a text.
+    /// [`lookbehind`](Self::lookbehind). `words` begins and ends at separators or at the ends of a text, and is as it was written, so
+    /// what is not ASCII may be anything.
     /// A stream scans only what a detector wakes for, and holds back a sentence that may be blocked from where one
     /// does. Must cost much less than a scan; says yes when in doubt. Default: always.
     fn wakes(&self, words: &str) -> bool {
@@ -41,9 +48,9 @@ pub trait Detector: Send + Sync {
         true
     }
 
-    /// Where something ends that was [open](crate::Finding::open) at the end of the text: a byte of `rest`, the
-    /// text that follows, or `None` while it goes on. A stream may ask again with a `rest` that begins later, as
-    /// long as it overlaps the last one by the detector's reach. Default: it never ends.
+    /// Where something ends that was [open](crate::Finding::open) at the end of the text: a byte of `rest`, or `None`
+    /// while it goes on. `rest` begins where the finding did or later; when it has grown, a stream asks again from
+    /// the detector's reach before the end of what it has asked about. Default: it never ends.
     fn close(&self, entity: &str, rest: &TextView<'_>) -> Option<usize> {
         let _ = (entity, rest);
         None
@@ -65,6 +72,10 @@ macro_rules! forward {
 
             fn categories(&self) -> &[Category] {
                 (**self).categories()
+            }
+
+            fn entities(&self) -> Vec<&str> {
+                (**self).entities()
             }
 
             fn reach(&self) -> Reach {
@@ -109,6 +120,11 @@ pub enum Reach {
     /// One sentence: up to a full stop, an exclamation or question mark, a semicolon or the end of a line.
     /// What has no end is cut after some 400 letters.
     Sentence,
-    /// The whole text decides.
+    /// The whole text, of which a stream also judges each sentence alone, so as to stop early: for scores.
+    Windowed,
+    /// The whole text, where what is found in a beginning is found in all of it, such as that it is too long: a
+    /// stream looks at what there is from time to time.
+    Growing,
+    /// The whole text, and a beginning says nothing. A stream holds everything back when it may be blocked.
     WholeText,
 }

@@ -29,11 +29,6 @@ pub(crate) fn letters(text: &str) -> impl Iterator<Item = Letter> + '_ {
     })
 }
 
-/// How many bytes of `char` a reader sees: none of what [`letters`] drops.
-pub(crate) fn visible_len(char: char) -> usize {
-    if is_combining_mark(char) || is_ignorable(char) { 0 } else { char.len_utf8() }
-}
-
 /// Cyrillic and Greek letters that look like Latin ones (a part of the confusables of Unicode UTS 39).
 fn look_alike(char: char) -> char {
     match char {

@@ -32,6 +32,7 @@
 //! insult is found as an insult. The toxicity score is a heuristic in this version, not a trained model.
 //! Nothing here stops somebody who is determined to talk a model into something.
 
+mod builder;
 mod config;
 mod conformance;
 mod detector;
@@ -39,7 +40,11 @@ mod engine;
 mod error;
 mod finding;
 mod fold;
+mod hit;
+mod key;
 mod pii;
+mod plan;
+mod policy;
 mod profanity;
 mod redact;
 mod result;
@@ -48,15 +53,19 @@ mod stream;
 mod toxicity;
 mod view;
 
-pub use config::{GuardrailConfig, StageConfig};
+pub use builder::GuardrailBuilder;
+pub use config::{GuardrailConfig, RuleConfig, StageConfig, StyleName};
 pub use conformance::{Unfit, check_detector};
 pub use detector::{Detector, Reach};
-pub use engine::{GuardrailBuilder, GuardrailEngine, Rule};
+pub use engine::{GuardrailEngine, Rewrite};
 pub use error::{Error, Result};
 pub use finding::{Finding, Findings};
+pub use key::PseudonymKey;
 pub use pii::PiiFilter;
+pub use policy::{Hold, OnError, RedactStyle, Rule, StagePolicy};
 pub use profanity::ProfanityFilter;
-pub use result::GuardrailResult;
+pub use result::{GuardrailResult, Ran, RanOutcome};
+pub use sentence::sentences;
 pub use stream::{StreamGuard, StreamStep};
 pub use toxicity::ToxicityFilter;
 pub use view::{Folded, TextView};

@@ -127,6 +127,10 @@ impl Detector for ProfanityFilter {
         &[Category::Profanity]
     }
 
+    fn entities(&self) -> Vec<&str> {
+        vec!["PROFANITY"]
+    }
+
     fn reach(&self) -> Reach {
         Reach::Bounded(REACH)
     }

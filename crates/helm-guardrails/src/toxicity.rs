@@ -110,6 +110,10 @@ impl Detector for ToxicityFilter {
         &[Category::Toxicity]
     }
 
+    fn entities(&self) -> Vec<&str> {
+        vec!["TOXICITY"]
+    }
+
     fn reach(&self) -> Reach {
         Reach::Sentence
     }

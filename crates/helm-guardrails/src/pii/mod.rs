@@ -78,6 +78,10 @@ impl Detector for PiiFilter {
         &[Category::Pii]
     }
 
+    fn entities(&self) -> Vec<&str> {
+        KINDS.iter().map(|kind| kind.entity).collect()
+    }
+
     fn reach(&self) -> Reach {
         Reach::Bounded(REACH)
     }
