@@ -121,6 +121,28 @@ impl GuardrailEngine {
         }
     }
 
+    /// Checks JSON, such as the arguments of a tool call: what its strings mean, not how they are escaped. Spans are
+    /// places of `raw`; what is replaced stays JSON, a number becoming a string. What is not JSON is checked as text
+    /// with the escapes of JSON. Nothing is rewritten.
+    ///
+    /// ```
+    /// use helm_core::Stage;
+    /// use helm_guardrails::GuardrailEngine;
+    ///
+    /// let guard = GuardrailEngine::standard();
+    /// let arguments = r#"{"to": "ana\u0040example.com", "n": 1}"#;
+    /// let result = guard.check_json(Stage::Output, arguments);
+    /// assert_eq!(result.text(arguments), r#"{"to": "[EMAIL]", "n": 1}"#);
+    /// ```
+    #[must_use]
+    pub fn check_json(&self, stage: Stage, raw: &str) -> GuardrailResult {
+        let plan = self.plan(stage);
+        if raw.len() > self.inner.max_bytes {
+            return plan.too_long();
+        }
+        plan.check_json(raw)
+    }
+
     /// The verdict with the text written anew, if that may pass.
     fn rewritten(
         &self,
@@ -143,6 +165,13 @@ impl GuardrailEngine {
     #[must_use]
     pub fn stream(&self, stage: Stage) -> StreamGuard {
         StreamGuard::new(Arc::clone(self.plan(stage)), self.inner.max_bytes)
+    }
+
+    /// Begins checking JSON that arrives in pieces, as [`check_json`](Self::check_json) does. It is held back until its
+    /// end: half of a call is of no use to anybody.
+    #[must_use]
+    pub fn stream_json(&self, stage: Stage) -> StreamGuard {
+        StreamGuard::of_json(Arc::clone(self.plan(stage)), self.inner.max_bytes)
     }
 
     /// The hash of the settings.

@@ -41,6 +41,7 @@ mod error;
 mod finding;
 mod fold;
 mod hit;
+mod json;
 mod key;
 mod pii;
 mod plan;

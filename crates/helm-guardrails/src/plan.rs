@@ -9,6 +9,7 @@ use helm_core::{Category, GuardAction, Severity, Span, Stage};
 use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
 use crate::hit::{Hit, resolve};
+use crate::json::Unescaped;
 use crate::key::PseudonymKey;
 use crate::policy::{OnError, Rule, StagePolicy};
 use crate::redact::redact;
@@ -77,6 +78,16 @@ impl Plan {
         self.verdict(text, found.hits, found.ran)
     }
 
+    /// The verdict on JSON, whose strings are looked at with their escapes undone.
+    pub(crate) fn check_json(&self, raw: &str) -> GuardrailResult {
+        let unescaped = Unescaped::new(raw);
+        let mut found = self.scan_all(self.detectors.iter(), unescaped.text());
+        resolve(&mut found.hits);
+        let redacted = unescaped.redact(raw, &found.hits, self.key.as_ref());
+        let hits = found.hits.into_iter().map(|hit| unescaped.in_original(hit)).collect();
+        self.concluded(hits, self.all_that_ran(found.ran), self.policy.monitor, |_| redacted)
+    }
+
     /// Adds what a detector finds in `view` that a rule does not ignore.
     pub(crate) fn scan(&self, listed: &Listed, view: &TextView<'_>, found: &mut Found) {
         let began = self.timing.then(Instant::now);
@@ -127,23 +138,28 @@ impl Plan {
     pub(crate) fn too_long(&self) -> GuardrailResult {
         let finding = Finding::new(Category::Length, "TOO_LONG", None, Severity::Medium);
         let hit = Hit::new(finding, Rule::new(GuardAction::Block), &Arc::from("length"), 0);
-        self.concluded(None, vec![hit], Arc::from([]))
+        // It was not looked at, whatever the mode.
+        self.concluded(vec![hit], Arc::from([]), false, |_| None)
     }
 
     /// The verdict on `text`, which everything found is acted upon for.
     pub(crate) fn verdict(&self, text: &str, mut hits: Vec<Hit>, ran: Vec<Ran>) -> GuardrailResult {
         resolve(&mut hits);
-        self.concluded(Some(text), hits, self.all_that_ran(ran))
+        let key = self.key.as_ref();
+        self.concluded(hits, self.all_that_ran(ran), self.policy.monitor, |hits| redact(text, 0, hits, key))
     }
 
     /// The verdict on hits of which none is inside another. At most [`KEPT`] are kept.
-    fn concluded(&self, text: Option<&str>, mut hits: Vec<Hit>, ran: Arc<[Ran]>) -> GuardrailResult {
+    fn concluded(
+        &self,
+        mut hits: Vec<Hit>,
+        ran: Arc<[Ran]>,
+        monitor: bool,
+        redacted: impl FnOnce(&[Hit]) -> Option<String>,
+    ) -> GuardrailResult {
         let intended = hits.iter().map(|hit| hit.action).max().unwrap_or_default();
-        // A text that is too long was not looked at, whatever the mode.
-        let monitor = self.policy.monitor && text.is_some();
         let action = if monitor { intended.min(GuardAction::Flag) } else { intended };
-        let redacted = text.filter(|_| action == GuardAction::Redact);
-        let redacted = redacted.and_then(|text| redact(text, 0, &hits, self.key.as_ref()));
+        let redacted = if action == GuardAction::Redact { redacted(&hits) } else { None };
         let omitted = hits.len().saturating_sub(KEPT);
         hits.sort_by_key(position);
         if omitted > 0 {

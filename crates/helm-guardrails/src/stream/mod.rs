@@ -32,6 +32,7 @@ use whole::Whole;
 pub struct StreamGuard {
     plan: Arc<Plan>,
     max_bytes: usize,
+    is_json: bool,
     /// Everything that has arrived.
     text: String,
     /// How much of it has been let through or replaced.
@@ -70,6 +71,7 @@ impl StreamGuard {
             passive,
             plan,
             max_bytes,
+            is_json: false,
             text: String::new(),
             cut: 0,
             open: None,
@@ -77,6 +79,10 @@ impl StreamGuard {
             ran: Vec::new(),
             refused: None,
         }
+    }
+
+    pub(crate) fn of_json(plan: Arc<Plan>, max_bytes: usize) -> Self {
+        Self { is_json: true, ..Self::new(plan, max_bytes) }
     }
 
     /// Takes the next piece. After a block nothing more is let through.
@@ -88,6 +94,9 @@ impl StreamGuard {
             return self.refuse(self.plan.too_long());
         }
         self.text.push_str(chunk);
+        if self.is_json {
+            return StreamStep::Emit(String::new());
+        }
         match self.advance(chunk) {
             Ok(emitted) => StreamStep::Emit(emitted),
             Err(Stop) => self.stop(),
@@ -99,6 +108,10 @@ impl StreamGuard {
     pub fn finish(mut self) -> (String, GuardrailResult) {
         if let Some(refused) = self.refused {
             return (String::new(), refused);
+        }
+        if self.is_json {
+            let result = self.plan.check_json(&self.text);
+            return (result.text(&self.text).to_owned(), result);
         }
         let ended = self.end().and_then(|()| self.look_passively());
         let rest = if ended.is_ok() { self.release(self.text.len()) } else { String::new() };

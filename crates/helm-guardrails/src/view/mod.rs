@@ -137,7 +137,7 @@ impl<'t> Folded<'t> {
 }
 
 /// A folded text being made.
-struct Folding<'t> {
+pub(crate) struct Folding<'t> {
     original: &'t str,
     /// Empty until something differs from the original.
     text: String,
@@ -147,7 +147,7 @@ struct Folding<'t> {
 }
 
 impl<'t> Folding<'t> {
-    const fn new(original: &'t str) -> Self {
+    pub(crate) const fn new(original: &'t str) -> Self {
         Self { original, text: String::new(), map: Map::identity(), done: 0 }
     }
 
@@ -162,7 +162,7 @@ impl<'t> Folding<'t> {
     }
 
     /// Replaces the original at `place` by `folded`, which may be empty.
-    fn replace(&mut self, place: Range<usize>, folded: &str) {
+    pub(crate) fn replace(&mut self, place: Range<usize>, folded: &str) {
         self.copy_to(place.start);
         if !folded.is_empty() {
             self.map.replaced(self.text.len(), place.start, folded.len(), place.len());
@@ -171,7 +171,12 @@ impl<'t> Folding<'t> {
         self.done = place.end;
     }
 
-    fn finish(mut self) -> Folded<'t> {
+    /// Where what stands at `at` of the original, up to which nothing is left to be replaced, comes to stand.
+    pub(crate) fn place_of(&self, at: usize) -> usize {
+        self.text.len() + at.saturating_sub(self.done)
+    }
+
+    pub(crate) fn finish(mut self) -> Folded<'t> {
         if self.done == 0 {
             return Folded::borrowed(self.original);
         }
