@@ -143,6 +143,18 @@ impl GuardrailEngine {
         plan.check_json(raw)
     }
 
+    /// Checks a text and puts placeholders of `vault` where the rules say redact, whatever their style, so that what a
+    /// model writes about them can be [restored](crate::Vault::restore). Nothing is rewritten.
+    #[cfg(feature = "vault")]
+    #[must_use]
+    pub fn pseudonymise(&self, stage: Stage, text: &str, vault: &mut crate::Vault) -> GuardrailResult {
+        let plan = self.plan(stage);
+        if text.len() > self.inner.max_bytes {
+            return plan.too_long();
+        }
+        plan.pseudonymise(text, vault)
+    }
+
     /// The verdict with the text written anew, if that may pass.
     fn rewritten(
         &self,

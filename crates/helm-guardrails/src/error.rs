@@ -49,6 +49,12 @@ pub enum Error {
     /// Pseudonyms are asked for without a key.
     #[error("the style pseudonym needs a key: set pseudonym_key_env to the variable that holds it")]
     MissingKey,
+    /// The operating system has no random numbers.
+    #[error("the operating system gives no random numbers")]
+    NoRandomness,
+    /// A vault cannot be sealed or unsealed.
+    #[error("this is no vault that was sealed with this key for this conversation")]
+    NotSealed,
     /// A key is too short.
     #[error("a pseudonym key must have at least 16 bytes, better 32 random ones")]
     InvalidKey,

@@ -176,7 +176,8 @@ impl Reader<'_> {
     }
 }
 
-fn escape(text: &str, escaped: &mut String) {
+/// Writes `text` as it is written in a string of JSON.
+pub(crate) fn escape(text: &str, escaped: &mut String) {
     for char in text.chars() {
         match char {
             '"' => escaped.push_str("\\\""),

@@ -34,7 +34,7 @@ impl PseudonymKey {
         for part in [entity.as_bytes(), b"\0", value.as_bytes()] {
             mac.update(part);
         }
-        Ok(consonants(&mac.finalize().into_bytes()))
+        Ok(consonants(&mac.finalize().into_bytes(), 8))
     }
 
     /// A fingerprint that tells keys apart and says nothing about them.
@@ -51,13 +51,13 @@ impl fmt::Debug for PseudonymKey {
 
 /// The hash of a value, without its brackets.
 pub(crate) fn hash(value: &str) -> String {
-    consonants(&Sha256::digest(value.as_bytes()))
+    consonants(&Sha256::digest(value.as_bytes()), 8)
 }
 
-/// The first 64 bits, four to a letter: letters that make neither numbers nor words.
-fn consonants(bytes: &[u8]) -> String {
+/// The first so many bytes, four bits to a letter: letters that make neither numbers nor words.
+pub(crate) fn consonants(bytes: &[u8], count: usize) -> String {
     const LETTERS: [char; 16] =
         ['b', 'c', 'd', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'v'];
-    let halves = bytes.iter().take(8).flat_map(|byte| [byte >> 4, byte & 15]);
+    let halves = bytes.iter().take(count).flat_map(|byte| [byte >> 4, byte & 15]);
     halves.filter_map(|half| LETTERS.get(usize::from(half))).collect()
 }

@@ -52,6 +52,8 @@ mod result;
 mod sentence;
 mod stream;
 mod toxicity;
+#[cfg(feature = "vault")]
+mod vault;
 mod view;
 
 pub use builder::GuardrailBuilder;
@@ -69,4 +71,6 @@ pub use result::{GuardrailResult, Ran, RanOutcome};
 pub use sentence::sentences;
 pub use stream::{StreamGuard, StreamStep};
 pub use toxicity::ToxicityFilter;
+#[cfg(feature = "vault")]
+pub use vault::{Restored, Restorer, Vault, VaultKey};
 pub use view::{Folded, TextView};

@@ -13,7 +13,11 @@ use crate::json::Unescaped;
 use crate::key::PseudonymKey;
 use crate::policy::{OnError, Rule, StagePolicy};
 use crate::redact::redact;
+#[cfg(feature = "vault")]
+use crate::redact::redact_with;
 use crate::result::{GuardrailResult, Ran, RanOutcome};
+#[cfg(feature = "vault")]
+use crate::vault::Vault;
 use crate::view::TextView;
 
 /// What is done at one stage.
@@ -76,6 +80,18 @@ impl Plan {
     pub(crate) fn check(&self, text: &str) -> GuardrailResult {
         let found = self.scan_all(self.detectors.iter(), text);
         self.verdict(text, found.hits, found.ran)
+    }
+
+    /// The verdict on a whole text, of which what is replaced is kept in a vault.
+    #[cfg(feature = "vault")]
+    pub(crate) fn pseudonymise(&self, text: &str, vault: &mut Vault) -> GuardrailResult {
+        let mut found = self.scan_all(self.detectors.iter(), text);
+        resolve(&mut found.hits);
+        self.concluded(found.hits, self.all_that_ran(found.ran), self.policy.monitor, |hits| {
+            redact_with(text, 0, hits, |redacted, hit, value| {
+                redacted.push_str(vault.placeholder(&hit.finding.entity, value));
+            })
+        })
     }
 
     /// The verdict on JSON, whose strings are looked at with their escapes undone.

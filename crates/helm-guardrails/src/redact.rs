@@ -8,13 +8,23 @@ use crate::policy::RedactStyle;
 /// the surest of them, then the first, then the longest. Of one that begins before `begin` the replacement has been given already.
 /// `None` when there is nothing to replace.
 pub(crate) fn redact(text: &str, begin: usize, hits: &[Hit], key: Option<&PseudonymKey>) -> Option<String> {
+    redact_with(text, begin, hits, |redacted, hit, value| replace(redacted, hit, value, key))
+}
+
+/// The same, with a replacement of one's own.
+pub(crate) fn redact_with(
+    text: &str,
+    begin: usize,
+    hits: &[Hit],
+    mut replace: impl FnMut(&mut String, &Hit, &str),
+) -> Option<String> {
     let mut redacted = String::new();
     let mut from = begin;
     for (span, hit) in merged(hits).into_iter().filter(|(span, _)| span.end > begin) {
         if span.start >= begin {
             let (before, value) = (text.get(from..span.start), text.get(span.start..span.end));
             redacted.push_str(before.unwrap_or_default());
-            replace(&mut redacted, hit, value.unwrap_or_default(), key);
+            replace(&mut redacted, hit, value.unwrap_or_default());
         }
         from = span.end;
     }

@@ -1,7 +1,5 @@
 //! JSON is looked at as it is meant, and stays JSON.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use helm_core::Stage;
 use helm_guardrails::{GuardrailEngine, StreamStep};
 use proptest::prelude::*;
