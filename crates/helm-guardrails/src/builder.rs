@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 use crate::key::PseudonymKey;
 use crate::plan::Plan;
 use crate::policy::{RedactStyle, Rule, StagePolicy};
+#[cfg(feature = "remote")]
+use crate::remote::{Remote, RemoteCheck, RemoteLimits};
 
 /// Puts an engine together. Without rules nothing is done about anything.
 #[must_use = "a builder does nothing until it is built"]
@@ -21,6 +23,8 @@ pub struct GuardrailBuilder {
     timing: bool,
     key: Option<PseudonymKey>,
     rewrite: Option<Rewrite>,
+    #[cfg(feature = "remote")]
+    remote: Vec<(Arc<dyn RemoteCheck>, RemoteLimits)>,
 }
 
 /// Longer texts are blocked unless the engine is told otherwise.
@@ -36,6 +40,8 @@ impl Default for GuardrailBuilder {
             timing: false,
             key: None,
             rewrite: None,
+            #[cfg(feature = "remote")]
+            remote: Vec::new(),
         }
     }
 }
@@ -100,6 +106,16 @@ impl GuardrailBuilder {
         self
     }
 
+    /// Adds a check that somebody else makes. All of a stage are asked at once, when the detectors here have blocked
+    /// nothing, by [`check_async`](GuardrailEngine::check_async) and
+    /// [`StreamGuard::finish_async`](crate::StreamGuard::finish_async). What does not wait for them takes them for
+    /// failed.
+    #[cfg(feature = "remote")]
+    pub fn remote(mut self, check: Arc<dyn RemoteCheck>, limits: RemoteLimits) -> Self {
+        self.remote.push((check, limits));
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -110,6 +126,8 @@ impl GuardrailBuilder {
         if self.max_bytes == 0 {
             return Err(Error::InvalidLength);
         }
+        #[cfg(feature = "remote")]
+        self.check_remote()?;
         for policy in self.stages.values() {
             policy.check()?;
             if policy.uses(RedactStyle::Pseudonym) && self.key.is_none() {
@@ -147,13 +165,37 @@ impl GuardrailBuilder {
                 self.stages.into_iter().map(|(stage, policy)| (stage, policy.monitored())).collect();
         }
         let version: Arc<str> = self.version().as_str().into();
+        #[cfg(feature = "remote")]
+        let remote: Vec<_> = std::mem::take(&mut self.remote)
+            .into_iter()
+            .map(|(check, limits)| Arc::new(Remote::new(check, limits)))
+            .collect();
         let plans = Stage::ALL.map(|stage| {
             let policy = self.stages.get(&stage).cloned().unwrap_or_default();
             let detectors = self.detectors_of(stage);
             let (key, version) = (self.key.clone(), Arc::clone(&version));
-            Arc::new(Plan::new(stage, policy, &detectors, key, version, self.timing))
+            let plan = Plan::new(stage, policy, &detectors, key, version, self.timing);
+            #[cfg(feature = "remote")]
+            let plan = plan.with_remote(&remote);
+            Arc::new(plan)
         });
         GuardrailEngine::new(plans, self.max_bytes, self.rewrite)
+    }
+
+    #[cfg(feature = "remote")]
+    fn check_remote(&self) -> Result<()> {
+        for (place, (check, limits)) in self.remote.iter().enumerate() {
+            if limits.concurrency == 0 {
+                return Err(Error::NoConcurrency { id: check.id().to_owned() });
+            }
+            let mut others = self.remote.iter().take(place).map(|(other, _)| other.id());
+            if others.any(|id| id == check.id())
+                || self.detectors.iter().any(|(_, other)| other.id() == check.id())
+            {
+                return Err(Error::DuplicateDetector { id: check.id().to_owned() });
+            }
+        }
+        Ok(())
     }
 
     fn detectors_of(&self, stage: Stage) -> Vec<Arc<dyn Detector>> {
@@ -168,6 +210,11 @@ impl GuardrailBuilder {
             .map(|(stage, part)| (stage, part.id().to_owned(), part.settings()))
             .collect();
         let key = self.key.as_ref().map(PseudonymKey::fingerprint);
-        PolicyHash::of(&format!("{parts:?} {:?} {} {key:?}", self.stages, self.max_bytes))
+        #[cfg(feature = "remote")]
+        let remote: Vec<_> =
+            self.remote.iter().map(|(check, limits)| (check.id(), check.settings(), limits)).collect();
+        #[cfg(not(feature = "remote"))]
+        let remote: [(); 0] = [];
+        PolicyHash::of(&format!("{parts:?} {:?} {} {key:?} {remote:?}", self.stages, self.max_bytes))
     }
 }

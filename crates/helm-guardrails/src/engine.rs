@@ -115,9 +115,13 @@ impl GuardrailEngine {
             return plan.too_long();
         }
         let result = plan.check(text);
-        match (&self.inner.rewrite, result.action) {
-            (Some(rewrite), GuardAction::Rewrite) => self.rewritten(plan, rewrite, text, result),
-            _ => result,
+        let Some(rewrite) = self.inner.rewrite.as_ref().filter(|_| result.action == GuardAction::Rewrite)
+        else {
+            return result;
+        };
+        match rewrite(text, &result).filter(|anew| anew.len() <= self.inner.max_bytes) {
+            Some(anew) => passing(result, &anew, &plan.check(&anew)),
+            None => result,
         }
     }
 
@@ -155,22 +159,40 @@ impl GuardrailEngine {
         plan.pseudonymise(text, vault)
     }
 
-    /// The verdict with the text written anew, if that may pass.
-    fn rewritten(
-        &self,
-        plan: &Plan,
-        rewrite: &Rewrite,
-        text: &str,
-        mut result: GuardrailResult,
-    ) -> GuardrailResult {
-        let Some(anew) = rewrite(text, &result).filter(|anew| anew.len() <= self.inner.max_bytes) else {
+    /// Checks a text, remote checks included. Without them this is [`check`](Self::check).
+    ///
+    /// # Cancellation safety
+    ///
+    /// Nothing is left half done; what was asked of remote checks has been asked.
+    #[cfg(feature = "remote")]
+    pub async fn check_async(&self, stage: Stage, text: &str) -> GuardrailResult {
+        let plan = self.plan(stage);
+        if text.len() > self.inner.max_bytes {
+            return plan.too_long();
+        }
+        let result = plan.check_async(text).await;
+        let Some(rewrite) = self.inner.rewrite.as_ref().filter(|_| result.action == GuardAction::Rewrite)
+        else {
             return result;
         };
-        let again = plan.check(&anew);
-        if !again.is_blocked() {
-            result.redacted = Some(again.text(&anew).to_owned());
+        match rewrite(text, &result).filter(|anew| anew.len() <= self.inner.max_bytes) {
+            Some(anew) => passing(result, &anew, &plan.check_async(&anew).await),
+            None => result,
         }
-        result
+    }
+
+    /// Checks JSON as [`check_json`](Self::check_json) does, remote checks included.
+    ///
+    /// # Cancellation safety
+    ///
+    /// As of [`check_async`](Self::check_async).
+    #[cfg(feature = "remote")]
+    pub async fn check_json_async(&self, stage: Stage, raw: &str) -> GuardrailResult {
+        let plan = self.plan(stage);
+        if raw.len() > self.inner.max_bytes {
+            return plan.too_long();
+        }
+        plan.check_json_async(raw).await
     }
 
     /// Begins checking a text that arrives in pieces.
@@ -208,4 +230,12 @@ impl GuardrailEngine {
             _ => output,
         }
     }
+}
+
+/// The verdict on a text that was written anew, which passes if the verdict on that lets it.
+fn passing(mut result: GuardrailResult, anew: &str, again: &GuardrailResult) -> GuardrailResult {
+    if !again.is_blocked() {
+        result.redacted = Some(again.text(anew).to_owned());
+    }
+    result
 }

@@ -55,6 +55,12 @@ pub enum Error {
     /// A vault cannot be sealed or unsealed.
     #[error("this is no vault that was sealed with this key for this conversation")]
     NotSealed,
+    /// A remote check may never run.
+    #[error("the concurrency of the remote check {id:?} must be at least 1")]
+    NoConcurrency {
+        /// The check.
+        id: String,
+    },
     /// A key is too short.
     #[error("a pseudonym key must have at least 16 bytes, better 32 random ones")]
     InvalidKey,

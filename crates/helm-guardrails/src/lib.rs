@@ -48,6 +48,8 @@ mod plan;
 mod policy;
 mod profanity;
 mod redact;
+#[cfg(feature = "remote")]
+mod remote;
 mod result;
 mod sentence;
 mod stream;
@@ -67,6 +69,11 @@ pub use key::PseudonymKey;
 pub use pii::PiiFilter;
 pub use policy::{Hold, OnError, RedactStyle, Rule, StagePolicy};
 pub use profanity::ProfanityFilter;
+#[cfg(feature = "remote")]
+pub use remote::{
+    CheckError, CheckRequest, ClassifierCheck, JudgeCheck, ModerationCheck, RemoteCheck, RemoteLimits,
+    Transport,
+};
 pub use result::{GuardrailResult, Ran, RanOutcome};
 pub use sentence::sentences;
 pub use stream::{StreamGuard, StreamStep};

@@ -15,6 +15,8 @@ use crate::policy::{OnError, Rule, StagePolicy};
 use crate::redact::redact;
 #[cfg(feature = "vault")]
 use crate::redact::redact_with;
+#[cfg(feature = "remote")]
+use crate::remote::Remote;
 use crate::result::{GuardrailResult, Ran, RanOutcome};
 #[cfg(feature = "vault")]
 use crate::vault::Vault;
@@ -29,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) key: Option<PseudonymKey>,
     pub(crate) version: Arc<str>,
     pub(crate) timing: bool,
+    #[cfg(feature = "remote")]
+    pub(crate) remote: Vec<Arc<Remote>>,
     /// What ran when nothing went wrong.
     pub(crate) ran: Arc<[Ran]>,
 }
@@ -73,12 +77,23 @@ impl Plan {
         let detectors: Vec<Listed> =
             wanted.enumerate().map(|(order, detector)| Listed::new(order, detector, &policy)).collect();
         let ran = detectors.iter().map(|listed| listed.ran(RanOutcome::Done)).collect();
-        Self { stage, policy, detectors, key, version, timing, ran }
+        Self {
+            stage,
+            policy,
+            detectors,
+            key,
+            version,
+            timing,
+            #[cfg(feature = "remote")]
+            remote: Vec::new(),
+            ran,
+        }
     }
 
     /// The verdict on a whole text.
     pub(crate) fn check(&self, text: &str) -> GuardrailResult {
-        let found = self.scan_all(self.detectors.iter(), text);
+        let mut found = self.scan_all(self.detectors.iter(), text);
+        self.unasked(&mut found);
         self.verdict(text, found.hits, found.ran)
     }
 
@@ -86,6 +101,7 @@ impl Plan {
     #[cfg(feature = "vault")]
     pub(crate) fn pseudonymise(&self, text: &str, vault: &mut Vault) -> GuardrailResult {
         let mut found = self.scan_all(self.detectors.iter(), text);
+        self.unasked(&mut found);
         resolve(&mut found.hits);
         self.concluded(found.hits, self.all_that_ran(found.ran), self.policy.monitor, |hits| {
             redact_with(text, 0, hits, |redacted, hit, value| {
@@ -98,6 +114,16 @@ impl Plan {
     pub(crate) fn check_json(&self, raw: &str) -> GuardrailResult {
         let unescaped = Unescaped::new(raw);
         let mut found = self.scan_all(self.detectors.iter(), unescaped.text());
+        self.unasked(&mut found);
+        self.verdict_on_json(raw, &unescaped, found)
+    }
+
+    pub(crate) fn verdict_on_json(
+        &self,
+        raw: &str,
+        unescaped: &Unescaped<'_>,
+        mut found: Found,
+    ) -> GuardrailResult {
         resolve(&mut found.hits);
         let redacted = unescaped.redact(raw, &found.hits, self.key.as_ref());
         let hits = found.hits.into_iter().map(|hit| unescaped.in_original(hit)).collect();
@@ -111,7 +137,7 @@ impl Plan {
         let went = catch_unwind(AssertUnwindSafe(|| listed.detector.scan(view, &mut findings)));
         if went.is_err() {
             found.ran.push(listed.ran(RanOutcome::Panicked));
-            return found.hits.push(self.failure(&listed.id, listed.order));
+            return found.hits.push(self.failure(&listed.id, listed.order, self.policy.on_error));
         }
         if let Some(began) = began {
             found.ran.push(Ran { took: Some(began.elapsed()), ..listed.ran(RanOutcome::Done) });
@@ -142,8 +168,8 @@ impl Plan {
     }
 
     /// A check that could not be made.
-    pub(crate) fn failure(&self, check: &Arc<str>, order: usize) -> Hit {
-        let action = match self.policy.on_error {
+    pub(crate) fn failure(&self, check: &Arc<str>, order: usize, on_error: OnError) -> Hit {
+        let action = match on_error {
             OnError::Open => GuardAction::Flag,
             OnError::Closed => GuardAction::Block,
         };
@@ -206,6 +232,18 @@ impl Plan {
             }
         }
         ran.into()
+    }
+}
+
+/// Without remote checks none is left unasked or waited for.
+#[cfg(not(feature = "remote"))]
+impl Plan {
+    #[expect(clippy::unused_self, reason = "with the feature `remote` it has checks")]
+    pub(crate) const fn unasked(&self, _: &mut Found) {}
+
+    #[expect(clippy::unused_self, reason = "with the feature `remote` it has checks")]
+    pub(crate) const fn waits_for_remote(&self) -> bool {
+        false
     }
 }
 

@@ -58,6 +58,10 @@ pub enum RanOutcome {
     Busy,
     /// The text was too long for it.
     Skipped,
+    /// It failed so often that it is left alone for a while.
+    Resting,
+    /// A remote check was not asked, for the caller did not wait for it.
+    NotAsked,
 }
 
 impl GuardrailResult {

@@ -52,6 +52,13 @@ impl Hits {
         Some(self.done.remove(place))
     }
 
+    /// Puts back what was taken, and more, where the cut is.
+    #[cfg(feature = "remote")]
+    pub(super) fn restore(&mut self, hits: &[Hit], cut: usize) {
+        self.extend(hits.iter().cloned());
+        self.cut(cut);
+    }
+
     pub(super) fn take_all(&mut self) -> Vec<Hit> {
         let Self { mut done, recent, properties } = std::mem::take(self);
         done.extend(recent);

@@ -67,7 +67,7 @@ impl StreamGuard {
         Self {
             spots: Spots::new(&active),
             sentences: Sentences::new(&active, plan.policy.hold),
-            whole: Whole::new(&active, plan.policy.hold),
+            whole: Whole::new(&active, plan.policy.hold, plan.waits_for_remote()),
             passive,
             plan,
             max_bytes,
@@ -114,7 +114,41 @@ impl StreamGuard {
             return (result.text(&self.text).to_owned(), result);
         }
         let ended = self.end().and_then(|()| self.look_passively());
-        let rest = if ended.is_ok() { self.release(self.text.len()) } else { String::new() };
+        let ended = ended.and_then(|()| {
+            let mut unasked = Found::default();
+            self.plan.unasked(&mut unasked);
+            self.note(unasked)
+        });
+        self.concluded(ended.is_ok())
+    }
+
+    /// Ends the text as [`finish`](Self::finish) does, having asked the remote checks about the whole.
+    ///
+    /// # Cancellation safety
+    ///
+    /// The stream is gone; nothing of the rest has left.
+    #[cfg(feature = "remote")]
+    pub async fn finish_async(mut self) -> (String, GuardrailResult) {
+        if let Some(refused) = self.refused {
+            return (String::new(), refused);
+        }
+        if self.is_json {
+            let result = self.plan.check_json_async(&self.text).await;
+            return (result.text(&self.text).to_owned(), result);
+        }
+        let mut ended = self.end().and_then(|()| self.look_passively());
+        if ended.is_ok() {
+            let mut found = Found { hits: self.hits.take_all(), ..Found::default() };
+            self.plan.ask(&self.text, &mut found).await;
+            self.hits.restore(&found.hits, self.cut);
+            ended = if self.plan.stops(&found.hits) { Err(Stop) } else { Ok(()) };
+            self.ran.extend(found.ran);
+        }
+        self.concluded(ended.is_ok())
+    }
+
+    fn concluded(mut self, passes: bool) -> (String, GuardrailResult) {
+        let rest = if passes { self.release(self.text.len()) } else { String::new() };
         (rest, self.verdict())
     }
 

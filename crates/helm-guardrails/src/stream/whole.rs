@@ -19,7 +19,7 @@ pub(super) struct Whole {
 const STEP: usize = 256;
 
 impl Whole {
-    pub(super) fn new(active: &[Listed], hold: Hold) -> Self {
+    pub(super) fn new(active: &[Listed], hold: Hold, waits_for_remote: bool) -> Self {
         let of = |wanted: &[Reach]| -> Vec<Listed> {
             active.iter().filter(|listed| wanted.contains(&listed.reach)).cloned().collect()
         };
@@ -34,7 +34,7 @@ impl Whole {
             growing: of(&[Reach::Growing]),
             last: of(&[Reach::Growing, Reach::WholeText, Reach::Windowed]),
             seen: 0,
-            holds_everything: hold == Hold::All || active.iter().any(waits),
+            holds_everything: hold == Hold::All || waits_for_remote || active.iter().any(waits),
         }
     }
 
