@@ -61,6 +61,28 @@ pub enum Error {
         /// The check.
         id: String,
     },
+    /// A language is not known.
+    #[error(
+        "{code:?} is no language that is known; name one at least of ara, cmn, deu, eng, fra, hin, ita, jpn, kor, nld, por, rus, spa, swe, tur, vie"
+    )]
+    UnknownLanguage {
+        /// What was given.
+        code: String,
+    },
+    /// A JSON Schema is none.
+    #[error("the JSON Schema is not usable: {why}")]
+    InvalidSchema {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A setting needs a feature of this crate that was left out.
+    #[error("{setting} needs a build with the feature {feature}")]
+    NotBuilt {
+        /// The setting.
+        setting: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
     /// A key is too short.
     #[error("a pseudonym key must have at least 16 bytes, better 32 random ones")]
     InvalidKey,

@@ -43,6 +43,8 @@ mod fold;
 mod hit;
 mod json;
 mod key;
+#[cfg(feature = "language")]
+mod language;
 mod pii;
 mod plan;
 mod policy;
@@ -51,6 +53,8 @@ mod redact;
 #[cfg(feature = "remote")]
 mod remote;
 mod result;
+#[cfg(feature = "schema")]
+mod schema;
 mod sentence;
 mod stream;
 mod toxicity;
@@ -66,6 +70,8 @@ pub use engine::{GuardrailEngine, Rewrite};
 pub use error::{Error, Result};
 pub use finding::{Finding, Findings};
 pub use key::PseudonymKey;
+#[cfg(feature = "language")]
+pub use language::LanguageFilter;
 pub use pii::PiiFilter;
 pub use policy::{Hold, OnError, RedactStyle, Rule, StagePolicy};
 pub use profanity::ProfanityFilter;
@@ -75,6 +81,8 @@ pub use remote::{
     Transport,
 };
 pub use result::{GuardrailResult, Ran, RanOutcome};
+#[cfg(feature = "schema")]
+pub use schema::SchemaFilter;
 pub use sentence::sentences;
 pub use stream::{StreamGuard, StreamStep};
 pub use toxicity::ToxicityFilter;

@@ -1,6 +1,7 @@
 //! Checks that somebody else makes.
 
 #![cfg(feature = "remote")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -11,6 +11,7 @@ use serde::Deserialize;
 pub use rule::{RuleConfig, StyleName};
 
 use crate::builder::MAX_BYTES;
+use crate::detector::Detector;
 use crate::engine::GuardrailEngine;
 use crate::error::{Error, Result};
 use crate::key::PseudonymKey;
@@ -106,6 +107,10 @@ pub struct StageConfig {
     pub on_error: Option<OnError>,
     /// Record everything, change nothing at this stage. Default: no.
     pub monitor: bool,
+    /// The languages that a text may be in (ISO 639-3, needs the feature `language`). Default: any.
+    pub allowed_languages: Vec<String>,
+    /// The JSON Schema that a text must fit, as JSON (needs the feature `schema`). Default: none.
+    pub json_schema: Option<String>,
     /// What a stream holds back for detectors that need a sentence or the whole text. Default: `awake`.
     pub hold: Option<Hold>,
 }
@@ -150,6 +155,42 @@ impl StageConfig {
     }
 }
 
+impl StageConfig {
+    #[cfg(feature = "language")]
+    fn language_filter(&self) -> Result<Option<Arc<dyn Detector>>> {
+        if self.allowed_languages.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(crate::LanguageFilter::allowing(&self.allowed_languages)?)))
+    }
+
+    #[cfg(not(feature = "language"))]
+    fn language_filter(&self) -> Result<Option<Arc<dyn Detector>>> {
+        match self.allowed_languages.is_empty() {
+            true => Ok(None),
+            false => Err(Error::NotBuilt { setting: "allowed_languages", feature: "language" }),
+        }
+    }
+
+    #[cfg(feature = "schema")]
+    fn schema_filter(&self) -> Result<Option<Arc<dyn Detector>>> {
+        let Some(schema) = &self.json_schema else {
+            return Ok(None);
+        };
+        let schema =
+            serde_json::from_str(schema).map_err(|error| Error::InvalidSchema { why: error.to_string() })?;
+        Ok(Some(Arc::new(crate::SchemaFilter::new(&schema)?)))
+    }
+
+    #[cfg(not(feature = "schema"))]
+    fn schema_filter(&self) -> Result<Option<Arc<dyn Detector>>> {
+        match &self.json_schema {
+            None => Ok(None),
+            Some(_) => Err(Error::NotBuilt { setting: "json_schema", feature: "schema" }),
+        }
+    }
+}
+
 impl GuardrailConfig {
     fn stage(&self, stage: Stage) -> &StageConfig {
         match stage {
@@ -176,7 +217,11 @@ impl GuardrailEngine {
             .detector(Arc::new(ToxicityFilter::with_profanity(profanity)))
             .max_bytes(config.max_bytes.unwrap_or(MAX_BYTES));
         for stage in Stage::ALL {
-            builder = builder.stage(stage, config.stage(stage).policy(stage)?);
+            let given = config.stage(stage);
+            builder = builder.stage(stage, given.policy(stage)?);
+            for detector in [given.language_filter()?, given.schema_filter()?].into_iter().flatten() {
+                builder = builder.detector_at(stage, detector);
+            }
         }
         if config.monitor {
             builder = builder.monitor();
