@@ -1,6 +1,6 @@
 //! Guardrails: verdicts on text before and after a model, whole or while it streams, with spans into the original.
 //!
-//! Synchronous, without a model, without I/O; usable alone.
+//! Synchronous, without a model, without I/O and without a runtime; usable alone.
 //!
 //! ```
 //! use helm_guardrails::GuardrailEngine;
@@ -12,11 +12,52 @@
 //! assert_eq!(result.violations.len(), 2);
 //! ```
 //!
+//! A stream lets through what the whole text would have let through, however it is cut:
+//!
+//! ```
+//! use helm_guardrails::core::Stage;
+//! use helm_guardrails::{GuardrailEngine, StreamStep};
+//!
+//! let mut stream = GuardrailEngine::standard().stream(Stage::Output);
+//! let mut passed = String::new();
+//! for piece in ["Write to an", "a@exam", "ple.com, and ", "not later than today."] {
+//!     match stream.push(piece) {
+//!         StreamStep::Emit(text) => passed.push_str(&text),
+//!         StreamStep::Blocked(result) => panic!("{:?}", result.action),
+//!     }
+//! }
+//! let (rest, result) = stream.finish();
+//! assert_eq!(passed + &rest, "Write to [EMAIL], and not later than today.");
+//! assert_eq!(result.violations.len(), 1);
+//! ```
+//!
+//! # How it fits together
+//!
+//! A [`Detector`] finds things in a [`TextView`], which folds disguises away once for all of them and leads back to what
+//! was written. A [`StagePolicy`] says by category and entity what is done about findings: allow, flag, redact, rewrite,
+//! ask or block. A [`GuardrailEngine`] is both; [`GuardrailConfig`] makes one from configuration. Its
+//! [`check`](GuardrailEngine::check) gives a [`GuardrailResult`]; [`stream`](GuardrailEngine::stream) a [`StreamGuard`];
+//! [`check_json`](GuardrailEngine::check_json) looks at the arguments of tool calls as they are meant.
+//!
 //! | detector | finds | by |
 //! |---|---|---|
 //! | [`PiiFilter`] | `EMAIL`, `PHONE`, `CREDIT_CARD`, `IBAN`, `US_SSN`, `IPV4` | shape and checksum |
 //! | [`ProfanityFilter`] | swear words, also leet, masked, spaced, stretched and with invisible or foreign letters | a lexicon over folded text |
 //! | [`ToxicityFilter`] | insults and threats at somebody | weighted phrases, a sentence at a time |
+//! | `LanguageFilter` | other languages than some | a linear model |
+//! | `SchemaFilter` | what is not JSON of a schema | the schema |
+//!
+//! One's own detector is a type of four short methods: see the example `own_detector`, and [`check_detector`] for whether it
+//! keeps its promises.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `vault` (default) | `Vault`: values replaced by placeholders that nobody can guess, and restored while text streams |
+//! | `remote` | `RemoteCheck`: moderation endpoints, classifier servers and judges, asked at once within limits; needs tokio |
+//! | `language` | `LanguageFilter` |
+//! | `schema` | `SchemaFilter` |
 //!
 //! # What it can do, measured
 //!
@@ -61,6 +102,9 @@ mod toxicity;
 #[cfg(feature = "vault")]
 mod vault;
 mod view;
+
+/// The words of the whole house: stages, categories, severities, actions, spans and violations.
+pub use helm_core as core;
 
 pub use builder::GuardrailBuilder;
 pub use config::{GuardrailConfig, RuleConfig, StageConfig, StyleName};

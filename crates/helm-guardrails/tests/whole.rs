@@ -1,6 +1,7 @@
 //! What the whole text decides: its language, and whether it is JSON of a schema.
 
 #![cfg(all(feature = "language", feature = "schema"))]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 

@@ -16,7 +16,9 @@ use crate::redact::redact;
 use crate::result::{GuardrailResult, Ran};
 use hits::Hits;
 use open::Open;
+pub(crate) use place::{back, behind_separator};
 use sentences::Sentences;
+pub(crate) use spots::LOOK_AHEAD;
 use spots::{Look, Spots};
 use whole::Whole;
 

@@ -5,14 +5,14 @@ use helm_core::Span;
 use crate::view::{is_separator, visible_len};
 
 /// The last place behind a separator that is after `from` and not after `limit`.
-pub(super) fn behind_separator(text: &str, from: usize, limit: usize) -> Option<usize> {
+pub(crate) fn behind_separator(text: &str, from: usize, limit: usize) -> Option<usize> {
     let part = text.get(from..text.floor_char_boundary(limit))?;
     let found = part.char_indices().rev().find(|(_, char)| is_separator(*char));
     found.map(|(at, char)| from + at + char.len_utf8())
 }
 
 /// The last place before which no more than what is `visible` bytes lies up to `end`.
-pub(super) fn back(text: &str, end: usize, visible: usize) -> usize {
+pub(crate) fn back(text: &str, end: usize, visible: usize) -> usize {
     let (mut at, mut left) = (end, visible);
     for char in text.get(..end).unwrap_or_default().chars().rev() {
         let length = visible_len(char);

@@ -42,7 +42,7 @@ const STEP: usize = 20;
 /// A run without a separator of this many bytes is looked at, and again when it is a quarter longer.
 const RUN: usize = 1_024;
 /// A detector must see what follows its longest finding: two characters.
-const LOOK_AHEAD: usize = 8;
+pub(crate) const LOOK_AHEAD: usize = 8;
 
 impl Spots {
     pub(super) fn new(active: &[Listed]) -> Self {

@@ -3,21 +3,19 @@
 use helm_core::{Category, Severity, Span, UnitInterval};
 use helm_guardrails::{Detector, Finding, Findings, Reach, TextView, sentences};
 
-/// Six digits and more, in groups behind single spaces; surer where `card` stands up to 12 bytes before.
+/// Six digits and more in groups behind single spaces, 24 bytes at most; surer where `card` stands up to 16 bytes before.
 pub(crate) struct Numbers;
 
 impl Numbers {
     const LONGEST: usize = 24;
-    const CONTEXT: usize = 12;
+    const CONTEXT: usize = 16;
 
-    fn candidate(text: &str, start: usize) -> usize {
+    /// Where the groups that begin at `start` end.
+    fn end(bytes: &[u8], start: usize) -> usize {
+        let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
         let mut end = start;
-        for (at, byte) in text.bytes().enumerate().skip(start).take(Self::LONGEST) {
-            match byte {
-                b'0'..=b'9' => end = at + 1,
-                b' ' if end == at => {}
-                _ => break,
-            }
+        while is_digit(end) || (bytes.get(end) == Some(&b' ') && is_digit(end + 1)) {
+            end += 1;
         }
         end
     }
@@ -33,11 +31,13 @@ impl Detector for Numbers {
     }
 
     fn reach(&self) -> Reach {
-        Reach::Tracked(Self::LONGEST)
+        // Digits of other scripts have up to four bytes.
+        Reach::Tracked(4 * Self::LONGEST)
     }
 
     fn lookbehind(&self) -> usize {
-        Self::CONTEXT + 4
+        // Enough to see that something is too long.
+        4 * (Self::CONTEXT + Self::LONGEST)
     }
 
     fn wakes(&self, words: &str) -> bool {
@@ -52,20 +52,23 @@ impl Detector for Numbers {
             text.get(from..).and_then(|rest| rest.find(|char: char| char.is_ascii_digit()))
         {
             let start = from + found;
-            let end = Self::candidate(text, start);
-            if text.len() <= start + Self::LONGEST && text.len() <= end + 1 {
-                findings.pending(folded.original(start..end).start);
+            let end = Self::end(text.as_bytes(), start);
+            from = end;
+            if end - start > Self::LONGEST {
+                continue;
+            }
+            let span = folded.original(start..end);
+            if text.len() <= end + 1 {
+                findings.pending(span.start);
             }
             let digits = text.get(start..end).unwrap_or_default().bytes().filter(u8::is_ascii_digit).count();
             if digits >= 6 {
-                let context = text.floor_char_boundary(start.saturating_sub(Self::CONTEXT + 4));
+                let context = text.floor_char_boundary(start.saturating_sub(Self::CONTEXT));
                 let sure = text.get(context..start).unwrap_or_default().contains("card");
                 let score = UnitInterval::clamped(if sure { 0.9 } else { 0.4 }).unwrap();
-                let span = folded.original(start..end);
                 findings
                     .push(Finding::new(Category::Pii, "NUMBER", span, Severity::Medium).with_score(score));
             }
-            from = end.max(start + 1);
         }
     }
 }
