@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p helm-guardrails --example own_detector`
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::error::Error;
 use std::sync::Arc;
 
