@@ -11,15 +11,27 @@ pub enum Stage {
     Input,
     /// What the model wrote.
     Output,
+    /// What was found for the model to read: documents, memories, pages.
+    Retrieved,
+    /// The arguments of a call that the model makes.
+    ToolCall,
+    /// What a tool answered.
+    ToolResult,
 }
 
 impl Stage {
+    /// All stages.
+    pub const ALL: [Self; 5] = [Self::Input, Self::Output, Self::Retrieved, Self::ToolCall, Self::ToolResult];
+
     /// The snake-case name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Input => "input",
             Self::Output => "output",
+            Self::Retrieved => "retrieved",
+            Self::ToolCall => "tool_call",
+            Self::ToolResult => "tool_result",
         }
     }
 }
@@ -56,6 +68,22 @@ pub enum Category {
 }
 
 impl Category {
+    /// All categories.
+    pub const ALL: [Self; 12] = [
+        Self::Pii,
+        Self::Secret,
+        Self::Profanity,
+        Self::Toxicity,
+        Self::Injection,
+        Self::Unicode,
+        Self::Url,
+        Self::Topic,
+        Self::Length,
+        Self::Language,
+        Self::Schema,
+        Self::Remote,
+    ];
+
     /// The snake-case name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -105,6 +133,10 @@ pub enum GuardAction {
     Flag,
     /// Replace the found span and pass the rest on.
     Redact,
+    /// Have the whole text written anew; it does not pass as it is.
+    Rewrite,
+    /// Ask a person; until one has approved, nothing passes.
+    Ask,
     /// Refuse the whole text.
     Block,
 }
@@ -117,6 +149,8 @@ impl GuardAction {
             Self::Allow => "allow",
             Self::Flag => "flag",
             Self::Redact => "redact",
+            Self::Rewrite => "rewrite",
+            Self::Ask => "ask",
             Self::Block => "block",
         }
     }
@@ -145,7 +179,7 @@ impl Span {
 /// Something a guard found. Never holds the text that was found.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Violation {
-    /// Where: input or output.
+    /// Where.
     pub stage: Stage,
     /// The kind of thing.
     pub category: Category,

@@ -1,25 +1,60 @@
 use std::sync::Arc;
 
-use helm_core::{Category, Severity, Span, UnitInterval};
+use helm_core::Category;
 
-/// Finds one kind of thing in a text. Cheap, synchronous, without I/O.
+use crate::finding::Findings;
+use crate::view::TextView;
+
+/// Finds things in a text. Cheap, synchronous, without I/O.
+///
+/// Three methods make a detector; the others let a stream hold back less and cost less. What they promise is kept
+/// by [`check_detector`](crate::check_detector), which tries to break it.
+///
+/// *Separators* are white space and `。，、！？；：`. A stream cuts only behind a separator that lies inside no
+/// finding and before anything [pending](Findings::pending), so it must not matter to what is found behind it
+/// what stands before it, apart from [`lookbehind`](Self::lookbehind).
 pub trait Detector: Send + Sync {
     /// What it is called in results.
     fn id(&self) -> &str;
 
-    /// The kind of thing it finds.
-    fn category(&self) -> Category;
+    /// The kinds of things it finds. A detector that looks for several kinds in one pass names them all.
+    fn categories(&self) -> &[Category];
+
+    /// The entities it may report, to be listed, and so that a rule for an entity that does not exist is refused.
+    /// Default: none are told, and rules are not compared with them.
+    fn entities(&self) -> Vec<&str> {
+        Vec::new()
+    }
 
     /// What one finding depends on, which is how much a stream must hold back.
-    ///
-    /// A detector promises more: of bounded reach, that what it finds behind white space that lies inside no
-    /// finding does not depend on what stands before it, nor on what stands further on than its reach; of a
-    /// sentence, that it finds the same in each sentence alone. [`check_detector`](crate::check_detector)
-    /// tries to break the promise.
     fn reach(&self) -> Reach;
 
-    /// Adds what it finds in `text`.
-    fn scan(&self, text: &str, findings: &mut Findings);
+    /// Adds what it finds, in any order, in places of the original.
+    fn scan(&self, view: &TextView<'_>, findings: &mut Findings);
+
+    /// How many visible bytes before a separator matter to what is found behind it, such as words of context.
+    /// Default: none.
+    fn lookbehind(&self) -> usize {
+        0
+    }
+
+    /// Whether a finding may begin in these words, or what is found later may need them other than by
+    /// [`lookbehind`](Self::lookbehind). `words` begins and ends at separators or at the ends of a text, and is as it was written, so
+    /// what is not ASCII may be anything.
+    /// A stream scans only what a detector wakes for, and holds back a sentence that may be blocked from where one
+    /// does. Must cost much less than a scan; says yes when in doubt. Default: always.
+    fn wakes(&self, words: &str) -> bool {
+        let _ = words;
+        true
+    }
+
+    /// Where something ends that was [open](crate::Finding::open) at the end of the text: a byte of `rest`, or `None`
+    /// while it goes on. `rest` begins where the finding did or later; when it has grown, a stream asks again from
+    /// the detector's reach before the end of what it has asked about. Default: it never ends.
+    fn close(&self, entity: &str, rest: &TextView<'_>) -> Option<usize> {
+        let _ = (entity, rest);
+        None
+    }
 
     /// What sets it apart from others of its id, such as its words. Part of the engine's
     /// [`version`](crate::GuardrailEngine::version). Default: nothing.
@@ -28,109 +63,68 @@ pub trait Detector: Send + Sync {
     }
 }
 
-impl<D: Detector + ?Sized> Detector for Arc<D> {
-    fn id(&self) -> &str {
-        (**self).id()
-    }
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        impl<D: Detector + ?Sized> Detector for $pointer<D> {
+            fn id(&self) -> &str {
+                (**self).id()
+            }
 
-    fn category(&self) -> Category {
-        (**self).category()
-    }
+            fn categories(&self) -> &[Category] {
+                (**self).categories()
+            }
 
-    fn reach(&self) -> Reach {
-        (**self).reach()
-    }
+            fn entities(&self) -> Vec<&str> {
+                (**self).entities()
+            }
 
-    fn scan(&self, text: &str, findings: &mut Findings) {
-        (**self).scan(text, findings);
-    }
+            fn reach(&self) -> Reach {
+                (**self).reach()
+            }
 
-    fn settings(&self) -> String {
-        (**self).settings()
-    }
+            fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
+                (**self).scan(view, findings);
+            }
+
+            fn lookbehind(&self) -> usize {
+                (**self).lookbehind()
+            }
+
+            fn wakes(&self, words: &str) -> bool {
+                (**self).wakes(words)
+            }
+
+            fn close(&self, entity: &str, rest: &TextView<'_>) -> Option<usize> {
+                (**self).close(entity, rest)
+            }
+
+            fn settings(&self) -> String {
+                (**self).settings()
+            }
+        }
+    )*};
 }
 
-impl<D: Detector + ?Sized> Detector for Box<D> {
-    fn id(&self) -> &str {
-        (**self).id()
-    }
+forward!(Arc, Box);
 
-    fn category(&self) -> Category {
-        (**self).category()
-    }
-
-    fn reach(&self) -> Reach {
-        (**self).reach()
-    }
-
-    fn scan(&self, text: &str, findings: &mut Findings) {
-        (**self).scan(text, findings);
-    }
-
-    fn settings(&self) -> String {
-        (**self).settings()
-    }
-}
-
-/// What one finding depends on.
+/// What one finding depends on. Bytes are of the original, not counting invisible characters and combining marks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Reach {
-    /// At most this many bytes, not counting invisible characters and combining marks.
+    /// At most this many bytes, to the left and right end of which it may look: the last so many bytes of a text are
+    /// taken for undecided.
     Bounded(usize),
+    /// At most this many bytes, and a scan says with [`Findings::pending`] from where on it is undecided, so a
+    /// stream holds back only that.
+    Tracked(usize),
     /// One sentence: up to a full stop, an exclamation or question mark, a semicolon or the end of a line.
     /// What has no end is cut after some 400 letters.
     Sentence,
-    /// The whole text decides.
+    /// The whole text, of which a stream also judges each sentence alone, so as to stop early: for scores.
+    Windowed,
+    /// The whole text, where what is found in a beginning is found in all of it, such as that it is too long: a
+    /// stream looks at what there is from time to time.
+    Growing,
+    /// The whole text, and a beginning says nothing. A stream holds everything back when it may be blocked.
     WholeText,
-}
-
-/// One thing that was found.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Finding {
-    /// The exact kind in capitals.
-    pub entity: &'static str,
-    /// Where, in bytes on character boundaries; `None` for a property of the whole text, which is blocked where
-    /// the rule says redact.
-    pub span: Option<Span>,
-    /// How bad it is.
-    pub severity: Severity,
-    /// How sure the detector is.
-    pub score: UnitInterval,
-}
-
-/// What a detector has found so far.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Findings {
-    found: Vec<Finding>,
-}
-
-impl Findings {
-    /// Nothing yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a finding.
-    pub fn push(&mut self, finding: Finding) {
-        self.found.push(finding);
-    }
-
-    /// Adds something at `start..end`, certain and of this severity.
-    pub(crate) fn span(&mut self, entity: &'static str, start: usize, end: usize, severity: Severity) {
-        let span = Some(Span { start, end });
-        self.push(Finding { entity, span, severity, score: UnitInterval::ONE });
-    }
-
-    /// The findings in the order they were added.
-    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
-        self.found.iter()
-    }
-
-    /// The findings, taken out.
-    #[must_use]
-    pub fn into_vec(self) -> Vec<Finding> {
-        self.found
-    }
 }

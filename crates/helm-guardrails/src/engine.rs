@@ -1,109 +1,48 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use helm_core::{Category, GuardAction, PolicyHash, Stage, Violation};
+use helm_core::{Category, GuardAction, Stage};
 
-use crate::detector::{Detector, Finding, Findings, Reach};
-use crate::error::{Error, Result};
+use crate::builder::GuardrailBuilder;
 use crate::pii::PiiFilter;
+use crate::plan::Plan;
+use crate::policy::{OnError, Rule, StagePolicy};
 use crate::profanity::ProfanityFilter;
-use crate::redact::redact;
 use crate::result::GuardrailResult;
 use crate::stream::StreamGuard;
 use crate::toxicity::ToxicityFilter;
 
-/// What is done about a category at a stage.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Rule {
-    /// What is done.
-    pub action: GuardAction,
-    /// Findings with a lower score are ignored. From 0 to 1.
-    pub threshold: f64,
+/// Writes a text anew, given its verdict; see [`GuardrailBuilder::rewrite`].
+pub type Rewrite = Arc<dyn Fn(&str, &GuardrailResult) -> Option<String> + Send + Sync>;
+
+fn standard_rule(stage: Stage, category: Category) -> Rule {
+    use GuardAction::{Allow, Block, Flag, Redact};
+    Rule::new(match (category, stage) {
+        (Category::Toxicity, Stage::Output) => return Rule::new(Block).with_threshold(0.8),
+        (Category::Pii, Stage::Input | Stage::Output) => Redact,
+        (Category::Profanity, Stage::Output) => Redact,
+        (Category::Profanity | Category::Toxicity, Stage::Input) => Flag,
+        (Category::Pii | Category::Profanity | Category::Toxicity, _) => Allow,
+        (Category::Secret, Stage::ToolCall) => Flag,
+        (Category::Secret, _) => Redact,
+        (Category::Injection | Category::Unicode, _) => Flag,
+        (Category::Url, Stage::Output) => Redact,
+        (Category::Url, Stage::ToolCall) => Block,
+        (Category::Url, _) => Flag,
+        _ => Block,
+    })
 }
 
-/// Checks texts against detectors and rules. Immutable; cloning is cheap.
+/// Checks texts against detectors and rules. Immutable; cloning is cheap. To change settings, build another.
 #[derive(Clone)]
 pub struct GuardrailEngine {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    detectors: Vec<Arc<dyn Detector>>,
-    rules: BTreeMap<(Stage, Category), Rule>,
+    /// By stage, in the order of [`Stage::ALL`].
+    plans: [Arc<Plan>; Stage::ALL.len()],
     max_bytes: usize,
-    monitor: bool,
-    version: String,
-}
-
-/// Puts an engine together. Without rules nothing is done about anything.
-#[must_use = "a builder does nothing until it is built"]
-pub struct GuardrailBuilder {
-    detectors: Vec<Arc<dyn Detector>>,
-    rules: BTreeMap<(Stage, Category), Rule>,
-    max_bytes: usize,
-    monitor: bool,
-}
-
-impl Default for GuardrailBuilder {
-    fn default() -> Self {
-        Self { detectors: Vec::new(), rules: BTreeMap::new(), max_bytes: 1 << 20, monitor: false }
-    }
-}
-
-impl GuardrailBuilder {
-    /// Adds a detector.
-    pub fn detector(mut self, detector: Arc<dyn Detector>) -> Self {
-        self.detectors.push(detector);
-        self
-    }
-
-    /// Sets what is done about a category at a stage.
-    pub fn rule(mut self, stage: Stage, category: Category, rule: Rule) -> Self {
-        self.rules.insert((stage, category), rule);
-        self
-    }
-
-    /// Sets the longest text that is accepted, in bytes; a longer one is blocked. Default: 1 MiB.
-    pub fn max_bytes(mut self, bytes: usize) -> Self {
-        self.max_bytes = bytes;
-        self
-    }
-
-    /// In monitor mode everything is recorded and nothing is changed.
-    pub fn monitor(mut self) -> Self {
-        self.monitor = true;
-        self
-    }
-
-    /// Checks the settings.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] when a threshold or length is out of range or two detectors share an id.
-    pub fn build(self) -> Result<GuardrailEngine> {
-        if self.max_bytes == 0 {
-            return Err(Error::InvalidLength);
-        }
-        for rule in self.rules.values() {
-            if !(0.0..=1.0).contains(&rule.threshold) {
-                return Err(Error::InvalidThreshold { setting: "threshold", value: rule.threshold });
-            }
-        }
-        for (index, detector) in self.detectors.iter().enumerate() {
-            if self.detectors.iter().take(index).any(|earlier| earlier.id() == detector.id()) {
-                return Err(Error::DuplicateDetector { id: detector.id().to_owned() });
-            }
-        }
-        Ok(self.assembled())
-    }
-
-    fn assembled(self) -> GuardrailEngine {
-        let parts: Vec<_> = self.detectors.iter().map(|part| (part.id(), part.settings())).collect();
-        let canonical = format!("{parts:?} {:?} {} {}", self.rules, self.max_bytes, self.monitor);
-        let version = PolicyHash::of(&canonical).to_string();
-        let Self { detectors, rules, max_bytes, monitor } = self;
-        GuardrailEngine { inner: Arc::new(Inner { detectors, rules, max_bytes, monitor, version }) }
-    }
+    rewrite: Option<Rewrite>,
 }
 
 impl GuardrailEngine {
@@ -112,27 +51,48 @@ impl GuardrailEngine {
         GuardrailBuilder::default()
     }
 
-    /// The built-in detectors and the usual rules: personal data is redacted on both sides; profanity is
-    /// flagged in the input and redacted in the output; toxicity is flagged in the input from 0.5, and blocks
-    /// the output from 0.8.
+    pub(crate) fn new(
+        plans: [Arc<Plan>; Stage::ALL.len()],
+        max_bytes: usize,
+        rewrite: Option<Rewrite>,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { plans, max_bytes, rewrite }) }
+    }
+
+    /// The built-in detectors and the usual rules, which are those of [`standard_policy`](Self::standard_policy).
     #[must_use]
     pub fn standard() -> Self {
-        let rule = |action, threshold| Rule { action, threshold };
-        let rules = [
-            ((Stage::Input, Category::Pii), rule(GuardAction::Redact, 0.5)),
-            ((Stage::Input, Category::Profanity), rule(GuardAction::Flag, 0.5)),
-            ((Stage::Input, Category::Toxicity), rule(GuardAction::Flag, 0.5)),
-            ((Stage::Output, Category::Pii), rule(GuardAction::Redact, 0.5)),
-            ((Stage::Output, Category::Profanity), rule(GuardAction::Redact, 0.5)),
-            ((Stage::Output, Category::Toxicity), rule(GuardAction::Block, 0.8)),
-        ];
-        let detectors: Vec<Arc<dyn Detector>> = vec![
-            Arc::new(PiiFilter::new()),
-            Arc::new(ProfanityFilter::new()),
-            Arc::new(ToxicityFilter::new()),
-        ];
-        GuardrailBuilder { detectors, rules: BTreeMap::from(rules), ..GuardrailBuilder::default() }
-            .assembled()
+        let mut builder = Self::builder()
+            .detector(Arc::new(PiiFilter::new()))
+            .detector(Arc::new(ProfanityFilter::new()))
+            .detector(Arc::new(ToxicityFilter::new()));
+        for stage in Stage::ALL {
+            builder = builder.stage(stage, Self::standard_policy(stage));
+        }
+        builder.assembled()
+    }
+
+    /// What is usually done at a stage, about what an engine has detectors for.
+    ///
+    /// | | input | output | retrieved, tool result | tool call |
+    /// |---|---|---|---|---|
+    /// | pii | redact | redact | allow | allow |
+    /// | secret | redact | redact | redact | flag |
+    /// | profanity | flag | redact | allow | allow |
+    /// | toxicity | flag from 0.5 | block from 0.8 | allow | allow |
+    /// | injection, unicode | flag | flag | flag | flag |
+    /// | url | flag | redact | flag | block |
+    /// | topic, length, language, schema, remote | block | block | block | block |
+    /// | a check that fails | open | closed | open | closed |
+    #[must_use]
+    pub fn standard_policy(stage: Stage) -> StagePolicy {
+        let leaves = !matches!(stage, Stage::Input | Stage::Retrieved | Stage::ToolResult);
+        let on_error = if leaves { OnError::Closed } else { OnError::Open };
+        let mut policy = StagePolicy::new().with_on_error(on_error);
+        for category in Category::ALL {
+            policy = policy.with_rule(category, standard_rule(stage, category));
+        }
+        policy
     }
 
     /// Checks what a user wrote.
@@ -150,109 +110,132 @@ impl GuardrailEngine {
     /// Checks a text.
     #[must_use]
     pub fn check(&self, stage: Stage, text: &str) -> GuardrailResult {
+        let plan = self.plan(stage);
         if text.len() > self.inner.max_bytes {
-            return GuardrailResult::too_long(stage, &self.inner.version);
+            return plan.too_long();
         }
-        self.verdict(text, self.violations(stage, text, |_| true))
+        let result = plan.check(text);
+        let Some(rewrite) = self.inner.rewrite.as_ref().filter(|_| result.action == GuardAction::Rewrite)
+        else {
+            return result;
+        };
+        match rewrite(text, &result).filter(|anew| anew.len() <= self.inner.max_bytes) {
+            Some(anew) => passing(result, &anew, &plan.check(&anew)),
+            None => result,
+        }
+    }
+
+    /// Checks JSON, such as the arguments of a tool call: what its strings mean, not how they are escaped. Spans are
+    /// places of `raw`; what is replaced stays JSON, a number becoming a string. What is not JSON is checked as text
+    /// with the escapes of JSON. Nothing is rewritten.
+    ///
+    /// ```
+    /// use helm_core::Stage;
+    /// use helm_guardrails::GuardrailEngine;
+    ///
+    /// let guard = GuardrailEngine::standard();
+    /// let arguments = r#"{"to": "ana\u0040example.com", "n": 1}"#;
+    /// let result = guard.check_json(Stage::Output, arguments);
+    /// assert_eq!(result.text(arguments), r#"{"to": "[EMAIL]", "n": 1}"#);
+    /// ```
+    #[must_use]
+    pub fn check_json(&self, stage: Stage, raw: &str) -> GuardrailResult {
+        let plan = self.plan(stage);
+        if raw.len() > self.inner.max_bytes {
+            return plan.too_long();
+        }
+        plan.check_json(raw)
+    }
+
+    /// Checks a text and puts placeholders of `vault` where the rules say redact, whatever their style, so that what a
+    /// model writes about them can be [restored](crate::Vault::restore). Nothing is rewritten.
+    #[cfg(feature = "vault")]
+    #[must_use]
+    pub fn pseudonymise(&self, stage: Stage, text: &str, vault: &mut crate::Vault) -> GuardrailResult {
+        let plan = self.plan(stage);
+        if text.len() > self.inner.max_bytes {
+            return plan.too_long();
+        }
+        plan.pseudonymise(text, vault)
+    }
+
+    /// Checks a text, remote checks included. Without them this is [`check`](Self::check).
+    ///
+    /// # Cancellation safety
+    ///
+    /// Nothing is left half done; what was asked of remote checks has been asked.
+    #[cfg(feature = "remote")]
+    pub async fn check_async(&self, stage: Stage, text: &str) -> GuardrailResult {
+        let plan = self.plan(stage);
+        if text.len() > self.inner.max_bytes {
+            return plan.too_long();
+        }
+        let result = plan.check_async(text).await;
+        let Some(rewrite) = self.inner.rewrite.as_ref().filter(|_| result.action == GuardAction::Rewrite)
+        else {
+            return result;
+        };
+        match rewrite(text, &result).filter(|anew| anew.len() <= self.inner.max_bytes) {
+            Some(anew) => passing(result, &anew, &plan.check_async(&anew).await),
+            None => result,
+        }
+    }
+
+    /// Checks JSON as [`check_json`](Self::check_json) does, remote checks included.
+    ///
+    /// # Cancellation safety
+    ///
+    /// As of [`check_async`](Self::check_async).
+    #[cfg(feature = "remote")]
+    pub async fn check_json_async(&self, stage: Stage, raw: &str) -> GuardrailResult {
+        let plan = self.plan(stage);
+        if raw.len() > self.inner.max_bytes {
+            return plan.too_long();
+        }
+        plan.check_json_async(raw).await
     }
 
     /// Begins checking a text that arrives in pieces.
     #[must_use]
     pub fn stream(&self, stage: Stage) -> StreamGuard {
-        StreamGuard::new(self.clone(), stage)
+        StreamGuard::new(Arc::clone(self.plan(stage)), self.inner.max_bytes)
+    }
+
+    /// Begins checking JSON that arrives in pieces, as [`check_json`](Self::check_json) does. It is held back until its
+    /// end: half of a call is of no use to anybody.
+    #[must_use]
+    pub fn stream_json(&self, stage: Stage) -> StreamGuard {
+        StreamGuard::of_json(Arc::clone(self.plan(stage)), self.inner.max_bytes)
     }
 
     /// The hash of the settings.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.inner.version
+        &self.plan(Stage::Input).version
     }
 
-    pub(crate) fn max_bytes(&self) -> usize {
-        self.inner.max_bytes
+    /// What looks at texts of a stage, in order.
+    pub fn detectors(&self, stage: Stage) -> impl Iterator<Item = &str> {
+        self.plan(stage).detectors.iter().map(|listed| listed.id.as_ref())
     }
 
-    /// How much a stream must hold back for detectors of bounded reach, in visible bytes.
-    pub(crate) fn hold_back(&self, stage: Stage) -> usize {
-        let bounded = self.active(stage).filter_map(|(detector, _)| match detector.reach() {
-            Reach::Bounded(bytes) => Some(bytes),
-            _ => None,
-        });
-        bounded.max().unwrap_or(0)
-    }
-
-    /// Whether a detector of this reach may redact or block at this stage.
-    pub(crate) fn may_change(&self, stage: Stage, reach: Reach) -> bool {
-        let mut rules = self.active(stage).filter(|(detector, _)| detector.reach() == reach);
-        !self.inner.monitor && rules.any(|(_, rule)| rule.action > GuardAction::Flag)
-    }
-
-    /// The detectors that a rule of this stage listens to.
-    fn active(&self, stage: Stage) -> impl Iterator<Item = (&Arc<dyn Detector>, Rule)> {
-        self.inner.detectors.iter().filter_map(move |detector| {
-            let rule = self.inner.rules.get(&(stage, detector.category()))?;
-            (rule.action != GuardAction::Allow).then_some((detector, *rule))
-        })
-    }
-
-    /// What the wanted detectors find that a rule does not ignore.
-    pub(crate) fn violations(
-        &self,
-        stage: Stage,
-        text: &str,
-        wanted: impl Fn(Reach) -> bool,
-    ) -> Vec<Violation> {
-        let mut violations = Vec::new();
-        for (detector, rule) in self.active(stage).filter(|(detector, _)| wanted(detector.reach())) {
-            let mut findings = Findings::new();
-            detector.scan(text, &mut findings);
-            let counted = findings.into_vec().into_iter().filter(|found| found.score.get() >= rule.threshold);
-            violations.extend(counted.map(|finding| Violation {
-                stage,
-                category: detector.category(),
-                action: self.action(rule, &finding),
-                entity: finding.entity.to_owned(),
-                span: finding.span,
-                severity: finding.severity,
-                score: finding.score,
-                detector: detector.id().to_owned(),
-            }));
-        }
-        violations
-    }
-
-    /// What cannot be replaced because it has no place is refused, not let through.
-    fn action(&self, rule: Rule, finding: &Finding) -> GuardAction {
-        match rule.action {
-            _ if self.inner.monitor => GuardAction::Flag,
-            GuardAction::Redact if finding.span.is_none() => GuardAction::Block,
-            action => action,
-        }
-    }
-
-    /// The verdict on `text`. Everything found is acted upon; at most [`KEPT`] violations are kept.
-    pub(crate) fn verdict(&self, text: &str, mut violations: Vec<Violation>) -> GuardrailResult {
-        let action = violations.iter().map(|violation| violation.action).max().unwrap_or_default();
-        let redacted = if action == GuardAction::Block { None } else { redact(text, &violations) };
-        let omitted = violations.len().saturating_sub(KEPT);
-        if omitted > 0 {
-            violations.sort_by_key(|violation| std::cmp::Reverse(violation.action));
-            violations.truncate(KEPT);
-        }
-        violations.sort_by_key(position);
-        GuardrailResult {
-            action,
-            violations,
-            omitted: omitted as u64,
-            policy_version: self.inner.version.clone(),
-            redacted,
+    pub(crate) fn plan(&self, stage: Stage) -> &Arc<Plan> {
+        let [input, output, retrieved, tool_call, tool_result] = &self.inner.plans;
+        match stage {
+            Stage::Input => input,
+            Stage::Retrieved => retrieved,
+            Stage::ToolCall => tool_call,
+            Stage::ToolResult => tool_result,
+            // What a stage of tomorrow is, is judged as what leaves is judged.
+            _ => output,
         }
     }
 }
 
-/// The most violations that a result keeps: a text of nothing but addresses must not fill the log.
-const KEPT: usize = 1_000;
-
-fn position(violation: &Violation) -> (usize, usize) {
-    violation.span.map_or((usize::MAX, 0), |span| (span.start, span.end))
+/// The verdict on a text that was written anew, which passes if the verdict on that lets it.
+fn passing(mut result: GuardrailResult, anew: &str, again: &GuardrailResult) -> GuardrailResult {
+    if !again.is_blocked() {
+        result.redacted = Some(again.text(anew).to_owned());
+    }
+    result
 }

@@ -6,10 +6,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A threshold is not one.
-    #[error("{setting} must be a number from 0 to 1, got {value}")]
+    #[error("the threshold of {setting} must be a number from 0 to 1, got {value}")]
     InvalidThreshold {
-        /// Which setting.
-        setting: &'static str,
+        /// The category or entity.
+        setting: String,
         /// What was given.
         value: f64,
     },
@@ -22,10 +22,68 @@ pub enum Error {
         /// What was given.
         word: String,
     },
-    /// Two detectors share an id.
+    /// Two detectors of a stage share an id.
     #[error("two detectors have the id {id:?}")]
     DuplicateDetector {
         /// The id.
         id: String,
     },
+    /// A rule is for an entity that no detector finds.
+    #[error("no detector finds {entity:?}; entities are in capitals, such as EMAIL")]
+    UnknownEntity {
+        /// The entity.
+        entity: String,
+    },
+    /// A rule for an entity does not say what to do.
+    #[error("the rule for {entity} needs an action: allow, flag, redact, rewrite, ask or block")]
+    MissingAction {
+        /// The entity.
+        entity: String,
+    },
+    /// Characters can be kept only of a mask.
+    #[error("the rule for {setting} says `keep`, which needs style = \"mask\"")]
+    KeepWithoutMask {
+        /// The category or entity.
+        setting: String,
+    },
+    /// Pseudonyms are asked for without a key.
+    #[error("the style pseudonym needs a key: set pseudonym_key_env to the variable that holds it")]
+    MissingKey,
+    /// The operating system has no random numbers.
+    #[error("the operating system gives no random numbers")]
+    NoRandomness,
+    /// A vault cannot be sealed or unsealed.
+    #[error("this is no vault that was sealed with this key for this conversation")]
+    NotSealed,
+    /// A remote check may never run.
+    #[error("the concurrency of the remote check {id:?} must be at least 1")]
+    NoConcurrency {
+        /// The check.
+        id: String,
+    },
+    /// A language is not known.
+    #[error(
+        "{code:?} is no language that is known; name one at least of ara, cmn, deu, eng, fra, hin, ita, jpn, kor, nld, por, rus, spa, swe, tur, vie"
+    )]
+    UnknownLanguage {
+        /// What was given.
+        code: String,
+    },
+    /// A JSON Schema is none.
+    #[error("the JSON Schema is not usable: {why}")]
+    InvalidSchema {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A setting needs a feature of this crate that was left out.
+    #[error("{setting} needs a build with the feature {feature}")]
+    NotBuilt {
+        /// The setting.
+        setting: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
+    /// A key is too short.
+    #[error("a pseudonym key must have at least 16 bytes, better 32 random ones")]
+    InvalidKey,
 }

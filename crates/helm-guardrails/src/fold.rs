@@ -3,6 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::view::is_ignorable;
+
 /// One letter as a reader sees it, and where it stands in the original.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Letter {
@@ -18,25 +20,13 @@ pub(crate) fn letters(text: &str) -> impl Iterator<Item = Letter> + '_ {
         let end = start + original.len_utf8();
         let plain = original.is_ascii().then_some(original);
         let folded = plain.is_none().then(|| std::iter::once(original).nfkd()).into_iter().flatten();
-        let visible = folded.filter(|char| !is_combining_mark(*char) && !is_invisible(*char));
+        let visible = folded.filter(|char| !is_combining_mark(*char) && !is_ignorable(*char));
         plain.into_iter().chain(visible.map(look_alike)).map(move |char| Letter {
             char: char.to_lowercase().next().unwrap_or(char),
             start,
             end,
         })
     })
-}
-
-/// How many bytes of `char` a reader sees: none of what [`letters`] drops.
-pub(crate) fn visible_len(char: char) -> usize {
-    if is_combining_mark(char) || is_invisible(char) { 0 } else { char.len_utf8() }
-}
-
-/// Characters that take no room: soft hyphen, zero-width and direction marks, variation selectors, tags.
-fn is_invisible(char: char) -> bool {
-    matches!(char, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-        | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Cyrillic and Greek letters that look like Latin ones (a part of the confusables of Unicode UTS 39).

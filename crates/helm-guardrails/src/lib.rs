@@ -1,6 +1,6 @@
 //! Guardrails: verdicts on text before and after a model, whole or while it streams, with spans into the original.
 //!
-//! Synchronous, without a model, without I/O; usable alone.
+//! Synchronous, without a model, without I/O and without a runtime; usable alone.
 //!
 //! ```
 //! use helm_guardrails::GuardrailEngine;
@@ -12,11 +12,52 @@
 //! assert_eq!(result.violations.len(), 2);
 //! ```
 //!
+//! A stream lets through what the whole text would have let through, however it is cut:
+//!
+//! ```
+//! use helm_guardrails::core::Stage;
+//! use helm_guardrails::{GuardrailEngine, StreamStep};
+//!
+//! let mut stream = GuardrailEngine::standard().stream(Stage::Output);
+//! let mut passed = String::new();
+//! for piece in ["Write to an", "a@exam", "ple.com, and ", "not later than today."] {
+//!     match stream.push(piece) {
+//!         StreamStep::Emit(text) => passed.push_str(&text),
+//!         StreamStep::Blocked(result) => panic!("{:?}", result.action),
+//!     }
+//! }
+//! let (rest, result) = stream.finish();
+//! assert_eq!(passed + &rest, "Write to [EMAIL], and not later than today.");
+//! assert_eq!(result.violations.len(), 1);
+//! ```
+//!
+//! # How it fits together
+//!
+//! A [`Detector`] finds things in a [`TextView`], which folds disguises away once for all of them and leads back to what
+//! was written. A [`StagePolicy`] says by category and entity what is done about findings: allow, flag, redact, rewrite,
+//! ask or block. A [`GuardrailEngine`] is both; [`GuardrailConfig`] makes one from configuration. Its
+//! [`check`](GuardrailEngine::check) gives a [`GuardrailResult`]; [`stream`](GuardrailEngine::stream) a [`StreamGuard`];
+//! [`check_json`](GuardrailEngine::check_json) looks at the arguments of tool calls as they are meant.
+//!
 //! | detector | finds | by |
 //! |---|---|---|
 //! | [`PiiFilter`] | `EMAIL`, `PHONE`, `CREDIT_CARD`, `IBAN`, `US_SSN`, `IPV4` | shape and checksum |
 //! | [`ProfanityFilter`] | swear words, also leet, masked, spaced, stretched and with invisible or foreign letters | a lexicon over folded text |
 //! | [`ToxicityFilter`] | insults and threats at somebody | weighted phrases, a sentence at a time |
+//! | `LanguageFilter` | other languages than some | a linear model |
+//! | `SchemaFilter` | what is not JSON of a schema | the schema |
+//!
+//! One's own detector is a type of four short methods: see the example `own_detector`, and [`check_detector`] for whether it
+//! keeps its promises.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `vault` (default) | `Vault`: values replaced by placeholders that nobody can guess, and restored while text streams |
+//! | `remote` | `RemoteCheck`: moderation endpoints, classifier servers and judges, asked at once within limits; needs tokio |
+//! | `language` | `LanguageFilter` |
+//! | `schema` | `SchemaFilter` |
 //!
 //! # What it can do, measured
 //!
@@ -32,27 +73,63 @@
 //! insult is found as an insult. The toxicity score is a heuristic in this version, not a trained model.
 //! Nothing here stops somebody who is determined to talk a model into something.
 
+mod builder;
 mod config;
 mod conformance;
 mod detector;
 mod engine;
 mod error;
+mod finding;
 mod fold;
+mod hit;
+mod json;
+mod key;
+#[cfg(feature = "language")]
+mod language;
 mod pii;
+mod plan;
+mod policy;
 mod profanity;
 mod redact;
+#[cfg(feature = "remote")]
+mod remote;
 mod result;
+#[cfg(feature = "schema")]
+mod schema;
 mod sentence;
 mod stream;
 mod toxicity;
+#[cfg(feature = "vault")]
+mod vault;
+mod view;
 
-pub use config::{GuardrailConfig, StageConfig};
+/// The words of the whole house: stages, categories, severities, actions, spans and violations.
+pub use helm_core as core;
+
+pub use builder::GuardrailBuilder;
+pub use config::{GuardrailConfig, RuleConfig, StageConfig, StyleName};
 pub use conformance::{Unfit, check_detector};
-pub use detector::{Detector, Finding, Findings, Reach};
-pub use engine::{GuardrailBuilder, GuardrailEngine, Rule};
+pub use detector::{Detector, Reach};
+pub use engine::{GuardrailEngine, Rewrite};
 pub use error::{Error, Result};
+pub use finding::{Finding, Findings};
+pub use key::PseudonymKey;
+#[cfg(feature = "language")]
+pub use language::LanguageFilter;
 pub use pii::PiiFilter;
+pub use policy::{Hold, OnError, RedactStyle, Rule, StagePolicy};
 pub use profanity::ProfanityFilter;
-pub use result::GuardrailResult;
+#[cfg(feature = "remote")]
+pub use remote::{
+    CheckError, CheckRequest, ClassifierCheck, JudgeCheck, ModerationCheck, RemoteCheck, RemoteLimits,
+    Transport,
+};
+pub use result::{GuardrailResult, Ran, RanOutcome};
+#[cfg(feature = "schema")]
+pub use schema::SchemaFilter;
+pub use sentence::sentences;
 pub use stream::{StreamGuard, StreamStep};
 pub use toxicity::ToxicityFilter;
+#[cfg(feature = "vault")]
+pub use vault::{Restored, Restorer, Vault, VaultKey};
+pub use view::{Folded, TextView};

@@ -1,11 +1,13 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use helm_core::{Category, PolicyHash, Severity};
+use helm_core::{Category, PolicyHash, Severity, Span};
 
-use crate::detector::{Detector, Findings, Reach};
+use crate::detector::{Detector, Reach};
 use crate::error::{Error, Result};
+use crate::finding::{Finding, Findings};
 use crate::fold::{Letter, letters};
+use crate::view::TextView;
 
 /// Finds swear words of English, also when they are written in leet, masked, spaced, stretched, or with
 /// invisible or foreign letters.
@@ -121,8 +123,12 @@ impl Detector for ProfanityFilter {
         "profanity"
     }
 
-    fn category(&self) -> Category {
-        Category::Profanity
+    fn categories(&self) -> &[Category] {
+        &[Category::Profanity]
+    }
+
+    fn entities(&self) -> Vec<&str> {
+        vec!["PROFANITY"]
     }
 
     fn reach(&self) -> Reach {
@@ -133,7 +139,8 @@ impl Detector for ProfanityFilter {
         PolicyHash::of(&format!("{:?}", self.words)).to_string()
     }
 
-    fn scan(&self, text: &str, findings: &mut Findings) {
+    fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
+        let text = view.text();
         let mut token = Token::default();
         let mut spaced: Vec<Token> = Vec::new();
         let end = Letter { char: ' ', start: text.len(), end: text.len() };
@@ -168,7 +175,7 @@ impl ProfanityFilter {
         }
         let trimmed = token.text.trim_matches(['*', '!', '$', '@', '+']);
         if self.is_profane(trimmed) || self.is_profane(&token.text) {
-            findings.span("PROFANITY", token.start, token.end, Severity::Low);
+            findings.push(profane(token.start, token.end));
         }
     }
 
@@ -184,12 +191,16 @@ impl ProfanityFilter {
             let length = (3..=rest.len().min(LONGEST_SPACED)).rev().find(spells);
             let last = length.and_then(|length| rest.get(length - 1));
             if let (Some(first), Some(last)) = (rest.first(), last) {
-                findings.span("PROFANITY", first.start, last.end, Severity::Low);
+                findings.push(profane(first.start, last.end));
             }
             rest = rest.get(length.unwrap_or(1)..).unwrap_or_default();
         }
         spaced.clear();
     }
+}
+
+fn profane(start: usize, end: usize) -> Finding {
+    Finding::new(Category::Profanity, "PROFANITY", Span { start, end }, Severity::Low)
 }
 
 /// Characters in a row that may be a word.

@@ -2,32 +2,52 @@
 
 use std::ops::Range;
 
-use crate::fold::letters;
+use crate::view::visible_len;
 
-/// A text without an end of a sentence is cut before the next white space after this many letters,
+/// A text without an end of a sentence is cut behind the next white space after this many visible characters,
 const LONG: usize = 400;
 /// and after this many in any case.
 const LONGEST: usize = 512;
 
-/// Where the first sentence of `text` ends; `None` while it goes on.
-pub(crate) fn first_end(text: &str) -> Option<usize> {
-    for (count, letter) in letters(text).enumerate() {
-        let ends = matches!(letter.char, '.' | '!' | '?' | '\n' | ';' | '。');
-        let is_long = count >= LONG && letter.char.is_whitespace();
-        if ends || is_long || count + 1 >= LONGEST {
-            return Some(letter.end);
-        }
-    }
-    None
+/// Finds where sentences end in a text that may grow.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SentenceEnds {
+    at: usize,
+    count: usize,
 }
 
-/// The sentences of `text`, the last of which may have no end.
-pub(crate) fn sentences(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let mut from = 0;
+impl SentenceEnds {
+    /// The next end of a sentence in `text`, which begins with what it was at the last call.
+    pub(crate) fn next(&mut self, text: &str) -> Option<usize> {
+        for char in text.get(self.at..)?.chars() {
+            self.at += char.len_utf8();
+            self.count += usize::from(visible_len(char) > 0);
+            let is_long = self.count > LONG && char.is_whitespace();
+            if is_end(char) || is_long || self.count >= LONGEST {
+                self.count = 0;
+                return Some(self.at);
+            }
+        }
+        None
+    }
+}
+
+const fn is_end(char: char) -> bool {
+    matches!(char, '.' | '!' | '?' | '\n' | ';' | '。' | '．' | '！' | '？' | '；' | '…')
+}
+
+/// The sentences of `text` as detectors of [`Reach::Sentence`](crate::Reach) and streams part them; the last may have
+/// no end. Together they are the text.
+///
+/// ```
+/// let parts: Vec<_> = helm_guardrails::sentences("One. Two").collect();
+/// assert_eq!(parts, [0..4, 4..8]);
+/// ```
+pub fn sentences(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let (mut ends, mut from) = (SentenceEnds::default(), 0);
     std::iter::from_fn(move || {
-        let rest = text.get(from..).filter(|rest| !rest.is_empty())?;
         let start = from;
-        from += first_end(rest).unwrap_or(rest.len());
-        Some(start..from)
+        from = ends.next(text).unwrap_or(text.len());
+        (start < from).then_some(start..from)
     })
 }

@@ -3,10 +3,12 @@ use std::sync::{Arc, LazyLock};
 
 use helm_core::{Category, Severity, Span, UnitInterval};
 
-use crate::detector::{Detector, Finding, Findings, Reach};
+use crate::detector::{Detector, Reach};
+use crate::finding::{Finding, Findings};
 use crate::fold::letters;
 use crate::profanity::ProfanityFilter;
 use crate::sentence::sentences;
+use crate::view::TextView;
 
 /// Scores insults, threats and contempt from 0 to 1, a sentence at a time; a text's score is that of its worst
 /// sentence.
@@ -81,9 +83,9 @@ impl ToxicityFilter {
         }
         let mut found = Findings::new();
         if let Some(word) = words.first() {
-            self.profanity.scan(word, &mut found);
+            self.profanity.scan(&TextView::new(word), &mut found);
         }
-        let profane = found.iter().next().is_some();
+        let profane = !found.is_empty();
         (if profane { PROFANE } else { 0.0 }, 1)
     }
 }
@@ -104,8 +106,12 @@ impl Detector for ToxicityFilter {
         "toxicity"
     }
 
-    fn category(&self) -> Category {
-        Category::Toxicity
+    fn categories(&self) -> &[Category] {
+        &[Category::Toxicity]
+    }
+
+    fn entities(&self) -> Vec<&str> {
+        vec!["TOXICITY"]
     }
 
     fn reach(&self) -> Reach {
@@ -116,14 +122,16 @@ impl Detector for ToxicityFilter {
         self.profanity.settings()
     }
 
-    fn scan(&self, text: &str, findings: &mut Findings) {
+    fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
+        let text = view.text();
         for range in sentences(text) {
             let sentence = text.get(range.clone()).unwrap_or_default();
             let score = self.sentence(sentence);
             if let (true, Ok(known)) = (score >= REPORTED, UnitInterval::clamped(score)) {
                 let start = range.end - sentence.trim_start().len();
-                let span = Some(Span { start, end: start + sentence.trim().len() });
-                findings.push(Finding { entity: "TOXICITY", span, severity: severity(score), score: known });
+                let span = Span { start, end: start + sentence.trim().len() };
+                let found = Finding::new(Category::Toxicity, "TOXICITY", span, severity(score));
+                findings.push(found.with_score(known));
             }
         }
     }

@@ -48,8 +48,8 @@ fn mistakes_name_file_and_line() {
             ["line 2: rewards.mine", "7"],
         ),
         (
-            "[tasks.t.strategies.s]\n[guardrails.mine]\ninput = { toxicity_threshold = 7 }",
-            ["line 2: guardrails.mine", ""],
+            "[tasks.t.strategies.s]\n[guardrails.mine]\ninput = { toxicity = { threshold = 7 } }",
+            ["line 2: guardrails.mine", "from 0 to 1"],
         ),
         ("[server]\ndrain_seconds = 9999999999", ["line 2: server.drain_seconds", "86400"]),
         ("[log]\nlevel = \"verbose\"", ["line 2: log.level", "error, warn, info"]),

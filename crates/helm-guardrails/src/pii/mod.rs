@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use helm_core::{Category, Severity};
+use helm_core::{Category, Severity, Span};
 use regex::Regex;
 
-use crate::detector::{Detector, Findings, Reach};
+use crate::detector::{Detector, Reach};
+use crate::finding::{Finding, Findings};
+use crate::view::TextView;
 
 /// Finds `EMAIL`, `PHONE`, `CREDIT_CARD` (Luhn), `IBAN` (mod 97), `US_SSN` and `IPV4`.
 ///
@@ -72,15 +74,20 @@ impl Detector for PiiFilter {
         "pii"
     }
 
-    fn category(&self) -> Category {
-        Category::Pii
+    fn categories(&self) -> &[Category] {
+        &[Category::Pii]
+    }
+
+    fn entities(&self) -> Vec<&str> {
+        KINDS.iter().map(|kind| kind.entity).collect()
     }
 
     fn reach(&self) -> Reach {
         Reach::Bounded(REACH)
     }
 
-    fn scan(&self, text: &str, findings: &mut Findings) {
+    fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
+        let text = view.text();
         let mut taken = Taken::default();
         for kind in KINDS.iter() {
             if !text.bytes().any(kind.needs) {
@@ -96,7 +103,8 @@ impl Detector for PiiFilter {
                 };
                 if let Some(range) = shortened(found.as_str()).map(|end| start..start + end).find(good) {
                     from = range.end;
-                    findings.span(kind.entity, range.start, range.end, kind.severity);
+                    let span = Span { start: range.start, end: range.end };
+                    findings.push(Finding::new(Category::Pii, kind.entity, span, kind.severity));
                     taken.add(&range);
                 } else {
                     // Something acceptable may begin inside a candidate that is not.

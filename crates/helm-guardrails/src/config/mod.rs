@@ -1,0 +1,240 @@
+//! Guardrails as configuration writes them.
+
+mod rule;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use helm_core::{Category, GuardAction, Stage};
+use serde::Deserialize;
+
+pub use rule::{RuleConfig, StyleName};
+
+use crate::builder::MAX_BYTES;
+use crate::detector::Detector;
+use crate::engine::GuardrailEngine;
+use crate::error::{Error, Result};
+use crate::key::PseudonymKey;
+use crate::pii::PiiFilter;
+use crate::policy::{Hold, OnError, Rule, StagePolicy};
+use crate::profanity::ProfanityFilter;
+use crate::toxicity::ToxicityFilter;
+
+/// Guardrails as configuration writes them. What is not said is as in [`GuardrailEngine::standard`].
+///
+/// ```
+/// use helm_guardrails::{GuardrailConfig, GuardrailEngine};
+///
+/// let config: GuardrailConfig = toml::from_str(r#"
+///     max_bytes = 65536
+///     [input]
+///     pii = "redact"
+///     toxicity = { action = "block", threshold = 0.9 }
+///     [output.entities]
+///     CREDIT_CARD = { action = "redact", style = "mask", keep = 4 }
+///     EMAIL = "allow"
+/// "#)?;
+/// let guard = GuardrailEngine::from_config(&config)?;
+/// let text = "4111 1111 1111 1111 of ana@example.com";
+/// assert_eq!(guard.check_output(text).text(text), "***************1111 of ana@example.com");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct GuardrailConfig {
+    /// What users write.
+    pub input: StageConfig,
+    /// What models write.
+    pub output: StageConfig,
+    /// What is found for a model to read.
+    pub retrieved: StageConfig,
+    /// The arguments of calls that a model makes.
+    pub tool_call: StageConfig,
+    /// What tools answer.
+    pub tool_result: StageConfig,
+    /// The longest text in bytes. Default: 1 MiB.
+    pub max_bytes: Option<usize>,
+    /// Record everything, change nothing. Default: no.
+    pub monitor: bool,
+    /// Measure how long each detector takes. Default: no.
+    pub timing: bool,
+    /// Words to add to the profanity lexicon, which toxicity is also judged by. Case and accents do not count.
+    pub banned_words: Vec<String>,
+    /// Words to take out of it.
+    pub allowed_words: Vec<String>,
+    /// What is said where a rule says rewrite. Default: nothing; the caller may have the text rewritten.
+    pub rewrite_to: Option<String>,
+    /// The environment variable that holds the key for pseudonyms; read by whoever loads the configuration.
+    pub pseudonym_key_env: Option<String>,
+    /// That key.
+    #[serde(skip)]
+    pub pseudonym_key: Option<PseudonymKey>,
+}
+
+/// What is done at a stage: by category an action, or a table of an action and its conditions.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct StageConfig {
+    /// About personal data.
+    pub pii: Option<RuleConfig>,
+    /// About keys, tokens and passwords.
+    pub secret: Option<RuleConfig>,
+    /// About swear words.
+    pub profanity: Option<RuleConfig>,
+    /// About insults, threats and hate.
+    pub toxicity: Option<RuleConfig>,
+    /// About attempts to override the instructions.
+    pub injection: Option<RuleConfig>,
+    /// About invisible or misleading characters.
+    pub unicode: Option<RuleConfig>,
+    /// About links that are not allowed.
+    pub url: Option<RuleConfig>,
+    /// About banned subjects and phrases.
+    pub topic: Option<RuleConfig>,
+    /// About what is too long.
+    pub length: Option<RuleConfig>,
+    /// About languages that are not allowed.
+    pub language: Option<RuleConfig>,
+    /// About what does not fit its schema.
+    pub schema: Option<RuleConfig>,
+    /// About what remote checks find.
+    pub remote: Option<RuleConfig>,
+    /// About single entities, such as `IBAN`, whatever their category's rule says.
+    pub entities: BTreeMap<String, RuleConfig>,
+    /// What is done when a check fails. Default: `open` at the input, `closed` at the output.
+    pub on_error: Option<OnError>,
+    /// Record everything, change nothing at this stage. Default: no.
+    pub monitor: bool,
+    /// The languages that a text may be in (ISO 639-3, needs the feature `language`). Default: any.
+    pub allowed_languages: Vec<String>,
+    /// The JSON Schema that a text must fit, as JSON (needs the feature `schema`). Default: none.
+    pub json_schema: Option<String>,
+    /// What a stream holds back for detectors that need a sentence or the whole text. Default: `awake`.
+    pub hold: Option<Hold>,
+}
+
+impl StageConfig {
+    fn categories(&self) -> [(Category, Option<RuleConfig>); Category::ALL.len()] {
+        [
+            (Category::Pii, self.pii),
+            (Category::Secret, self.secret),
+            (Category::Profanity, self.profanity),
+            (Category::Toxicity, self.toxicity),
+            (Category::Injection, self.injection),
+            (Category::Unicode, self.unicode),
+            (Category::Url, self.url),
+            (Category::Topic, self.topic),
+            (Category::Length, self.length),
+            (Category::Language, self.language),
+            (Category::Schema, self.schema),
+            (Category::Remote, self.remote),
+        ]
+    }
+
+    /// What is said here, and what is usual at `stage` where nothing is.
+    fn policy(&self, stage: Stage) -> Result<StagePolicy> {
+        let mut policy = GuardrailEngine::standard_policy(stage);
+        for (category, given) in self.categories() {
+            let Some(given) = given else { continue };
+            let usual = policy.rule(category).unwrap_or(Rule::new(GuardAction::Flag));
+            policy = policy.with_rule(category, given.over(category.as_str(), usual)?);
+        }
+        for (entity, given) in &self.entities {
+            let action = given.action.ok_or_else(|| Error::MissingAction { entity: entity.clone() })?;
+            policy = policy.with_entity(entity, given.over(entity, Rule::new(action))?);
+        }
+        if let Some(on_error) = self.on_error {
+            policy = policy.with_on_error(on_error);
+        }
+        if let Some(hold) = self.hold {
+            policy = policy.with_hold(hold);
+        }
+        Ok(if self.monitor { policy.monitored() } else { policy })
+    }
+}
+
+impl StageConfig {
+    #[cfg(feature = "language")]
+    fn language_filter(&self) -> Result<Option<Arc<dyn Detector>>> {
+        if self.allowed_languages.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(crate::LanguageFilter::allowing(&self.allowed_languages)?)))
+    }
+
+    #[cfg(not(feature = "language"))]
+    fn language_filter(&self) -> Result<Option<Arc<dyn Detector>>> {
+        match self.allowed_languages.is_empty() {
+            true => Ok(None),
+            false => Err(Error::NotBuilt { setting: "allowed_languages", feature: "language" }),
+        }
+    }
+
+    #[cfg(feature = "schema")]
+    fn schema_filter(&self) -> Result<Option<Arc<dyn Detector>>> {
+        let Some(schema) = &self.json_schema else {
+            return Ok(None);
+        };
+        let schema =
+            serde_json::from_str(schema).map_err(|error| Error::InvalidSchema { why: error.to_string() })?;
+        Ok(Some(Arc::new(crate::SchemaFilter::new(&schema)?)))
+    }
+
+    #[cfg(not(feature = "schema"))]
+    fn schema_filter(&self) -> Result<Option<Arc<dyn Detector>>> {
+        match &self.json_schema {
+            None => Ok(None),
+            Some(_) => Err(Error::NotBuilt { setting: "json_schema", feature: "schema" }),
+        }
+    }
+}
+
+impl GuardrailConfig {
+    fn stage(&self, stage: Stage) -> &StageConfig {
+        match stage {
+            Stage::Input => &self.input,
+            Stage::Retrieved => &self.retrieved,
+            Stage::ToolCall => &self.tool_call,
+            Stage::ToolResult => &self.tool_result,
+            _ => &self.output,
+        }
+    }
+}
+
+impl GuardrailEngine {
+    /// Makes an engine from configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when a rule, a threshold, a length or a word is refused.
+    pub fn from_config(config: &GuardrailConfig) -> Result<Self> {
+        let profanity = ProfanityFilter::with_words(&config.banned_words, &config.allowed_words)?;
+        let mut builder = Self::builder()
+            .detector(Arc::new(PiiFilter::new()))
+            .detector(Arc::new(profanity.clone()))
+            .detector(Arc::new(ToxicityFilter::with_profanity(profanity)))
+            .max_bytes(config.max_bytes.unwrap_or(MAX_BYTES));
+        for stage in Stage::ALL {
+            let given = config.stage(stage);
+            builder = builder.stage(stage, given.policy(stage)?);
+            for detector in [given.language_filter()?, given.schema_filter()?].into_iter().flatten() {
+                builder = builder.detector_at(stage, detector);
+            }
+        }
+        if config.monitor {
+            builder = builder.monitor();
+        }
+        if config.timing {
+            builder = builder.timing();
+        }
+        if let Some(key) = &config.pseudonym_key {
+            builder = builder.pseudonym_key(key.clone());
+        }
+        if let Some(text) = config.rewrite_to.clone() {
+            builder = builder.rewrite(Arc::new(move |_, _| Some(text.clone())));
+        }
+        builder.build()
+    }
+}

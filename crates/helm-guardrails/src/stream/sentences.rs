@@ -1,0 +1,100 @@
+use helm_core::GuardAction;
+
+use super::spots::Look;
+use crate::detector::Reach;
+use crate::hit::Hit;
+use crate::plan::{Found, Listed, Plan};
+use crate::policy::Hold;
+use crate::sentence::SentenceEnds;
+
+/// What is judged a sentence at a time.
+pub(super) struct Sentences {
+    detectors: Vec<Listed>,
+    ends: SentenceEnds,
+    /// How much has been judged.
+    judged: usize,
+    /// Whether a sentence leaves only when it has been judged.
+    holds: bool,
+    /// Whether it is held from where a detector wakes,
+    watches: bool,
+    /// which was here.
+    awake_from: Option<usize>,
+}
+
+impl Sentences {
+    pub(super) fn new(active: &[Listed], hold: Hold) -> Self {
+        let wanted = |listed: &&Listed| match listed.reach {
+            Reach::Sentence => true,
+            Reach::Windowed => hold != Hold::All,
+            _ => false,
+        };
+        let detectors: Vec<Listed> = active.iter().filter(wanted).cloned().collect();
+        let holds = hold == Hold::Sentence || detectors.iter().any(|listed| listed.redacts);
+        Self {
+            holds: holds && !detectors.is_empty(),
+            watches: hold == Hold::Awake,
+            detectors,
+            ends: SentenceEnds::default(),
+            judged: 0,
+            awake_from: None,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.detectors.is_empty()
+    }
+
+    /// What is found in the sentences that have come to an end.
+    pub(super) fn judge(&mut self, plan: &Plan, text: &str) -> Found {
+        let mut found = Found::default();
+        while let Some(end) = (!self.is_empty()).then(|| self.ends.next(text)).flatten() {
+            self.judge_to(plan, text, end, &mut found);
+        }
+        found
+    }
+
+    /// What is found in the last sentence.
+    pub(super) fn judge_rest(&mut self, plan: &Plan, text: &str) -> Found {
+        let mut found = Found::default();
+        if !self.is_empty() && self.judged < text.len() {
+            self.judge_to(plan, text, text.len(), &mut found);
+        }
+        found
+    }
+
+    fn judge_to(&mut self, plan: &Plan, text: &str, end: usize, found: &mut Found) {
+        let sentence = text.get(self.judged..end).unwrap_or_default();
+        let here = plan.scan_all(self.detectors.iter(), sentence).moved(self.judged);
+        found.ran.extend(here.ran);
+        found.hits.extend(here.hits.into_iter().filter(|hit| self.counts(hit)));
+        self.judged = end;
+        self.awake_from = self.awake_from.filter(|from| *from >= end);
+    }
+
+    /// Of scores of the whole text only what is done something about now is kept: the rest is said at the end.
+    fn counts(&self, hit: &Hit) -> bool {
+        hit.action > GuardAction::Flag || !self.windowed().any(|listed| listed.id == hit.detector)
+    }
+
+    fn windowed(&self) -> impl Iterator<Item = &Listed> {
+        self.detectors.iter().filter(|listed| listed.reach == Reach::Windowed)
+    }
+
+    /// Offers the words between `looked` and where the look ends; in a run there are no whole words.
+    pub(super) fn hear(&mut self, text: &str, looked: usize, look: Look) {
+        if self.holds || !self.watches || self.awake_from.is_some() {
+            return;
+        }
+        let from = looked.max(self.judged);
+        let words = text.get(from..look.end).unwrap_or_default();
+        let wakes = |listed: &Listed| look.in_run || listed.detector.wakes(words);
+        if !words.is_empty() && self.detectors.iter().any(wakes) {
+            self.awake_from = Some(from);
+        }
+    }
+
+    /// How much may leave.
+    pub(super) fn limit(&self) -> usize {
+        if self.holds { self.judged } else { self.awake_from.unwrap_or(usize::MAX) }
+    }
+}

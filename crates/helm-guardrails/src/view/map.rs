@@ -1,0 +1,80 @@
+//! From places in a folded text back to the original: runs of units that all have the same two lengths.
+
+/// From `folded` on, units of `folded_unit` bytes were made of units of `original_unit` bytes from `original` on.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    folded: usize,
+    original: usize,
+    folded_unit: u8,
+    original_unit: u8,
+}
+
+/// A text of one kind, such as digits of full width, needs one run; a text that was not changed none.
+#[derive(Debug)]
+pub(super) struct Map {
+    runs: Vec<Run>,
+}
+
+impl Map {
+    pub(super) const fn identity() -> Self {
+        Self { runs: Vec::new() }
+    }
+
+    pub(super) fn is_identity(&self) -> bool {
+        self.runs.iter().all(|run| (run.folded, run.folded_unit) == (run.original, run.original_unit))
+    }
+
+    /// Notes that from `folded` on the original is as it was from `original` on.
+    pub(super) fn copied(&mut self, folded: usize, original: usize) {
+        self.add(Run { folded, original, folded_unit: 1, original_unit: 1 });
+    }
+
+    /// Notes one character of `original_len` bytes that became `folded_len` bytes.
+    pub(super) fn replaced(
+        &mut self,
+        folded: usize,
+        original: usize,
+        folded_len: usize,
+        original_len: usize,
+    ) {
+        if folded_len == original_len {
+            return self.copied(folded, original);
+        }
+        // No character folds to more than 18 characters (NFKD of U+FDFA).
+        let unit = |length| u8::try_from(length).unwrap_or(u8::MAX);
+        self.add(Run { folded, original, folded_unit: unit(folded_len), original_unit: unit(original_len) });
+    }
+
+    fn add(&mut self, run: Run) {
+        let goes_on = self.runs.last().is_some_and(|last| {
+            (last.folded_unit, last.original_unit) == (run.folded_unit, run.original_unit)
+                && (run.folded - last.folded) / usize::from(last.folded_unit)
+                    * usize::from(last.original_unit)
+                    == run.original - last.original
+        });
+        if !goes_on {
+            self.runs.push(run);
+        }
+    }
+
+    /// Where the character that holds the byte at `folded` begins.
+    pub(super) fn start(&self, folded: usize) -> usize {
+        self.run_of(folded).map_or(folded, |run| {
+            let units = (folded - run.folded) / usize::from(run.folded_unit);
+            run.original + units * usize::from(run.original_unit)
+        })
+    }
+
+    /// Where the character that holds the byte before `folded` ends. `folded` is not 0.
+    pub(super) fn end(&self, folded: usize) -> usize {
+        self.run_of(folded.saturating_sub(1)).map_or(folded, |run| {
+            let units = (folded - run.folded).div_ceil(usize::from(run.folded_unit));
+            run.original + units * usize::from(run.original_unit)
+        })
+    }
+
+    fn run_of(&self, folded: usize) -> Option<&Run> {
+        let after = self.runs.partition_point(|run| run.folded <= folded);
+        self.runs.get(after.checked_sub(1)?)
+    }
+}

@@ -1,0 +1,186 @@
+//! A text, and the text as detectors compare it, with the way back to the original.
+
+mod digits;
+mod ignorable;
+mod look_alike;
+mod map;
+mod numerals;
+mod words;
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use helm_core::Span;
+use smallvec::SmallVec;
+
+pub(crate) use ignorable::{is_ignorable, is_separator, visible_len};
+use map::Map;
+
+/// A text that is scanned, with what detectors share of the work on it.
+///
+/// Two folded views are made when they are first asked for, once for all detectors:
+///
+/// | view | for | what it does |
+/// |---|---|---|
+/// | [`digits`](Self::digits) | ids and secrets | invisible characters dropped; full width and mathematical letters, the decimal digits of all scripts, spaces and hyphens become their ASCII forms; case is kept |
+/// | [`words`](Self::words) | lexicon and models | invisible characters and accents dropped, compatibility forms resolved (NFKD), digits as above, letters that look like Latin ones replaced in words of mixed scripts, lower case |
+///
+/// A view of a text that it does not change borrows the text: nothing is copied. What is found in a view is said in
+/// places of the original with [`Folded::original`].
+///
+/// ```
+/// use helm_guardrails::TextView;
+///
+/// let view = TextView::new("Nr. ４\u{200b}２!");
+/// let found = view.digits().text().find("42").unwrap();
+/// let span = view.digits().original(found..found + 2);
+/// assert_eq!(&view.text()[span.start..span.end], "４\u{200b}２");
+/// assert_eq!(TextView::new("İdéE").words().text(), "idee");
+/// ```
+#[derive(Debug)]
+pub struct TextView<'t> {
+    text: &'t str,
+    is_ascii: OnceLock<bool>,
+    digits: OnceLock<Folded<'t>>,
+    words: OnceLock<Folded<'t>>,
+}
+
+impl<'t> TextView<'t> {
+    /// A view of `text`. Costs nothing until something is asked of it.
+    #[must_use]
+    pub const fn new(text: &'t str) -> Self {
+        Self { text, is_ascii: OnceLock::new(), digits: OnceLock::new(), words: OnceLock::new() }
+    }
+
+    /// The original.
+    #[must_use]
+    pub const fn text(&self) -> &'t str {
+        self.text
+    }
+
+    /// Whether the original is all ASCII.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        *self.is_ascii.get_or_init(|| self.text.is_ascii())
+    }
+
+    /// The view for numbers, ids and secrets.
+    #[must_use]
+    pub fn digits(&self) -> &Folded<'t> {
+        self.digits.get_or_init(|| match self.is_ascii() {
+            true => Folded::borrowed(self.text),
+            false => digits::fold(self.text),
+        })
+    }
+
+    /// The view for lexicons and models.
+    #[must_use]
+    pub fn words(&self) -> &Folded<'t> {
+        self.words.get_or_init(|| match self.is_ascii() {
+            true => words::lower_ascii(self.text),
+            false => words::fold(self.text),
+        })
+    }
+}
+
+/// A folded text, and where its parts stand in the original.
+#[derive(Debug)]
+pub struct Folded<'t> {
+    text: Store<'t>,
+    map: Map,
+}
+
+/// Short texts that were only lowered need no allocation.
+const INLINE: usize = 256;
+
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for one scan, so that short texts need no heap"
+)]
+enum Store<'t> {
+    Borrowed(&'t str),
+    /// ASCII.
+    Inline(SmallVec<[u8; INLINE]>),
+    Owned(String),
+}
+
+impl<'t> Folded<'t> {
+    const fn borrowed(text: &'t str) -> Self {
+        Self { text: Store::Borrowed(text), map: Map::identity() }
+    }
+
+    /// The folded text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match &self.text {
+            Store::Borrowed(text) => text,
+            Store::Inline(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
+            Store::Owned(text) => text,
+        }
+    }
+
+    /// Whether every byte of the folded text stands where it stood in the original.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.map.is_identity()
+    }
+
+    /// The characters of the original that `range` of the folded text was made of: from the first byte of its first
+    /// character's to the last byte of its last character's. Always on character boundaries, provided that `range`
+    /// lies on those of the folded text; an empty range gives an empty span.
+    #[must_use]
+    pub fn original(&self, range: Range<usize>) -> Span {
+        let start = self.map.start(range.start);
+        Span { start, end: if range.is_empty() { start } else { self.map.end(range.end) } }
+    }
+}
+
+/// A folded text being made.
+pub(crate) struct Folding<'t> {
+    original: &'t str,
+    /// Empty until something differs from the original.
+    text: String,
+    map: Map,
+    /// Up to here the original has been copied or folded.
+    done: usize,
+}
+
+impl<'t> Folding<'t> {
+    pub(crate) const fn new(original: &'t str) -> Self {
+        Self { original, text: String::new(), map: Map::identity(), done: 0 }
+    }
+
+    /// Takes over the original unchanged up to `at`.
+    fn copy_to(&mut self, at: usize) {
+        let part = self.original.get(self.done..at).unwrap_or_default();
+        if !part.is_empty() {
+            self.map.copied(self.text.len(), self.done);
+            self.text.push_str(part);
+            self.done = at;
+        }
+    }
+
+    /// Replaces the original at `place` by `folded`, which may be empty.
+    pub(crate) fn replace(&mut self, place: Range<usize>, folded: &str) {
+        self.copy_to(place.start);
+        if !folded.is_empty() {
+            self.map.replaced(self.text.len(), place.start, folded.len(), place.len());
+            self.text.push_str(folded);
+        }
+        self.done = place.end;
+    }
+
+    /// Where what stands at `at` of the original, up to which nothing is left to be replaced, comes to stand.
+    pub(crate) fn place_of(&self, at: usize) -> usize {
+        self.text.len() + at.saturating_sub(self.done)
+    }
+
+    pub(crate) fn finish(mut self) -> Folded<'t> {
+        if self.done == 0 {
+            return Folded::borrowed(self.original);
+        }
+        self.copy_to(self.original.len());
+        Folded { text: Store::Owned(self.text), map: self.map }
+    }
+}

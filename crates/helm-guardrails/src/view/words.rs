@@ -1,0 +1,98 @@
+use std::ops::Range;
+
+use smallvec::SmallVec;
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+
+use super::ignorable::is_ignorable;
+use super::look_alike::{is_rare, look_alike, variant};
+use super::map::Map;
+use super::numerals::digit;
+use super::{Folded, Folding, INLINE, Store};
+
+/// Folds a text of ASCII.
+pub(super) fn lower_ascii(text: &str) -> Folded<'_> {
+    if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Folded::borrowed(text);
+    }
+    let text = if text.len() <= INLINE {
+        let mut bytes = SmallVec::from_slice(text.as_bytes());
+        bytes.make_ascii_lowercase();
+        Store::Inline(bytes)
+    } else {
+        Store::Owned(text.to_ascii_lowercase())
+    };
+    Folded { text, map: Map::identity() }
+}
+
+/// Folds any text, a word at a time.
+pub(super) fn fold(text: &str) -> Folded<'_> {
+    let mut folding = Folding::new(text);
+    let mut from = 0;
+    for (at, char) in text.char_indices().filter(|(_, char)| ends_word(*char)) {
+        fold_word(&mut folding, from..at);
+        from = at + char.len_utf8();
+        fold_char(&mut folding, at, char, false);
+    }
+    fold_word(&mut folding, from..text.len());
+    folding.finish()
+}
+
+fn ends_word(char: char) -> bool {
+    char.is_whitespace()
+        || matches!(char, '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | ',' | ';' | ':' | '"' | '/')
+}
+
+fn fold_word(folding: &mut Folding<'_>, place: Range<usize>) {
+    let word = folding.original.get(place.clone()).unwrap_or_default();
+    let disguised = !word.is_ascii() && is_disguised(word);
+    for (at, char) in word.char_indices() {
+        fold_char(folding, place.start + at, char, disguised);
+    }
+}
+
+/// Whether a word is Latin with letters of other scripts in it.
+fn is_disguised(word: &str) -> bool {
+    let (mut latin, mut foreign, mut rare, mut others) = (false, false, false, false);
+    for char in word.chars() {
+        if look_alike(char).is_some() {
+            foreign = true;
+            rare |= is_rare(char);
+        } else if char.is_ascii_alphabetic() {
+            latin = true;
+        } else {
+            others |= !char.is_ascii() && char.is_alphabetic();
+        }
+    }
+    foreign && (latin || (rare && !others))
+}
+
+fn fold_char(folding: &mut Folding<'_>, start: usize, char: char, disguised: bool) {
+    if char.is_ascii() && !char.is_ascii_uppercase() {
+        return;
+    }
+    let mut folded = SmallVec::<[u8; 32]>::new();
+    let mut add = |part: char| folded.extend_from_slice(part.encode_utf8(&mut [0; 4]).as_bytes());
+    if char.is_ascii() {
+        add(char.to_ascii_lowercase());
+    } else if !is_ignorable(char) {
+        decompose_compatible(char, |part| visible(part, disguised, &mut add));
+    }
+    let place = start..start + char.len_utf8();
+    if folding.original.as_bytes().get(place.clone()) != Some(folded.as_slice()) {
+        folding.replace(place, std::str::from_utf8(&folded).unwrap_or_default());
+    }
+}
+
+fn visible(char: char, disguised: bool, add: &mut impl FnMut(char)) {
+    if is_combining_mark(char) || is_ignorable(char) {
+        return;
+    }
+    if let Some(digit) = digit(char) {
+        return add(digit);
+    }
+    if let Some(latin) = look_alike(char).filter(|_| disguised) {
+        return add(latin);
+    }
+    let lower = char.to_lowercase().filter(|part| !is_combining_mark(*part));
+    lower.for_each(|part| add(variant(part).unwrap_or(part)));
+}
