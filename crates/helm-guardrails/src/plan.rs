@@ -267,6 +267,13 @@ impl Listed {
 }
 
 impl Found {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.hits.extend(other.hits);
+        self.spans.extend(other.spans);
+        self.pending = [self.pending, other.pending].into_iter().flatten().min();
+        self.ran.extend(other.ran);
+    }
+
     /// In places of a text of which the one that was scanned begins at `by`.
     pub(crate) fn moved(mut self, by: usize) -> Self {
         self.hits = self.hits.into_iter().map(|hit| hit.moved(by)).collect();

@@ -156,11 +156,12 @@ impl StreamGuard {
 
     /// Judges what the piece has completed, and lets through what is certain.
     fn advance(&mut self, chunk: &str) -> Result<String, Stop> {
-        let judged = self.sentences.judge(&self.plan, &self.text);
-        self.note(judged)?;
-        let seen = self.whole.look(&self.plan, &self.text);
-        if self.plan.stops(&seen.hits) {
-            return self.note(seen).map(|()| String::new());
+        if let Some(judged) = self.sentences.judge(&self.plan, &self.text) {
+            self.note(judged)?;
+        }
+        if let Some(seen) = self.whole.look(&self.plan, &self.text).filter(|seen| self.plan.stops(&seen.hits))
+        {
+            self.note(seen)?;
         }
         self.spots.arrived(&self.text, chunk);
         if self.whole.holds_everything || self.sentences.limit() <= self.cut || !self.is_past_open(false) {
