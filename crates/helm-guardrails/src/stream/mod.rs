@@ -171,9 +171,15 @@ impl StreamGuard {
             return Ok(self.release(self.text.len()));
         }
         match self.spots.due(&self.text, self.cut) {
-            Some(look) => self.look(look),
-            None => Ok(String::new()),
+            Some(look) if look.in_run || self.may_cut() => self.look(look),
+            _ => Ok(String::new()),
         }
+    }
+
+    /// Whether there is a place for a cut in what sentences let through: the last word of one has none.
+    fn may_cut(&self) -> bool {
+        let limit = self.sentences.limit();
+        limit >= self.text.len() || behind_separator(&self.text, self.cut, limit).is_some()
     }
 
     fn look(&mut self, look: Look) -> Result<String, Stop> {

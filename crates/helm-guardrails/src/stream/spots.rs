@@ -38,7 +38,7 @@ pub(super) struct Look {
 }
 
 /// A look needs this many bytes of words that have not been let through.
-const STEP: usize = 20;
+const STEP: usize = 24;
 /// A run without a separator of this many bytes is looked at, and again when it is a quarter longer.
 const RUN: usize = 1_024;
 /// A detector must see what follows its longest finding: two characters.
