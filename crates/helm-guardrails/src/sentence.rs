@@ -21,9 +21,9 @@ impl SentenceEnds {
     pub(crate) fn next(&mut self, text: &str) -> Option<usize> {
         for char in text.get(self.at..)?.chars() {
             self.at += char.len_utf8();
-            self.count += usize::from(visible_len(char) > 0);
-            let is_long = self.count > LONG && char.is_whitespace();
-            if is_end(char) || is_long || self.count >= LONGEST {
+            self.count += usize::from(char.is_ascii() || visible_len(char) > 0);
+            let is_long = self.count > LONG && (char.is_whitespace() || self.count >= LONGEST);
+            if is_long || is_end(char) {
                 self.count = 0;
                 return Some(self.at);
             }

@@ -56,6 +56,10 @@ fn spans_take_in_what_was_dropped_inside_them_and_nothing_around() {
     assert_eq!(letters(span(0..2)), "a\u{200b}b");
     assert_eq!(letters(span(2..4)), "ﷺ");
     assert_eq!(letters(span(folded.text().len() - 1..folded.text().len())), "c");
+    let dots = TextView::new("a︙b");
+    assert_eq!(dots.words().text(), "a...b");
+    let dot = dots.words().original(2..3);
+    assert_eq!((dot.start, dot.end), (1, 4), "as long as three full stops, and one character all the same");
     let place = span(1..1);
     assert_eq!(place.start, place.end);
 }

@@ -156,11 +156,12 @@ impl StreamGuard {
 
     /// Judges what the piece has completed, and lets through what is certain.
     fn advance(&mut self, chunk: &str) -> Result<String, Stop> {
-        let judged = self.sentences.judge(&self.plan, &self.text);
-        self.note(judged)?;
-        let seen = self.whole.look(&self.plan, &self.text);
-        if self.plan.stops(&seen.hits) {
-            return self.note(seen).map(|()| String::new());
+        if let Some(judged) = self.sentences.judge(&self.plan, &self.text) {
+            self.note(judged)?;
+        }
+        if let Some(seen) = self.whole.look(&self.plan, &self.text).filter(|seen| self.plan.stops(&seen.hits))
+        {
+            self.note(seen)?;
         }
         self.spots.arrived(&self.text, chunk);
         if self.whole.holds_everything || self.sentences.limit() <= self.cut || !self.is_past_open(false) {
@@ -170,9 +171,15 @@ impl StreamGuard {
             return Ok(self.release(self.text.len()));
         }
         match self.spots.due(&self.text, self.cut) {
-            Some(look) => self.look(look),
-            None => Ok(String::new()),
+            Some(look) if look.in_run || self.may_cut() => self.look(look),
+            _ => Ok(String::new()),
         }
+    }
+
+    /// Whether there is a place for a cut in what sentences let through: the last word of one has none.
+    fn may_cut(&self) -> bool {
+        let limit = self.sentences.limit();
+        limit >= self.text.len() || behind_separator(&self.text, self.cut, limit).is_some()
     }
 
     fn look(&mut self, look: Look) -> Result<String, Stop> {

@@ -45,10 +45,13 @@ impl Sentences {
     }
 
     /// What is found in the sentences that have come to an end.
-    pub(super) fn judge(&mut self, plan: &Plan, text: &str) -> Found {
-        let mut found = Found::default();
-        while let Some(end) = (!self.is_empty()).then(|| self.ends.next(text)).flatten() {
-            self.judge_to(plan, text, end, &mut found);
+    pub(super) fn judge(&mut self, plan: &Plan, text: &str) -> Option<Found> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut found = None;
+        while let Some(end) = self.ends.next(text) {
+            self.judge_to(plan, text, end, found.get_or_insert_default());
         }
         found
     }

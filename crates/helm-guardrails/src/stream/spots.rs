@@ -38,7 +38,7 @@ pub(super) struct Look {
 }
 
 /// A look needs this many bytes of words that have not been let through.
-const STEP: usize = 20;
+const STEP: usize = 24;
 /// A run without a separator of this many bytes is looked at, and again when it is a quarter longer.
 const RUN: usize = 1_024;
 /// A detector must see what follows its longest finding: two characters.
@@ -96,13 +96,20 @@ impl Spots {
         if self.awake().next().is_none() {
             return Found::default();
         }
-        let lookbehind = self.awake().map(|listed| listed.lookbehind).max().unwrap_or(0);
-        let from = match lookbehind {
-            0 => self.anchor,
-            bytes => behind_separator(text, 0, back(text, self.anchor, bytes)).unwrap_or(0),
-        };
-        let part = text.get(from..look.end).unwrap_or_default();
-        let mut found = plan.scan_all(self.awake(), part).moved(from);
+        let mut found = Found::default();
+        let mut next = self.awake().map(|listed| listed.lookbehind).min();
+        while let Some(lookbehind) = next {
+            let from = match lookbehind {
+                0 => self.anchor,
+                bytes => behind_separator(text, 0, back(text, self.anchor, bytes)).unwrap_or(0),
+            };
+            let part = text.get(from..look.end).unwrap_or_default();
+            let alike = self.awake().filter(|listed| listed.lookbehind == lookbehind);
+            found.add(plan.scan_all(alike, part).moved(from));
+            let further =
+                self.awake().map(|listed| listed.lookbehind).filter(|further| *further > lookbehind);
+            next = further.min();
+        }
         // What ends before the cut is known. Nothing reaches over it, but what touches an open finding's end.
         let is_new = |span: Span| span.start >= cut || (self.glued == Some(cut) && span.end > cut);
         found.hits.retain(|hit| hit.span().is_none_or(is_new));

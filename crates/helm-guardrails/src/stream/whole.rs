@@ -39,12 +39,12 @@ impl Whole {
     }
 
     /// What is found in a beginning of the text, where it is time to look again.
-    pub(super) fn look(&mut self, plan: &Plan, text: &str) -> Found {
+    pub(super) fn look(&mut self, plan: &Plan, text: &str) -> Option<Found> {
         if self.growing.is_empty() || text.len() - self.seen < STEP.max(text.len() / 8) {
-            return Found::default();
+            return None;
         }
         self.seen = text.len();
-        plan.scan_all(self.growing.iter(), text)
+        Some(plan.scan_all(self.growing.iter(), text))
     }
 
     pub(super) fn look_at_end(&self, plan: &Plan, text: &str) -> Found {

@@ -21,7 +21,8 @@ impl Map {
     }
 
     pub(super) fn is_identity(&self) -> bool {
-        self.runs.iter().all(|run| (run.folded, run.folded_unit) == (run.original, run.original_unit))
+        let is_copy = |run: &Run| (run.folded_unit, run.original_unit) == (1, 1);
+        self.runs.iter().all(|run| is_copy(run) && run.folded == run.original)
     }
 
     /// Notes that from `folded` on the original is as it was from `original` on.
@@ -29,20 +30,15 @@ impl Map {
         self.add(Run { folded, original, folded_unit: 1, original_unit: 1 });
     }
 
-    /// Notes one character of `original_len` bytes that became `folded_len` bytes.
-    pub(super) fn replaced(
-        &mut self,
-        folded: usize,
-        original: usize,
-        folded_len: usize,
-        original_len: usize,
-    ) {
-        if folded_len == original_len {
+    /// Notes that what stood in `original_len` bytes became `text`, which is not empty.
+    pub(super) fn replaced(&mut self, folded: usize, original: usize, text: &str, original_len: usize) {
+        let is_one = text.chars().nth(1).is_none();
+        if is_one && text.len() == original_len {
             return self.copied(folded, original);
         }
-        // No character folds to more than 18 characters (NFKD of U+FDFA).
+        // No character folds to more than 18 characters (NFKD of U+FDFA), and no escape is longer than 12 bytes.
         let unit = |length| u8::try_from(length).unwrap_or(u8::MAX);
-        self.add(Run { folded, original, folded_unit: unit(folded_len), original_unit: unit(original_len) });
+        self.add(Run { folded, original, folded_unit: unit(text.len()), original_unit: unit(original_len) });
     }
 
     fn add(&mut self, run: Run) {

@@ -165,7 +165,7 @@ impl<'t> Folding<'t> {
     pub(crate) fn replace(&mut self, place: Range<usize>, folded: &str) {
         self.copy_to(place.start);
         if !folded.is_empty() {
-            self.map.replaced(self.text.len(), place.start, folded.len(), place.len());
+            self.map.replaced(self.text.len(), place.start, folded, place.len());
             self.text.push_str(folded);
         }
         self.done = place.end;
