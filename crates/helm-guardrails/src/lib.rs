@@ -74,6 +74,7 @@
 //! Nothing here stops somebody who is determined to talk a model into something.
 
 mod builder;
+mod bytes;
 mod config;
 mod conformance;
 mod detector;

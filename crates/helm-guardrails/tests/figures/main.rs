@@ -1,0 +1,42 @@
+//! What the pattern detectors reach on labelled texts. The texts are not in the repository: the tests read them from
+//! `HELM_DATA_DIR` and say when they are skipped. `HELM_EXPLAIN=1` prints every miss and false alarm.
+
+mod score;
+
+use helm_guardrails::PiiFilter;
+use score::{ratio, rows, spans};
+
+/// What patterns can find in texts in which most spans are names and addresses.
+const PATTERNS: [&str; 8] =
+    ["CREDIT_CARD", "EMAIL", "IBAN", "IP", "PHONE", "URL", "US_DRIVER_LICENSE", "US_SSN"];
+
+#[test]
+fn personal_data_of_every_kind_is_found_and_little_else() {
+    let Some(rows) = rows("pii.helm_synth") else { return };
+    let filter = PiiFilter::new();
+    let counts = spans(&rows, &filter, &[], false);
+    println!("f1 {:.4} precision {:.4} {counts:?}", counts.f1(), counts.precision());
+    let negatives: Vec<_> = rows.iter().filter(|row| row.kind() == "negative").collect();
+    let flagged = negatives.iter().filter(|row| !row.found(&filter).is_empty()).count();
+    println!("negatives flagged {:.4}", ratio(flagged, negatives.len()));
+    assert!(counts.f1() >= 0.96 && counts.precision() >= 0.98);
+    assert!(ratio(flagged, negatives.len()) <= 0.01);
+}
+
+#[test]
+fn disguised_numbers_are_found_where_they_stand() {
+    let Some(rows) = rows("pii.helm_adversarial") else { return };
+    let counts = spans(&rows, &PiiFilter::new(), &[], false);
+    println!("recall {:.4} exact {:.4} {counts:?}", counts.recall(), counts.exact_share());
+    assert!(counts.recall() >= 0.92 && counts.exact_share() >= 0.99);
+}
+
+#[test]
+fn what_has_a_pattern_is_found_among_names_and_addresses() {
+    for (name, least) in [("pii.presidio_synth_v2", 0.90), ("pii.presidio_generated_large", 0.94)] {
+        let Some(rows) = rows(name) else { return };
+        let counts = spans(&rows, &PiiFilter::new(), &PATTERNS, false);
+        println!("{name} f1 {:.4} {counts:?}", counts.f1());
+        assert!(counts.f1() >= least);
+    }
+}
