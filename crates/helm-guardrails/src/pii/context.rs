@@ -1,5 +1,6 @@
 //! What is written beside a number to say what it is.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -9,9 +10,9 @@ use unicode_normalization::UnicodeNormalization;
 use super::entity::Entity;
 use crate::bytes::is_alnum;
 
-/// How far before a number a label counts, in bytes.
-pub(super) const LEFT: usize = 56;
-/// How far behind it.
+/// How far before a number a label may end, in bytes.
+const LEFT: usize = 40;
+/// How far behind a number a label may end.
 pub(super) const RIGHT: usize = 24;
 /// How much more is scanned than is needed, so that what overlaps is small beside it.
 const BLOCK: usize = 512;
@@ -28,13 +29,33 @@ struct Mark {
 #[derive(Clone, Copy, Default)]
 struct Label {
     /// The kinds of numbers that it announces.
-    entities: u64,
+    exact: u64,
+    /// The kinds that it may announce, being a label in many countries.
+    vague: u64,
     /// It announces something that is nobody's.
     denies: bool,
     /// It counts only right beside the number.
     near: bool,
     /// It is also a word, so it counts in capitals or right beside the number.
     acronym: bool,
+}
+
+/// The score of a number with its label beside it.
+const LABELLED: f64 = 0.95;
+/// The score with a label that announces the numbers of many countries.
+const VAGUE: f64 = 0.85;
+
+impl Mark {
+    fn fits(&self, entities: u64) -> bool {
+        (self.label.exact | self.label.vague) & entities != 0
+    }
+
+    /// The nearer a label is, and of those equally near the longer, the surer.
+    fn speaks(&self, entities: u64, gap: usize) -> Support {
+        let score = if self.label.exact & entities == 0 { VAGUE } else { LABELLED };
+        let length = (self.end - self.start).min(50);
+        Support::Labelled(score - gap as f64 / 1_000.0 + length as f64 / 100_000.0)
+    }
 }
 
 struct Labels {
@@ -44,31 +65,42 @@ struct Labels {
 }
 
 static LABELS: LazyLock<Option<Labels>> = LazyLock::new(|| {
-    let mut words: Vec<(String, Label)> = Vec::new();
+    let mut words: BTreeMap<String, Label> = BTreeMap::new();
     for line in include_str!("../../data/pii-labels.txt").lines().filter(|line| !line.starts_with('#')) {
         let Some((entities, labels)) = line.split_once(": ") else { continue };
         for word in labels.split(';').map(str::trim).filter(|word| !word.is_empty()) {
             let (near, acronym) = (word.starts_with('~'), word.starts_with('^'));
             let label = Label { near, acronym, ..announced(entities) };
             for spelling in spellings(word.trim_start_matches(['~', '^'])) {
-                words.push((spelling, label));
+                words.entry(spelling).and_modify(|known| known.join(label)).or_insert(label);
             }
         }
     }
-    let longest = words.iter().map(|(word, _)| word.len()).max().unwrap_or(0);
+    let longest = words.keys().map(String::len).max().unwrap_or(0);
     let mut builder = AhoCorasick::builder();
     builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA));
-    let finder = builder.build(words.iter().map(|(word, _)| word)).ok()?;
-    Some(Labels { finder, labels: words.into_iter().map(|(_, label)| label).collect(), longest })
+    let finder = builder.build(words.keys()).ok()?;
+    Some(Labels { finder, labels: words.into_values().collect(), longest })
 });
+
+impl Label {
+    /// One word may announce several kinds.
+    fn join(&mut self, other: Self) {
+        self.exact |= other.exact;
+        self.vague |= other.vague;
+        self.denies |= other.denies;
+        self.near &= other.near;
+        self.acronym &= other.acronym;
+    }
+}
 
 fn announced(entities: &str) -> Label {
     let mut label = Label::default();
     for name in entities.split(',').map(str::trim) {
         match name {
             "NOT" => label.denies = true,
-            "NATIONAL" => label.entities |= national(),
-            _ => label.entities |= Entity::named(name).map_or(0, Entity::bit),
+            "NATIONAL" => label.vague |= national(),
+            _ => label.exact |= Entity::named(name).map_or(0, Entity::bit),
         }
     }
     label
@@ -77,14 +109,12 @@ fn announced(entities: &str) -> Label {
 /// Identity numbers with a check, which a label that names no country may announce.
 fn national() -> u64 {
     use Entity::{
-        BeNrn, BgEgn, BrCpf, ClRut, CnResidentId, CzRc, DkCpr, EsNie, EsNif, FiHetu, FrNir, HrOib, IlId, InAadhaar,
-        ItFiscalCode, KrRrn, MxCurp, NlBsn, NoFnr, PlPesel, RoCnp, SePersonnummer, SgNric, ThId, TrTckn, UkNino,
-        UsSsn, ZaId,
+        BeNrn, BgEgn, BrCpf, ClRut, CnResidentId, CzRc, EsNie, EsNif, FiHetu, FrNir, HrOib, IlId, InAadhaar,
+        ItFiscalCode, MxCurp, NlBsn, NoFnr, PlPesel, RoCnp, SePersonnummer, SgNric, ThId, TrTckn, UsSsn, ZaId,
     };
     let all = [
-        BeNrn, BgEgn, BrCpf, ClRut, CnResidentId, CzRc, DkCpr, EsNie, EsNif, FiHetu, FrNir, HrOib, IlId, InAadhaar,
-        ItFiscalCode, KrRrn, MxCurp, NlBsn, NoFnr, PlPesel, RoCnp, SePersonnummer, SgNric, ThId, TrTckn, UkNino,
-        UsSsn, ZaId,
+        BeNrn, BgEgn, BrCpf, ClRut, CnResidentId, CzRc, EsNie, EsNif, FiHetu, FrNir, HrOib, IlId, InAadhaar,
+        ItFiscalCode, MxCurp, NlBsn, NoFnr, PlPesel, RoCnp, SePersonnummer, SgNric, ThId, TrTckn, UsSsn, ZaId,
     ];
     all.iter().fold(0, |set, entity| set | entity.bit())
 }
@@ -109,8 +139,8 @@ fn spellings(word: &str) -> Vec<String> {
 pub(super) enum Support {
     /// Nothing.
     None,
-    /// That it is what it looks like; so many bytes lie between.
-    Labelled(usize),
+    /// That it is what it looks like, and how surely.
+    Labelled(f64),
     /// That it is nobody's.
     Denied,
 }
@@ -143,14 +173,14 @@ impl<'t> Context<'t> {
         let Some(labels) = LABELS.as_ref().filter(|_| self.scanned < to) else {
             return;
         };
-        self.marks.retain(|mark| mark.start >= from);
-        let begin = from.max(self.scanned.saturating_sub(labels.longest));
+        self.marks.retain(|mark| mark.end >= from);
+        let begin = from.max(self.scanned).saturating_sub(labels.longest);
         let end = self.text.len().min(to.max(from + BLOCK));
         let part = self.text.get(begin..end).unwrap_or_default();
         for found in labels.finder.find_overlapping_iter(part) {
             let (start, end) = (begin + found.start(), begin + found.end());
             let Some(label) = labels.labels.get(found.pattern().as_usize()).copied() else { continue };
-            if end > self.scanned && self.is_whole(start, end) {
+            if end > self.scanned && end >= from && self.is_whole(start, end) {
                 self.marks.push(Mark { start, end, label });
             }
         }
@@ -171,11 +201,11 @@ impl<'t> Context<'t> {
     /// The nearest label before a number speaks for it. One further off does when no other number lies between.
     fn before(&self, entities: u64, start: usize) -> Support {
         let mut nearest: Option<Mark> = None;
-        for mark in self.marks.iter().rev().filter(|mark| mark.end <= start && mark.start + LEFT >= start) {
+        for mark in self.marks.iter().rev().filter(|mark| mark.end <= start && mark.end + LEFT >= start) {
             if !self.counts(mark, mark.end, start) {
                 continue;
             }
-            let fits = mark.label.entities & entities != 0;
+            let fits = mark.fits(entities);
             if let Some(nearer) = nearest.filter(|nearer| nearer.end > mark.end) {
                 if nearer.label.denies {
                     return Support::Denied;
@@ -185,7 +215,7 @@ impl<'t> Context<'t> {
                 }
             }
             if fits {
-                return Support::Labelled(start - mark.end);
+                return mark.speaks(entities, start - mark.end);
             }
             // Of labels that end together one may fit and another not.
             if nearest.is_none_or(|nearer| mark.label.denies && nearer.end == mark.end) {
@@ -198,14 +228,14 @@ impl<'t> Context<'t> {
     /// A label behind a number speaks for it when no sentence ends between and it does not announce another one.
     fn behind(&self, entities: u64, end: usize) -> Support {
         let reach = |mark: &&Mark| mark.start >= end && mark.end <= end + RIGHT;
-        for mark in self.marks.iter().filter(reach).filter(|mark| mark.label.entities & entities != 0) {
+        for mark in self.marks.iter().filter(reach).filter(|mark| mark.fits(entities)) {
             let between = self.text.get(end..mark.start).unwrap_or_default();
             let ends = |byte: &u8| matches!(byte, b'.' | b';' | b'\n' | b'|' | b'{' | b'}') || byte.is_ascii_digit();
             if between.iter().any(ends) {
                 break;
             }
             if self.counts(mark, end, mark.start) && !self.announces(mark.end) {
-                return Support::Labelled(mark.start - end);
+                return mark.speaks(entities, mark.start - end);
             }
         }
         Support::None

@@ -160,7 +160,9 @@ fn extension(text: &[u8], end: usize) -> usize {
 pub(super) fn begins(text: &[u8], start: usize) -> bool {
     match before(text, start) {
         Some(b'-' | b'.' | b'/' | b'_') => !(start >= 2 && is_alnum(text, start - 2)),
-        Some(b'+' | b'(') => false,
+        Some(b'+') => false,
+        // An area in parentheses was read from the parenthesis on.
+        Some(b'(') => text.get(start + run(text, start, 6, |byte| byte.is_ascii_digit())) != Some(&b')'),
         Some(b' ') => !(start >= 2 && is_digit(text, start - 2)) || run(text, start, 3, |b| b.is_ascii_digit()) == 3,
         Some(byte) => !byte.is_ascii_alphanumeric(),
         None => true,

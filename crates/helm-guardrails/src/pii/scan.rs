@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::context::{Context, RIGHT, Support};
 use super::entity::Entity;
-use super::shapes::{self, LABELLED, Matched, Shape};
+use super::shapes::{self, Matched, Shape};
 use super::spelled::Spelled;
 use super::{checks, net, phone};
 use crate::bytes::{ALNUM, DIGIT, LOWER, NO_HEX, Token, UPPER, Visitor, before, class_at, is_alnum, is_digit, run};
@@ -64,7 +64,7 @@ impl<'t> Scan<'t> {
     /// Adds what scores `bare` without a label and more with one.
     fn judge(&mut self, entity: Entity, start: usize, end: usize, bare: f64) {
         let score = match self.context.support(entity.bit(), start, end) {
-            Support::Labelled(gap) => (LABELLED - gap as f64 / 1_000.0).max(bare),
+            Support::Labelled(score) => score.max(bare),
             Support::None => bare,
             Support::Denied => bare - DENIED,
         };
@@ -158,8 +158,9 @@ impl<'t> Scan<'t> {
         if !fits || !begins(text, token.start) {
             return;
         }
-        if let Support::Labelled(gap) = self.context.support(Entity::UsDriverLicense.bit(), token.start, end) {
-            self.push(Entity::UsDriverLicense, token.start, end, 0.9 - gap as f64 / 1_000.0);
+        if let Support::Labelled(score) = self.context.support(Entity::UsDriverLicense.bit(), token.start, end) {
+            // A number with a check is more likely what its own label says.
+            self.push(Entity::UsDriverLicense, token.start, end, score - 0.05);
         }
     }
 

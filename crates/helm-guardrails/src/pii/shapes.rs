@@ -20,9 +20,6 @@ const fn shape(entity: Entity, mask: &'static str, check: fn(&[u8]) -> bool, bar
     Shape { entity, mask, check, bare }
 }
 
-/// The score of a number with its label beside it.
-pub(super) const LABELLED: f64 = 0.95;
-
 static SHAPES: &[Shape] = &[
     shape(Entity::CreditCard, "9999999999999999", checks::card, 0.8),
     shape(Entity::CreditCard, "999999999999999", checks::card, 0.7),
@@ -30,13 +27,20 @@ static SHAPES: &[Shape] = &[
     shape(Entity::CreditCard, "9999_9999_9999_9999", checks::card, 0.85),
     shape(Entity::CreditCard, "9999_999999_99999", checks::card, 0.85),
     shape(Entity::CreditCard, "9999_999999_9999", checks::card, 0.85),
-    shape(Entity::CreditCard, "9999_9999_9999_9", checks::card, 0.0),
     shape(Entity::CreditCard, "9999_9999_9999_9999_999", checks::card, 0.85),
-    shape(Entity::CreditCard, "999999999999", checks::card, 0.0),
-    shape(Entity::CreditCard, "9999999999999", checks::card, 0.0),
-    shape(Entity::CreditCard, "99999999999999999", checks::card, 0.0),
-    shape(Entity::CreditCard, "999999999999999999", checks::card, 0.0),
-    shape(Entity::CreditCard, "9999999999999999999", checks::card, 0.0),
+    shape(Entity::CreditCard, "999999999999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "9999999999999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "99999999999999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "999999999999999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "9999999999999999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "99999999999999999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "999999999999999999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "9999999999999999999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "9999_9999_9999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "9999_9999_9999_9", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "9999_9999_9999_9999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "9999_999999_9999", checks::any_card, 0.0),
+    shape(Entity::CreditCard, "9999_999999_99999", checks::any_card, 0.0),
     shape(Entity::UsSsn, "999-99-9999", checks::us_ssn, 0.75),
     shape(Entity::UsSsn, "999_99_9999", checks::us_ssn, 0.0),
     shape(Entity::UsSsn, "999999999", checks::us_ssn, 0.0),
