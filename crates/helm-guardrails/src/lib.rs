@@ -97,6 +97,7 @@ mod remote;
 mod result;
 #[cfg(feature = "schema")]
 mod schema;
+mod secrets;
 mod sentence;
 mod stream;
 mod toxicity;
@@ -129,6 +130,8 @@ pub use result::{GuardrailResult, Ran, RanOutcome};
 #[cfg(feature = "schema")]
 pub use schema::SchemaFilter;
 pub use sentence::sentences;
+pub use result::GuardrailResult;
+pub use secrets::SecretFilter;
 pub use stream::{StreamGuard, StreamStep};
 pub use toxicity::ToxicityFilter;
 #[cfg(feature = "vault")]

@@ -3,8 +3,8 @@
 
 mod score;
 
-use helm_guardrails::PiiFilter;
-use score::{ratio, rows, spans};
+use helm_guardrails::{PiiFilter, SecretFilter};
+use score::{messages, ratio, rows, spans};
 
 /// What patterns can find in texts in which most spans are names and addresses.
 const PATTERNS: [&str; 8] =
@@ -39,4 +39,17 @@ fn what_has_a_pattern_is_found_among_names_and_addresses() {
         println!("{name} f1 {:.4} {counts:?}", counts.f1());
         assert!(counts.f1() >= least);
     }
+}
+
+#[test]
+fn messages_with_secrets_are_found_and_others_left_alone() {
+    let Some(rows) = rows("secrets.helm_synth") else { return };
+    let filter = SecretFilter::new();
+    let counts = messages(&rows, &filter, |row| !row.spans.is_empty());
+    let clean = rows.iter().filter(|row| row.spans.is_empty()).count();
+    println!("message f1 {:.4} false {:.4} {counts:?}", counts.f1(), ratio(counts.false_alarms, clean));
+    let places = spans(&rows, &filter, &[], true);
+    println!("span f1 {:.4} {places:?}", places.f1());
+    assert!(counts.f1() >= 0.96 && ratio(counts.false_alarms, clean) <= 0.005);
+    assert!(places.f1() >= 0.96);
 }

@@ -160,6 +160,25 @@ pub fn spans(rows: &[Row], detector: &dyn Detector, labels: &[&str], any_kind: b
     total
 }
 
+/// Compares messages in which something is found with those that are labelled.
+pub fn messages(rows: &[Row], detector: &dyn Detector, labelled: impl Fn(&Row) -> bool) -> Counts {
+    let mut total = Counts::default();
+    for row in rows {
+        let mut findings = Findings::new();
+        detector.scan(&TextView::new(&row.text), &mut findings);
+        match (labelled(row), findings.is_empty()) {
+            (true, false) => total.hits += 1,
+            (true, true) => total.misses += 1,
+            (false, false) => total.false_alarms += 1,
+            (false, true) => continue,
+        }
+        if labelled(row) == findings.is_empty() && std::env::var_os("HELM_EXPLAIN").is_some() {
+            println!("wrong: {} {:?} {:?}", row.kind(), row.text, findings.iter().next());
+        }
+    }
+    total
+}
+
 fn explain(what: &str, found: &Found, row: &Row) {
     if std::env::var_os("HELM_EXPLAIN").is_some() {
         println!("{what}: {} {:?} in {:?}", found.label, (found.start, found.end, found.score), row.text);
