@@ -103,6 +103,7 @@ mod stream;
 mod toxicity;
 #[cfg(feature = "vault")]
 mod vault;
+mod unicode;
 mod view;
 
 /// The words of the whole house: stages, categories, severities, actions, spans and violations.
@@ -136,4 +137,5 @@ pub use stream::{StreamGuard, StreamStep};
 pub use toxicity::ToxicityFilter;
 #[cfg(feature = "vault")]
 pub use vault::{Restored, Restorer, Vault, VaultKey};
+pub use unicode::UnicodeFilter;
 pub use view::{Folded, TextView};

@@ -157,11 +157,12 @@ fn value_end(text: &[u8], start: usize, quoted: Option<u8>) -> usize {
     end
 }
 
-/// Six and more characters with at least a letter and either a digit or a sign, that neither stand for one nor are
-/// code.
+/// Six and more characters with at least a letter and either a digit or a sign that is rare in words, that neither
+/// stand for one nor are code.
 fn is_password(value: &[u8], quoted: bool) -> bool {
     let has = |test: fn(&u8) -> bool| value.iter().any(test);
-    let mixed = has(u8::is_ascii_alphabetic) && (has(u8::is_ascii_digit) || has(u8::is_ascii_punctuation));
+    let signed = has(|byte| b"!@#$%^&*+?~=".contains(byte));
+    let mixed = has(u8::is_ascii_alphabetic) && (has(u8::is_ascii_digit) || signed);
     let plain = quoted && value.len() >= 8 && has(u8::is_ascii_alphabetic) && bits(value) >= 2.5 && !is_word(value);
     let numeric = value.len() >= 6 && value.iter().all(u8::is_ascii_digit) && bits(value) > 1.5 && quoted;
     (6..=128).contains(&value.len()) && (mixed || plain || numeric) && !is_code(value) && !is_placeholder(value)
@@ -208,6 +209,7 @@ fn is_code(value: &[u8]) -> bool {
         matches!(pair, [name, b'(' | b'['] if name.is_ascii_alphanumeric()) || matches!(pair, b"${" | b"{{" | b"$(" | b"%(")
     });
     let template = matches!(value.first(), Some(b'<' | b'{' | b'[' | b'(')) || value.starts_with(b"$") && value.iter().skip(1).all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+    let pointer = matches!(value, [b'*' | b'&', rest @ ..] if rest.iter().all(u8::is_ascii_alphabetic));
     let address = value.windows(3).any(|part| part == b"://");
     let prefixes: [&[u8]; 12] = [
         b"data:", b"os.", b"process.", b"env.", b"self.", b"this.", b"config.", b"settings.", b"sha256:", b"sha512-", b"ssh-",
@@ -215,7 +217,7 @@ fn is_code(value: &[u8]) -> bool {
     ];
     let named = prefixes.iter().any(|prefix| value.starts_with(prefix));
     let types: [&[u8]; 6] = [b"string", b"str", b"String", b"&str", b"null", b"none"];
-    calls || template || address || named || types.contains(&value)
+    calls || template || pointer || address || named || types.contains(&value)
 }
 
 /// What has the form of a path or of a name that is not secret.

@@ -12,7 +12,6 @@ use helm_core::{Category, Severity, Span, UnitInterval};
 
 use crate::bytes::{DIGIT, Token, Visitor, WIDE, before, class, walk};
 use crate::detector::{Detector, Reach};
-use crate::error::{Error, Result};
 use crate::finding::{Finding, Findings};
 use crate::view::{Folded, TextView};
 use pem::{Boundary, PRIVATE_KEY};

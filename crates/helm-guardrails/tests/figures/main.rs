@@ -3,8 +3,8 @@
 
 mod score;
 
-use helm_guardrails::{PiiFilter, SecretFilter};
-use score::{messages, ratio, rows, spans};
+use helm_guardrails::{PiiFilter, SecretFilter, UnicodeFilter};
+use score::{Row, messages, ratio, rows, spans};
 
 /// What patterns can find in texts in which most spans are names and addresses.
 const PATTERNS: [&str; 8] =
@@ -52,4 +52,14 @@ fn messages_with_secrets_are_found_and_others_left_alone() {
     println!("span f1 {:.4} {places:?}", places.f1());
     assert!(counts.f1() >= 0.96 && ratio(counts.false_alarms, clean) <= 0.005);
     assert!(places.f1() >= 0.96);
+}
+
+#[test]
+fn hidden_and_misleading_characters_are_found_and_their_proper_uses_pass() {
+    let Some(rows) = rows("unicode.helm_unicode") else { return };
+    let suspicious = |row: &Row| row.labels.get("suspicious") == Some(&1);
+    let counts = messages(&rows, &UnicodeFilter::new(), suspicious);
+    let legitimate = rows.iter().filter(|row| !suspicious(row)).count();
+    println!("f1 {:.4} legitimate {:.4} {counts:?}", counts.f1(), ratio(counts.false_alarms, legitimate));
+    assert!(counts.f1() >= 0.97 && ratio(counts.false_alarms, legitimate) <= 0.01);
 }
