@@ -131,7 +131,6 @@ pub use result::{GuardrailResult, Ran, RanOutcome};
 #[cfg(feature = "schema")]
 pub use schema::SchemaFilter;
 pub use sentence::sentences;
-pub use result::GuardrailResult;
 pub use secrets::SecretFilter;
 pub use stream::{StreamGuard, StreamStep};
 pub use toxicity::ToxicityFilter;

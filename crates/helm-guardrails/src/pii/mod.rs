@@ -57,7 +57,8 @@ impl PiiFilter {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownEntity`] for a name that is not in [`entities`](Self::entities).
+    /// [`Error::UnknownEntity`] for a name that is not among the [entities](Detector::entities) of the filter for
+    /// every kind.
     pub fn only(names: &[&str]) -> Result<Self> {
         Ok(Self { wanted: set(names)? })
     }
@@ -70,16 +71,11 @@ impl PiiFilter {
     pub fn without(self, names: &[&str]) -> Result<Self> {
         Ok(Self { wanted: self.wanted & !set(names)? })
     }
-
-    /// The kinds that can be found, in no order that means anything.
-    pub fn entities() -> impl Iterator<Item = &'static str> {
-        ENTITIES.iter().map(|(_, name, _)| *name)
-    }
 }
 
 fn set(names: &[&str]) -> Result<u64> {
     names.iter().try_fold(0, |set, name| {
-        let entity = Entity::named(name).ok_or_else(|| Error::UnknownEntity { name: (*name).to_owned() })?;
+        let entity = Entity::named(name).ok_or_else(|| Error::UnknownEntity { entity: (*name).to_owned() })?;
         Ok(set | entity.bit())
     })
 }
@@ -94,7 +90,7 @@ impl Detector for PiiFilter {
     }
 
     fn entities(&self) -> Vec<&str> {
-        KINDS.iter().map(|kind| kind.entity).collect()
+        ENTITIES.iter().filter(|(entity, ..)| self.wanted & entity.bit() != 0).map(|(_, name, _)| *name).collect()
     }
 
     fn reach(&self) -> Reach {

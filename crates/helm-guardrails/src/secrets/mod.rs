@@ -43,16 +43,6 @@ impl SecretFilter {
     pub fn new() -> Self {
         Self
     }
-
-    /// The kinds that can be found, each once.
-    #[must_use]
-    pub fn entities() -> Vec<&'static str> {
-        let mut names: Vec<_> = rules::entities().chain(assigned::ENTITIES).chain(shaped::ENTITIES).collect();
-        names.push(PRIVATE_KEY);
-        names.sort_unstable();
-        names.dedup();
-        names
-    }
 }
 
 impl Detector for SecretFilter {
@@ -62,6 +52,14 @@ impl Detector for SecretFilter {
 
     fn categories(&self) -> &[Category] {
         &[Category::Secret]
+    }
+
+    fn entities(&self) -> Vec<&str> {
+        let mut names: Vec<_> = rules::entities().chain(assigned::ENTITIES).chain(shaped::ENTITIES).collect();
+        names.push(PRIVATE_KEY);
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     fn reach(&self) -> Reach {

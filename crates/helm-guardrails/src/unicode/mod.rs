@@ -57,6 +57,17 @@ enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 8] = [
+        Self::Tags,
+        Self::Variation,
+        Self::Direction,
+        Self::Invisible,
+        Self::PrivateUse,
+        Self::Stacked,
+        Self::MixedScript,
+        Self::Control,
+    ];
+
     const fn entity(self) -> (&'static str, Severity) {
         match self {
             Self::Tags => ("TAG_CHARACTERS", Severity::High),
@@ -85,6 +96,10 @@ impl Detector for UnicodeFilter {
 
     fn categories(&self) -> &[Category] {
         &[Category::Unicode]
+    }
+
+    fn entities(&self) -> Vec<&str> {
+        Kind::ALL.iter().map(|kind| kind.entity().0).collect()
     }
 
     fn reach(&self) -> Reach {

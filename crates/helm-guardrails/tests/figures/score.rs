@@ -7,34 +7,34 @@ use serde::Deserialize;
 
 /// A row of a data set.
 #[derive(Deserialize)]
-pub struct Row {
-    pub text: String,
+pub(crate) struct Row {
+    pub(crate) text: String,
     #[serde(default)]
-    pub spans: Vec<GoldSpan>,
+    pub(crate) spans: Vec<GoldSpan>,
     #[serde(default)]
-    pub labels: BTreeMap<String, u8>,
+    pub(crate) labels: BTreeMap<String, u8>,
     #[serde(default)]
-    pub meta: BTreeMap<String, serde_json::Value>,
+    pub(crate) meta: BTreeMap<String, serde_json::Value>,
 }
 
 #[derive(Deserialize)]
-pub struct GoldSpan {
-    pub bstart: usize,
-    pub bend: usize,
-    pub label: String,
+pub(crate) struct GoldSpan {
+    pub(crate) bstart: usize,
+    pub(crate) bend: usize,
+    pub(crate) label: String,
 }
 
 /// A span in code points with its kind.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Found {
-    pub start: usize,
-    pub end: usize,
-    pub label: String,
-    pub score: f64,
+pub(crate) struct Found {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) label: String,
+    pub(crate) score: f64,
 }
 
 impl Row {
-    pub fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         self.meta.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default()
     }
 
@@ -42,7 +42,7 @@ impl Row {
         self.text[..byte].chars().count()
     }
 
-    pub fn gold(&self) -> Vec<Found> {
+    pub(crate) fn gold(&self) -> Vec<Found> {
         let found = self.spans.iter().map(|span| Found {
             start: self.points(span.bstart),
             end: self.points(span.bend),
@@ -53,7 +53,7 @@ impl Row {
     }
 
     /// What a detector finds that scores at least 0.5, without overlaps.
-    pub fn found(&self, detector: &dyn Detector) -> Vec<Found> {
+    pub(crate) fn found(&self, detector: &dyn Detector) -> Vec<Found> {
         let mut findings = Findings::new();
         detector.scan(&TextView::new(&self.text), &mut findings);
         let mut found: Vec<Found> = findings
@@ -98,37 +98,37 @@ fn overlap(one: &Found, other: &Found) -> f64 {
 
 /// Hits, false alarms and misses.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Counts {
-    pub hits: usize,
-    pub false_alarms: usize,
-    pub misses: usize,
-    pub exact: usize,
+pub(crate) struct Counts {
+    pub(crate) hits: usize,
+    pub(crate) false_alarms: usize,
+    pub(crate) misses: usize,
+    pub(crate) exact: usize,
 }
 
 impl Counts {
-    pub fn precision(self) -> f64 {
+    pub(crate) fn precision(self) -> f64 {
         ratio(self.hits, self.hits + self.false_alarms)
     }
 
-    pub fn recall(self) -> f64 {
+    pub(crate) fn recall(self) -> f64 {
         ratio(self.hits, self.hits + self.misses)
     }
 
-    pub fn f1(self) -> f64 {
+    pub(crate) fn f1(self) -> f64 {
         ratio(2 * self.hits, 2 * self.hits + self.false_alarms + self.misses)
     }
 
-    pub fn exact_share(self) -> f64 {
+    pub(crate) fn exact_share(self) -> f64 {
         ratio(self.exact, self.hits)
     }
 }
 
-pub fn ratio(part: usize, whole: usize) -> f64 {
+pub(crate) fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// Compares what is found with the gold spans of `labels` (all when empty), by kind unless `any_kind`.
-pub fn spans(rows: &[Row], detector: &dyn Detector, labels: &[&str], any_kind: bool) -> Counts {
+pub(crate) fn spans(rows: &[Row], detector: &dyn Detector, labels: &[&str], any_kind: bool) -> Counts {
     let wanted: BTreeSet<&str> = labels.iter().copied().collect();
     let counts = |label: &str| wanted.is_empty() || wanted.contains(label);
     let mut total = Counts::default();
@@ -161,7 +161,7 @@ pub fn spans(rows: &[Row], detector: &dyn Detector, labels: &[&str], any_kind: b
 }
 
 /// Compares messages in which something is found with those that are labelled.
-pub fn messages(rows: &[Row], detector: &dyn Detector, labelled: impl Fn(&Row) -> bool) -> Counts {
+pub(crate) fn messages(rows: &[Row], detector: &dyn Detector, labelled: impl Fn(&Row) -> bool) -> Counts {
     let mut total = Counts::default();
     for row in rows {
         let mut findings = Findings::new();
@@ -186,7 +186,7 @@ fn explain(what: &str, found: &Found, row: &Row) {
 }
 
 /// The rows of a data set; `None`, with a word about it, when there is no data.
-pub fn rows(name: &str) -> Option<Vec<Row>> {
+pub(crate) fn rows(name: &str) -> Option<Vec<Row>> {
     let Some(dir) = std::env::var_os("HELM_DATA_DIR") else {
         println!("skipped: HELM_DATA_DIR is not set");
         return None;
