@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use unicode_normalization::UnicodeNormalization;
 
 use super::entity::Entity;
-use crate::bytes::is_alnum;
+use crate::bytes::{before, is_alnum, run, run_back};
 
 /// How far before a number a label may end, in bytes.
 const LEFT: usize = 40;
@@ -161,7 +161,7 @@ impl<'t> Context<'t> {
     /// `start`.
     pub(super) fn support(&mut self, entities: u64, start: usize, end: usize) -> Support {
         self.look(start.saturating_sub(LEFT), end + RIGHT);
-        match self.before(entities, start) {
+        match self.ahead(entities, start) {
             Support::None => self.behind(entities, end),
             support => support,
         }
@@ -180,7 +180,8 @@ impl<'t> Context<'t> {
         for found in labels.finder.find_overlapping_iter(part) {
             let (start, end) = (begin + found.start(), begin + found.end());
             let Some(label) = labels.labels.get(found.pattern().as_usize()).copied() else { continue };
-            if end > self.scanned && end >= from && self.is_whole(start, end) {
+            let counts = self.is_whole(start, end) && !self.is_placeholder(start, end);
+            if end > self.scanned && end >= from && counts {
                 self.marks.push(Mark { start, end, label });
             }
         }
@@ -198,8 +199,18 @@ impl<'t> Context<'t> {
         begins && (!is_alnum(self.text, end.saturating_sub(1)) || !is_alnum(self.text, end) || plural)
     }
 
+    /// Whether a label is the name in what redaction puts in the place of a number, such as `[PHONE]`.
+    fn is_placeholder(&self, start: usize, end: usize) -> bool {
+        let name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        let from = start - run_back(self.text, start, 24, name);
+        let to = end + run(self.text, end, 24, name);
+        before(self.text, from) == Some(b'[')
+            && matches!(self.text.get(to), Some(b']' | b'#'))
+            && self.text.get(start..end).is_some_and(|label| label.iter().copied().all(name))
+    }
+
     /// The nearest label before a number speaks for it. One further off does when no other number lies between.
-    fn before(&self, entities: u64, start: usize) -> Support {
+    fn ahead(&self, entities: u64, start: usize) -> Support {
         let mut nearest: Option<Mark> = None;
         for mark in self.marks.iter().rev().filter(|mark| mark.end <= start && mark.end + LEFT >= start) {
             if !self.counts(mark, mark.end, start) {
@@ -230,7 +241,7 @@ impl<'t> Context<'t> {
         let reach = |mark: &&Mark| mark.start >= end && mark.end <= end + RIGHT;
         for mark in self.marks.iter().filter(reach).filter(|mark| mark.fits(entities)) {
             let between = self.text.get(end..mark.start).unwrap_or_default();
-            let ends = |byte: &u8| matches!(byte, b'.' | b';' | b'\n' | b'|' | b'{' | b'}') || byte.is_ascii_digit();
+            let ends = |byte: &u8| matches!(byte, b'.' | b';' | b'\n' | b'|' | b'{' | b'}' | b'[') || byte.is_ascii_digit();
             if between.iter().any(ends) {
                 break;
             }
@@ -262,6 +273,8 @@ impl<'t> Context<'t> {
 
     fn has_number(&self, from: usize, to: usize) -> bool {
         let between = self.text.get(from..to).unwrap_or_default();
-        between.iter().filter(|byte| byte.is_ascii_digit()).count() >= 4
+        // What was redacted was a number too.
+        let redacted = |pair: &[u8]| matches!(pair, b"**" | [b'[', b'A'..=b'Z']);
+        between.iter().filter(|byte| byte.is_ascii_digit()).count() >= 4 || between.windows(2).any(redacted)
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn mac(text: &[u8], start: usize) -> Option<usize> {
 }
 
 /// The longest web address.
-pub(super) const LONGEST_URL: usize = 2_048;
+pub(super) const LONGEST_URL: usize = 1_024;
 
 /// The web address whose `://` begins at `at`, or whose scheme is missing and which begins with `www.`.
 pub(crate) fn url(text: &[u8], at: usize) -> Option<(usize, usize)> {

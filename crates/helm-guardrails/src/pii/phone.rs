@@ -158,6 +158,9 @@ fn extension(text: &[u8], end: usize) -> usize {
 
 /// Whether a number may begin at `start`: nothing before it belongs to it.
 pub(super) fn begins(text: &[u8], start: usize) -> bool {
+    if !is_digit(text, start) {
+        return before(text, start).is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b'+');
+    }
     match before(text, start) {
         Some(b'-' | b'.' | b'/' | b'_') => !(start >= 2 && is_alnum(text, start - 2)),
         Some(b'+') => false,

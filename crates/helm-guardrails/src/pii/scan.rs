@@ -24,7 +24,7 @@ pub(super) type Hits = SmallVec<[Hit; 8]>;
 /// What scores less is not reported.
 const REPORTED: f64 = 0.5;
 /// What being nobody's takes off.
-const DENIED: f64 = 0.3;
+const DENIED: f64 = 0.35;
 /// The longest printed number, an account of 34 characters in groups of four, and the label behind it.
 const HELD: usize = 42 + RIGHT;
 

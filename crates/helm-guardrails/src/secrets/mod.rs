@@ -31,7 +31,7 @@ use pem::{Boundary, PRIVATE_KEY};
 pub struct SecretFilter;
 
 /// The longest token.
-const REACH: usize = 6_144;
+const REACH: usize = 1_088;
 /// How far before a value its name may begin.
 const LOOKBEHIND: usize = 128;
 /// How sure a value is by its name alone.
@@ -75,11 +75,13 @@ impl Detector for SecretFilter {
     }
 
     fn close(&self, entity: &str, rest: &TextView<'_>) -> Option<usize> {
-        if entity != PRIVATE_KEY {
-            return None;
-        }
         let folded = rest.digits();
-        pem::end(folded.text().as_bytes(), 0).map(|end| folded.original(0..end).end)
+        let text = folded.text().as_bytes();
+        let end = match entity {
+            PRIVATE_KEY => pem::end(text, 0),
+            _ => rules::close(entity, text),
+        };
+        end.map(|end| folded.original(0..end).end)
     }
 
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
@@ -110,6 +112,16 @@ impl Scan<'_, '_> {
         Finding::new(Category::Secret, Cow::Borrowed(entity), span, severity(entity))
     }
 
+    fn token_of_a_vendor(&mut self, found: &rules::Found) {
+        if found.is_open {
+            self.done = found.end;
+            let finding = self.finding(found.entity, found.start, self.text.len()).open();
+            self.findings.push(finding);
+        } else {
+            self.push(found.entity, found.start, found.end, 1.0);
+        }
+    }
+
     fn private_key(&mut self, at: usize) {
         match pem::boundary(self.text, at) {
             Boundary::None => {}
@@ -133,8 +145,8 @@ impl Visitor for Scan<'_, '_> {
         }
         let next = self.text.get(token.end).copied().unwrap_or(b' ');
         if token.len() >= 14 || matches!(next, b'-' | b'_' | b'.' | b'=' | b'/') {
-            if let Some((entity, start, end)) = rules::find(self.text, token.start) {
-                return self.push(entity, start, end, 1.0);
+            if let Some(found) = rules::find(self.text, token.start) {
+                return self.token_of_a_vendor(&found);
             }
         }
         if token.has(DIGIT) && token.len() >= 8 {

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::entropy::{bits, is_placeholder};
-use crate::bytes::{is_alnum, run};
+use crate::bytes::{is_alnum, run, run_back};
 
 /// A kind of token.
 pub(super) struct Rule {
@@ -18,6 +18,8 @@ pub(super) struct Rule {
     most: usize,
     /// The three parts of a JSON Web Token are checked.
     jwt: bool,
+    /// However long it is, it is one.
+    long: bool,
 }
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| table().filter_map(rule).collect());
@@ -39,7 +41,7 @@ fn table() -> impl Iterator<Item = &'static str> {
 fn rule(line: &'static str) -> Option<Rule> {
     let mut columns = line.split('\t');
     let (entity, prefix, alphabet, lengths) = (columns.next()?, columns.next()?, columns.next()?, columns.next()?);
-    let (least, most) = lengths.split_once('-').unwrap_or((lengths, lengths));
+    let (least, most) = lengths.trim_end_matches('+').split_once('-').unwrap_or((lengths, lengths));
     Some(Rule {
         entity,
         prefix: prefix.trim_end_matches(['|', '^']).as_bytes(),
@@ -49,6 +51,7 @@ fn rule(line: &'static str) -> Option<Rule> {
         least: least.parse().ok()?,
         most: most.parse().ok()?,
         jwt: alphabet == "jwt",
+        long: lengths.ends_with('+'),
     })
 }
 
@@ -71,14 +74,31 @@ fn alphabet_of(name: &str) -> Option<fn(u8) -> bool> {
     })
 }
 
-/// How far a prefix may reach into what follows a run of letters and digits.
+/// A token of a kind that may be long and that reaches the end of the text may go on when it is longer than this.
+const OPEN: usize = 512;
+/// What may stand before an address.
 const SCHEMES: [&[u8]; 2] = [b"https://", b"http://"];
 
+/// A token that was found.
+pub(super) struct Found {
+    pub(super) entity: &'static str,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// It may go on behind the end of the text.
+    pub(super) is_open: bool,
+}
+
 /// The token that begins with the run of letters and digits at `start`.
-pub(super) fn find(text: &[u8], start: usize) -> Option<(&'static str, usize, usize)> {
+pub(super) fn find(text: &[u8], start: usize) -> Option<Found> {
     let rest = text.get(start..)?;
     let rules = BY_FIRST.get(usize::from(*rest.first()?))?;
     rules.iter().find_map(|rule| rule.matches(text, start, rest))
+}
+
+/// Where a token of a long kind ends that has begun before `rest`.
+pub(super) fn close(entity: &str, rest: &[u8]) -> Option<usize> {
+    let rule = RULES.iter().find(|rule| rule.long && rule.entity == entity)?;
+    rest.iter().position(|byte| !(rule.alphabet)(*byte))
 }
 
 /// The names of what the rules find.
@@ -87,15 +107,17 @@ pub(super) fn entities() -> impl Iterator<Item = &'static str> {
 }
 
 impl Rule {
-    fn matches(&self, text: &[u8], start: usize, rest: &[u8]) -> Option<(&'static str, usize, usize)> {
+    fn matches(&self, text: &[u8], start: usize, rest: &[u8]) -> Option<Found> {
         let after = rest.strip_prefix(self.prefix)?;
-        let mut length = run(after, 0, self.most + 1, self.alphabet);
+        let most = if self.long { usize::MAX } else { self.most };
+        let mut length = run(after, 0, most.saturating_add(1), self.alphabet);
+        let is_open = self.long && length == after.len() && length > OPEN;
         // A sentence may end right behind it.
-        while matches!(after.get(length.wrapping_sub(1)), Some(b'.' | b':')) {
-            length -= 1;
+        if !is_open {
+            length -= run_back(after, length, length, |byte| matches!(byte, b'.' | b':'));
         }
         let body = after.get(..length)?;
-        let fits = (self.least..=self.most).contains(&length) && !is_alnum(after, length);
+        let fits = (self.least..=most).contains(&length) && !is_alnum(after, length);
         let floor = if length < 24 { 2.3 } else { 2.8 };
         if !fits || bits(body) < floor || is_placeholder(body) || (self.jwt && !is_jwt(after, length)) {
             return None;
@@ -105,7 +127,7 @@ impl Rule {
             text.get(..start).is_some_and(|before| before.ends_with(scheme))
         });
         let start = if self.leads { body_start } else { start - scheme.map_or(0, |scheme| scheme.len()) };
-        Some((self.entity, start, body_start + length))
+        Some(Found { entity: self.entity, start, end: body_start + length, is_open })
     }
 }
 

@@ -18,9 +18,8 @@ pub(in crate::pii) fn us_ssn(number: &[u8]) -> bool {
 
 /// Individual taxpayer numbers: 9 first, groups 50 to 65, 70 to 88, 90 to 92 and 94 to 99 (IRS, IRM 3.21.263).
 pub(in crate::pii) fn us_itin(number: &[u8]) -> bool {
-    number.len() == 9
+    varied_digits(number, 9)
         && number.first() == Some(&b'9')
-        && value(number, 0, 9).is_some()
         && matches!(value(number, 3, 5), Some(50..=65 | 70..=88 | 90..=92 | 94..=99))
 }
 
