@@ -102,12 +102,14 @@ impl Detector for PiiFilter {
     }
 
     fn wakes(&self, words: &str) -> bool {
+        let bytes = words.as_bytes();
         let mut capitals = 0;
-        words.bytes().any(|byte| {
+        let wakes = bytes.iter().any(|byte| {
             capitals = if byte.is_ascii_uppercase() { capitals + 1 } else { 0 };
-            capitals >= 2 || byte.is_ascii_digit() || byte >= 0x80 || matches!(byte, b'@' | b':' | b'[' | b'(' | b'&')
-        }) || words.contains("www.")
-            || words.contains("dot")
+            capitals >= 2 || byte.is_ascii_digit() || *byte >= 0x80 || b"@:[({<&%_+".contains(byte)
+        });
+        let inner = |part: &[u8]| matches!(part, [a, b'.' | b'-', b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric());
+        wakes || bytes.windows(3).any(inner) || words.split(' ').any(|word| word == "at")
     }
 
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
@@ -135,13 +137,15 @@ impl Detector for PiiFilter {
 fn find(text: &[u8]) -> (Hits, Option<usize>) {
     let mut scan = Scan::new(text);
     walk(text, &mut scan);
-    let (mut hits, pending) = (scan.hits, scan.pending);
+    scan.spelled.end(text);
+    let pending = [scan.pending, scan.spelled.pending].into_iter().flatten().min();
+    let mut hits = scan.hits;
     if !scan.spelled.is_empty() {
         let rewritten = scan.spelled.rewritten(text);
         let mut again = Scan::new(&rewritten);
         walk(&rewritten, &mut again);
         for mut hit in again.hits {
-            if let Some((start, end)) = scan.spelled.original(hit.start, hit.end) {
+            if let Some((start, end)) = scan.spelled.original(text, hit.start, hit.end) {
                 (hit.start, hit.end) = (start, end);
                 hits.push(hit);
             }

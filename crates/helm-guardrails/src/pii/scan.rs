@@ -175,6 +175,7 @@ impl<'t> Scan<'t> {
             3 if self.text.get(token.start..token.end + 1) == Some(b"www.") && self.url_end <= token.start => {
                 self.bare_url(token);
             }
+            2 if self.text.get(token.start..token.end) == Some(b"at") => self.spelled.at(self.text, token.start),
             3 if self.text.get(token.start..token.end) == Some(b"dot") => self.spelled.dot(self.text, token.start),
             _ => {}
         }
@@ -266,9 +267,7 @@ impl Visitor for Scan<'_> {
                 self.wait(at);
             }
             b'[' | b'(' | b'{' | b'<' | b'&' | b'%' => {
-                if let Some(from) = self.spelled.sign(self.text, at) {
-                    self.pending = Some(self.pending.map_or(from, |earlier| earlier.min(from)));
-                }
+                self.spelled.sign(self.text, at);
             }
             _ => {}
         }

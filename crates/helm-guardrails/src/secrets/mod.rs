@@ -87,7 +87,7 @@ impl Detector for SecretFilter {
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
         let folded = view.digits();
         let text = folded.text().as_bytes();
-        let mut scan = Scan { text, folded, findings, done: 0 };
+        let mut scan = Scan { text, folded, findings, original: view.text().len(), done: 0 };
         walk(text, &mut scan);
     }
 }
@@ -96,6 +96,8 @@ struct Scan<'s, 't> {
     text: &'s [u8],
     folded: &'s Folded<'t>,
     findings: &'s mut Findings,
+    /// The length of the original.
+    original: usize,
     /// Up to here something has been found.
     done: usize,
 }
@@ -112,11 +114,17 @@ impl Scan<'_, '_> {
         Finding::new(Category::Secret, Cow::Borrowed(entity), span, severity(entity))
     }
 
+    /// Adds what takes in the rest, with what the folded text has dropped of it.
+    fn open(&mut self, entity: &'static str, start: usize) {
+        self.done = self.text.len();
+        let start = self.folded.original(start..start + 1).start;
+        let span = Span { start, end: self.original };
+        self.findings.push(Finding::new(Category::Secret, entity, span, severity(entity)).open());
+    }
+
     fn token_of_a_vendor(&mut self, found: &rules::Found) {
         if found.is_open {
-            self.done = found.end;
-            let finding = self.finding(found.entity, found.start, self.text.len()).open();
-            self.findings.push(finding);
+            self.open(found.entity, found.start);
         } else {
             self.push(found.entity, found.start, found.end, 1.0);
         }
@@ -128,11 +136,7 @@ impl Scan<'_, '_> {
             Boundary::Undecided => self.findings.pending(self.folded.original(at..at + 1).start),
             Boundary::Begins(first_line) => match pem::end(self.text, first_line) {
                 Some(end) => self.push(PRIVATE_KEY, at, end, 1.0),
-                None => {
-                    self.done = self.text.len();
-                    let finding = self.finding(PRIVATE_KEY, at, self.text.len()).open();
-                    self.findings.push(finding);
-                }
+                None => self.open(PRIVATE_KEY, at),
             },
         }
     }
