@@ -3,6 +3,7 @@
 mod checks;
 mod context;
 mod entity;
+mod labels;
 pub(crate) mod net;
 mod phone;
 mod resolve;

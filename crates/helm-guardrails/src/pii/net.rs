@@ -62,20 +62,29 @@ pub(super) fn ipv4(text: &[u8], start: usize) -> Option<usize> {
     (free && host).then_some(at)
 }
 
-/// The IPv6 address around the `:` at `at`: eight groups, or `::` and something of an address.
-pub(super) fn ipv6(text: &[u8], at: usize) -> Option<(usize, usize)> {
+/// The run of hex digits and colons around the `:` at `at`, and whether it is an IPv6 address: eight groups, or `::` and
+/// something of an address.
+pub(super) fn ipv6(text: &[u8], at: usize) -> (usize, usize, bool) {
     let part = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
     let start = at - run_back(text, at, 4, |byte| byte.is_ascii_hexdigit());
-    let length = run(text, start, 46, part);
-    // A sentence may go on with a colon, and a name with letters that are no hex digits.
-    let end = start + length - usize::from(text.get(start..start + length)?.ends_with(b":") && !text.get(start..start + length)?.ends_with(b"::"));
-    let free = before(text, start).is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b':' | b'.' | b'_' | b'-'))
-        && !is_alnum(text, end);
-    let address = std::str::from_utf8(text.get(start..end)?).ok()?;
+    let length = run(text, start, usize::MAX, part);
+    let whole = text.get(start..start + length).unwrap_or_default();
+    // A sentence may go on with a colon.
+    let end = start + length - usize::from(whole.ends_with(b":") && !whole.ends_with(b"::"));
+    (start, end.max(at + 1), is_ipv6(text, start, end))
+}
+
+fn is_ipv6(text: &[u8], start: usize, end: usize) -> bool {
+    let joins = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'_' | b'-');
+    let free = before(text, start).is_none_or(|byte| !joins(byte)) && !is_alnum(text, end);
+    if !free || !(6..=39).contains(&(end - start)) {
+        return false;
+    }
+    let address = text.get(start..end).and_then(|address| std::str::from_utf8(address).ok()).unwrap_or_default();
     let groups = address.split(':').filter(|group| !group.is_empty());
     let (count, full) = groups.fold((0, false), |(count, full), group| (count + 1, full || group.len() == 4));
-    let said = count == 8 || (count >= 3 || (count == 2 && full)) && address.bytes().any(|byte| byte.is_ascii_digit());
-    (free && said && (6..=39).contains(&address.len()) && address.parse::<Ipv6Addr>().is_ok()).then_some((start, end))
+    let digits = address.bytes().any(|byte| byte.is_ascii_digit());
+    (count == 8 || ((count >= 3 || (count == 2 && full)) && digits)) && address.parse::<Ipv6Addr>().is_ok()
 }
 
 /// Where the hardware address that begins at `start` ends: six pairs of hex digits, joined by `:` or by `-`.

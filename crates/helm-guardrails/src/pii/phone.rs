@@ -166,7 +166,12 @@ pub(super) fn begins(text: &[u8], start: usize) -> bool {
         Some(b'+') => false,
         // An area in parentheses was read from the parenthesis on.
         Some(b'(') => text.get(start + run(text, start, 6, |byte| byte.is_ascii_digit())) != Some(&b')'),
-        Some(b' ') => !(start >= 2 && is_digit(text, start - 2)) || run(text, start, 3, |b| b.is_ascii_digit()) == 3,
+        // A group of a number that began before, unless other signs than spaces join those that follow.
+        Some(b' ') if start >= 2 && is_digit(text, start - 2) => {
+            let digits = run(text, start, 4, |byte| byte.is_ascii_digit());
+            digits == 3 && matches!(text.get(start + 3), Some(b'-' | b'.'))
+        }
+        Some(b' ') => true,
         Some(byte) => !byte.is_ascii_alphanumeric(),
         None => true,
     }

@@ -7,7 +7,7 @@ use super::entity::Entity;
 use super::shapes::{self, Matched, Shape};
 use super::spelled::Spelled;
 use super::{checks, net, phone};
-use crate::bytes::{ALNUM, DIGIT, LOWER, NO_HEX, Token, UPPER, Visitor, before, class_at, is_alnum, is_digit, run};
+use crate::bytes::{DIGIT, LOWER, NO_HEX, Token, UPPER, Visitor, before, class_at, is_alnum, is_digit, run};
 
 /// Something that was found, in places of the scanned text.
 #[derive(Clone, Copy, Debug)]
@@ -228,9 +228,9 @@ impl<'t> Scan<'t> {
 
 impl Visitor for Scan<'_> {
     fn token(&mut self, token: Token) {
-        if token.len() == 2 && !token.has(NO_HEX) && self.colons_end <= token.start {
+        if token.len() == 2 && !token.has(NO_HEX) {
             if let Some(end) = net::mac(self.text, token.start) {
-                self.colons_end = end;
+                self.colons_end = self.colons_end.max(end);
                 self.push(Entity::Mac, token.start, end, 0.9);
             }
         }
@@ -238,6 +238,9 @@ impl Visitor for Scan<'_> {
             self.digits(token);
         } else {
             self.letters(token);
+        }
+        if token.has(UPPER | LOWER) {
+            self.context.word(token);
         }
     }
 
@@ -254,11 +257,10 @@ impl Visitor for Scan<'_> {
                     self.push(Entity::Url, start, end, 0.6);
                 }
             }
-            b':' if at >= self.colons_end && class_at(self.text, at + 1) & (ALNUM | NO_HEX) != 0
-                || self.text.get(at + 1) == Some(&b':') =>
-            {
-                if let Some((start, end)) = net::ipv6(self.text, at).filter(|_| at >= self.colons_end) {
-                    self.colons_end = end;
+            b':' if at >= self.colons_end => {
+                let (start, end, is_address) = net::ipv6(self.text, at);
+                self.colons_end = end;
+                if is_address {
                     self.judge(Entity::IpV6, start, end, 0.85);
                 }
             }

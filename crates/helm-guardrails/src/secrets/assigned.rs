@@ -2,7 +2,7 @@
 //! `my password is …`, `"client_secret": "…"`.
 
 use super::entropy::{bits, is_placeholder};
-use crate::bytes::{Token, run, run_back};
+use crate::bytes::{LOWER, Token, UPPER, is_alnum, run, run_back};
 
 /// What a name says about its value.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -78,10 +78,31 @@ pub(super) struct Assigned {
     pub(super) end: usize,
 }
 
-/// Whether a name may end with a run of letters and digits that ends with this byte: most words do not.
+/// The lengths of the names by their last letter: most words are told apart by them.
+static LENGTHS: [u32; 32] = {
+    let mut lengths = [0; 32];
+    let mut place = 0;
+    #[expect(clippy::indexing_slicing, reason = "in a constant, where an index out of range does not compile")]
+    while place < NAMES.len() {
+        let name = NAMES[place].0;
+        lengths[(name[name.len() - 1] & 31) as usize] |= 1 << name.len();
+        place += 1;
+    }
+    lengths
+};
+
+/// Whether a run of letters and digits may end a name.
 #[inline]
-pub(super) fn may_name(last: u8) -> bool {
-    matches!(last | 0x20, b'd' | b'e' | b't' | b's' | b'y' | b'n' | b'a' | b'o' | b'l' | b'h' | b'r' | b'c')
+pub(super) fn may_name(text: &[u8], token: Token) -> bool {
+    let of_length = |length: usize| {
+        let last = token.end.checked_sub(1).and_then(|at| text.get(at)).map_or(0, |byte| byte & 31);
+        length < 32 && LENGTHS.get(usize::from(last)).is_some_and(|lengths| lengths >> length & 1 == 1)
+    };
+    if token.has(UPPER) && token.has(LOWER) {
+        let word = run_back(text, token.end, token.len(), |byte| !byte.is_ascii_uppercase()) + 1;
+        return of_length(token.len()) || (word < token.len() && of_length(word));
+    }
+    of_length(token.len())
 }
 
 /// The secret that is assigned to the name which ends with this run of letters and digits.
@@ -150,7 +171,14 @@ fn value_end(text: &[u8], start: usize, quoted: Option<u8>) -> usize {
         Some(quote) => byte == quote || byte == b'\\',
         None => matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b',' | b';'),
     };
-    let mut end = start + run(text, start, LONGEST, |byte| !stops(byte) && byte.is_ascii_graphic());
+    let mut end = start;
+    while let Some(byte) = text.get(end).filter(|byte| !stops(**byte) && byte.is_ascii_graphic()) {
+        // The next assignment begins.
+        if end == start + LONGEST || (*byte == b'=' && quoted.is_none() && is_alnum(text, end + 1)) {
+            break;
+        }
+        end += 1;
+    }
     if quoted.is_none() {
         end -= run_back(text, end, end - start, |byte| matches!(byte, b'.' | b')' | b']' | b'}' | b'?'));
     }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use helm_core::{Category, Severity, Span, UnitInterval};
 
-use crate::bytes::{DIGIT, Token, Visitor, WIDE, before, class, walk};
+use crate::bytes::{DIGIT, Token, Visitor, WIDE, before, class, is_alnum, run_back, walk};
 use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
 use crate::view::{Folded, TextView};
@@ -87,7 +87,7 @@ impl Detector for SecretFilter {
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
         let folded = view.digits();
         let text = folded.text().as_bytes();
-        let mut scan = Scan { text, folded, findings, original: view.text().len(), done: 0 };
+        let mut scan = Scan { text, folded, findings, original: view.text().len(), is_ascii: view.is_ascii(), done: 0, tried: 0 };
         walk(text, &mut scan);
     }
 }
@@ -96,10 +96,13 @@ struct Scan<'s, 't> {
     text: &'s [u8],
     folded: &'s Folded<'t>,
     findings: &'s mut Findings,
-    /// The length of the original.
+    /// The length of the original, and whether it is all ASCII.
     original: usize,
+    is_ascii: bool,
     /// Up to here something has been found.
     done: usize,
+    /// Up to here no token without a longest length begins.
+    tried: usize,
 }
 
 impl Scan<'_, '_> {
@@ -112,6 +115,13 @@ impl Scan<'_, '_> {
     fn finding(&self, entity: &'static str, start: usize, end: usize) -> Finding {
         let span: Span = self.folded.original(start..end);
         Finding::new(Category::Secret, Cow::Borrowed(entity), span, severity(entity))
+    }
+
+    /// Whether a vendor's prefix may begin with this: it is long, or goes on behind a sign.
+    #[inline]
+    fn may_be_prefixed(&self, token: Token) -> bool {
+        let next = self.text.get(token.end).copied().unwrap_or(b' ');
+        token.len() >= 14 || (matches!(next, b'-' | b'_' | b'.' | b'=' | b'/') && word_follows(self.text, token.end + 1))
     }
 
     /// Adds what takes in the rest, with what the folded text has dropped of it.
@@ -147,9 +157,8 @@ impl Visitor for Scan<'_, '_> {
         if token.start < self.done {
             return;
         }
-        let next = self.text.get(token.end).copied().unwrap_or(b' ');
-        if token.len() >= 14 || matches!(next, b'-' | b'_' | b'.' | b'=' | b'/') {
-            if let Some(found) = rules::find(self.text, token.start) {
+        if self.may_be_prefixed(token) {
+            if let Some(found) = rules::find(self.text, token.start, &mut self.tried) {
                 return self.token_of_a_vendor(&found);
             }
         }
@@ -158,17 +167,17 @@ impl Visitor for Scan<'_, '_> {
                 return self.push(entity, token.start, end, 0.95);
             }
         }
-        let last = before(self.text, token.end).unwrap_or(b' ');
-        if (3..=32).contains(&token.len()) && assigned::may_name(last) {
+        if assigned::may_name(self.text, token) {
             if let Some(found) = assigned::read(self.text, token) {
                 // What has a form of its own has a better name than this.
-                if rules::find(self.text, found.start).is_none() {
-                    self.push(found.entity, found.start, found.end, BY_NAME);
+                match rules::find(self.text, found.start, &mut self.tried) {
+                    Some(better) => self.token_of_a_vendor(&better),
+                    None => self.push(found.entity, found.start, found.end, BY_NAME),
                 }
                 return;
             }
         }
-        if follows_other_script(self.text, token.start) {
+        if !self.is_ascii && follows_other_script(self.text, token.start) {
             if let Some(found) = assigned::other_script(self.text, token) {
                 self.push(found.entity, found.start, found.end, BY_NAME);
             }
@@ -191,9 +200,14 @@ impl Visitor for Scan<'_, '_> {
     }
 }
 
+/// Whether a letter or digit, or a sign of a token, stands at `at`.
+fn word_follows(text: &[u8], at: usize) -> bool {
+    is_alnum(text, at) || matches!(text.get(at), Some(b'_' | b'-' | b'/' | b'$' | b'+'))
+}
+
 /// Whether a character of another script stands before `at`, at most some signs away.
 fn follows_other_script(text: &[u8], at: usize) -> bool {
-    let signs = crate::bytes::run_back(text, at, 6, |byte| matches!(byte, b' ' | b':' | b'=' | b'"' | b'\''));
+    let signs = run_back(text, at, 6, |byte| matches!(byte, b' ' | b':' | b'=' | b'"' | b'\''));
     before(text, at - signs).is_some_and(|byte| class(byte) == WIDE)
 }
 

@@ -44,7 +44,7 @@ pub(super) fn boundary(text: &[u8], at: usize) -> Boundary {
 pub(super) fn end(text: &[u8], from: usize) -> Option<usize> {
     let rest = text.get(from..)?;
     let mut at = 0;
-    while let Some(found) = memchr_dashes(rest, at) {
+    while let Some(found) = last_line(rest, at) {
         let label = rest.get(found + END.len()..).unwrap_or_default();
         let length = run(label, 0, LABEL, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ');
         if label.get(length..length + 5) == Some(b"-----") {
@@ -56,6 +56,13 @@ pub(super) fn end(text: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Where the next last line of a key begins.
-fn memchr_dashes(text: &[u8], from: usize) -> Option<usize> {
-    text.get(from..)?.windows(END.len()).position(|part| part == END).map(|place| from + place)
+fn last_line(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += text.get(at..)?.iter().position(|byte| *byte == b'-')?;
+        if text.get(at..)?.starts_with(END) {
+            return Some(at);
+        }
+        at += 1;
+    }
 }

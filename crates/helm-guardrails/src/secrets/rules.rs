@@ -88,11 +88,14 @@ pub(super) struct Found {
     pub(super) is_open: bool,
 }
 
-/// The token that begins with the run of letters and digits at `start`.
-pub(super) fn find(text: &[u8], start: usize) -> Option<Found> {
+/// The token that begins with the run of letters and digits at `start`. Up to `tried` no token of a kind without a
+/// longest length is looked for again.
+pub(super) fn find(text: &[u8], start: usize, tried: &mut usize) -> Option<Found> {
     let rest = text.get(start..)?;
     let rules = BY_FIRST.get(usize::from(*rest.first()?))?;
-    rules.iter().find_map(|rule| rule.matches(text, start, rest))
+    let may_be_long = start >= *tried;
+    let mut rules = rules.iter().filter(|rule| !rule.long || may_be_long);
+    rules.find_map(|rule| rule.matches(text, start, rest, tried))
 }
 
 /// Where a token of a long kind ends that has begun before `rest`.
@@ -107,10 +110,13 @@ pub(super) fn entities() -> impl Iterator<Item = &'static str> {
 }
 
 impl Rule {
-    fn matches(&self, text: &[u8], start: usize, rest: &[u8]) -> Option<Found> {
+    fn matches(&self, text: &[u8], start: usize, rest: &[u8], tried: &mut usize) -> Option<Found> {
         let after = rest.strip_prefix(self.prefix)?;
         let most = if self.long { usize::MAX } else { self.most };
         let mut length = run(after, 0, most.saturating_add(1), self.alphabet);
+        if self.long {
+            *tried = start + self.prefix.len() + length;
+        }
         let is_open = self.long && length == after.len() && length > OPEN;
         // A sentence may end right behind it.
         if !is_open {
@@ -131,12 +137,16 @@ impl Rule {
     }
 }
 
-/// Whether it has the parts of RFC 7519: two of them JSON objects in Base64, or the five of RFC 7516.
+/// Whether it has the parts of RFC 7519, of which the first two are JSON objects in Base64, or the five of RFC 7516.
+/// The Base64 of ASCII has hardly ever a sign in it, and that of `{"` begins with `eyJ`.
 fn is_jwt(after: &[u8], length: usize) -> bool {
-    let mut parts = after.get(..length).unwrap_or_default().split(|byte| *byte == b'.').skip(1);
+    let body = after.get(..length).unwrap_or_default();
+    let header = run(body, 0, length, |byte| byte.is_ascii_alphanumeric());
+    let mut parts = body.get(header..).unwrap_or_default().split(|byte| *byte == b'.');
+    let header_ends = parts.next().is_some_and(<[u8]>::is_empty);
     let second = parts.next().unwrap_or_default();
     let third = parts.next();
-    third.is_some() && (second.starts_with(b"eyJ") || parts.count() == 2)
+    header_ends && third.is_some() && (second.starts_with(b"eyJ") || parts.take(3).count() == 2)
 }
 
 #[cfg(test)]
