@@ -54,11 +54,13 @@ pub(super) struct Context<'t> {
     is_ascii: bool,
     /// Labels that end with a word of ASCII.
     seen: Marks,
+    /// The labels behind the end that was last asked about.
+    behind: (usize, Marks),
 }
 
 impl<'t> Context<'t> {
     pub(super) fn new(text: &'t [u8]) -> Self {
-        Self { text, is_ascii: text.is_ascii(), seen: Marks::new() }
+        Self { text, is_ascii: text.is_ascii(), seen: Marks::new(), behind: (usize::MAX, Marks::new()) }
     }
 
     /// Notes the label that ends with a word.
@@ -74,8 +76,10 @@ impl<'t> Context<'t> {
     }
 
     /// What labels say about something of one of these kinds at `start..end`.
-    pub(super) fn support(&self, entities: u64, start: usize, end: usize) -> Support {
-        match self.ahead(entities, start) {
+    pub(super) fn support(&mut self, entities: u64, start: usize, end: usize) -> Support {
+        // Most numbers have no label near.
+        let near = !self.is_ascii || self.seen.last().is_some_and(|mark| mark.end + LEFT >= start);
+        match if near { self.ahead(entities, start) } else { Support::None } {
             Support::None => self.behind(entities, end),
             support => support,
         }
@@ -127,19 +131,28 @@ impl<'t> Context<'t> {
     }
 
     /// A label behind a number speaks for it when no sentence ends between and it does not announce another one.
-    fn behind(&self, entities: u64, end: usize) -> Support {
-        let ends = |byte: u8| matches!(byte, b'.' | b';' | b'\n' | b'|' | b'{' | b'}' | b'[') || byte.is_ascii_digit();
-        let room = run(self.text, end, RIGHT, |byte| !ends(byte));
-        let mut words = Words { text: self.text, from: end, marks: Marks::new() };
-        walk(self.text.get(end..end + room).unwrap_or_default(), &mut words);
-        let mut marks = words.marks;
-        self.wide(&mut marks, end, end + room);
-        marks.retain(|mark| mark.start >= end);
-        marks.sort_by_key(|mark| mark.start);
+    fn behind(&mut self, entities: u64, end: usize) -> Support {
+        if self.behind.0 != end {
+            self.behind = (end, self.marks_behind(end));
+        }
         let fits = |mark: &&Mark| {
             mark.fits(entities) && self.counts(mark, end, mark.start) && !self.announces(mark.end)
         };
-        marks.iter().find(fits).map_or(Support::None, |mark| mark.speaks(entities, mark.start - end))
+        self.behind.1.iter().find(fits).map_or(Support::None, |mark| mark.speaks(entities, mark.start - end))
+    }
+
+    /// The labels behind a number in the sentence.
+    fn marks_behind(&self, end: usize) -> Marks {
+        let ends = |byte: u8| matches!(byte, b'.' | b';' | b'\n' | b'|' | b'{' | b'}' | b'[') || byte.is_ascii_digit();
+        let room = run(self.text, end, RIGHT, |byte| !ends(byte));
+        let mut words = Words { text: self.text, from: end, marks: Marks::new() };
+        if room > 1 {
+            walk(self.text.get(end..end + room).unwrap_or_default(), &mut words);
+            self.wide(&mut words.marks, end, end + room);
+        }
+        words.marks.retain(|mark| mark.start >= end);
+        words.marks.sort_by_key(|mark| mark.start);
+        words.marks
     }
 
     /// Whether a label is near enough, or plain enough, to count. Between it and the number is `from..to`.

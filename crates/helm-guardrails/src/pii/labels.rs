@@ -45,8 +45,8 @@ const BUCKETS: usize = 4_096;
 
 /// All labels.
 pub(super) struct Labels {
-    /// Whether a label's last word ends so and is so long: most words are told apart by this.
-    filter: Box<[u64; 512]>,
+    /// Whether a label's last word has such letters and is so long: most words are told apart by this.
+    filter: Box<[u64; 1_024]>,
     /// By the hash of what they end with, the longest first.
     entries: Vec<Vec<Entry>>,
 }
@@ -133,16 +133,17 @@ fn tail(text: &[u8]) -> &[u8] {
     text.get(text.len().saturating_sub(3)..).unwrap_or_default()
 }
 
-/// The last two letters and the length of a word, in 15 bits.
+/// The first and the last two letters of a word and its length, in 16 bits.
 #[inline]
-fn sketch(last: u8, before_last: u8, length: usize) -> usize {
-    usize::from(last & 31) << 10 | usize::from(before_last & 31) << 5 | length.min(31)
+fn sketch(first: u8, before_last: u8, last: u8, length: usize) -> usize {
+    let letters = usize::from(last & 31) << 10 | usize::from(before_last & 31) << 5 | usize::from(first & 31);
+    (letters ^ length.min(31) * 0x9e5) & 0xffff
 }
 
 impl Labels {
     fn new(all: BTreeMap<String, Label>) -> Self {
         let entries = (0..BUCKETS).map(|_| Vec::new()).collect();
-        let mut new = Self { filter: Box::new([0; 512]), entries };
+        let mut new = Self { filter: Box::new([0; 1_024]), entries };
         for (word, label) in all {
             new.add(word.as_bytes(), label);
         }
@@ -170,15 +171,16 @@ impl Labels {
     pub(super) fn ending(&self, text: &[u8], token: Token) -> Option<(usize, Label)> {
         let end = token.end;
         let length = token.len();
-        let byte = |back: usize| end.checked_sub(back).and_then(|at| text.get(at)).copied().unwrap_or(0);
-        let (last, second, third) = (byte(1), if length > 1 { byte(2) } else { 0 }, if length > 2 { byte(3) } else { 0 });
-        if self.may_end(sketch(last, second, length)) {
+        let byte = |at: usize| text.get(at).copied().unwrap_or(0);
+        let back = |places: usize| if length > places { byte(end - 1 - places) } else { 0 };
+        let (first, last, second, third) = (byte(token.start), back(0), back(1), back(2));
+        if self.may_end(sketch(first, second, last, length)) {
             if let Some(found) = self.named(text, token.start, end) {
                 return Some(found);
             }
         }
         // A plural.
-        if last | 0x20 == b's' && length > 3 && self.may_end(sketch(second, third, length - 1)) {
+        if last | 0x20 == b's' && length > 3 && self.may_end(sketch(first, third, second, length - 1)) {
             if let Some(found) = self.named(text, token.start, end - 1) {
                 return Some(found);
             }
@@ -231,7 +233,7 @@ impl Labels {
 fn sketch_of(word: &[u8]) -> usize {
     let mut bytes = word.iter().rev();
     let (last, second) = (bytes.next().copied().unwrap_or(0), bytes.next().copied().unwrap_or(0));
-    sketch(last, second, word.len())
+    sketch(word.first().copied().unwrap_or(0), second, last, word.len())
 }
 
 #[cfg(test)]

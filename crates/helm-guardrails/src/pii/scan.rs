@@ -84,7 +84,10 @@ impl<'t> Scan<'t> {
             return;
         }
         let rest = text.get(start..).unwrap_or_default();
-        for shape in shapes::of_length(token.len()) {
+        let digits = !token.has(UPPER | LOWER);
+        let next = text.get(token.end).copied().unwrap_or(b' ');
+        for listed in shapes::of_length(token.len()).iter().filter(|listed| listed.may_match(digits, next)) {
+            let shape = listed.shape;
             let Some(matched) = shape.matches(rest).filter(|matched| (shape.check)(matched.value())) else { continue };
             if ends(text, start + matched.len) {
                 self.shaped(shape, matched, start);
@@ -97,7 +100,8 @@ impl<'t> Scan<'t> {
         // What hangs together with letters by a hyphen is a piece of a longer id unless a label says otherwise.
         let hangs = matches!(before(self.text, start), Some(b'-')) && start >= 2 && is_alnum(self.text, start - 2)
             || self.text.get(end) == Some(&b'-') && is_alnum(self.text, end + 1);
-        let bare = if matched.is_small || hangs { 0.0 } else { shape.bare };
+        let no_scheme = shape.entity == Entity::CreditCard && shape.bare > 0.0 && !checks::has_issuer(matched.value());
+        let bare = if matched.is_small || hangs || no_scheme { 0.0 } else { shape.bare };
         self.judge(shape.entity, start, end, bare);
     }
 

@@ -21,26 +21,20 @@ const fn shape(entity: Entity, mask: &'static str, check: fn(&[u8]) -> bool, bar
 }
 
 static SHAPES: &[Shape] = &[
-    shape(Entity::CreditCard, "9999999999999999", checks::card, 0.8),
-    shape(Entity::CreditCard, "999999999999999", checks::card, 0.7),
-    shape(Entity::CreditCard, "99999999999999", checks::card, 0.7),
-    shape(Entity::CreditCard, "9999_9999_9999_9999", checks::card, 0.85),
-    shape(Entity::CreditCard, "9999_999999_99999", checks::card, 0.85),
-    shape(Entity::CreditCard, "9999_999999_9999", checks::card, 0.85),
-    shape(Entity::CreditCard, "9999_9999_9999_9999_999", checks::card, 0.85),
+    shape(Entity::CreditCard, "9999999999999999", checks::any_card, 0.8),
+    shape(Entity::CreditCard, "999999999999999", checks::any_card, 0.7),
+    shape(Entity::CreditCard, "99999999999999", checks::any_card, 0.7),
+    shape(Entity::CreditCard, "9999_9999_9999_9999", checks::any_card, 0.85),
+    shape(Entity::CreditCard, "9999_999999_99999", checks::any_card, 0.85),
+    shape(Entity::CreditCard, "9999_999999_9999", checks::any_card, 0.85),
+    shape(Entity::CreditCard, "9999_9999_9999_9999_999", checks::any_card, 0.85),
     shape(Entity::CreditCard, "999999999999", checks::any_card, 0.0),
     shape(Entity::CreditCard, "9999999999999", checks::any_card, 0.0),
-    shape(Entity::CreditCard, "99999999999999", checks::any_card, 0.0),
-    shape(Entity::CreditCard, "999999999999999", checks::any_card, 0.0),
-    shape(Entity::CreditCard, "9999999999999999", checks::any_card, 0.0),
     shape(Entity::CreditCard, "99999999999999999", checks::any_card, 0.0),
     shape(Entity::CreditCard, "999999999999999999", checks::any_card, 0.0),
     shape(Entity::CreditCard, "9999999999999999999", checks::any_card, 0.0),
     shape(Entity::CreditCard, "9999_9999_9999", checks::any_card, 0.0),
     shape(Entity::CreditCard, "9999_9999_9999_9", checks::any_card, 0.0),
-    shape(Entity::CreditCard, "9999_9999_9999_9999", checks::any_card, 0.0),
-    shape(Entity::CreditCard, "9999_999999_9999", checks::any_card, 0.0),
-    shape(Entity::CreditCard, "9999_999999_99999", checks::any_card, 0.0),
     shape(Entity::UsSsn, "999-99-9999", checks::us_ssn, 0.75),
     shape(Entity::UsSsn, "999_99_9999", checks::us_ssn, 0.0),
     shape(Entity::UsSsn, "999999999", checks::us_ssn, 0.0),
@@ -166,17 +160,46 @@ static SHAPES: &[Shape] = &[
 /// The longest first run of letters and digits of all masks, and one.
 const LENGTHS: usize = 20;
 
+/// A shape, and what is asked first of a candidate.
+pub(super) struct Listed {
+    pub(super) shape: &'static Shape,
+    /// What must follow the first run; `None` when it is all.
+    next: Option<u8>,
+    /// The first run is of digits alone.
+    digits: bool,
+}
+
 /// Shapes by the length of their first run of letters and digits.
-static BY_LENGTH: LazyLock<[Vec<&'static Shape>; LENGTHS]> = LazyLock::new(|| {
-    std::array::from_fn(|length| SHAPES.iter().filter(|shape| first_run(shape.mask) == length).collect())
+static BY_LENGTH: LazyLock<[Vec<Listed>; LENGTHS]> = LazyLock::new(|| {
+    let listed = |shape: &'static Shape| {
+        let first = shape.mask.as_bytes().get(..first_run(shape.mask)).unwrap_or_default();
+        let digits = first.iter().all(|class| matches!(class, b'0'..=b'9'));
+        Listed { shape, next: shape.mask.as_bytes().get(first.len()).copied(), digits }
+    };
+    std::array::from_fn(|length| {
+        SHAPES.iter().filter(|shape| first_run(shape.mask) == length).map(listed).collect()
+    })
 });
+
+impl Listed {
+    /// Whether a candidate whose first run is of digits alone or not, and which goes on with `next`, may have the
+    /// shape.
+    pub(super) fn may_match(&self, digits: bool, next: u8) -> bool {
+        let joined = match self.next {
+            None => true,
+            Some(b'_') => matches!(next, b' ' | b'-' | b'.' | b'/'),
+            Some(literal) => literal == next,
+        };
+        joined && (digits || !self.digits)
+    }
+}
 
 fn first_run(mask: &str) -> usize {
     mask.bytes().take_while(u8::is_ascii_alphanumeric).count()
 }
 
 /// The shapes whose first run of letters and digits is this long.
-pub(super) fn of_length(length: usize) -> &'static [&'static Shape] {
+pub(super) fn of_length(length: usize) -> &'static [Listed] {
     BY_LENGTH.get(length).map_or(&[], Vec::as_slice)
 }
 

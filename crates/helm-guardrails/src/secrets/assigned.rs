@@ -78,14 +78,15 @@ pub(super) struct Assigned {
     pub(super) end: usize,
 }
 
-/// The lengths of the names by their last letter: most words are told apart by them.
-static LENGTHS: [u32; 32] = {
-    let mut lengths = [0; 32];
+/// The lengths of the names by their first and by their last letter: most words are told apart by them.
+static LENGTHS: [[u32; 32]; 2] = {
+    let mut lengths = [[0; 32]; 2];
     let mut place = 0;
     #[expect(clippy::indexing_slicing, reason = "in a constant, where an index out of range does not compile")]
     while place < NAMES.len() {
         let name = NAMES[place].0;
-        lengths[(name[name.len() - 1] & 31) as usize] |= 1 << name.len();
+        lengths[0][(name[0] & 31) as usize] |= 1 << name.len();
+        lengths[1][(name[name.len() - 1] & 31) as usize] |= 1 << name.len();
         place += 1;
     }
     lengths
@@ -94,15 +95,21 @@ static LENGTHS: [u32; 32] = {
 /// Whether a run of letters and digits may end a name.
 #[inline]
 pub(super) fn may_name(text: &[u8], token: Token) -> bool {
-    let of_length = |length: usize| {
-        let last = token.end.checked_sub(1).and_then(|at| text.get(at)).map_or(0, |byte| byte & 31);
-        length < 32 && LENGTHS.get(usize::from(last)).is_some_and(|lengths| lengths >> length & 1 == 1)
+    let [firsts, lasts] = &LENGTHS;
+    let lengths = |of: &[u32; 32], at: usize| {
+        let letter = text.get(at).map_or(0, |byte| usize::from(byte & 31));
+        of.get(letter).copied().unwrap_or(0)
     };
-    if token.has(UPPER) && token.has(LOWER) {
-        let word = run_back(text, token.end, token.len(), |byte| !byte.is_ascii_uppercase()) + 1;
-        return of_length(token.len()) || (word < token.len() && of_length(word));
+    let last = lengths(lasts, token.end - 1);
+    let named = |length: usize| length < 32 && lengths(firsts, token.end - length) & last & 1 << length != 0;
+    if named(token.len()) {
+        return true;
     }
-    of_length(token.len())
+    if !(token.has(UPPER) && token.has(LOWER)) {
+        return false;
+    }
+    let word = run_back(text, token.end, token.len(), |byte| !byte.is_ascii_uppercase()) + 1;
+    word < token.len() && named(word)
 }
 
 /// The secret that is assigned to the name which ends with this run of letters and digits.

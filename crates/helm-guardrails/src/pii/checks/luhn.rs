@@ -16,18 +16,13 @@ pub(super) fn luhn_sum(number: &[u8]) -> Option<u32> {
     })
 }
 
-/// Payment cards, ISO/IEC 7812: a scheme's first digits and length, then Luhn.
-pub(in crate::pii) fn card(number: &[u8]) -> bool {
-    has_issuer(number) && varied_digits(number, number.len()) && luhn(number)
-}
-
-/// What somebody calls a card and is one by Luhn alone: schemes that are not known here, and old ranges.
+/// Payment cards by length and Luhn. Somebody may call a card what is of no scheme that is known here.
 pub(in crate::pii) fn any_card(number: &[u8]) -> bool {
     (12..=19).contains(&number.len()) && varied_digits(number, number.len()) && luhn(number)
 }
 
-/// Whether the first digits and the length are those of a scheme that issues cards.
-fn has_issuer(number: &[u8]) -> bool {
+/// Whether the first digits and the length are those of a scheme that issues cards (ISO/IEC 7812).
+pub(in crate::pii) fn has_issuer(number: &[u8]) -> bool {
     let prefix = |length: usize| super::value(number, 0, length).unwrap_or(0);
     matches!(
         (number.len(), prefix(2), prefix(4)),

@@ -12,28 +12,23 @@ fn times(left: u32, right: u32) -> u32 {
     }
 }
 
-/// The permutation that is applied once more for each place from the right.
-fn permuted(digit: u32) -> u32 {
-    match digit {
-        0 => 1,
-        1 => 5,
-        2 => 7,
-        3 => 6,
-        4 => 2,
-        5 => 8,
-        6 => 3,
-        7 => 0,
-        8 => 9,
-        _ => 4,
-    }
-}
+/// The permutation of the first place, applied once more for each place from the right; it has order 8.
+const PERMUTED: [[u8; 10]; 8] = [
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+    [1, 5, 7, 6, 2, 8, 3, 0, 9, 4],
+    [5, 8, 0, 3, 7, 9, 6, 1, 4, 2],
+    [8, 9, 1, 6, 0, 4, 3, 5, 2, 7],
+    [9, 4, 5, 3, 1, 2, 6, 8, 7, 0],
+    [4, 2, 8, 6, 5, 7, 3, 9, 0, 1],
+    [2, 7, 9, 3, 8, 0, 6, 4, 1, 5],
+    [7, 0, 4, 6, 9, 1, 3, 2, 5, 8],
+];
 
 /// Whether the last digit is Verhoeff's check digit of the others.
 pub(in crate::pii) fn verhoeff(number: &[u8]) -> bool {
     let check = number.iter().rev().enumerate().try_fold(0, |check, (place, byte)| {
-        // The permutation has order 8.
-        let value = (0..place % 8).fold(digit(*byte)?, |value, _| permuted(value));
-        Some(times(check, value))
+        let value = PERMUTED.get(place % 8)?.get(digit(*byte)? as usize)?;
+        Some(times(check, u32::from(*value)))
     });
     check == Some(0)
 }
