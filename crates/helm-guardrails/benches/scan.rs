@@ -24,7 +24,8 @@ const PROSE: &str = "The river had risen in the night, and nobody in the village
 
 fn texts(dir: &Path, sets: &[&str]) -> Vec<String> {
     let read = |set: &&str| {
-        let text = std::fs::read_to_string(dir.join("guardrails").join(format!("{set}.jsonl"))).unwrap_or_default();
+        let text =
+            std::fs::read_to_string(dir.join("guardrails").join(format!("{set}.jsonl"))).unwrap_or_default();
         let text_of = |line: &str| {
             let row: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
             row.get("text").and_then(|text| text.as_str()).unwrap_or_default().to_owned()
@@ -91,7 +92,13 @@ fn scan(detectors: &[&dyn Detector], text: &str) -> usize {
     findings.iter().count()
 }
 
-fn measure(criterion: &mut Criterion, group: &str, name: &str, detectors: &[&dyn Detector], messages: &[String]) {
+fn measure(
+    criterion: &mut Criterion,
+    group: &str,
+    name: &str,
+    detectors: &[&dyn Detector],
+    messages: &[String],
+) {
     let mut group = criterion.benchmark_group(group);
     let bytes: usize = messages.iter().map(String::len).sum();
     group.throughput(Throughput::Bytes(bytes as u64));

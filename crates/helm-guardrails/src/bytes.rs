@@ -29,7 +29,10 @@ static CLASSES: [u8; 256] = {
             0x80.. => WIDE,
             _ => 0,
         };
-        #[expect(clippy::indexing_slicing, reason = "in a constant, where an index out of range does not compile")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "in a constant, where an index out of range does not compile"
+        )]
         {
             classes[byte] = class;
         }

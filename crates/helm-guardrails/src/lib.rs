@@ -87,6 +87,8 @@ mod json;
 mod key;
 #[cfg(feature = "language")]
 mod language;
+mod length;
+mod phrases;
 mod pii;
 mod plan;
 mod policy;
@@ -104,6 +106,7 @@ mod toxicity;
 #[cfg(feature = "vault")]
 mod vault;
 mod unicode;
+mod url;
 mod view;
 
 /// The words of the whole house: stages, categories, severities, actions, spans and violations.
@@ -119,6 +122,8 @@ pub use finding::{Finding, Findings};
 pub use key::PseudonymKey;
 #[cfg(feature = "language")]
 pub use language::LanguageFilter;
+pub use length::LengthLimit;
+pub use phrases::PhraseFilter;
 pub use pii::PiiFilter;
 pub use policy::{Hold, OnError, RedactStyle, Rule, StagePolicy};
 pub use profanity::ProfanityFilter;
@@ -132,9 +137,11 @@ pub use result::{GuardrailResult, Ran, RanOutcome};
 pub use schema::SchemaFilter;
 pub use sentence::sentences;
 pub use secrets::SecretFilter;
+pub use sentence::sentences;
 pub use stream::{StreamGuard, StreamStep};
 pub use toxicity::ToxicityFilter;
 #[cfg(feature = "vault")]
 pub use vault::{Restored, Restorer, Vault, VaultKey};
 pub use unicode::UnicodeFilter;
+pub use url::UrlFilter;
 pub use view::{Folded, TextView};

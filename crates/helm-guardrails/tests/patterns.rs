@@ -52,12 +52,14 @@ fn numbers_are_known_by_their_shape_or_by_their_label() {
             ("PPSN 1234567T", &["IE_PPS 1234567T"]),
             ("iban gb29nwbk60161331926819", &["IBAN gb29nwbk60161331926819"]),
             ("born on 12/04/1988 in Rome", &["DATE_OF_BIRTH 12/04/1988"]),
-            ("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", &[
-                "BTC_ADDRESS bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
-            ]),
-            ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", &[
-                "ETH_ADDRESS 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
-            ]),
+            (
+                "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
+                &["BTC_ADDRESS bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"],
+            ),
+            (
+                "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+                &["ETH_ADDRESS 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"],
+            ),
             ("0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", &[]),
         ],
     );
@@ -87,10 +89,10 @@ fn addresses_are_found_in_every_disguise_that_is_known() {
     check(
         &PiiFilter::new(),
         &[
-            ("<ana@example.org>, bob.b+x@mail.example.co.uk.", &[
-                "EMAIL ana@example.org",
-                "EMAIL bob.b+x@mail.example.co.uk",
-            ]),
+            (
+                "<ana@example.org>, bob.b+x@mail.example.co.uk.",
+                &["EMAIL ana@example.org", "EMAIL bob.b+x@mail.example.co.uk"],
+            ),
             ("ana.b (at) example (dot) org", &["EMAIL ana.b (at) example (dot) org"]),
             ("ana1 at example dot org today", &["EMAIL ana1 at example dot org"]),
             ("ana(at)example(dot)org", &["EMAIL ana(at)example(dot)org"]),
@@ -143,13 +145,20 @@ fn secrets_are_known_by_form_or_by_name() {
         &SecretFilter::new(),
         &[
             ("DB_PASSWORD=hunter2!", &["GENERIC_PASSWORD hunter2!"]),
-            ("\"clientSecret\": \"Xne5otdQJdRgx6CvOC6I9sEy7i0slvd1\",", &[
-                "GENERIC_API_KEY Xne5otdQJdRgx6CvOC6I9sEy7i0slvd1",
-            ]),
+            (
+                "\"clientSecret\": \"Xne5otdQJdRgx6CvOC6I9sEy7i0slvd1\",",
+                &["GENERIC_API_KEY Xne5otdQJdRgx6CvOC6I9sEy7i0slvd1"],
+            ),
             ("my password is Silva%7785vUan.", &["GENERIC_PASSWORD Silva%7785vUan"]),
             ("密码：Qw3rty!9", &["GENERIC_PASSWORD Qw3rty!9"]),
-            ("postgres://ana:s3cr3tpw@db.example.org/x", &["DB_URL postgres://ana:s3cr3tpw@db.example.org/x"]),
-            ("https://u:q8Zr2LmX@example.org/path, ok", &["BASIC_AUTH_URL https://u:q8Zr2LmX@example.org/path"]),
+            (
+                "postgres://ana:s3cr3tpw@db.example.org/x",
+                &["DB_URL postgres://ana:s3cr3tpw@db.example.org/x"],
+            ),
+            (
+                "https://u:q8Zr2LmX@example.org/path, ok",
+                &["BASIC_AUTH_URL https://u:q8Zr2LmX@example.org/path"],
+            ),
             ("Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l", &["BASIC_AUTH YWxhZGRpbjpvcGVuc2VzYW1l"]),
         ],
     );

@@ -143,7 +143,9 @@ impl<'t> Context<'t> {
 
     /// The labels behind a number in the sentence.
     fn marks_behind(&self, end: usize) -> Marks {
-        let ends = |byte: u8| matches!(byte, b'.' | b';' | b'\n' | b'|' | b'{' | b'}' | b'[') || byte.is_ascii_digit();
+        let ends = |byte: u8| {
+            matches!(byte, b'.' | b';' | b'\n' | b'|' | b'{' | b'}' | b'[') || byte.is_ascii_digit()
+        };
         let room = run(self.text, end, RIGHT, |byte| !ends(byte));
         let mut words = Words { text: self.text, from: end, marks: Marks::new() };
         if room > 1 {
@@ -207,7 +209,9 @@ impl Visitor for Words<'_> {
         let token = Token { start: token.start + self.from, end: token.end + self.from, ..token };
         // The last word of the part may go on behind it.
         let whole = !is_alnum(self.text, token.end);
-        if let Some((start, label)) = labels().ending(self.text, token).filter(|(start, _)| whole && *start >= self.from) {
+        if let Some((start, label)) =
+            labels().ending(self.text, token).filter(|(start, _)| whole && *start >= self.from)
+        {
             self.marks.push(Mark { start, end: token.end, label });
         }
     }

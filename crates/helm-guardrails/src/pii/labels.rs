@@ -87,11 +87,35 @@ fn announced(entities: &str) -> Label {
 fn national() -> u64 {
     use Entity::{
         BeNrn, BgEgn, BrCpf, ClRut, CnResidentId, CzRc, EsNie, EsNif, FiHetu, FrNir, HrOib, IlId, InAadhaar,
-        ItFiscalCode, MxCurp, NlBsn, NoFnr, PlPesel, RoCnp, SePersonnummer, SgNric, ThId, TrTckn, UsSsn, ZaId,
+        ItFiscalCode, MxCurp, NlBsn, NoFnr, PlPesel, RoCnp, SePersonnummer, SgNric, ThId, TrTckn, UsSsn,
+        ZaId,
     };
     let all = [
-        BeNrn, BgEgn, BrCpf, ClRut, CnResidentId, CzRc, EsNie, EsNif, FiHetu, FrNir, HrOib, IlId, InAadhaar,
-        ItFiscalCode, MxCurp, NlBsn, NoFnr, PlPesel, RoCnp, SePersonnummer, SgNric, ThId, TrTckn, UsSsn, ZaId,
+        BeNrn,
+        BgEgn,
+        BrCpf,
+        ClRut,
+        CnResidentId,
+        CzRc,
+        EsNie,
+        EsNif,
+        FiHetu,
+        FrNir,
+        HrOib,
+        IlId,
+        InAadhaar,
+        ItFiscalCode,
+        MxCurp,
+        NlBsn,
+        NoFnr,
+        PlPesel,
+        RoCnp,
+        SePersonnummer,
+        SgNric,
+        ThId,
+        TrTckn,
+        UsSsn,
+        ZaId,
     ];
     all.iter().fold(0, |set, entity| set | entity.bit())
 }
@@ -102,7 +126,8 @@ fn spellings(word: &str) -> Vec<String> {
     let composed: String = word.nfc().collect();
     let marks = '\u{300}'..='\u{36f}';
     let plain: String = word.nfd().filter(|char| !marks.contains(char)).collect::<String>().nfc().collect();
-    let first = composed.chars().take(1).flat_map(char::to_uppercase).chain(composed.chars().skip(1)).collect();
+    let first =
+        composed.chars().take(1).flat_map(char::to_uppercase).chain(composed.chars().skip(1)).collect();
     let mut all = vec![composed.to_uppercase(), first, word.nfd().collect(), plain, composed];
     let capitals = all.first().map(|capitals| capitals.nfd().collect());
     all.extend(capitals);
@@ -221,12 +246,16 @@ impl Labels {
     /// The label that is the last word of a name in camel case, such as `userSSN`.
     fn humped(&self, text: &[u8], token: Token) -> Option<(usize, Label)> {
         let name = text.get(token.start..token.end)?;
-        let hump = name.windows(2).rposition(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))?;
+        let hump = name
+            .windows(2)
+            .rposition(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))?;
         let start = token.start + hump + 1;
         let word = text.get(start..token.end)?;
         let found = self.may_end(sketch_of(word)).then(|| text.get(start..)).flatten();
         // Of camel case the words before are not looked at.
-        found.and_then(|rest| self.in_bucket([&[], word], rest, token.end - start)).map(|(_, label)| (start, label))
+        found
+            .and_then(|rest| self.in_bucket([&[], word], rest, token.end - start))
+            .map(|(_, label)| (start, label))
     }
 }
 

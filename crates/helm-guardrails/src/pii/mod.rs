@@ -76,7 +76,8 @@ impl PiiFilter {
 
 fn set(names: &[&str]) -> Result<u64> {
     names.iter().try_fold(0, |set, name| {
-        let entity = Entity::named(name).ok_or_else(|| Error::UnknownEntity { entity: (*name).to_owned() })?;
+        let entity =
+            Entity::named(name).ok_or_else(|| Error::UnknownEntity { entity: (*name).to_owned() })?;
         Ok(set | entity.bit())
     })
 }
@@ -91,7 +92,11 @@ impl Detector for PiiFilter {
     }
 
     fn entities(&self) -> Vec<&str> {
-        ENTITIES.iter().filter(|(entity, ..)| self.wanted & entity.bit() != 0).map(|(_, name, _)| *name).collect()
+        ENTITIES
+            .iter()
+            .filter(|(entity, ..)| self.wanted & entity.bit() != 0)
+            .map(|(_, name, _)| *name)
+            .collect()
     }
 
     fn reach(&self) -> Reach {

@@ -7,13 +7,20 @@ use crate::bytes::{before, is_alnum, run, run_back};
 /// The address around the `@` at `at` (RFC 5321: 64 bytes before it, 255 behind it), with labels of letters,
 /// digits and hyphens and a last one of letters.
 pub(super) fn email(text: &[u8], at: usize) -> Option<(usize, usize)> {
-    let local = run_back(text, at, 65, |byte| byte.is_ascii_alphanumeric() || b"._%+-!#$&'*/=?^`{|}~".contains(&byte));
+    let local = run_back(text, at, 65, |byte| {
+        byte.is_ascii_alphanumeric() || b"._%+-!#$&'*/=?^`{|}~".contains(&byte)
+    });
     let raw = text.get(at - local..at)?;
     // Signs that are allowed but stand for something else more often.
-    let skipped = raw.iter().rposition(|byte| b"!#$&'*/=?^`{|}~%".contains(byte)).map_or(0, |place| place + 1);
+    let skipped =
+        raw.iter().rposition(|byte| b"!#$&'*/=?^`{|}~%".contains(byte)).map_or(0, |place| place + 1);
     let leading = raw.get(skipped..)?.iter().take_while(|byte| matches!(byte, b'.' | b'-' | b'+')).count();
     let local = raw.get(skipped + leading..)?;
-    if local.is_empty() || local.len() > 64 || local.ends_with(b".") || local.windows(2).any(|pair| pair == b"..") {
+    if local.is_empty()
+        || local.len() > 64
+        || local.ends_with(b".")
+        || local.windows(2).any(|pair| pair == b"..")
+    {
         return None;
     }
     let domain = domain(text, at + 1)?;
@@ -22,12 +29,14 @@ pub(super) fn email(text: &[u8], at: usize) -> Option<(usize, usize)> {
 
 /// Where the domain name that begins at `start` ends.
 fn domain(text: &[u8], start: usize) -> Option<usize> {
-    let mut length = run(text, start, 255, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+    let mut length =
+        run(text, start, 255, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
     length -= run_back(text, start + length, length, |byte| matches!(byte, b'.' | b'-'));
     let name = text.get(start..start + length)?;
     let labels = || name.split(|byte| *byte == b'.');
     let top = labels().next_back()?;
-    let fits = |label: &[u8]| (1..=63).contains(&label.len()) && !label.starts_with(b"-") && !label.ends_with(b"-");
+    let fits =
+        |label: &[u8]| (1..=63).contains(&label.len()) && !label.starts_with(b"-") && !label.ends_with(b"-");
     let known_top = (2..=24).contains(&top.len()) && top.iter().all(u8::is_ascii_alphabetic)
         || top.to_ascii_lowercase().starts_with(b"xn--");
     (labels().count() > 1 && labels().all(fits) && known_top).then_some(start + length)
@@ -55,7 +64,9 @@ pub(super) fn ipv4(text: &[u8], start: usize) -> Option<usize> {
     }
     let joined = |at: usize| matches!(text.get(at), Some(b'.' | b'-' | b'_')) && is_alnum(text, at + 1);
     let free = before(text, start).is_none_or(|byte| !byte.is_ascii_alphanumeric())
-        && !(start >= 2 && matches!(text.get(start - 1), Some(b'.' | b'-' | b'_')) && is_alnum(text, start - 2))
+        && !(start >= 2
+            && matches!(text.get(start - 1), Some(b'.' | b'-' | b'_'))
+            && is_alnum(text, start - 2))
         && !is_alnum(text, at)
         && !joined(at);
     let host = !matches!(octets, [0 | 255, ..] | [127, 0, 0, 1]);
@@ -80,7 +91,8 @@ fn is_ipv6(text: &[u8], start: usize, end: usize) -> bool {
     if !free || !(6..=39).contains(&(end - start)) {
         return false;
     }
-    let address = text.get(start..end).and_then(|address| std::str::from_utf8(address).ok()).unwrap_or_default();
+    let address =
+        text.get(start..end).and_then(|address| std::str::from_utf8(address).ok()).unwrap_or_default();
     let groups = address.split(':').filter(|group| !group.is_empty());
     let (count, full) = groups.fold((0, false), |(count, full), group| (count + 1, full || group.len() == 4));
     let digits = address.bytes().any(|byte| byte.is_ascii_digit());
@@ -95,7 +107,8 @@ pub(super) fn mac(text: &[u8], start: usize) -> Option<usize> {
         2 => *byte == sign,
         _ => byte.is_ascii_hexdigit(),
     });
-    let free = !matches!(before(text, start), Some(b':' | b'-')) || !(start >= 2 && is_alnum(text, start - 2));
+    let free =
+        !matches!(before(text, start), Some(b':' | b'-')) || !(start >= 2 && is_alnum(text, start - 2));
     let more = text.get(start + 17) == Some(&sign) && is_alnum(text, start + 18);
     let varied = address.iter().any(|byte| *byte != b'0' && *byte != sign);
     (fits && free && varied && !more && !is_alnum(text, start + 17)).then_some(start + 17)
@@ -108,7 +121,9 @@ pub(super) const LONGEST_URL: usize = 1_024;
 pub(crate) fn url(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let scheme = run_back(text, at, 8, |byte| byte.is_ascii_alphabetic());
     let name = text.get(at - scheme..at)?.to_ascii_lowercase();
-    let known = [&b"https"[..], b"http", b"ftps", b"ftp", b"wss", b"ws"].into_iter().find(|known| name.ends_with(known));
+    let known = [&b"https"[..], b"http", b"ftps", b"ftp", b"wss", b"ws"]
+        .into_iter()
+        .find(|known| name.ends_with(known));
     let start = at - known.filter(|_| text.get(at..at + 3) == Some(b"://"))?.len();
     let end = url_end(text, start, at + 3);
     let host = run(text, at + 3, 1, |byte| byte.is_ascii_alphanumeric() || byte == b'[');
@@ -119,7 +134,8 @@ pub(crate) fn url(text: &[u8], at: usize) -> Option<(usize, usize)> {
 pub(crate) fn url_end(text: &[u8], start: usize, from: usize) -> usize {
     let inside = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%|".contains(&byte);
     let mut end = from + run(text, from, LONGEST_URL.saturating_sub(from - start), inside);
-    let count = |sign: u8| text.get(from..end).unwrap_or_default().iter().filter(|byte| **byte == sign).count();
+    let count =
+        |sign: u8| text.get(from..end).unwrap_or_default().iter().filter(|byte| **byte == sign).count();
     let mut round = count(b')').saturating_sub(count(b'('));
     let mut square = count(b']').saturating_sub(count(b'['));
     while let Some(last) = before(text, end).filter(|_| end > from) {

@@ -107,7 +107,11 @@ impl Groups {
             [3, 3, 4] if area && dialled => 0.65,
             [1, 3, 3, 4] if self.digits.first() == Some(&b'1') && dialled => 0.65,
             _ if self.digits.starts_with(b"00") => self.abroad(),
-            [2, 2, 2, 2, 2] | [5, 6] | [5, 3, 3] | [3, 4, 4] | [4, 3, 4] if self.digits.first() == Some(&b'0') => 0.6,
+            [2, 2, 2, 2, 2] | [5, 6] | [5, 3, 3] | [3, 4, 4] | [4, 3, 4]
+                if self.digits.first() == Some(&b'0') =>
+            {
+                0.6
+            }
             _ => 0.0,
         }
     }
@@ -127,7 +131,9 @@ impl Groups {
         let date = match lengths.as_slice() {
             [4, 2, 2] | [4, 4] => year(0),
             [2, 2, 4] | [1, 2, 4] | [2, 1, 4] => year(self.digits.len() - 4),
-            [first, rest @ ..] if self.separators.contains(&b'.') => *first < 4 && rest.iter().all(|n| *n == 3),
+            [first, rest @ ..] if self.separators.contains(&b'.') => {
+                *first < 4 && rest.iter().all(|n| *n == 3)
+            }
             _ => false,
         };
         (7..=13).contains(&self.digits.len()) && self.groups.len() <= 6 && !date

@@ -88,7 +88,9 @@ impl<'t> Scan<'t> {
         let next = text.get(token.end).copied().unwrap_or(b' ');
         for listed in shapes::of_length(token.len()).iter().filter(|listed| listed.may_match(digits, next)) {
             let shape = listed.shape;
-            let Some(matched) = shape.matches(rest).filter(|matched| (shape.check)(matched.value())) else { continue };
+            let Some(matched) = shape.matches(rest).filter(|matched| (shape.check)(matched.value())) else {
+                continue;
+            };
             if ends(text, start + matched.len) {
                 self.shaped(shape, matched, start);
             }
@@ -98,9 +100,11 @@ impl<'t> Scan<'t> {
     fn shaped(&mut self, shape: &Shape, matched: Matched, start: usize) {
         let end = start + matched.len;
         // What hangs together with letters by a hyphen is a piece of a longer id unless a label says otherwise.
-        let hangs = matches!(before(self.text, start), Some(b'-')) && start >= 2 && is_alnum(self.text, start - 2)
-            || self.text.get(end) == Some(&b'-') && is_alnum(self.text, end + 1);
-        let no_scheme = shape.entity == Entity::CreditCard && shape.bare > 0.0 && !checks::has_issuer(matched.value());
+        let hangs =
+            matches!(before(self.text, start), Some(b'-')) && start >= 2 && is_alnum(self.text, start - 2)
+                || self.text.get(end) == Some(&b'-') && is_alnum(self.text, end + 1);
+        let no_scheme =
+            shape.entity == Entity::CreditCard && shape.bare > 0.0 && !checks::has_issuer(matched.value());
         let bare = if matched.is_small || hangs || no_scheme { 0.0 } else { shape.bare };
         self.judge(shape.entity, start, end, bare);
     }
@@ -162,7 +166,9 @@ impl<'t> Scan<'t> {
         if !fits || !begins(text, token.start) {
             return;
         }
-        if let Support::Labelled(score) = self.context.support(Entity::UsDriverLicense.bit(), token.start, end) {
+        if let Support::Labelled(score) =
+            self.context.support(Entity::UsDriverLicense.bit(), token.start, end)
+        {
             // A number with a check is more likely what its own label says.
             self.push(Entity::UsDriverLicense, token.start, end, score - 0.05);
         }
@@ -176,11 +182,17 @@ impl<'t> Scan<'t> {
                 self.shapes(token);
                 self.wait(token.start);
             }
-            3 if self.text.get(token.start..token.end + 1) == Some(b"www.") && self.url_end <= token.start => {
+            3 if self.text.get(token.start..token.end + 1) == Some(b"www.")
+                && self.url_end <= token.start =>
+            {
                 self.bare_url(token);
             }
-            2 if self.text.get(token.start..token.end) == Some(b"at") => self.spelled.at(self.text, token.start),
-            3 if self.text.get(token.start..token.end) == Some(b"dot") => self.spelled.dot(self.text, token.start),
+            2 if self.text.get(token.start..token.end) == Some(b"at") => {
+                self.spelled.at(self.text, token.start)
+            }
+            3 if self.text.get(token.start..token.end) == Some(b"dot") => {
+                self.spelled.dot(self.text, token.start)
+            }
             _ => {}
         }
     }
@@ -196,7 +208,9 @@ impl<'t> Scan<'t> {
     fn bare_url(&mut self, token: Token) {
         let end = net::url_end(self.text, token.start, token.end + 1);
         let dots = self.text.get(token.end + 1..end).is_some_and(|rest| rest.contains(&b'.'));
-        if dots && before(self.text, token.start).is_none_or(|byte| !matches!(byte, b'@' | b'.' | b'/' | b'-')) {
+        if dots
+            && before(self.text, token.start).is_none_or(|byte| !matches!(byte, b'@' | b'.' | b'/' | b'-'))
+        {
             self.url_end = end;
             self.push(Entity::Url, token.start, end, 0.6);
         }

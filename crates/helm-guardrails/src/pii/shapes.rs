@@ -266,8 +266,13 @@ mod tests {
         assert_eq!(found, SHAPES.len());
         for shape in SHAPES {
             let text = shape.mask.replace(['A', 'N'], "7").replace('_', " ").replace('9', "1");
-            let text = if shape.mask.contains('A') { shape.mask.replace('_', " ").replace('N', "1") } else { text };
-            assert!(shape.matches(text.replace('9', "1").as_bytes()).is_some() || shape.mask.starts_with("756"), "{}", shape.mask);
+            let text =
+                if shape.mask.contains('A') { shape.mask.replace('_', " ").replace('N', "1") } else { text };
+            assert!(
+                shape.matches(text.replace('9', "1").as_bytes()).is_some() || shape.mask.starts_with("756"),
+                "{}",
+                shape.mask
+            );
         }
     }
 }

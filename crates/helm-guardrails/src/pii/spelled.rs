@@ -57,10 +57,12 @@ impl Spelled {
     pub(super) fn dot(&mut self, text: &[u8], at: usize) {
         let name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         let host = at.checked_sub(1).map_or(0, |space| run_back(text, space, 63, name));
-        let Some(start) = at.checked_sub(host + 1).filter(|_| host > 0 && before(text, at) == Some(b' ')) else {
+        let Some(start) = at.checked_sub(host + 1).filter(|_| host > 0 && before(text, at) == Some(b' '))
+        else {
             return;
         };
-        let follows = text.get(at + 3) == Some(&b' ') && run(text, at + 4, 24, |byte| byte.is_ascii_alphabetic()) >= 2;
+        let follows =
+            text.get(at + 3) == Some(&b' ') && run(text, at + 4, 24, |byte| byte.is_ascii_alphabetic()) >= 2;
         let is_first = text.get(start.saturating_sub(4)..start) == Some(b" at ");
         if is_first && follows {
             self.add(text, start - 4, start, b'@');

@@ -66,9 +66,33 @@ const NAMES: &[(&[u8], Name)] = &[
 
 /// What makes a [`Name::Part`] a secret's name.
 const QUALIFIERS: &[&[u8]] = &[
-    b"api", b"access", b"secret", b"private", b"auth", b"encryption", b"signing", b"master", b"client", b"account",
-    b"subscription", b"license", b"service", b"storage", b"app", b"application", b"admin", b"deploy", b"webhook",
-    b"hmac", b"session", b"recovery", b"backup", b"authentication", b"x", b"shared", b"consumer",
+    b"api",
+    b"access",
+    b"secret",
+    b"private",
+    b"auth",
+    b"encryption",
+    b"signing",
+    b"master",
+    b"client",
+    b"account",
+    b"subscription",
+    b"license",
+    b"service",
+    b"storage",
+    b"app",
+    b"application",
+    b"admin",
+    b"deploy",
+    b"webhook",
+    b"hmac",
+    b"session",
+    b"recovery",
+    b"backup",
+    b"authentication",
+    b"x",
+    b"shared",
+    b"consumer",
 ];
 
 /// A value that was assigned.
@@ -82,7 +106,10 @@ pub(super) struct Assigned {
 static LENGTHS: [[u32; 32]; 2] = {
     let mut lengths = [[0; 32]; 2];
     let mut place = 0;
-    #[expect(clippy::indexing_slicing, reason = "in a constant, where an index out of range does not compile")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "in a constant, where an index out of range does not compile"
+    )]
     while place < NAMES.len() {
         let name = NAMES[place].0;
         lengths[0][(name[0] & 31) as usize] |= 1 << name.len();
@@ -130,7 +157,8 @@ pub(super) fn read(text: &[u8], token: Token) -> Option<Assigned> {
 
 fn name(text: &[u8], token: Token) -> Option<(&'static [u8], Name)> {
     let written = text.get(token.start..token.end)?;
-    let (name, known) = NAMES.iter().find(|(name, _)| written.eq_ignore_ascii_case(name)).or_else(|| camel(written))?;
+    let (name, known) =
+        NAMES.iter().find(|(name, _)| written.eq_ignore_ascii_case(name)).or_else(|| camel(written))?;
     let qualified = || {
         let gap = run_back(text, token.start, 1, |byte| matches!(byte, b'_' | b'-' | b' ' | b'.'));
         let end = token.start - gap;
@@ -146,7 +174,9 @@ fn camel(written: &[u8]) -> Option<&'static (&'static [u8], Name)> {
     let last = written.iter().rposition(u8::is_ascii_uppercase).filter(|place| *place > 0)?;
     let humped = written.get(last - 1).is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let word = written.get(last..).filter(|_| humped)?;
-    NAMES.iter().find(|(name, kind)| matches!(kind, Name::Password | Name::Key) && word.eq_ignore_ascii_case(name))
+    NAMES
+        .iter()
+        .find(|(name, kind)| matches!(kind, Name::Password | Name::Key) && word.eq_ignore_ascii_case(name))
 }
 
 /// Where the value begins, and the quote that it is in.
@@ -156,7 +186,9 @@ fn value_start(text: &[u8], end: usize, known: Name) -> Option<(usize, Option<u8
     let spaces = run(text, at, 4, |byte| matches!(byte, b' ' | b'\t'));
     let rest = text.get(at + spaces..)?;
     let sign = [&b":="[..], b"=>", b"==", b"->", b":", b"="].into_iter().find(|sign| rest.starts_with(sign));
-    let word = [&b"is "[..], b"was ", b"is: ", b"are ", b"to ", b"of "].into_iter().find(|word| rest.starts_with(word));
+    let word = [&b"is "[..], b"was ", b"is: ", b"are ", b"to ", b"of "]
+        .into_iter()
+        .find(|word| rest.starts_with(word));
     at += spaces;
     match (sign, word) {
         (Some(sign), _) => at += sign.len(),
@@ -198,16 +230,28 @@ fn is_password(value: &[u8], quoted: bool) -> bool {
     let has = |test: fn(&u8) -> bool| value.iter().any(test);
     let signed = has(|byte| b"!@#$%^&*+?~=".contains(byte));
     let mixed = has(u8::is_ascii_alphabetic) && (has(u8::is_ascii_digit) || signed);
-    let plain = quoted && value.len() >= 8 && has(u8::is_ascii_alphabetic) && bits(value) >= 2.5 && !is_word(value);
+    let plain =
+        quoted && value.len() >= 8 && has(u8::is_ascii_alphabetic) && bits(value) >= 2.5 && !is_word(value);
     let numeric = value.len() >= 6 && value.iter().all(u8::is_ascii_digit) && bits(value) > 1.5 && quoted;
-    (6..=128).contains(&value.len()) && (mixed || plain || numeric) && !is_code(value) && !is_placeholder(value)
+    (6..=128).contains(&value.len())
+        && (mixed || plain || numeric)
+        && !is_code(value)
+        && !is_placeholder(value)
 }
 
 /// What a quoted value of letters alone is when it is no password.
 fn is_word(value: &[u8]) -> bool {
     const WORDS: [&[u8]; 10] = [
-        b"password", b"required", b"undefined", b"optional", b"username", b"disabled", b"incorrect", b"invalid",
-        b"notempty", b"nullable",
+        b"password",
+        b"required",
+        b"undefined",
+        b"optional",
+        b"username",
+        b"disabled",
+        b"incorrect",
+        b"invalid",
+        b"notempty",
+        b"nullable",
     ];
     WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
@@ -235,19 +279,36 @@ fn is_key(value: &[u8], least: usize) -> bool {
 fn is_basic(name: &[u8], value: &[u8]) -> bool {
     let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
     let mixed = value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
-    name == b"basic" && value.len() >= 12 && value.len().is_multiple_of(4) && value.iter().all(base64) && mixed
+    name == b"basic"
+        && value.len() >= 12
+        && value.len().is_multiple_of(4)
+        && value.iter().all(base64)
+        && mixed
 }
 
 /// A reference to where the secret is: a variable, a call, a template, another assignment.
 fn is_code(value: &[u8]) -> bool {
     let calls = value.windows(2).any(|pair| {
-        matches!(pair, [name, b'(' | b'['] if name.is_ascii_alphanumeric()) || matches!(pair, b"${" | b"{{" | b"$(" | b"%(")
+        matches!(pair, [name, b'(' | b'['] if name.is_ascii_alphanumeric())
+            || matches!(pair, b"${" | b"{{" | b"$(" | b"%(")
     });
-    let template = matches!(value.first(), Some(b'<' | b'{' | b'[' | b'(')) || value.starts_with(b"$") && value.iter().skip(1).all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+    let template = matches!(value.first(), Some(b'<' | b'{' | b'[' | b'('))
+        || value.starts_with(b"$")
+            && value.iter().skip(1).all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
     let pointer = matches!(value, [b'*' | b'&', rest @ ..] if rest.iter().all(u8::is_ascii_alphabetic));
     let address = value.windows(3).any(|part| part == b"://");
     let prefixes: [&[u8]; 12] = [
-        b"data:", b"os.", b"process.", b"env.", b"self.", b"this.", b"config.", b"settings.", b"sha256:", b"sha512-", b"ssh-",
+        b"data:",
+        b"os.",
+        b"process.",
+        b"env.",
+        b"self.",
+        b"this.",
+        b"config.",
+        b"settings.",
+        b"sha256:",
+        b"sha512-",
+        b"ssh-",
         b"vault:",
     ];
     let named = prefixes.iter().any(|prefix| value.starts_with(prefix));
@@ -265,7 +326,9 @@ fn is_public(value: &[u8]) -> bool {
 }
 
 fn entity(text: &[u8], token: Token, known: Name, value: &[u8]) -> &'static str {
-    let length = run_back(text, token.start, 40, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b' '));
+    let length = run_back(text, token.start, 40, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b' ')
+    });
     let before = text.get(token.start - length..token.end).unwrap_or_default().to_ascii_lowercase();
     let says = |word: &[u8]| before.windows(word.len()).any(|part| part == word);
     let aws = value.len() == 40 && (says(b"aws") || says(b"secret_access") || says(b"secret access"));

@@ -18,15 +18,36 @@ pub(super) fn bits(text: &[u8]) -> f64 {
 
 /// What people write where a secret would stand.
 const PLACEHOLDERS: [&[u8]; 21] = [
-    b"example", b"your_", b"your-", b"yourapi", b"yourkey", b"yourtoken", b"yoursecret", b"yourpass", b"xxxx", b"****",
-    b"....", b"changeme", b"change_me", b"change-me", b"placeholder", b"redacted", b"dummy", b"insert", b"replace",
-    b"notreal", b"fake",
+    b"example",
+    b"your_",
+    b"your-",
+    b"yourapi",
+    b"yourkey",
+    b"yourtoken",
+    b"yoursecret",
+    b"yourpass",
+    b"xxxx",
+    b"****",
+    b"....",
+    b"changeme",
+    b"change_me",
+    b"change-me",
+    b"placeholder",
+    b"redacted",
+    b"dummy",
+    b"insert",
+    b"replace",
+    b"notreal",
+    b"fake",
 ];
 
 /// The first letters of those, in a set by their last five bits.
 const FIRST: u32 = {
     let (mut set, mut place) = (0, 0);
-    #[expect(clippy::indexing_slicing, reason = "in a constant, where an index out of range does not compile")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "in a constant, where an index out of range does not compile"
+    )]
     while place < PLACEHOLDERS.len() {
         set |= 1 << (PLACEHOLDERS[place][0] & 31);
         place += 1;
@@ -44,7 +65,9 @@ pub(super) fn is_placeholder(text: &[u8]) -> bool {
     for (to, from) in lower.iter_mut().zip(text) {
         *to = from.to_ascii_lowercase();
     }
-    let begins = |at: usize| lower.get(at..).is_some_and(|rest| PLACEHOLDERS.iter().any(|word| rest.starts_with(word)));
+    let begins = |at: usize| {
+        lower.get(at..).is_some_and(|rest| PLACEHOLDERS.iter().any(|word| rest.starts_with(word)))
+    };
     lower.iter().enumerate().any(|(at, byte)| FIRST & 1 << (byte & 31) != 0 && begins(at))
 }
 

@@ -71,7 +71,9 @@ impl Detector for SecretFilter {
     }
 
     fn wakes(&self, words: &str) -> bool {
-        words.bytes().any(|byte| byte.is_ascii_digit() || byte >= 0x80 || matches!(byte, b'-' | b'=' | b':' | b'"' | b'_'))
+        words.bytes().any(|byte| {
+            byte.is_ascii_digit() || byte >= 0x80 || matches!(byte, b'-' | b'=' | b':' | b'"' | b'_')
+        })
     }
 
     fn close(&self, entity: &str, rest: &TextView<'_>) -> Option<usize> {
@@ -87,7 +89,15 @@ impl Detector for SecretFilter {
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
         let folded = view.digits();
         let text = folded.text().as_bytes();
-        let mut scan = Scan { text, folded, findings, original: view.text().len(), is_ascii: view.is_ascii(), done: 0, tried: 0 };
+        let mut scan = Scan {
+            text,
+            folded,
+            findings,
+            original: view.text().len(),
+            is_ascii: view.is_ascii(),
+            done: 0,
+            tried: 0,
+        };
         walk(text, &mut scan);
     }
 }
@@ -108,7 +118,8 @@ struct Scan<'s, 't> {
 impl Scan<'_, '_> {
     fn push(&mut self, entity: &'static str, start: usize, end: usize, score: f64) {
         self.done = end;
-        let finding = self.finding(entity, start, end).with_score(UnitInterval::clamped(score).unwrap_or_default());
+        let finding =
+            self.finding(entity, start, end).with_score(UnitInterval::clamped(score).unwrap_or_default());
         self.findings.push(finding);
     }
 
@@ -121,7 +132,8 @@ impl Scan<'_, '_> {
     #[inline]
     fn may_be_prefixed(&self, token: Token) -> bool {
         let next = self.text.get(token.end).copied().unwrap_or(b' ');
-        token.len() >= 14 || (matches!(next, b'-' | b'_' | b'.' | b'=' | b'/') && word_follows(self.text, token.end + 1))
+        token.len() >= 14
+            || (matches!(next, b'-' | b'_' | b'.' | b'=' | b'/') && word_follows(self.text, token.end + 1))
     }
 
     /// Adds what takes in the rest, with what the folded text has dropped of it.

@@ -29,7 +29,8 @@ pub(super) fn boundary(text: &[u8], at: usize) -> Boundary {
     let Some(label) = rest.strip_prefix(BEGIN) else {
         return Boundary::None;
     };
-    let length = run(label, 0, LABEL, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ');
+    let length =
+        run(label, 0, LABEL, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ');
     let name = label.get(..length).unwrap_or_default();
     let after = label.get(length..).unwrap_or_default();
     let dashes = run(after, 0, 5, |byte| byte == b'-');
@@ -46,7 +47,8 @@ pub(super) fn end(text: &[u8], from: usize) -> Option<usize> {
     let mut at = 0;
     while let Some(found) = last_line(rest, at) {
         let label = rest.get(found + END.len()..).unwrap_or_default();
-        let length = run(label, 0, LABEL, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ');
+        let length =
+            run(label, 0, LABEL, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ');
         if label.get(length..length + 5) == Some(b"-----") {
             return Some(from + found + END.len() + length + 5);
         }

@@ -40,7 +40,8 @@ fn table() -> impl Iterator<Item = &'static str> {
 
 fn rule(line: &'static str) -> Option<Rule> {
     let mut columns = line.split('\t');
-    let (entity, prefix, alphabet, lengths) = (columns.next()?, columns.next()?, columns.next()?, columns.next()?);
+    let (entity, prefix, alphabet, lengths) =
+        (columns.next()?, columns.next()?, columns.next()?, columns.next()?);
     let (least, most) = lengths.trim_end_matches('+').split_once('-').unwrap_or((lengths, lengths));
     Some(Rule {
         entity,
@@ -65,7 +66,9 @@ fn alphabet_of(name: &str) -> Option<fn(u8) -> bool> {
         "base32" => |byte| byte.is_ascii_uppercase() || matches!(byte, b'2'..=b'7'),
         "upper" => |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit(),
         "lower" => |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit(),
-        "dotted" | "jwt" | "airtable" => |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'),
+        "dotted" | "jwt" | "airtable" => {
+            |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+        }
         "path" => |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/'),
         "graph" => |byte| byte.is_ascii_graphic() && !b"\"'`,<>;".contains(&byte),
         "databricks" => |byte| byte.is_ascii_hexdigit() || byte == b'-',
@@ -129,9 +132,10 @@ impl Rule {
             return None;
         }
         let body_start = start + self.prefix.len();
-        let scheme = SCHEMES.iter().filter(|_| self.address).find(|scheme| {
-            text.get(..start).is_some_and(|before| before.ends_with(scheme))
-        });
+        let scheme = SCHEMES
+            .iter()
+            .filter(|_| self.address)
+            .find(|scheme| text.get(..start).is_some_and(|before| before.ends_with(scheme)));
         let start = if self.leads { body_start } else { start - scheme.map_or(0, |scheme| scheme.len()) };
         Some(Found { entity: self.entity, start, end: body_start + length, is_open })
     }

@@ -4,7 +4,8 @@ use super::entropy::{bits, is_placeholder};
 use crate::bytes::{Token, is_alnum, run, run_back};
 
 /// The names of what is found here.
-pub(super) const ENTITIES: [&str; 5] = ["TELEGRAM_BOT", "MAILCHIMP", "DISCORD_TOKEN", "DB_URL", "BASIC_AUTH_URL"];
+pub(super) const ENTITIES: [&str; 5] =
+    ["TELEGRAM_BOT", "MAILCHIMP", "DISCORD_TOKEN", "DB_URL", "BASIC_AUTH_URL"];
 
 fn word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
@@ -50,7 +51,8 @@ fn discord(text: &[u8], token: Token) -> Option<(&'static str, usize)> {
 
 /// The address with a password whose `://` begins at `at`.
 pub(super) fn address(text: &[u8], at: usize) -> Option<(&'static str, usize, usize)> {
-    let scheme = run_back(text, at, 24, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'.' | b'-'));
+    let scheme =
+        run_back(text, at, 24, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'.' | b'-'));
     let stop = |byte: u8| !byte.is_ascii_graphic() || b"/\"'`<>?,".contains(&byte);
     let authority = text.get(at + 3..at + 3 + run(text, at + 3, 512, |byte| !stop(byte)))?;
     let host = authority.iter().rposition(|byte| *byte == b'@')?;
@@ -65,11 +67,22 @@ pub(super) fn address(text: &[u8], at: usize) -> Option<(&'static str, usize, us
     }
     let tail = at + 3 + authority.len();
     let end = tail + run(text, tail, 1_024, |byte| byte.is_ascii_graphic() && !b"\"'`<>,".contains(&byte));
-    let end = end - run_back(text, end, end - tail, |byte| matches!(byte, b'.' | b';' | b':' | b'!' | b')' | b']'));
+    let end =
+        end - run_back(text, end, end - tail, |byte| matches!(byte, b'.' | b';' | b':' | b'!' | b')' | b']'));
     let name = text.get(at - scheme..at)?.to_ascii_lowercase();
     let databases: [&[u8]; 12] = [
-        b"postgres", b"postgresql", b"mysql", b"mariadb", b"mongodb", b"redis", b"rediss", b"amqp", b"amqps", b"mssql",
-        b"sqlserver", b"clickhouse",
+        b"postgres",
+        b"postgresql",
+        b"mysql",
+        b"mariadb",
+        b"mongodb",
+        b"redis",
+        b"rediss",
+        b"amqp",
+        b"amqps",
+        b"mssql",
+        b"sqlserver",
+        b"clickhouse",
     ];
     let base = name.split(|byte| *byte == b'+').next().unwrap_or_default();
     let entity = if databases.contains(&base) { "DB_URL" } else { "BASIC_AUTH_URL" };

@@ -61,13 +61,27 @@ pub(super) fn judge(char: char, beside: Beside) -> Option<Kind> {
         '\u{200d}' => !joined(beside) || beside.either(|other| zero_width(other)),
         '\u{200c}' => !beside.either(joins) || beside.in_run(),
         '\u{200b}' => (beside.in_word() && !beside.either(unspaced)) || beside.in_run(),
-        '\u{ad}' => beside.in_run() || beside.both(|char| char.is_ascii_digit()) || (1..=2).contains(&beside.hyphen_ago),
+        '\u{ad}' => {
+            beside.in_run()
+                || beside.both(|char| char.is_ascii_digit())
+                || (1..=2).contains(&beside.hyphen_ago)
+        }
         '\u{2060}'..='\u{2064}' => beside.in_word() || beside.in_run(),
         '\u{feff}' => beside.before.is_some(),
         '\u{34f}' => beside.either(|char| char.is_ascii_alphanumeric()),
         '\u{2800}' => !beside.either(|char| matches!(char, '\u{2801}'..='\u{28ff}')),
-        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{206a}'..='\u{206f}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0080}'..='\u{e00ff}'
+        '\u{115f}'
+        | '\u{1160}'
+        | '\u{3164}'
+        | '\u{ffa0}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{180e}'
+        | '\u{206a}'..='\u{206f}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0080}'..='\u{e00ff}'
         | '\u{e01f0}'..='\u{e0fff}' => true,
         other if private(other) => return Some(Kind::PrivateUse),
         _ => false,
@@ -84,7 +98,9 @@ fn selects(selector: char, before: Option<char>) -> bool {
     let base = pictograph(before)
         || matches!(before, '0'..='9' | '#' | '*')
         || ideograph(before)
-        || (!before.is_ascii() && !before.is_whitespace() && !matches!(before, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180f}')
+        || (!before.is_ascii()
+            && !before.is_whitespace()
+            && !matches!(before, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180f}')
             && !zero_width(before));
     base && (selector <= '\u{fe0f}' || ideograph(before))
 }

@@ -12,6 +12,7 @@ use crate::view::TextView;
 use invisible::{Beside, directs, judge, zero_width};
 use scripts::{diacritic, right_to_left};
 use words::Word;
+pub(crate) use words::is_disguised;
 
 /// Finds characters that hide text from a reader or mislead one.
 ///
@@ -141,7 +142,15 @@ struct Scan<'s> {
 
 impl<'s> Scan<'s> {
     fn new(text: &'s str, findings: &'s mut Findings) -> Self {
-        Self { text, findings, open: None, word: Word::default(), right_to_left: None, marks: 0, hyphen_ago: 0 }
+        Self {
+            text,
+            findings,
+            open: None,
+            word: Word::default(),
+            right_to_left: None,
+            marks: 0,
+            hyphen_ago: 0,
+        }
     }
 
     fn run(mut self) {
@@ -207,7 +216,8 @@ impl<'s> Scan<'s> {
             return true;
         }
         let ahead = self.text.get(end..).unwrap_or_default();
-        let near = ahead.char_indices().take_while(|(place, _)| *place < NEAR).any(|(_, char)| right_to_left(char));
+        let near =
+            ahead.char_indices().take_while(|(place, _)| *place < NEAR).any(|(_, char)| right_to_left(char));
         if !near && ahead.len() < NEAR {
             self.findings.pending(at);
         }

@@ -46,7 +46,8 @@ pub(super) const fn private(char: char) -> bool {
 
 /// Letters of the Latin script.
 pub(super) fn latin(char: char) -> bool {
-    char.is_ascii_alphabetic() || matches!(char, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}') && char.is_alphabetic()
+    char.is_ascii_alphabetic()
+        || matches!(char, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}') && char.is_alphabetic()
 }
 
 /// Letters of Greek.

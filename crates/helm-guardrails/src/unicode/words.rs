@@ -50,3 +50,12 @@ impl Word {
         mixed && (woven || disguised) && !formula
     }
 }
+
+/// Whether a word mixes Latin letters with others that look like them, or is made of nothing but such others.
+pub(crate) fn is_disguised(text: &str) -> bool {
+    let mut word = Word::default();
+    for (at, char) in text.char_indices().filter(|(_, char)| char.is_alphabetic()) {
+        word.letter(at, char);
+    }
+    word.is_mixed() || (word.alike >= 3 && word.latin + word.others == 0)
+}

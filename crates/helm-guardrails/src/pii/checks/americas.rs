@@ -55,9 +55,8 @@ pub(in crate::pii) fn br_cpf(number: &[u8]) -> bool {
 
 /// Brazilian companies: two check digits modulo 11.
 pub(in crate::pii) fn br_cnpj(number: &[u8]) -> bool {
-    let check = |weights: &[u32]| {
-        weighted(number, weights).map(|sum| if sum % 11 < 2 { 0 } else { 11 - sum % 11 })
-    };
+    let check =
+        |weights: &[u32]| weighted(number, weights).map(|sum| if sum % 11 < 2 { 0 } else { 11 - sum % 11 });
     varied_digits(number, 14)
         && check(&[5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]) == digit_at(number, 12)
         && check(&[6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]) == digit_at(number, 13)
@@ -77,9 +76,11 @@ pub(in crate::pii) fn cl_rut(number: &[u8]) -> bool {
     let Some((check, digits)) = number.split_last().filter(|_| matches!(number.len(), 8 | 9)) else {
         return false;
     };
-    let sum = digits.iter().rev().zip([2, 3, 4, 5, 6, 7].iter().cycle()).try_fold(0, |sum, (byte, weight)| {
-        Some(sum + super::digit(*byte)? * weight)
-    });
+    let sum = digits
+        .iter()
+        .rev()
+        .zip([2, 3, 4, 5, 6, 7].iter().cycle())
+        .try_fold(0, |sum, (byte, weight)| Some(sum + super::digit(*byte)? * weight));
     let expected = sum.map(|sum| match 11 - sum % 11 {
         11 => '0',
         10 => 'K',
@@ -96,9 +97,11 @@ pub(in crate::pii) fn mx_curp(code: &[u8]) -> bool {
         b'O'..=b'Z' => Some(u32::from(byte - b'O') + 25),
         _ => None,
     };
-    let sum = code.iter().take(17).zip((2..=18).rev()).try_fold(0, |sum, (byte, weight)| {
-        Some(sum + place(byte)? * weight)
-    });
+    let sum = code
+        .iter()
+        .take(17)
+        .zip((2..=18).rev())
+        .try_fold(0, |sum, (byte, weight)| Some(sum + place(byte)? * weight));
     code.len() == 18
         && code.get(4..).is_some_and(super::yymmdd)
         && matches!(code.get(10), Some(b'H' | b'M' | b'X'))

@@ -38,7 +38,8 @@ fn base58check(address: &[u8]) -> Option<u8> {
 /// A native SegWit address of the main network, `bc1…`, all of one case.
 fn bech32(address: &[u8]) -> bool {
     const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-    let one_case = !(address.iter().any(u8::is_ascii_lowercase) && address.iter().any(u8::is_ascii_uppercase));
+    let one_case =
+        !(address.iter().any(u8::is_ascii_lowercase) && address.iter().any(u8::is_ascii_uppercase));
     let data = address.get(3..).filter(|_| (14..=74).contains(&address.len()) && one_case);
     let prefix = address.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"bc1"));
     let Some(data) = data.filter(|_| prefix) else {
@@ -65,7 +66,8 @@ fn polymod(state: u32) -> u32 {
 /// Ethereum addresses: `0x` and forty hex digits; where they are of mixed case, the case is the checksum of
 /// EIP-55.
 pub(in crate::pii) fn eth_address(address: &[u8]) -> bool {
-    let Some(hex) = address.get(2..).filter(|hex| hex.len() == 40 && hex.iter().all(u8::is_ascii_hexdigit)) else {
+    let Some(hex) = address.get(2..).filter(|hex| hex.len() == 40 && hex.iter().all(u8::is_ascii_hexdigit))
+    else {
         return false;
     };
     let mixed = hex.iter().any(u8::is_ascii_lowercase) && hex.iter().any(u8::is_ascii_uppercase);
@@ -79,7 +81,9 @@ fn eip55(hex: &[u8]) -> bool {
         let byte = hash.get(place / 2).copied().unwrap_or(0);
         (if place % 2 == 0 { byte >> 4 } else { byte & 15 }) >= 8
     };
-    hex.iter().enumerate().all(|(place, byte)| byte.is_ascii_digit() || byte.is_ascii_uppercase() == high(place))
+    hex.iter()
+        .enumerate()
+        .all(|(place, byte)| byte.is_ascii_digit() || byte.is_ascii_uppercase() == high(place))
 }
 
 /// Keccak-256 of at most 135 bytes: the submission to SHA-3 (Bertoni, Daemen, Peeters, Van Assche 2011), whose
@@ -112,8 +116,9 @@ fn keccak_f(state: &mut [u64; 25]) {
         let parity = |x: usize| (0..5).fold(0, |sum, y| sum ^ at(state, x, y));
         let sums = [parity(0), parity(1), parity(2), parity(3), parity(4)];
         let sum = |x: usize| sums.get(x % 5).copied().unwrap_or(0);
-        let mixed: [u64; 25] =
-            std::array::from_fn(|lane| at(state, lane, lane / 5) ^ sum(lane + 4) ^ sum(lane + 1).rotate_left(1));
+        let mixed: [u64; 25] = std::array::from_fn(|lane| {
+            at(state, lane, lane / 5) ^ sum(lane + 4) ^ sum(lane + 1).rotate_left(1)
+        });
         let mut moved = [0_u64; 25];
         if let (Some(to), Some(from)) = (moved.first_mut(), mixed.first()) {
             *to = *from;

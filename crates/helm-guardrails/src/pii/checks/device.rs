@@ -3,7 +3,8 @@
 /// Vehicle identification numbers, ISO 3779, with the check digit that North America requires (49 CFR 565.15).
 pub(in crate::pii) fn vin(number: &[u8]) -> bool {
     const WEIGHTS: [u32; 17] = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
-    let sum = number.iter().zip(WEIGHTS).try_fold(0, |sum, (byte, weight)| Some(sum + place(*byte)? * weight));
+    let sum =
+        number.iter().zip(WEIGHTS).try_fold(0, |sum, (byte, weight)| Some(sum + place(*byte)? * weight));
     let check = sum.and_then(|sum| b"0123456789X".get(sum as usize % 11));
     looks_like_vin(number) && check == number.get(8)
 }

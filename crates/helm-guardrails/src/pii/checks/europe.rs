@@ -98,9 +98,8 @@ pub(in crate::pii) fn es_nie(number: &[u8]) -> bool {
 /// Italian fiscal codes (Ministerial Decree of 23 December 1976): odd places by a table, modulo 26. Digits may
 /// be written as letters where two people would share a code.
 pub(in crate::pii) fn it_fiscal_code(code: &[u8]) -> bool {
-    const ODD: &[u8; 26] = &[
-        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23,
-    ];
+    const ODD: &[u8; 26] =
+        &[1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
     let place = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'A'..=b'Z' => Some(byte - b'A'),
@@ -143,7 +142,8 @@ pub(in crate::pii) fn uk_nhs(number: &[u8]) -> bool {
 pub(in crate::pii) fn ch_ahv(number: &[u8]) -> bool {
     number.len() == 13
         && number.starts_with(b"756")
-        && weighted(number, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]).is_some_and(|sum| sum.is_multiple_of(10))
+        && weighted(number, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1])
+            .is_some_and(|sum| sum.is_multiple_of(10))
 }
 
 /// Portuguese tax numbers: weights 9 to 2, modulo 11.
