@@ -143,7 +143,7 @@ fn bucket(words: [&[u8]; 2]) -> usize {
     // FNV-1a.
     let step = |hash: u32, byte: &u8| (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193);
     let hash = words.iter().fold(0x811c_9dc5, |hash, word| step(word.iter().fold(hash, step), &b' '));
-    (hash ^ hash >> 15) as usize % BUCKETS
+    (hash ^ (hash >> 15)) as usize % BUCKETS
 }
 
 /// The word before the one sign that stands before `start`.
@@ -162,7 +162,7 @@ fn tail(text: &[u8]) -> &[u8] {
 #[inline]
 fn sketch(first: u8, before_last: u8, last: u8, length: usize) -> usize {
     let letters = usize::from(last & 31) << 10 | usize::from(before_last & 31) << 5 | usize::from(first & 31);
-    (letters ^ length.min(31) * 0x9e5) & 0xffff
+    (letters ^ (length.min(31) * 0x9e5)) & 0xffff
 }
 
 impl Labels {
@@ -199,16 +199,18 @@ impl Labels {
         let byte = |at: usize| text.get(at).copied().unwrap_or(0);
         let back = |places: usize| if length > places { byte(end - 1 - places) } else { 0 };
         let (first, last, second, third) = (byte(token.start), back(0), back(1), back(2));
-        if self.may_end(sketch(first, second, last, length)) {
-            if let Some(found) = self.named(text, token.start, end) {
-                return Some(found);
-            }
+        if self.may_end(sketch(first, second, last, length))
+            && let Some(found) = self.named(text, token.start, end)
+        {
+            return Some(found);
         }
         // A plural.
-        if last | 0x20 == b's' && length > 3 && self.may_end(sketch(first, third, second, length - 1)) {
-            if let Some(found) = self.named(text, token.start, end - 1) {
-                return Some(found);
-            }
+        if last | 0x20 == b's'
+            && length > 3
+            && self.may_end(sketch(first, third, second, length - 1))
+            && let Some(found) = self.named(text, token.start, end - 1)
+        {
+            return Some(found);
         }
         if token.has(UPPER) && token.has(LOWER) { self.humped(text, token) } else { None }
     }

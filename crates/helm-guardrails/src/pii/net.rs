@@ -63,10 +63,10 @@ pub(super) fn ipv4(text: &[u8], start: usize) -> Option<usize> {
         }
     }
     let joined = |at: usize| matches!(text.get(at), Some(b'.' | b'-' | b'_')) && is_alnum(text, at + 1);
-    let free = before(text, start).is_none_or(|byte| !byte.is_ascii_alphanumeric())
-        && !(start >= 2
-            && matches!(text.get(start - 1), Some(b'.' | b'-' | b'_'))
-            && is_alnum(text, start - 2))
+    let hangs =
+        start >= 2 && matches!(text.get(start - 1), Some(b'.' | b'-' | b'_')) && is_alnum(text, start - 2);
+    let free = !hangs
+        && before(text, start).is_none_or(|byte| !byte.is_ascii_alphanumeric())
         && !is_alnum(text, at)
         && !joined(at);
     let host = !matches!(octets, [0 | 255, ..] | [127, 0, 0, 1]);
@@ -107,8 +107,7 @@ pub(super) fn mac(text: &[u8], start: usize) -> Option<usize> {
         2 => *byte == sign,
         _ => byte.is_ascii_hexdigit(),
     });
-    let free =
-        !matches!(before(text, start), Some(b':' | b'-')) || !(start >= 2 && is_alnum(text, start - 2));
+    let free = start < 2 || !matches!(before(text, start), Some(b':' | b'-')) || !is_alnum(text, start - 2);
     let more = text.get(start + 17) == Some(&sign) && is_alnum(text, start + 18);
     let varied = address.iter().any(|byte| *byte != b'0' && *byte != sign);
     (fits && free && varied && !more && !is_alnum(text, start + 17)).then_some(start + 17)

@@ -188,10 +188,10 @@ impl<'t> Scan<'t> {
                 self.bare_url(token);
             }
             2 if self.text.get(token.start..token.end) == Some(b"at") => {
-                self.spelled.at(self.text, token.start)
+                self.spelled.at(self.text, token.start);
             }
             3 if self.text.get(token.start..token.end) == Some(b"dot") => {
-                self.spelled.dot(self.text, token.start)
+                self.spelled.dot(self.text, token.start);
             }
             _ => {}
         }
@@ -223,10 +223,12 @@ impl<'t> Scan<'t> {
         if first & DIGIT != 0 {
             self.phone(token.start);
         }
-        if length <= 3 && !token.has(UPPER | LOWER) && text.get(token.end) == Some(&b'.') {
-            if let Some(end) = net::ipv4(text, token.start) {
-                self.judge(Entity::IpV4, token.start, end, 0.75);
-            }
+        if length <= 3
+            && !token.has(UPPER | LOWER)
+            && text.get(token.end) == Some(&b'.')
+            && let Some(end) = net::ipv4(text, token.start)
+        {
+            self.judge(Entity::IpV4, token.start, end, 0.75);
         }
         if first & DIGIT == 0 && length >= 4 {
             self.iban(token.start);
@@ -246,11 +248,12 @@ impl<'t> Scan<'t> {
 
 impl Visitor for Scan<'_> {
     fn token(&mut self, token: Token) {
-        if token.len() == 2 && !token.has(NO_HEX) {
-            if let Some(end) = net::mac(self.text, token.start) {
-                self.colons_end = self.colons_end.max(end);
-                self.push(Entity::Mac, token.start, end, 0.9);
-            }
+        if token.len() == 2
+            && !token.has(NO_HEX)
+            && let Some(end) = net::mac(self.text, token.start)
+        {
+            self.colons_end = self.colons_end.max(end);
+            self.push(Entity::Mac, token.start, end, 0.9);
         }
         if token.has(DIGIT) {
             self.digits(token);

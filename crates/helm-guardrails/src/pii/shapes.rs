@@ -173,7 +173,7 @@ pub(super) struct Listed {
 static BY_LENGTH: LazyLock<[Vec<Listed>; LENGTHS]> = LazyLock::new(|| {
     let listed = |shape: &'static Shape| {
         let first = shape.mask.as_bytes().get(..first_run(shape.mask)).unwrap_or_default();
-        let digits = first.iter().all(|class| matches!(class, b'0'..=b'9'));
+        let digits = first.iter().all(|class: &u8| class.is_ascii_digit());
         Listed { shape, next: shape.mask.as_bytes().get(first.len()).copied(), digits }
     };
     std::array::from_fn(|length| {

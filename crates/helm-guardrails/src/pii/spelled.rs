@@ -190,7 +190,7 @@ fn entity(text: &[u8], at: usize) -> Option<(usize, usize, u8)> {
                 Some(hex) => u8::from_str_radix(hex, 16),
                 None => number.parse(),
             };
-            value.ok().filter(|sign| sign.is_ascii_graphic())?
+            value.ok().filter(u8::is_ascii_graphic)?
         }
     };
     let end = at + length + usize::from(text.get(at + length) == Some(&b';'));

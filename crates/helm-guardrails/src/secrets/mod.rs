@@ -169,30 +169,32 @@ impl Visitor for Scan<'_, '_> {
         if token.start < self.done {
             return;
         }
-        if self.may_be_prefixed(token) {
-            if let Some(found) = rules::find(self.text, token.start, &mut self.tried) {
-                return self.token_of_a_vendor(&found);
-            }
+        if self.may_be_prefixed(token)
+            && let Some(found) = rules::find(self.text, token.start, &mut self.tried)
+        {
+            return self.token_of_a_vendor(&found);
         }
-        if token.has(DIGIT) && token.len() >= 8 {
-            if let Some((entity, end)) = shaped::find(self.text, token) {
-                return self.push(entity, token.start, end, 0.95);
-            }
+        if token.has(DIGIT)
+            && token.len() >= 8
+            && let Some((entity, end)) = shaped::find(self.text, token)
+        {
+            return self.push(entity, token.start, end, 0.95);
         }
-        if assigned::may_name(self.text, token) {
-            if let Some(found) = assigned::read(self.text, token) {
-                // What has a form of its own has a better name than this.
-                match rules::find(self.text, found.start, &mut self.tried) {
-                    Some(better) => self.token_of_a_vendor(&better),
-                    None => self.push(found.entity, found.start, found.end, BY_NAME),
-                }
-                return;
+        if assigned::may_name(self.text, token)
+            && let Some(found) = assigned::read(self.text, token)
+        {
+            // What has a form of its own has a better name than this.
+            match rules::find(self.text, found.start, &mut self.tried) {
+                Some(better) => self.token_of_a_vendor(&better),
+                None => self.push(found.entity, found.start, found.end, BY_NAME),
             }
+            return;
         }
-        if !self.is_ascii && follows_other_script(self.text, token.start) {
-            if let Some(found) = assigned::other_script(self.text, token) {
-                self.push(found.entity, found.start, found.end, BY_NAME);
-            }
+        if !self.is_ascii
+            && follows_other_script(self.text, token.start)
+            && let Some(found) = assigned::other_script(self.text, token)
+        {
+            self.push(found.entity, found.start, found.end, BY_NAME);
         }
     }
 

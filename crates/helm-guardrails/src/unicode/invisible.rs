@@ -58,7 +58,7 @@ pub(super) fn judge(char: char, beside: Beside) -> Option<Kind> {
         '\u{fe00}'..='\u{fe0f}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{e0100}'..='\u{e01ef}' => {
             return (!selects(char, beside.before)).then_some(Kind::Variation);
         }
-        '\u{200d}' => !joined(beside) || beside.either(|other| zero_width(other)),
+        '\u{200d}' => !joined(beside) || beside.either(zero_width),
         '\u{200c}' => !beside.either(joins) || beside.in_run(),
         '\u{200b}' => (beside.in_word() && !beside.either(unspaced)) || beside.in_run(),
         '\u{ad}' => {

@@ -157,11 +157,11 @@ impl<'s> Scan<'s> {
         let mut chars = self.text.char_indices().peekable();
         let mut before = None;
         while let Some((at, char)) = chars.next() {
-            if char == '\u{1f3f4}' {
-                if let Some(length) = flag(self.text.get(at + 4..).unwrap_or_default()) {
-                    while chars.peek().is_some_and(|(next, _)| *next < at + 4 + length) {
-                        chars.next();
-                    }
+            if char == '\u{1f3f4}'
+                && let Some(length) = flag(self.text.get(at + 4..).unwrap_or_default())
+            {
+                while chars.peek().is_some_and(|(next, _)| *next < at + 4 + length) {
+                    chars.next();
                 }
             }
             let after = chars.peek().map(|(_, char)| *char);

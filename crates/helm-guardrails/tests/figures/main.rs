@@ -1,6 +1,14 @@
 //! What the pattern detectors reach on labelled texts. The texts are not in the repository: the tests read them from
 //! `HELM_DATA_DIR` and say when they are skipped. `HELM_EXPLAIN=1` prints every miss and false alarm.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a test may panic, and prints what it measured"
+)]
+
 mod score;
 
 use helm_guardrails::{PiiFilter, SecretFilter, UnicodeFilter};

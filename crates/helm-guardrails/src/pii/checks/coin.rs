@@ -79,7 +79,7 @@ fn eip55(hex: &[u8]) -> bool {
     let hash = keccak256(&hex.to_ascii_lowercase());
     let high = |place: usize| {
         let byte = hash.get(place / 2).copied().unwrap_or(0);
-        (if place % 2 == 0 { byte >> 4 } else { byte & 15 }) >= 8
+        (if place.is_multiple_of(2) { byte >> 4 } else { byte & 15 }) >= 8
     };
     hex.iter()
         .enumerate()
