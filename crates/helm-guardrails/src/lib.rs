@@ -103,10 +103,10 @@ mod secrets;
 mod sentence;
 mod stream;
 mod toxicity;
-#[cfg(feature = "vault")]
-mod vault;
 mod unicode;
 mod url;
+#[cfg(feature = "vault")]
+mod vault;
 mod view;
 
 /// The words of the whole house: stages, categories, severities, actions, spans and violations.
@@ -135,13 +135,12 @@ pub use remote::{
 pub use result::{GuardrailResult, Ran, RanOutcome};
 #[cfg(feature = "schema")]
 pub use schema::SchemaFilter;
-pub use sentence::sentences;
 pub use secrets::SecretFilter;
 pub use sentence::sentences;
 pub use stream::{StreamGuard, StreamStep};
 pub use toxicity::ToxicityFilter;
-#[cfg(feature = "vault")]
-pub use vault::{Restored, Restorer, Vault, VaultKey};
 pub use unicode::UnicodeFilter;
 pub use url::UrlFilter;
+#[cfg(feature = "vault")]
+pub use vault::{Restored, Restorer, Vault, VaultKey};
 pub use view::{Folded, TextView};

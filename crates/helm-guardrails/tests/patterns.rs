@@ -7,6 +7,7 @@ use std::sync::Arc;
 use helm_core::{Category, GuardAction, Stage};
 use helm_guardrails::{
     Detector, Findings, GuardrailEngine, PiiFilter, Rule, SecretFilter, StreamStep, TextView, UnicodeFilter,
+    check_detector,
 };
 use proptest::prelude::*;
 
@@ -286,8 +287,38 @@ fn texts() -> impl Strategy<Value = String> {
         .prop_map(|pairs| pairs.into_iter().map(|(piece, gap)| piece + gap).collect())
 }
 
+#[test]
+fn the_detectors_keep_their_promises() {
+    let samples = [
+        "my card number is 4111 1111 1111 1111, SSN 219-09-9999 (or +49 30 901820)",
+        "ana.b [at] example [dot] org, https://example.org/x 943 476 5919 NHS number",
+        "password is s3cr3t!pw and token=q8Zr2LmX0pVt7Yb4Kc9W",
+        "-----BEGIN PRIVATE KEY----- MIIE -----END PRIVATE KEY----- x",
+        "pаypаl \u{202e}abc\u{202c} \u{e0069}\u{e0067} e\u{300}\u{301}\u{302}\u{303}",
+    ];
+    for detector in [&PiiFilter::new() as &dyn Detector, &SecretFilter::new(), &UnicodeFilter::new()] {
+        assert_eq!(check_detector(detector, &samples), Ok(()), "{}", detector.id());
+    }
+}
+
+#[test]
+fn a_clean_message_needs_no_memory() {
+    let text = "Could you please have a look at the second chapter and tell me by Friday whether the plot holds together?";
+    let detectors = [&PiiFilter::new() as &dyn Detector, &SecretFilter::new(), &UnicodeFilter::new()];
+    assert_eq!(detectors.map(|detector| found(detector, text).len()), [0; 3]);
+    let counted = allocation_counter::measure(|| {
+        let view = TextView::new(text);
+        let mut findings = Findings::new();
+        for detector in detectors {
+            detector.scan(&view, &mut findings);
+        }
+        assert!(findings.is_empty());
+    });
+    assert_eq!(counted.count_total, 0);
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #![proptest_config(ProptestConfig::with_cases(2048))]
 
     #[test]
     fn a_stream_lets_through_what_the_whole_does(
