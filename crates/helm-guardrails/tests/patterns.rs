@@ -40,6 +40,9 @@ fn numbers_are_known_by_their_shape_or_by_their_label() {
             ("ssn:219099999", &["US_SSN 219099999"]),
             ("userSSN=219099999", &["US_SSN 219099999"]),
             ("219099999", &[]),
+            ("60 348 354 316 (Australian business number)", &["AU_ABN 60 348 354 316"]),
+            ("[ABN] 60 348 354 316", &["AU_ABN 60 348 354 316"]),
+            ("[IMEI] 490154203237518", &[]),
             ("SteuerID 86 095 742 719", &["DE_TAX_ID 86 095 742 719"]),
             ("Meine Steuer-ID lautet 86095742719.", &["DE_TAX_ID 86095742719"]),
             ("NHS no 943 476 5919", &["UK_NHS 943 476 5919"]),
@@ -105,6 +108,11 @@ fn addresses_are_found_in_every_disguise_that_is_known() {
             ("www.example.org/x, ok", &["URL www.example.org/x"]),
             ("10.0.0.7/24 and 2001:db8::1:2 at 01:23", &["IPV4 10.0.0.7", "IPV6 2001:db8::1:2"]),
             ("std::fs::read, a::b, 12:30:45, 1.2.3, v1.2.3.4, 1.2.3.4.5", &[]),
+            (
+                "mac address:67:3F:A4:57:EC:59, ip:2001:db8::1:2",
+                &["MAC 67:3F:A4:57:EC:59", "IPV6 2001:db8::1:2"],
+            ),
+            ("01:23:45:67:89:ab:cd:ef:01:23", &[]),
             ("aa:bb:cc:dd:ee:0f aa-bb-cc-dd-ee-0f", &["MAC aa:bb:cc:dd:ee:0f", "MAC aa-bb-cc-dd-ee-0f"]),
         ],
     );

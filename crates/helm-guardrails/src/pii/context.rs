@@ -2,13 +2,15 @@
 
 use smallvec::SmallVec;
 
+use super::entity::Entity;
 use super::labels::{Label, labels};
 use crate::bytes::{Token, Visitor, WIDE, before, class_at, is_alnum, run, run_back, walk};
 
 /// How far before a number a label may end, in bytes.
 const LEFT: usize = 40;
-/// How far behind a number a label may end.
-pub(super) const RIGHT: usize = 24;
+/// How far behind a number a label may end, and how far it may begin.
+pub(super) const RIGHT: usize = 56;
+const BEGINS: usize = 14;
 /// The score of a number with its label beside it.
 const LABELLED: f64 = 0.95;
 /// The score with a label that announces the numbers of many countries.
@@ -152,7 +154,7 @@ impl<'t> Context<'t> {
             walk(self.text.get(end..end + room).unwrap_or_default(), &mut words);
             self.wide(&mut words.marks, end, end + room);
         }
-        words.marks.retain(|mark| mark.start >= end);
+        words.marks.retain(|mark| (end..=end + BEGINS).contains(&mark.start));
         words.marks.sort_by_key(|mark| mark.start);
         words.marks
     }
@@ -172,14 +174,15 @@ impl<'t> Context<'t> {
         beside || (mark.label.acronym && capitals())
     }
 
-    /// Whether a label is the name in what redaction puts in the place of a number, such as `[PHONE]`.
+    /// Whether a label is of the name that redaction puts in the place of a number, such as `[PHONE]`.
     fn is_placeholder(&self, start: usize, end: usize) -> bool {
         let name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
         let from = start - run_back(self.text, start, 24, name);
         let to = end + run(self.text, end, 24, name);
+        let written = self.text.get(from..to).and_then(|name| std::str::from_utf8(name).ok());
         before(self.text, from) == Some(b'[')
             && matches!(self.text.get(to), Some(b']' | b'#'))
-            && self.text.get(start..end).is_some_and(|label| label.iter().copied().all(name))
+            && written.is_some_and(|name| Entity::named(name).is_some())
     }
 
     /// Whether a label is followed by what separates it from its own number.

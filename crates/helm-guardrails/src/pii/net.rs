@@ -79,15 +79,19 @@ pub(super) fn ipv6(text: &[u8], at: usize) -> (usize, usize, bool) {
     let part = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
     let start = at - run_back(text, at, 4, |byte| byte.is_ascii_hexdigit());
     let length = run(text, start, usize::MAX, part);
+    // What stands before a single colon announces the address.
+    let whole = text.get(start..start + length).unwrap_or_default();
+    let announced = whole.starts_with(b":") && !whole.starts_with(b"::");
+    let (start, length) = (start + usize::from(announced), length - usize::from(announced));
     let whole = text.get(start..start + length).unwrap_or_default();
     // A sentence may go on with a colon.
     let end = start + length - usize::from(whole.ends_with(b":") && !whole.ends_with(b"::"));
-    (start, end.max(at + 1), is_ipv6(text, start, end))
+    (start, end.max(at + 1), is_ipv6(text, start, end, announced))
 }
 
-fn is_ipv6(text: &[u8], start: usize, end: usize) -> bool {
+fn is_ipv6(text: &[u8], start: usize, end: usize, announced: bool) -> bool {
     let joins = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'_' | b'-');
-    let free = before(text, start).is_none_or(|byte| !joins(byte)) && !is_alnum(text, end);
+    let free = (announced || before(text, start).is_none_or(|byte| !joins(byte))) && !is_alnum(text, end);
     if !free || !(6..=39).contains(&(end - start)) {
         return false;
     }
@@ -107,7 +111,9 @@ pub(super) fn mac(text: &[u8], start: usize) -> Option<usize> {
         2 => *byte == sign,
         _ => byte.is_ascii_hexdigit(),
     });
-    let free = start < 2 || !matches!(before(text, start), Some(b':' | b'-')) || !is_alnum(text, start - 2);
+    // A pair before it makes it a piece of something longer; a word announces it.
+    let pair = run_back(text, start.saturating_sub(1), 3, |byte| byte.is_ascii_alphanumeric()) == 2;
+    let free = !matches!(before(text, start), Some(b':' | b'-')) || !pair;
     let more = text.get(start + 17) == Some(&sign) && is_alnum(text, start + 18);
     let varied = address.iter().any(|byte| *byte != b'0' && *byte != sign);
     (fits && free && varied && !more && !is_alnum(text, start + 17)).then_some(start + 17)

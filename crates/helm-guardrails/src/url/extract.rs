@@ -52,8 +52,10 @@ fn link(text: &str, at: usize) -> Option<Range<usize>> {
         _ => at + skipped,
     };
     let after = at + start.len();
+    // A script needs no host.
+    let is_script = !start.contains(['/', '.']) || *start == "data:text/html";
     let length = length(text.get(after..)?, LONGEST - start.len());
-    (length > 0).then_some(begin..after + length)
+    (length > 0 || is_script).then_some(begin..after + length)
 }
 
 /// How long the rest of a link is: to white space or to what quotes or ends it, without the sentence's marks.
