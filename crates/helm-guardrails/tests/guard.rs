@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use helm_core::{Category, GuardAction, Severity, Stage};
+use helm_core::{Category, GuardAction, Severity, Stage, Violation};
 use helm_guardrails::{
     Detector, Finding, Findings, GuardrailConfig, GuardrailEngine, PiiFilter, ProfanityFilter, Reach, Rule,
     StreamStep, TextView, ToxicityFilter, check_detector,
@@ -57,7 +57,9 @@ fn profanity_is_seen_through_disguises_and_scunthorpe_is_left_alone() {
         "bitches",
         "shit!",
     ] {
-        assert_eq!(guard.check_output(text).violations.len(), 1, "{text}");
+        let result = guard.check_output(text);
+        let profane = |violation: &&Violation| violation.category == Category::Profanity;
+        assert_eq!(result.violations.iter().filter(profane).count(), 1, "{text}");
     }
     for text in [
         "Scunthorpe has a cockpit museum",
