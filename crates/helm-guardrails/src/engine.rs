@@ -8,8 +8,10 @@ use crate::plan::Plan;
 use crate::policy::{OnError, Rule, StagePolicy};
 use crate::profanity::ProfanityFilter;
 use crate::result::GuardrailResult;
+use crate::secrets::SecretFilter;
 use crate::stream::StreamGuard;
 use crate::toxicity::ToxicityFilter;
+use crate::unicode::UnicodeFilter;
 
 /// Writes a text anew, given its verdict; see [`GuardrailBuilder::rewrite`].
 pub type Rewrite = Arc<dyn Fn(&str, &GuardrailResult) -> Option<String> + Send + Sync>;
@@ -30,6 +32,16 @@ fn standard_rule(stage: Stage, category: Category) -> Rule {
         (Category::Url, _) => Flag,
         _ => Block,
     })
+}
+
+/// A policy under which links are flagged where other personal data is redacted, unless it says otherwise: an answer
+/// without its links is of little use.
+pub(crate) fn leaving_links(policy: StagePolicy) -> StagePolicy {
+    let redacts = policy.rule(Category::Pii).is_some_and(|rule| rule.action == GuardAction::Redact);
+    if !redacts || policy.entities().any(|entity| entity == "URL") {
+        return policy;
+    }
+    policy.with_entity("URL", Rule::new(GuardAction::Flag))
 }
 
 /// Checks texts against detectors and rules. Immutable; cloning is cheap. To change settings, build another.
@@ -63,11 +75,13 @@ impl GuardrailEngine {
     #[must_use]
     pub fn standard() -> Self {
         let mut builder = Self::builder()
+            .detector(Arc::new(SecretFilter::new()))
             .detector(Arc::new(PiiFilter::new()))
+            .detector(Arc::new(UnicodeFilter::new()))
             .detector(Arc::new(ProfanityFilter::new()))
             .detector(Arc::new(ToxicityFilter::new()));
         for stage in Stage::ALL {
-            builder = builder.stage(stage, Self::standard_policy(stage));
+            builder = builder.stage(stage, leaving_links(Self::standard_policy(stage)));
         }
         builder.assembled()
     }

@@ -86,4 +86,18 @@ pub enum Error {
     /// A key is too short.
     #[error("a pseudonym key must have at least 16 bytes, better 32 random ones")]
     InvalidKey,
+    /// A host of a list is none, or one under which anybody can have a name.
+    #[error(
+        "{host:?} cannot be listed: give a host name such as example.org, not a public suffix or an address"
+    )]
+    InvalidHost {
+        /// What was given.
+        host: String,
+    },
+    /// A phrase of a list has no word, or is too long.
+    #[error("{phrase:?} cannot be a banned phrase: give words of letters or digits, at most 256 bytes")]
+    InvalidPhrase {
+        /// What was given.
+        phrase: String,
+    },
 }

@@ -41,7 +41,12 @@
 //!
 //! | detector | finds | by |
 //! |---|---|---|
-//! | [`PiiFilter`] | `EMAIL`, `PHONE`, `CREDIT_CARD`, `IBAN`, `US_SSN`, `IPV4` | shape and checksum |
+//! | [`PiiFilter`] | 62 kinds of personal data: e-mail, telephone, cards, accounts, identity and tax numbers of some thirty countries, network addresses, wallets | shape, check digit, and the label beside it in thirteen languages and more |
+//! | [`SecretFilter`] | keys, tokens, passwords, private keys | vendors' prefixes, names they are assigned to, entropy |
+//! | [`UnicodeFilter`] | invisible, misleading and control characters | what stands beside them |
+//! | [`UrlFilter`] | links that are not allowed or mislead | lists of hosts, the Public Suffix List, UTS 46 |
+//! | [`PhraseFilter`] | banned topics and phrases | one's own lists |
+//! | [`LengthLimit`] | what is too long | bytes, characters, tokens |
 //! | [`ProfanityFilter`] | swear words, also leet, masked, spaced, stretched and with invisible or foreign letters | a lexicon over folded text |
 //! | [`ToxicityFilter`] | insults and threats at somebody | weighted phrases, a sentence at a time |
 //! | `LanguageFilter` | other languages than some | a linear model |
@@ -61,19 +66,29 @@
 //!
 //! # What it can do, measured
 //!
-//! On synthetic messages of 46 kinds of personal data, the six kinds here: recall 1.00 for cards, IBAN, e-mail,
-//! SSN and IPv4, 0.87 for phone numbers. On 1,719 swear words under fifteen disguises from a list of several
+//! On 3,730 synthetic messages of 46 kinds of personal data and 1,050 with numbers that are nobody's, which were at
+//! hand while the rules were written: precision and recall 1.00, no message of the others flagged; the same on 408
+//! messages with disguised numbers, with exact places. On the two sets of presidio-research, the eight kinds that have a
+//! pattern: F1 1.00. On 1,440 messages of which 840 hold one of 28 kinds of secrets: all found, none of the 600 others.
+//! On 550 texts with ten kinds of hidden characters and twelve proper uses of such: all found, no proper use. On texts
+//! of other origin: of 2,386 files of Rust sources and documentation (20 MB) none has a number that is taken for
+//! personal data other than addresses of networks and mail, and eight values are wrongly taken for secrets.
+//! On 1,719 swear words under fifteen disguises from a list of several
 //! hundred, most of them sexual terms that this lexicon does not hold: precision 0.98, recall 0.26. Toxicity:
 //! area under the ROC curve 0.85 on the tweets of Davidson et al. 2017, where most of the benign half swears,
 //! and 0.94 on ParaDetox (Logacheva et al. 2022).
 //!
 //! # What it cannot do
 //!
-//! Patterns know no names, places, irony or implicit hate, and a lexicon knows no context: a quotation of an
+//! Patterns know no names and places: of all that is marked in the two sets of presidio-research, nine spans in ten are
+//! names, addresses and organisations, and 12 and 11 % is what the patterns find. A number that has neither a label nor
+//! a check is not reported, nor is a random string that nothing says to be a secret. Nor do patterns know irony or
+//! implicit hate, and a lexicon knows no context: a quotation of an
 //! insult is found as an insult. The toxicity score is a heuristic in this version, not a trained model.
 //! Nothing here stops somebody who is determined to talk a model into something.
 
 mod builder;
+mod bytes;
 mod config;
 mod conformance;
 mod detector;
@@ -86,6 +101,8 @@ mod json;
 mod key;
 #[cfg(feature = "language")]
 mod language;
+mod length;
+mod phrases;
 mod pii;
 mod plan;
 mod policy;
@@ -96,9 +113,12 @@ mod remote;
 mod result;
 #[cfg(feature = "schema")]
 mod schema;
+mod secrets;
 mod sentence;
 mod stream;
 mod toxicity;
+mod unicode;
+mod url;
 #[cfg(feature = "vault")]
 mod vault;
 mod view;
@@ -116,6 +136,8 @@ pub use finding::{Finding, Findings};
 pub use key::PseudonymKey;
 #[cfg(feature = "language")]
 pub use language::LanguageFilter;
+pub use length::LengthLimit;
+pub use phrases::PhraseFilter;
 pub use pii::PiiFilter;
 pub use policy::{Hold, OnError, RedactStyle, Rule, StagePolicy};
 pub use profanity::ProfanityFilter;
@@ -127,9 +149,12 @@ pub use remote::{
 pub use result::{GuardrailResult, Ran, RanOutcome};
 #[cfg(feature = "schema")]
 pub use schema::SchemaFilter;
+pub use secrets::SecretFilter;
 pub use sentence::sentences;
 pub use stream::{StreamGuard, StreamStep};
 pub use toxicity::ToxicityFilter;
+pub use unicode::UnicodeFilter;
+pub use url::UrlFilter;
 #[cfg(feature = "vault")]
 pub use vault::{Restored, Restorer, Vault, VaultKey};
 pub use view::{Folded, TextView};

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use helm_core::{Category, GuardAction, Severity, Stage};
+use helm_core::{Category, GuardAction, Severity, Stage, Violation};
 use helm_guardrails::{
     Detector, Finding, Findings, GuardrailConfig, GuardrailEngine, PiiFilter, ProfanityFilter, Reach, Rule,
     StreamStep, TextView, ToxicityFilter, check_detector,
@@ -57,7 +57,9 @@ fn profanity_is_seen_through_disguises_and_scunthorpe_is_left_alone() {
         "bitches",
         "shit!",
     ] {
-        assert_eq!(guard.check_output(text).violations.len(), 1, "{text}");
+        let result = guard.check_output(text);
+        let profane = |violation: &&Violation| violation.category == Category::Profanity;
+        assert_eq!(result.violations.iter().filter(profane).count(), 1, "{text}");
     }
     for text in [
         "Scunthorpe has a cockpit museum",
@@ -255,18 +257,17 @@ proptest! {
 }
 
 #[test]
-fn digits_of_other_scripts_are_no_numbers_and_do_no_harm() {
+fn digits_of_other_scripts_are_digits() {
     let guard = GuardrailEngine::standard();
-    for text in [
-        "AT१२123456789012",
-        "GB२९ NWBK 6016 1331 9268 19",
-        "४१११ ११११ ११११ ११११",
-        "4१११111111111111",
-        "２１９-09-9999",
-        "१.१.१.१ and ١٩٢.168.1.20",
-        "+४९ ३० ९०१८२०",
+    for (text, expected) in [
+        ("AT१२123456789012", "AT१२123456789012"),
+        ("GB२९ NWBK 6016 1331 9268 19", "[IBAN]"),
+        ("४१११ ११११ ११११ ११११", "[CREDIT_CARD]"),
+        ("２１９-09-9999", "[US_SSN]"),
+        ("१.१.१.१ and ١٩٢.168.1.20", "[IPV4] and [IPV4]"),
+        ("+४९ ३० ९०१८२०", "[PHONE]"),
     ] {
-        assert_eq!(guard.check_input(text).text(text), text);
+        assert_eq!(guard.check_input(text).text(text), expected);
     }
 }
 

@@ -12,13 +12,15 @@ pub use rule::{RuleConfig, StyleName};
 
 use crate::builder::MAX_BYTES;
 use crate::detector::Detector;
-use crate::engine::GuardrailEngine;
+use crate::engine::{GuardrailEngine, leaving_links};
 use crate::error::{Error, Result};
 use crate::key::PseudonymKey;
 use crate::pii::PiiFilter;
 use crate::policy::{Hold, OnError, Rule, StagePolicy};
 use crate::profanity::ProfanityFilter;
+use crate::secrets::SecretFilter;
 use crate::toxicity::ToxicityFilter;
+use crate::unicode::UnicodeFilter;
 
 /// Guardrails as configuration writes them. What is not said is as in [`GuardrailEngine::standard`].
 ///
@@ -212,13 +214,15 @@ impl GuardrailEngine {
     pub fn from_config(config: &GuardrailConfig) -> Result<Self> {
         let profanity = ProfanityFilter::with_words(&config.banned_words, &config.allowed_words)?;
         let mut builder = Self::builder()
+            .detector(Arc::new(SecretFilter::new()))
             .detector(Arc::new(PiiFilter::new()))
+            .detector(Arc::new(UnicodeFilter::new()))
             .detector(Arc::new(profanity.clone()))
             .detector(Arc::new(ToxicityFilter::with_profanity(profanity)))
             .max_bytes(config.max_bytes.unwrap_or(MAX_BYTES));
         for stage in Stage::ALL {
             let given = config.stage(stage);
-            builder = builder.stage(stage, given.policy(stage)?);
+            builder = builder.stage(stage, leaving_links(given.policy(stage)?));
             for detector in [given.language_filter()?, given.schema_filter()?].into_iter().flatten() {
                 builder = builder.detector_at(stage, detector);
             }

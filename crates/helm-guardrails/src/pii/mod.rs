@@ -1,72 +1,85 @@
-//! Personal data by shape and checksum.
+//! Personal data by shape, check digit and what is written beside it.
 
-mod card;
-mod iban;
+mod checks;
+mod context;
+mod entity;
+mod labels;
+pub(crate) mod net;
+mod phone;
+mod resolve;
+mod scan;
 mod shapes;
+mod spelled;
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::LazyLock;
+use helm_core::{Category, UnitInterval};
 
-use helm_core::{Category, Severity, Span};
-use regex::Regex;
-
+use crate::bytes::walk;
 use crate::detector::{Detector, Reach};
+use crate::error::{Error, Result};
 use crate::finding::{Finding, Findings};
 use crate::view::TextView;
+use entity::{ENTITIES, Entity};
+use resolve::resolve;
+use scan::{Hits, Scan};
 
-/// Finds `EMAIL`, `PHONE`, `CREDIT_CARD` (Luhn), `IBAN` (mod 97), `US_SSN` and `IPV4`.
+/// Finds personal data and the numbers of persons, accounts and devices.
 ///
-/// Numbers must have the separators or the checksum of what they are taken for; a bare run of digits is only
-/// ever a card.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PiiFilter;
+/// A candidate is decided on by its shape, its check digit where it has one, and the label beside it, such as
+/// `NHS number`, in the languages of the countries that use it. A bare run of 9 to 11 digits is never reported
+/// without a label, for one in ten or eleven of all numbers has the right check digit; nor is a number whose nearest
+/// label says that it is an order, a hash or the like. Scores: 0.95 beside a label, 0.5 to 0.95 for what is known
+/// by its shape alone. Full width and other scripts' digits, invisible characters and signs that are spelled
+/// out (`[at]`, `&#64;`) are seen through.
+///
+/// What patterns cannot find: names of persons, places and organisations, street addresses, and whatever has
+/// neither shape nor label.
+#[derive(Clone, Copy, Debug)]
+pub struct PiiFilter {
+    wanted: u64,
+}
 
-impl PiiFilter {
-    /// The filter.
-    #[must_use]
-    pub fn new() -> Self {
-        Self
+impl Default for PiiFilter {
+    fn default() -> Self {
+        Self { wanted: u64::MAX }
     }
 }
 
-/// The longest candidate of all kinds: an e-mail address (RFC 5321, 4.5.3.1: 64 + 1 + 255).
-const REACH: usize = 320;
+/// How far back what is found may depend on: a number before, its label, and in scripts of three bytes.
+const LOOKBEHIND: usize = 256;
 
-struct Kind {
-    entity: &'static str,
-    severity: Severity,
-    pattern: Regex,
-    /// A byte without which the pattern cannot match, to skip most texts.
-    needs: fn(u8) -> bool,
-    accepts: fn(&str) -> bool,
+impl PiiFilter {
+    /// The filter for every kind.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The filter for these kinds alone, named as in results.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownEntity`] for a name that is not among the [entities](Detector::entities) of the filter for
+    /// every kind.
+    pub fn only(names: &[&str]) -> Result<Self> {
+        Ok(Self { wanted: set(names)? })
+    }
+
+    /// This filter without these kinds.
+    ///
+    /// # Errors
+    ///
+    /// As for [`only`](Self::only).
+    pub fn without(self, names: &[&str]) -> Result<Self> {
+        Ok(Self { wanted: self.wanted & !set(names)? })
+    }
 }
 
-static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
-    let kinds = [
-        kind("EMAIL", Severity::Medium, shapes::EMAIL, shapes::is_email),
-        kind("IBAN", Severity::High, iban::PATTERN, iban::is_valid),
-        kind("CREDIT_CARD", Severity::High, card::PATTERN, card::is_valid),
-        kind("US_SSN", Severity::High, shapes::US_SSN, shapes::is_us_ssn),
-        kind("IPV4", Severity::Low, shapes::IPV4, shapes::is_ipv4),
-        kind("PHONE", Severity::Medium, shapes::PHONE, shapes::is_phone),
-    ];
-    kinds.into_iter().flatten().collect()
-});
-
-/// `None` for a pattern that does not compile, which a test excludes.
-fn kind(entity: &'static str, severity: Severity, pattern: &str, accepts: fn(&str) -> bool) -> Option<Kind> {
-    let needs = if entity == "EMAIL" { is_at } else { is_digit };
-    let pattern = Regex::new(pattern).ok()?;
-    Some(Kind { entity, severity, pattern, needs, accepts })
-}
-
-fn is_at(byte: u8) -> bool {
-    byte == b'@'
-}
-
-fn is_digit(byte: u8) -> bool {
-    byte.is_ascii_digit()
+fn set(names: &[&str]) -> Result<u64> {
+    names.iter().try_fold(0, |set, name| {
+        let entity =
+            Entity::named(name).ok_or_else(|| Error::UnknownEntity { entity: (*name).to_owned() })?;
+        Ok(set | entity.bit())
+    })
 }
 
 impl Detector for PiiFilter {
@@ -79,77 +92,70 @@ impl Detector for PiiFilter {
     }
 
     fn entities(&self) -> Vec<&str> {
-        KINDS.iter().map(|kind| kind.entity).collect()
+        ENTITIES
+            .iter()
+            .filter(|(entity, ..)| self.wanted & entity.bit() != 0)
+            .map(|(_, name, _)| *name)
+            .collect()
     }
 
     fn reach(&self) -> Reach {
-        Reach::Bounded(REACH)
+        Reach::Tracked(net::LONGEST_URL)
+    }
+
+    fn lookbehind(&self) -> usize {
+        LOOKBEHIND
+    }
+
+    fn wakes(&self, words: &str) -> bool {
+        let bytes = words.as_bytes();
+        let mut capitals = 0;
+        let wakes = bytes.iter().any(|byte| {
+            capitals = if byte.is_ascii_uppercase() { capitals + 1 } else { 0 };
+            capitals >= 2 || byte.is_ascii_digit() || *byte >= 0x80 || b"@:[({<&%_+".contains(byte)
+        });
+        let inner = |part: &[u8]| matches!(part, [a, b'.' | b'-', b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric());
+        wakes || bytes.windows(3).any(inner) || words.split(' ').any(|word| word == "at")
     }
 
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
-        let text = view.text();
-        let mut taken = Taken::default();
-        for kind in KINDS.iter() {
-            if !text.bytes().any(kind.needs) {
-                continue;
-            }
-            let mut from = 0;
-            while let Some(found) = kind.pattern.find_at(text, from) {
-                let start = found.start();
-                let good = |range: &Range<usize>| {
-                    taken.leaves_free(range)
-                        && stands_alone(text, range)
-                        && text.get(range.clone()).is_some_and(kind.accepts)
-                };
-                if let Some(range) = shortened(found.as_str()).map(|end| start..start + end).find(good) {
-                    from = range.end;
-                    let span = Span { start: range.start, end: range.end };
-                    findings.push(Finding::new(Category::Pii, kind.entity, span, kind.severity));
-                    taken.add(&range);
-                } else {
-                    // Something acceptable may begin inside a candidate that is not.
-                    from = text.ceil_char_boundary(start + 1);
-                }
+        let folded = view.digits();
+        let (mut hits, pending) = find(folded.text().as_bytes());
+        if let Some(from) = pending {
+            findings.pending(folded.original(from..from + 1).start);
+        }
+        hits.retain(|hit| self.wanted & hit.entity.bit() != 0);
+        for hit in resolve(hits) {
+            let span = folded.original(hit.start..hit.end);
+            let score = UnitInterval::clamped(hit.score).unwrap_or(UnitInterval::ONE);
+            findings.push(
+                Finding::new(Category::Pii, hit.entity.name(), span, hit.entity.severity()).with_score(score),
+            );
+        }
+    }
+
+    fn settings(&self) -> String {
+        format!("{:x}", self.wanted)
+    }
+}
+
+/// Everything that was found, overlapping, and from where on more text could change that.
+fn find(text: &[u8]) -> (Hits, Option<usize>) {
+    let mut scan = Scan::new(text);
+    walk(text, &mut scan);
+    scan.spelled.end(text);
+    let pending = [scan.pending, scan.spelled.pending].into_iter().flatten().min();
+    let mut hits = scan.hits;
+    if !scan.spelled.is_empty() {
+        let rewritten = scan.spelled.rewritten(text);
+        let mut again = Scan::new(&rewritten);
+        walk(&rewritten, &mut again);
+        for mut hit in again.hits {
+            if let Some((start, end)) = scan.spelled.original(text, hit.start, hit.end) {
+                (hit.start, hit.end) = (start, end);
+                hits.push(hit);
             }
         }
     }
-}
-
-/// Where a candidate may end: its own end, then each of its groups', since the next number may follow at once.
-fn shortened(candidate: &str) -> impl Iterator<Item = usize> + '_ {
-    let groups = candidate.match_indices([' ', '-']).map(|(at, _)| at);
-    std::iter::once(candidate.len()).chain(groups.rev())
-}
-
-/// What has been found: ranges that do not overlap, ends by starts.
-#[derive(Default)]
-struct Taken(BTreeMap<usize, usize>);
-
-impl Taken {
-    fn add(&mut self, range: &Range<usize>) {
-        self.0.insert(range.start, range.end);
-    }
-
-    /// Of the ranges that begin before this one ends, the last also ends last.
-    fn leaves_free(&self, range: &Range<usize>) -> bool {
-        self.0.range(..range.end).next_back().is_none_or(|(_, end)| *end <= range.start)
-    }
-}
-
-/// Whether a candidate is not a piece of something longer.
-fn stands_alone(text: &str, range: &Range<usize>) -> bool {
-    let before = text.get(..range.start).and_then(|head| head.chars().next_back());
-    let after = text.get(range.end..).and_then(|rest| rest.chars().next());
-    let part_of_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
-    !before.is_some_and(part_of_word) && !after.is_some_and(part_of_word)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_pattern_compiles() {
-        assert_eq!(KINDS.len(), 6);
-    }
+    (hits, pending)
 }

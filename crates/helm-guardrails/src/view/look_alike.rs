@@ -32,7 +32,7 @@ pub(super) const fn variant(char: char) -> Option<char> {
 }
 
 /// The Latin letter that a letter of another script looks like; in lower case.
-pub(super) const fn look_alike(char: char) -> Option<char> {
+pub(crate) const fn look_alike(char: char) -> Option<char> {
     Some(match char {
         'а' | 'А' | 'α' | 'Α' | 'Ꭺ' => 'a',
         'в' | 'В' | 'β' | 'Β' | 'ь' | 'Ь' | 'Ᏼ' => 'b',

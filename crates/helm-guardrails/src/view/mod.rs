@@ -14,6 +14,7 @@ use helm_core::Span;
 use smallvec::SmallVec;
 
 pub(crate) use ignorable::{is_ignorable, is_separator, visible_len};
+pub(crate) use look_alike::look_alike;
 use map::Map;
 
 /// A text that is scanned, with what detectors share of the work on it.
