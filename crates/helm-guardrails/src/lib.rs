@@ -80,12 +80,13 @@ mod detector;
 mod engine;
 mod error;
 mod finding;
-mod fold;
 mod hit;
+mod injection;
 mod json;
 mod key;
 #[cfg(feature = "language")]
 mod language;
+mod linear;
 mod pii;
 mod plan;
 mod policy;
@@ -99,6 +100,8 @@ mod schema;
 mod sentence;
 mod stream;
 mod toxicity;
+#[cfg(feature = "train")]
+pub mod train;
 #[cfg(feature = "vault")]
 mod vault;
 mod view;
@@ -113,9 +116,11 @@ pub use detector::{Detector, Reach};
 pub use engine::{GuardrailEngine, Rewrite};
 pub use error::{Error, Result};
 pub use finding::{Finding, Findings};
+pub use injection::InjectionFilter;
 pub use key::PseudonymKey;
 #[cfg(feature = "language")]
 pub use language::LanguageFilter;
+pub use linear::LinearModel;
 pub use pii::PiiFilter;
 pub use policy::{Hold, OnError, RedactStyle, Rule, StagePolicy};
 pub use profanity::ProfanityFilter;
