@@ -17,11 +17,20 @@ pub enum Error {
     #[error("max_bytes must be at least 1")]
     InvalidLength,
     /// A word for the lexicon is empty or not a word.
-    #[error("{word:?} cannot be a word of the lexicon: give one word of 2 to 64 letters or digits")]
+    #[error("{word:?} cannot be a word of the lexicon: give one word of 2 to 63 letters or digits")]
     InvalidWord {
         /// What was given.
         word: String,
     },
+    /// There are more words than the lexicon can hold.
+    #[error("{words} words are more than the lexicon can hold: give fewer")]
+    LexiconTooLarge {
+        /// How many.
+        words: usize,
+    },
+    /// The bytes of a linear model are not those of one.
+    #[error("this is not the file of a linear model: take one that the trainer wrote")]
+    InvalidModel,
     /// Two detectors of a stage share an id.
     #[error("two detectors have the id {id:?}")]
     DuplicateDetector {

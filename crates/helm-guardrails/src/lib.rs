@@ -95,13 +95,14 @@ mod detector;
 mod engine;
 mod error;
 mod finding;
-mod fold;
 mod hit;
+mod injection;
 mod json;
 mod key;
 #[cfg(feature = "language")]
 mod language;
 mod length;
+mod linear;
 mod phrases;
 mod pii;
 mod plan;
@@ -117,6 +118,8 @@ mod secrets;
 mod sentence;
 mod stream;
 mod toxicity;
+#[cfg(feature = "train")]
+pub mod train;
 mod unicode;
 mod url;
 #[cfg(feature = "vault")]
@@ -133,10 +136,12 @@ pub use detector::{Detector, Reach};
 pub use engine::{GuardrailEngine, Rewrite};
 pub use error::{Error, Result};
 pub use finding::{Finding, Findings};
+pub use injection::InjectionFilter;
 pub use key::PseudonymKey;
 #[cfg(feature = "language")]
 pub use language::LanguageFilter;
 pub use length::LengthLimit;
+pub use linear::LinearModel;
 pub use phrases::PhraseFilter;
 pub use pii::PiiFilter;
 pub use policy::{Hold, OnError, RedactStyle, Rule, StagePolicy};

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use helm_core::{Category, GuardAction, Severity, Stage, Violation};
+use helm_core::{Category, GuardAction, Severity, Stage};
 use helm_guardrails::{
     Detector, Finding, Findings, GuardrailConfig, GuardrailEngine, PiiFilter, ProfanityFilter, Reach, Rule,
     StreamStep, TextView, ToxicityFilter, check_detector,
@@ -42,6 +42,11 @@ fn lookalikes_of_personal_data_pass() {
     }
 }
 
+fn profane(guard: &GuardrailEngine, text: &str) -> usize {
+    let violations = guard.check_output(text).violations;
+    violations.iter().filter(|violation| violation.category == Category::Profanity).count()
+}
+
 #[test]
 fn profanity_is_seen_through_disguises_and_scunthorpe_is_left_alone() {
     let guard = GuardrailEngine::standard();
@@ -57,9 +62,7 @@ fn profanity_is_seen_through_disguises_and_scunthorpe_is_left_alone() {
         "bitches",
         "shit!",
     ] {
-        let result = guard.check_output(text);
-        let profane = |violation: &&Violation| violation.category == Category::Profanity;
-        assert_eq!(result.violations.iter().filter(profane).count(), 1, "{text}");
+        assert_eq!(profane(&guard, text), 1, "{text}");
     }
     for text in [
         "Scunthorpe has a cockpit museum",
@@ -73,7 +76,7 @@ fn profanity_is_seen_through_disguises_and_scunthorpe_is_left_alone() {
         "Essex, Sussex",
         "grapefruit",
     ] {
-        assert!(guard.check_output(text).violations.is_empty(), "{text}: {:?}", guard.check_output(text));
+        assert_eq!(profane(&guard, text), 0, "{text}");
     }
 }
 
@@ -370,7 +373,7 @@ fn numbers_are_not_swear_words() {
         assert_eq!((result.text(text), result.violations.len()), (text, 0));
     }
     for text in ["5h1t", "a$$hole", "455hole", "s h 1 t", "b1tch"] {
-        assert_eq!(guard.check_output(text).violations.len(), 1, "{text}");
+        assert_eq!(profane(&guard, text), 1, "{text}");
     }
 }
 

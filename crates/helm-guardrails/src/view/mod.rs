@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use helm_core::Span;
 use smallvec::SmallVec;
 
-pub(crate) use ignorable::{is_ignorable, is_separator, visible_len};
+pub(crate) use ignorable::{is_separator, visible_len};
 pub(crate) use look_alike::look_alike;
 use map::Map;
 

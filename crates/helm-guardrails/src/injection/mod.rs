@@ -1,0 +1,5 @@
+mod encoded;
+mod filter;
+mod signals;
+
+pub use filter::InjectionFilter;

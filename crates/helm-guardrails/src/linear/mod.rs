@@ -1,0 +1,18 @@
+//! Linear models of text with small whole weights.
+
+mod built_in;
+mod features;
+mod model;
+mod scored;
+mod text;
+
+pub use model::LinearModel;
+#[cfg(feature = "train")]
+pub(crate) use {
+    features::{SLOTS, Sink, features},
+    model::{Parameters, Sums},
+};
+pub(crate) use {
+    scored::Scored,
+    text::{folded_sentences, trimmed},
+};

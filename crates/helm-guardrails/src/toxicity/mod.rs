@@ -1,0 +1,4 @@
+mod filter;
+mod threats;
+
+pub use filter::ToxicityFilter;
