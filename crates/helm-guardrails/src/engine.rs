@@ -3,6 +3,8 @@ use std::sync::Arc;
 use helm_core::{Category, GuardAction, Stage};
 
 use crate::builder::GuardrailBuilder;
+use crate::config::may_instruct;
+use crate::injection::InjectionFilter;
 use crate::pii::PiiFilter;
 use crate::plan::Plan;
 use crate::policy::{OnError, Rule, StagePolicy};
@@ -82,6 +84,9 @@ impl GuardrailEngine {
             .detector(Arc::new(ToxicityFilter::new()));
         for stage in Stage::ALL {
             builder = builder.stage(stage, leaving_links(Self::standard_policy(stage)));
+            if may_instruct(stage) {
+                builder = builder.detector_at(stage, Arc::new(InjectionFilter::new()));
+            }
         }
         builder.assembled()
     }

@@ -14,13 +14,17 @@ use crate::builder::MAX_BYTES;
 use crate::detector::Detector;
 use crate::engine::{GuardrailEngine, leaving_links};
 use crate::error::{Error, Result};
+use crate::injection::InjectionFilter;
 use crate::key::PseudonymKey;
+use crate::length::LengthLimit;
+use crate::phrases::PhraseFilter;
 use crate::pii::PiiFilter;
 use crate::policy::{Hold, OnError, Rule, StagePolicy};
 use crate::profanity::ProfanityFilter;
 use crate::secrets::SecretFilter;
 use crate::toxicity::ToxicityFilter;
 use crate::unicode::UnicodeFilter;
+use crate::url::UrlFilter;
 
 /// Guardrails as configuration writes them. What is not said is as in [`GuardrailEngine::standard`].
 ///
@@ -109,6 +113,14 @@ pub struct StageConfig {
     pub on_error: Option<OnError>,
     /// Record everything, change nothing at this stage. Default: no.
     pub monitor: bool,
+    /// The hosts that links may lead to, with all below them. Default: any.
+    pub allowed_hosts: Vec<String>,
+    /// The hosts that links may not lead to, with all below them. Default: none.
+    pub denied_hosts: Vec<String>,
+    /// Subjects by name, each with the phrases that give it away; the rule is that of `topic`. Default: none.
+    pub banned_topics: BTreeMap<String, Vec<String>>,
+    /// The most characters of a text; the rule is that of `length`. Default: as many as `max_bytes` allows.
+    pub max_chars: Option<usize>,
     /// The languages that a text may be in (ISO 639-3, needs the feature `language`). Default: any.
     pub allowed_languages: Vec<String>,
     /// The JSON Schema that a text must fit, as JSON (needs the feature `schema`). Default: none.
@@ -158,6 +170,33 @@ impl StageConfig {
 }
 
 impl StageConfig {
+    /// The detectors that this stage has of its own.
+    fn detectors(&self, stage: Stage) -> Result<Vec<Arc<dyn Detector>>> {
+        let mut detectors: Vec<Arc<dyn Detector>> = Vec::new();
+        if may_instruct(stage) {
+            detectors.push(Arc::new(InjectionFilter::new()));
+        }
+        if !(self.allowed_hosts.is_empty() && self.denied_hosts.is_empty()) {
+            let mut links = UrlFilter::new().deny(self.denied_hosts.iter().map(String::as_str))?;
+            if !self.allowed_hosts.is_empty() {
+                links = links.allow(self.allowed_hosts.iter().map(String::as_str))?;
+            }
+            detectors.push(Arc::new(links));
+        }
+        if !self.banned_topics.is_empty() {
+            let topics = self.banned_topics.iter().try_fold(PhraseFilter::new(), |filter, (name, phrases)| {
+                filter.list(name, phrases.iter().map(String::as_str))
+            });
+            detectors.push(Arc::new(topics?));
+        }
+        if let Some(most) = self.max_chars {
+            detectors.push(Arc::new(LengthLimit::new().max_chars(most)));
+        }
+        detectors.extend(self.language_filter()?);
+        detectors.extend(self.schema_filter()?);
+        Ok(detectors)
+    }
+
     #[cfg(feature = "language")]
     fn language_filter(&self) -> Result<Option<Arc<dyn Detector>>> {
         if self.allowed_languages.is_empty() {
@@ -193,6 +232,11 @@ impl StageConfig {
     }
 }
 
+/// Whether a model may take a text of this stage for instructions.
+pub(crate) fn may_instruct(stage: Stage) -> bool {
+    matches!(stage, Stage::Input | Stage::Retrieved | Stage::ToolResult)
+}
+
 impl GuardrailConfig {
     fn stage(&self, stage: Stage) -> &StageConfig {
         match stage {
@@ -223,7 +267,7 @@ impl GuardrailEngine {
         for stage in Stage::ALL {
             let given = config.stage(stage);
             builder = builder.stage(stage, leaving_links(given.policy(stage)?));
-            for detector in [given.language_filter()?, given.schema_filter()?].into_iter().flatten() {
+            for detector in given.detectors(stage)? {
                 builder = builder.detector_at(stage, detector);
             }
         }

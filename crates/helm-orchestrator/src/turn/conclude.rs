@@ -429,5 +429,6 @@ fn misformed() -> Violation {
 
 fn violations(input: GuardrailResult, progress: &Progress) -> Vec<Violation> {
     let output = progress.output.as_ref().map(|output| output.violations.clone()).unwrap_or_default();
-    input.violations.into_iter().chain(output).collect()
+    let of_tools = progress.violations.iter().cloned();
+    input.violations.into_iter().chain(of_tools).chain(output).collect()
 }

@@ -56,7 +56,7 @@ impl Turn {
         // What is found across the parts of a message is found in their text as a whole.
         let verdict = match known {
             Some(verdict) => verdict,
-            None => self.check(&task.guardrails, Stage::Input, text).await?,
+            None => self.check(&task.guardrails, stage(said), text).await?,
         };
         if verdict.is_blocked() {
             return Ok(Err(verdict));
@@ -76,11 +76,19 @@ impl Turn {
         let mut passed = said.clone();
         for part in &mut passed.parts {
             if let Part::ToolResult(result) = part {
-                let verdict = self.check(&task.guardrails, Stage::Input, &result.content).await?;
+                let verdict = self.check(&task.guardrails, Stage::ToolResult, &result.content).await?;
                 result.content = verdict.text(&result.content).to_owned();
             }
         }
         Ok(passed)
+    }
+}
+
+/// The stage at which a message is looked at.
+fn stage(said: &Message) -> Stage {
+    match said.role {
+        Role::Tool => Stage::ToolResult,
+        _ => Stage::Input,
     }
 }
 

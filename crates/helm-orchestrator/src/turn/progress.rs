@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use helm_core::{Message, NanoUsd, StrategyId, TokenCount, TokenCounter, ToolCall, Usage};
+use helm_core::{Message, NanoUsd, StrategyId, TokenCount, TokenCounter, ToolCall, Usage, Violation};
 use helm_guardrails::GuardrailResult;
 use helm_llm::{ChatRequest, Finish};
 use tokio::time::Instant;
@@ -24,6 +24,8 @@ pub(super) struct Progress {
     /// What the guards let pass.
     pub(super) passed: String,
     pub(super) output: Option<GuardrailResult>,
+    /// What the guards found in calls of tools and in their results.
+    pub(super) violations: Vec<Violation>,
     /// How the last round ended.
     pub(super) finish: Option<Finish>,
     /// The calls that are the caller's to make.

@@ -1,7 +1,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use helm_core::Decision;
+use helm_core::{Decision, Stage};
 use helm_llm::EmbeddingModel;
 use helm_policy::{PriorEstimate, Snapshot};
 use helm_store::{BanditState, DrawQuery, Preferences, Selection, StateQuery, VectorQuery};
@@ -101,7 +101,17 @@ impl Turn {
             0 => Vec::new(),
             _ => self.inner.store.vectors().search(&self.tenant, &query).await?,
         };
-        Ok((Some(embedding), hits.into_iter().map(|hit| hit.memory.text).collect()))
+        let mut memories = Vec::with_capacity(hits.len());
+        for hit in hits {
+            memories.extend(self.remembered(task, hit.memory.text).await?);
+        }
+        Ok((Some(embedding), memories))
+    }
+
+    /// A memory as the guards let it pass.
+    async fn remembered(&self, task: &TaskRuntime, text: String) -> Result<Option<String>> {
+        let verdict = self.check(&task.guardrails, Stage::Retrieved, &text).await.map_err(|_| Error::ShuttingDown)?;
+        Ok((!verdict.is_blocked()).then(|| verdict.text(&text).to_owned()))
     }
 }
 

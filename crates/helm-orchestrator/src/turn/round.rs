@@ -124,7 +124,7 @@ impl Work<'_> {
                 self.conclude_text(guard, progress).await?;
                 return Ok(TurnStatus::ToolLimit);
             }
-            let results = self.call_tools(&calls).await;
+            let results = self.call_tools(&calls, progress).await?;
             let answered = [answer.to_message(), Message::tool_results(results)];
             progress.exchanged.extend(answered.iter().map(without_text));
             request.messages.extend(answered);
@@ -330,15 +330,26 @@ impl Work<'_> {
         (!own.is_empty()).then_some(own)
     }
 
-    /// Ends the turn with calls for the caller to make.
+    /// Ends the turn with calls for the caller to make, unless the guards refuse one.
     async fn hand_over(
         &self,
         calls: Vec<RequestedCall>,
         progress: &mut Progress,
     ) -> Result<TurnStatus, Ending> {
-        for requested in calls {
-            progress.calls.push(requested.call.clone());
-            self.listener.send(TurnEvent::Call(requested.call)).await?;
+        let checked: Vec<_> = calls.iter().map(|requested| self.checked(&requested.call)).collect();
+        let refused = checked.iter().any(|checked| checked.call.is_none());
+        let (mut passed, mut found) = (Vec::new(), Vec::new());
+        for checked in checked {
+            passed.extend(checked.call);
+            found.extend(checked.violations);
+        }
+        progress.violations.extend(found);
+        if refused {
+            return Err(Ending::Blocked);
+        }
+        for call in passed {
+            progress.calls.push(call.clone());
+            self.listener.send(TurnEvent::Call(call)).await?;
         }
         Ok(TurnStatus::Completed)
     }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::join_all;
-use helm_core::ToolResult;
+use helm_core::{Stage, ToolCall, ToolResult, Violation};
 use helm_llm::{RequestedCall, ToolContext, ToolHandler};
 
+use super::execute::Ending;
+use super::progress::Progress;
 use super::round::Work;
 
 /// A tool that takes longer has failed.
@@ -16,10 +18,56 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// The most bytes of a result that the model is told.
 const MOST_OF_RESULT: usize = 64 << 10;
 
+/// What the guards say of a call.
+pub(super) struct Checked {
+    /// The call with the arguments that may be used; `None` when it is refused.
+    pub(super) call: Option<ToolCall>,
+    pub(super) violations: Vec<Violation>,
+}
+
 impl Work<'_> {
-    /// The results of calls, in their order; all are made at the same time.
-    pub(super) async fn call_tools(&self, calls: &[RequestedCall]) -> Vec<ToolResult> {
-        join_all(calls.iter().map(|call| self.call_tool(call))).await
+    /// The results of calls, in their order, as the guards let them pass; all are made at the same time.
+    pub(super) async fn call_tools(
+        &self,
+        calls: &[RequestedCall],
+        progress: &mut Progress,
+    ) -> Result<Vec<ToolResult>, Ending> {
+        let mut results = Vec::with_capacity(calls.len());
+        for done in join_all(calls.iter().map(|call| self.guarded(call))).await {
+            let (result, violations) = done?;
+            progress.violations.extend(violations);
+            results.push(result);
+        }
+        Ok(results)
+    }
+
+    /// Makes a call whose arguments the guards let pass; what they refuse, the model is told as the call's result.
+    async fn guarded(&self, requested: &RequestedCall) -> Result<(ToolResult, Vec<Violation>), Ending> {
+        let Checked { call, mut violations } = self.checked(&requested.call);
+        let Some(call) = call else {
+            let refused = "the guardrails refused the arguments of this call";
+            return Ok((ToolResult::error(requested.call.id.clone(), refused.to_owned()), violations));
+        };
+        let mut result = self.call_tool(&RequestedCall { call, ..requested.clone() }).await;
+        let guards = &self.task.guardrails;
+        let verdict = self.turn.check(guards, Stage::ToolResult, &result.content).await;
+        let verdict = verdict.map_err(Ending::Stopped)?;
+        if verdict.is_blocked() {
+            let refused = "the guardrails refused the result of this call";
+            result = ToolResult::error(result.id, refused.to_owned());
+        } else {
+            result.content = verdict.text(&result.content).to_owned();
+        }
+        violations.extend(verdict.violations);
+        Ok((result, violations))
+    }
+
+    /// A call as the guards let it pass.
+    pub(super) fn checked(&self, call: &ToolCall) -> Checked {
+        let verdict = self.task.guardrails.check_json(Stage::ToolCall, &call.arguments);
+        let mut passed = call.clone();
+        passed.arguments = verdict.text(&call.arguments).to_owned();
+        Checked { call: (!verdict.is_blocked()).then_some(passed), violations: verdict.violations }
     }
 
     async fn call_tool(&self, requested: &RequestedCall) -> ToolResult {
