@@ -11,7 +11,7 @@ use crate::finding::{Finding, Findings};
 use crate::hit::{Hit, resolve};
 use crate::json::Unescaped;
 use crate::key::PseudonymKey;
-use crate::policy::{OnError, Rule, StagePolicy};
+use crate::policy::{Kinds, OnError, Rule, StagePolicy};
 use crate::redact::redact;
 #[cfg(feature = "vault")]
 use crate::redact::redact_with;
@@ -73,7 +73,7 @@ impl Plan {
         version: Arc<str>,
         timing: bool,
     ) -> Self {
-        let wanted = detectors.iter().filter(|detector| policy.listens_to(detector.categories()));
+        let wanted = detectors.iter().filter(|detector| policy.listens_to(&kinds(detector)));
         let detectors: Vec<Listed> =
             wanted.enumerate().map(|(order, detector)| Listed::new(order, detector, &policy)).collect();
         let ran = detectors.iter().map(|listed| listed.ran(RanOutcome::Done)).collect();
@@ -247,15 +247,20 @@ impl Plan {
     }
 }
 
+fn kinds(detector: &Arc<dyn Detector>) -> Kinds<'_> {
+    Kinds { categories: detector.categories(), entities: detector.entities() }
+}
+
 impl Listed {
     fn new(order: usize, detector: &Arc<dyn Detector>, policy: &StagePolicy) -> Self {
-        let strictest = policy.strictest(detector.categories());
+        let kinds = kinds(detector);
+        let strictest = policy.strictest(&kinds);
         Self {
             id: detector.id().into(),
             order,
             reach: detector.reach(),
             lookbehind: detector.lookbehind(),
-            redacts: !policy.monitor && policy.redacts(detector.categories()),
+            redacts: !policy.monitor && policy.redacts(&kinds),
             strictest: if policy.monitor { strictest.min(GuardAction::Flag) } else { strictest },
             detector: Arc::clone(detector),
         }

@@ -107,6 +107,13 @@ pub enum Hold {
     Nothing,
 }
 
+/// What a check looks for.
+pub(crate) struct Kinds<'k> {
+    pub(crate) categories: &'k [Category],
+    /// Empty when it does not tell.
+    pub(crate) entities: Vec<&'k str>,
+}
+
 /// What is done at one stage. Without rules nothing is looked for.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StagePolicy {
@@ -190,27 +197,29 @@ impl StagePolicy {
         rule.listens_to(finding).then_some(rule)
     }
 
-    /// Whether anything of these categories may be acted upon.
-    pub(crate) fn listens_to(&self, categories: &[Category]) -> bool {
-        self.strictest(categories) > GuardAction::Allow
+    /// Whether anything of these kinds may be acted upon.
+    pub(crate) fn listens_to(&self, kinds: &Kinds<'_>) -> bool {
+        self.strictest(kinds) > GuardAction::Allow
     }
 
-    /// The strictest that may be done about findings of these categories, were nothing only monitored.
-    pub(crate) fn strictest(&self, categories: &[Category]) -> GuardAction {
-        let ruled = self.categories.iter().filter(|(category, _)| categories.contains(category));
-        let ruled: Vec<GuardAction> = ruled.map(|(_, rule)| rule.action).collect();
-        // An entity's category is not known here.
-        let entities = self.entities.values().map(|rule| rule.action).filter(|_| !ruled.is_empty());
-        ruled.iter().copied().chain(entities).max().unwrap_or_default()
+    /// The strictest that may be done about findings of these kinds, were nothing only monitored.
+    pub(crate) fn strictest(&self, kinds: &Kinds<'_>) -> GuardAction {
+        self.rules_for(kinds).map(|rule| rule.action).max().unwrap_or_default()
     }
 
-    /// Whether a span of these categories may be replaced.
-    pub(crate) fn redacts(&self, categories: &[Category]) -> bool {
-        let ruled = self.categories.iter().filter(|(category, _)| categories.contains(category));
-        ruled
-            .map(|(_, rule)| rule)
-            .chain(self.entities.values())
-            .any(|rule| rule.action == GuardAction::Redact)
+    /// Whether a span of these kinds may be replaced.
+    pub(crate) fn redacts(&self, kinds: &Kinds<'_>) -> bool {
+        self.rules_for(kinds).any(|rule| rule.action == GuardAction::Redact)
+    }
+
+    fn rules_for(&self, kinds: &Kinds<'_>) -> impl Iterator<Item = Rule> {
+        let ruled = self.categories.iter().filter(|(category, _)| kinds.categories.contains(category));
+        let has_rule = ruled.clone().next().is_some();
+        // Where entities are not told, any may be meant.
+        let is_told =
+            |entity: &String| kinds.entities.is_empty() || kinds.entities.contains(&entity.as_str());
+        let entities = self.entities.iter().filter(move |(entity, _)| has_rule && is_told(entity));
+        ruled.map(|(_, rule)| *rule).chain(entities.map(|(_, rule)| *rule))
     }
 
     /// All rules, and what they are for.

@@ -213,6 +213,18 @@ fn a_detector_of_the_whole_text_holds_it_back_and_a_growing_one_stops_it() {
 }
 
 #[test]
+fn a_rule_for_an_entity_of_another_detector_holds_nothing_back() {
+    let policy = StagePolicy::new()
+        .with_rule(Category::Toxicity, Rule::new(GuardAction::Block))
+        .with_entity("OTHER", Rule::new(GuardAction::Redact));
+    let guard =
+        GuardrailEngine::builder().detector(Arc::new(Hate(Reach::Sentence))).stage(Stage::Output, policy);
+    let mut stream = guard.detector(Arc::new(Keys)).build().unwrap().stream(Stage::Output);
+    let text = "nothing of this is a sentence yet ";
+    assert_eq!(stream.push(text), StreamStep::Emit(text.to_owned()));
+}
+
+#[test]
 fn monitored_text_passes_at_once() {
     let policy = StagePolicy::new().with_rule(Category::Toxicity, Rule::new(GuardAction::Block)).monitored();
     let guard = spots(policy).detector(Arc::new(Hate(Reach::Sentence))).build().unwrap();

@@ -10,14 +10,14 @@ use crate::finding::Finding;
 use crate::hit::{Hit, resolve};
 use crate::json::Unescaped;
 use crate::plan::{Found, Plan};
-use crate::policy::{Hold, OnError};
+use crate::policy::{Hold, Kinds, OnError};
 use crate::result::{GuardrailResult, RanOutcome};
 
 impl Plan {
     /// With the remote checks that a rule of this stage listens to.
     pub(crate) fn with_remote(mut self, remote: &[Arc<Remote>]) -> Self {
         let is_wanted = |remote: &&Arc<Remote>| {
-            remote.limits.stages.contains(&self.stage) && self.policy.listens_to(remote.check.categories())
+            remote.limits.stages.contains(&self.stage) && self.policy.listens_to(&kinds(remote))
         };
         self.remote = remote.iter().filter(is_wanted).map(Arc::clone).collect();
         self
@@ -89,9 +89,13 @@ impl Plan {
     /// Whether a stream must hold everything back for what remote checks may find, or fail to.
     pub(crate) fn waits_for_remote(&self) -> bool {
         let may_stop = |remote: &Arc<Remote>| {
-            self.policy.strictest(remote.check.categories()) > GuardAction::Flag
+            self.policy.strictest(&kinds(remote)) > GuardAction::Flag
                 || remote.limits.on_error.unwrap_or(self.policy.on_error) == OnError::Closed
         };
         !self.policy.monitor && self.policy.hold != Hold::Nothing && self.remote.iter().any(may_stop)
     }
+}
+
+fn kinds(remote: &Remote) -> Kinds<'_> {
+    Kinds { categories: remote.check.categories(), entities: Vec::new() }
 }

@@ -159,6 +159,10 @@ impl Detector for Hate {
         &[Category::Toxicity]
     }
 
+    fn entities(&self) -> Vec<&str> {
+        vec!["HATE"]
+    }
+
     fn reach(&self) -> Reach {
         self.0
     }
