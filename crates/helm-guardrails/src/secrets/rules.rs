@@ -97,7 +97,8 @@ pub(super) fn find(text: &[u8], start: usize, tried: &mut usize) -> Option<Found
     let rest = text.get(start..)?;
     let rules = BY_FIRST.get(usize::from(*rest.first()?))?;
     let may_be_long = start >= *tried;
-    let mut rules = rules.iter().filter(|rule| !rule.long || may_be_long);
+    let second = rest.get(1);
+    let mut rules = rules.iter().filter(|rule| rule.prefix.get(1) == second && (!rule.long || may_be_long));
     rules.find_map(|rule| rule.matches(text, start, rest, tried))
 }
 
