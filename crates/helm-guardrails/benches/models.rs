@@ -1,7 +1,5 @@
 //! What the lexicon and the models cost, on a kilobyte of prose, on a short clean message, and on hostile text.
 
-#![expect(missing_docs, reason = "criterion_group! makes functions")]
-
 use std::hint::black_box;
 use std::time::Duration;
 
