@@ -265,6 +265,7 @@ fn configuration_says_for_every_stage_what_is_done() {
         pii = { action = "redact", threshold = 0.1, style = "mask", keep = 3 }
         [output]
         profanity = "rewrite"
+        toxicity = "allow"
         on_error = "open"
         hold = "sentence"
         [input]
