@@ -3,8 +3,7 @@ use std::sync::Arc;
 use helm_core::{Category, GuardAction, Stage};
 
 use crate::builder::GuardrailBuilder;
-use crate::config::may_instruct;
-use crate::injection::InjectionFilter;
+use crate::config::scores;
 use crate::pii::PiiFilter;
 use crate::plan::Plan;
 use crate::policy::{OnError, Rule, StagePolicy};
@@ -12,7 +11,6 @@ use crate::profanity::ProfanityFilter;
 use crate::result::GuardrailResult;
 use crate::secrets::SecretFilter;
 use crate::stream::StreamGuard;
-use crate::toxicity::ToxicityFilter;
 use crate::unicode::UnicodeFilter;
 
 /// Writes a text anew, given its verdict; see [`GuardrailBuilder::rewrite`].
@@ -80,12 +78,11 @@ impl GuardrailEngine {
             .detector(Arc::new(SecretFilter::new()))
             .detector(Arc::new(PiiFilter::new()))
             .detector(Arc::new(UnicodeFilter::new()))
-            .detector(Arc::new(ProfanityFilter::new()))
-            .detector(Arc::new(ToxicityFilter::new()));
+            .detector(Arc::new(ProfanityFilter::new()));
         for stage in Stage::ALL {
             builder = builder.stage(stage, leaving_links(Self::standard_policy(stage)));
-            if may_instruct(stage) {
-                builder = builder.detector_at(stage, Arc::new(InjectionFilter::new()));
+            for detector in scores(stage, &ProfanityFilter::new()) {
+                builder = builder.detector_at(stage, detector);
             }
         }
         builder.assembled()

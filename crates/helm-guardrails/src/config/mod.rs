@@ -171,11 +171,8 @@ impl StageConfig {
 
 impl StageConfig {
     /// The detectors that this stage has of its own.
-    fn detectors(&self, stage: Stage) -> Result<Vec<Arc<dyn Detector>>> {
-        let mut detectors: Vec<Arc<dyn Detector>> = Vec::new();
-        if may_instruct(stage) {
-            detectors.push(Arc::new(InjectionFilter::new()));
-        }
+    fn detectors(&self, stage: Stage, profanity: &ProfanityFilter) -> Result<Vec<Arc<dyn Detector>>> {
+        let mut detectors = scores(stage, profanity);
         if !(self.allowed_hosts.is_empty() && self.denied_hosts.is_empty()) {
             let mut links = UrlFilter::new().deny(self.denied_hosts.iter().map(String::as_str))?;
             if !self.allowed_hosts.is_empty() {
@@ -184,9 +181,10 @@ impl StageConfig {
             detectors.push(Arc::new(links));
         }
         if !self.banned_topics.is_empty() {
-            let topics = self.banned_topics.iter().try_fold(PhraseFilter::new(), |filter, (name, phrases)| {
-                filter.list(name, phrases.iter().map(String::as_str))
-            });
+            let topics =
+                self.banned_topics.iter().try_fold(PhraseFilter::new(), |filter, (name, phrases)| {
+                    filter.list(name, phrases.iter().map(String::as_str))
+                });
             detectors.push(Arc::new(topics?));
         }
         if let Some(most) = self.max_chars {
@@ -232,9 +230,17 @@ impl StageConfig {
     }
 }
 
-/// Whether a model may take a text of this stage for instructions.
-pub(crate) fn may_instruct(stage: Stage) -> bool {
-    matches!(stage, Stage::Input | Stage::Retrieved | Stage::ToolResult)
+/// The detectors that score what a text says. What a model writes streams, so it is judged sentence by sentence; other
+/// texts are judged as a whole too, and for attempts to instruct the model that reads them.
+pub(crate) fn scores(stage: Stage, profanity: &ProfanityFilter) -> Vec<Arc<dyn Detector>> {
+    let toxicity = ToxicityFilter::with_profanity(profanity.clone());
+    match stage {
+        Stage::Output => vec![Arc::new(toxicity)],
+        Stage::Input | Stage::Retrieved | Stage::ToolResult => {
+            vec![Arc::new(toxicity.of_whole_texts()), Arc::new(InjectionFilter::new().of_whole_texts())]
+        }
+        _ => vec![Arc::new(toxicity.of_whole_texts())],
+    }
 }
 
 impl GuardrailConfig {
@@ -262,12 +268,11 @@ impl GuardrailEngine {
             .detector(Arc::new(PiiFilter::new()))
             .detector(Arc::new(UnicodeFilter::new()))
             .detector(Arc::new(profanity.clone()))
-            .detector(Arc::new(ToxicityFilter::with_profanity(profanity)))
             .max_bytes(config.max_bytes.unwrap_or(MAX_BYTES));
         for stage in Stage::ALL {
             let given = config.stage(stage);
             builder = builder.stage(stage, leaving_links(given.policy(stage)?));
-            for detector in given.detectors(stage)? {
+            for detector in given.detectors(stage, &profanity)? {
                 builder = builder.detector_at(stage, detector);
             }
         }

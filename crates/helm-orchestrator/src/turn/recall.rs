@@ -110,7 +110,8 @@ impl Turn {
 
     /// A memory as the guards let it pass.
     async fn remembered(&self, task: &TaskRuntime, text: String) -> Result<Option<String>> {
-        let verdict = self.check(&task.guardrails, Stage::Retrieved, &text).await.map_err(|_| Error::ShuttingDown)?;
+        let verdict =
+            self.check(&task.guardrails, Stage::Retrieved, &text).await.map_err(|_| Error::ShuttingDown)?;
         Ok((!verdict.is_blocked()).then(|| verdict.text(&text).to_owned()))
     }
 }

@@ -48,7 +48,9 @@ impl Work<'_> {
             let refused = "the guardrails refused the arguments of this call";
             return Ok((ToolResult::error(requested.call.id.clone(), refused.to_owned()), violations));
         };
-        let mut result = self.call_tool(&RequestedCall { call, ..requested.clone() }).await;
+        let mut passed = requested.clone();
+        passed.call = call;
+        let mut result = self.call_tool(&passed).await;
         let guards = &self.task.guardrails;
         let verdict = self.turn.check(guards, Stage::ToolResult, &result.content).await;
         let verdict = verdict.map_err(Ending::Stopped)?;
