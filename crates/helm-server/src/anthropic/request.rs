@@ -67,24 +67,14 @@ impl MessageBody {
         let output = self.output_config.as_ref().map(|output| ("output_config", &output.unknown));
         let helm = self.helm.as_ref().map(|helm| ("helm", &helm.unknown));
         let top = [Some(("", &self.unknown)), output, helm].into_iter().flatten();
-        let messages = self.messages.iter().enumerate();
-        let messages = messages.map(|(index, message)| (format!("messages[{index}]"), &message.unknown));
-        top.map(|(place, unknown)| (place.to_owned(), unknown)).chain(messages)
+        top.map(|(place, unknown)| (place.to_owned(), unknown)).chain(of_messages(&self.messages))
     }
 
     fn chat(self, limits: RequestLimits) -> Result<ChatRequest, Problem> {
         if self.max_tokens == 0 {
             return Err(Problem::wrong("max_tokens", "an answer has at least one token"));
         }
-        let mut messages = Vec::with_capacity(self.messages.len() + 1);
-        messages.extend(self.system.map(system).transpose()?.flatten());
-        for (index, message) in self.messages.into_iter().enumerate() {
-            messages.extend(message.messages(index)?);
-        }
-        let mut chat = ChatRequest::new(conversation(messages)?);
-        let tools = self.tools.unwrap_or_default().into_iter().enumerate();
-        chat.tools = tools.map(|(index, tool)| tool.tool(index)).collect::<Result<_, _>>()?;
-        limits.check_tools(&chat.tools)?;
+        let mut chat = asked(self.system, self.messages, self.tools, limits)?;
         chat.parallel_tool_calls = self.tool_choice.as_ref().and_then(WireChoice::parallel);
         chat.tool_choice = self.tool_choice.map(|choice| choice.choice(&chat.tools)).transpose()?;
         chat.max_output_tokens = Some(TokenCount::new(self.max_tokens));
@@ -98,6 +88,72 @@ impl MessageBody {
         chat.output = self.output_config.map(WireOutput::output).transpose()?.flatten();
         Ok(chat)
     }
+}
+
+/// The body of a request to count tokens: of a message's, what the model would read.
+#[derive(Deserialize)]
+#[serde(expecting = "an object with model and messages")]
+pub(crate) struct CountBody {
+    model: String,
+    messages: Vec<WireMessage>,
+    #[serde(default)]
+    system: Option<TextOr<Vec<WireBlock>>>,
+    #[serde(default)]
+    tools: Option<Vec<WireTool>>,
+    #[serde(default)]
+    tool_choice: Option<WireChoice>,
+    #[serde(default)]
+    output_config: Option<WireOutput>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+impl CountBody {
+    /// What is to be counted, once it is known that it could be asked.
+    pub(super) fn chat(
+        self,
+        helm: &Helm,
+        limits: RequestLimits,
+        headers: &HeaderMap,
+    ) -> Result<ChatRequest, Problem> {
+        check_strict(headers, self.unknown())?;
+        limits.check_messages(self.messages.len())?;
+        Target::of(helm, &self.model)?;
+        let mut chat = asked(self.system, self.messages, self.tools, limits)?;
+        self.tool_choice.map(|choice| choice.choice(&chat.tools)).transpose()?;
+        chat.output = self.output_config.map(WireOutput::output).transpose()?.flatten();
+        Ok(chat)
+    }
+
+    fn unknown(&self) -> impl Iterator<Item = (String, &Unknown)> {
+        let output =
+            self.output_config.as_ref().map(|output| ("output_config".to_owned(), &output.unknown));
+        std::iter::once((String::new(), &self.unknown)).chain(output).chain(of_messages(&self.messages))
+    }
+}
+
+/// What the model would read: instructions, conversation and tools.
+fn asked(
+    instructions: Option<TextOr<Vec<WireBlock>>>,
+    said: Vec<WireMessage>,
+    tools: Option<Vec<WireTool>>,
+    limits: RequestLimits,
+) -> Result<ChatRequest, Problem> {
+    let mut messages = Vec::with_capacity(said.len() + 1);
+    messages.extend(instructions.map(system).transpose()?.flatten());
+    for (index, message) in said.into_iter().enumerate() {
+        messages.extend(message.messages(index)?);
+    }
+    let tools = tools.unwrap_or_default().into_iter().enumerate();
+    let tools = tools.map(|(index, tool)| tool.tool(index)).collect::<Result<Vec<_>, _>>()?;
+    limits.check_tools(&tools)?;
+    Ok(ChatRequest::new(conversation(messages)?).with_tools(tools))
+}
+
+/// The places of messages whose unknown fields are to be looked at, and these.
+fn of_messages(messages: &[WireMessage]) -> impl Iterator<Item = (String, &Unknown)> {
+    let messages = messages.iter().enumerate();
+    messages.map(|(index, message)| (format!("messages[{index}]"), &message.unknown))
 }
 
 fn known_effort(word: String) -> Result<String, Problem> {
