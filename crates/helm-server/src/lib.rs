@@ -52,6 +52,7 @@ mod picture;
 mod problem;
 mod request;
 mod router;
+mod schemas;
 mod serve;
 mod shown;
 mod status;

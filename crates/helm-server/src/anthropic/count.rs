@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::request::CountBody;
 use crate::body::Body;
+use crate::dialect::AnthropicError;
 use crate::problem::Problem;
 use crate::wire::RequestLimits;
 
@@ -20,10 +21,10 @@ pub(crate) struct Counted {
 /// would add of its own is not in it, since none is chosen, and neither are pictures.
 #[utoipa::path(
     post, path = "/v1/messages/count_tokens", tag = "Anthropic",
-    request_body = serde_json::Value,
+    request_body = CountBody,
     responses(
         (status = 200, body = Counted),
-        (status = "4XX", description = "{type: \"error\", error: {type, message}}", body = serde_json::Value),
+        (status = "4XX", body = AnthropicError),
     ),
 )]
 pub(crate) async fn count_tokens(

@@ -3,23 +3,32 @@ use helm_core::{Sampling, TokenCount};
 use helm_orchestrator::llm::ChatRequest;
 use helm_orchestrator::{Helm, TurnRequest};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
-use super::content::{WireBlock, WireMessage, system};
+use super::content::{Content, WireMessage, system};
 use super::tools::{WireChoice, WireOutput, WireTool};
 use crate::caller::{Caller, HelmFields, Metadata};
 use crate::problem::Problem;
 use crate::target::Target;
-use crate::wire::{RequestLimits, TextOr, Unknown, check_stop, check_strict, conversation, within};
+use crate::wire::{RequestLimits, Unknown, check_stop, check_strict, conversation, within};
 
 /// The body of a request for a message.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with model, max_tokens and messages")]
+#[schema(as = MessageRequest)]
 pub(crate) struct MessageBody {
+    /// A task as `helm/TASK`, whose policy chooses, or one strategy as `helm/TASK/STRATEGY`.
     model: String,
+    /// The most tokens that the answer may have.
+    #[schema(minimum = 1)]
     max_tokens: u64,
+    /// The whole conversation.
     messages: Vec<WireMessage>,
+    /// The instructions, in texts.
     #[serde(default)]
-    system: Option<TextOr<Vec<WireBlock>>>,
+    #[schema(inline)]
+    system: Option<Content>,
+    /// Whether the answer comes piece by piece. Default: no.
     #[serde(default)]
     pub(super) stream: Option<bool>,
     #[serde(default)]
@@ -28,24 +37,31 @@ pub(crate) struct MessageBody {
     tool_choice: Option<WireChoice>,
     #[serde(default)]
     stop_sequences: Option<Vec<String>>,
+    /// A wish: what the strategy has set holds.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1)]
     temperature: Option<f64>,
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1)]
     top_p: Option<f64>,
     #[serde(default)]
     output_config: Option<WireOutput>,
+    /// May name `user_id`, `conversation_id` and `segment`.
     #[serde(default)]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>)]
     metadata: Option<Metadata>,
+    /// What this API has no fields for.
     #[serde(default)]
     helm: Option<HelmFields>,
     #[serde(flatten)]
+    #[schema(ignore)]
     unknown: Unknown,
 }
 
 /// More texts to stop at than this are refused.
 const MOST_STOPS: usize = 16;
 /// The words for how hard a model shall think.
-const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
+pub(super) const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
 
 impl MessageBody {
     /// The turn that is asked for, and of whom.
@@ -91,13 +107,17 @@ impl MessageBody {
 }
 
 /// The body of a request to count tokens: of a message's, what the model would read.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with model and messages")]
+#[schema(as = CountTokensRequest)]
 pub(crate) struct CountBody {
+    /// A task as `helm/TASK`, whose policy chooses, or one strategy as `helm/TASK/STRATEGY`.
     model: String,
     messages: Vec<WireMessage>,
+    /// The instructions, in texts.
     #[serde(default)]
-    system: Option<TextOr<Vec<WireBlock>>>,
+    #[schema(inline)]
+    system: Option<Content>,
     #[serde(default)]
     tools: Option<Vec<WireTool>>,
     #[serde(default)]
@@ -105,6 +125,7 @@ pub(crate) struct CountBody {
     #[serde(default)]
     output_config: Option<WireOutput>,
     #[serde(flatten)]
+    #[schema(ignore)]
     unknown: Unknown,
 }
 
@@ -134,7 +155,7 @@ impl CountBody {
 
 /// What the model would read: instructions, conversation and tools.
 fn asked(
-    instructions: Option<TextOr<Vec<WireBlock>>>,
+    instructions: Option<Content>,
     said: Vec<WireMessage>,
     tools: Option<Vec<WireTool>>,
     limits: RequestLimits,

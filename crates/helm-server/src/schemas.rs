@@ -1,0 +1,57 @@
+//! What the OpenAPI document cannot see from the types: words that are checked after they are read, and what may stand in
+//! the place of a text.
+
+use std::borrow::Cow;
+
+use utoipa::openapi::schema::{Array, Object, ObjectBuilder, OneOf, OneOfBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::wire::TextOr;
+
+/// One of these words.
+pub(crate) fn words(words: &[&str]) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied())).build()
+}
+
+/// Null and nothing else: a field that the API has and Helm has no value for.
+pub(crate) fn null() -> Object {
+    ObjectBuilder::new().schema_type(Type::Null).build()
+}
+
+/// An object with whatever fields, as a JSON Schema.
+pub(crate) fn object() -> Object {
+    ObjectBuilder::new().schema_type(Type::Object).build()
+}
+
+/// A text, or a list of texts.
+pub(crate) fn text_or_texts() -> OneOf {
+    text_or(Array::new(text()))
+}
+
+/// A text, or this.
+pub(crate) fn text_or(other: impl Into<RefOr<Schema>>) -> OneOf {
+    OneOfBuilder::new().item(text()).item(other).build()
+}
+
+fn text() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).build()
+}
+
+/// A text, or a list of such things.
+impl<T: ToSchema> PartialSchema for TextOr<Vec<T>> {
+    fn schema() -> RefOr<Schema> {
+        text_or(Array::new(Ref::from_schema_name(T::name()))).into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for TextOr<Vec<T>> {
+    fn name() -> Cow<'static, str> {
+        Cow::Owned(format!("TextOr{}", T::name()))
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+}
