@@ -8,8 +8,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
+use helm_core::UnitInterval;
 use helm_orchestrator::llm::{ErrorKind, Scripted, ScriptedModel};
-use helm_orchestrator::{Helm, Task};
+use helm_orchestrator::{Helm, SemanticCache, Task};
 use helm_server::{ServerOptions, install_metrics, router, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -355,4 +356,40 @@ async fn eight_clients_lose_nothing() {
     assert_eq!(total(|strategy| &strategy["feedback"]["count"]), acknowledged);
     assert_eq!(total(|strategy| &strategy["reward"]["count"]), acknowledged);
     assert_eq!(total(|strategy| &strategy["pulls"]), 200);
+}
+
+/// An API whose answers are used again, and its model.
+async fn reusing() -> (Router, Arc<ScriptedModel>) {
+    let model = Arc::new(ScriptedModel::new("main".parse().unwrap(), [Scripted::Answer("From nine to five.".to_owned())]));
+    let cache = SemanticCache::new(UnitInterval::new(0.97).unwrap(), Duration::from_secs(60));
+    let task = Task::new("support").unwrap().strategy("plain", "Be brief.").unwrap();
+    let task = task.with_semantic_cache("plain".parse().unwrap(), cache);
+    let helm = Helm::builder().model(Arc::clone(&model) as _).task(task).build().await.unwrap();
+    (router(helm, ServerOptions::default()), model)
+}
+
+#[tokio::test]
+async fn an_answer_that_is_used_again_says_whose_it_is() {
+    let (api, model) = reusing().await;
+    let ask = |question: &str| json!({ "model": "helm/support", "messages": [{ "role": "user", "content": question }] });
+    let (_, first) = post(&api, "/v1/chat/completions", ask("What are your opening hours?")).await;
+    assert!(first["helm"].as_object().unwrap().get("similar_to").is_none(), "{first}");
+    let again = "what are your opening hours";
+    let (_, second) = post(&api, "/v1/chat/completions", ask(again)).await;
+    let similar = &second["helm"]["similar_to"];
+    assert_eq!(similar["decision_id"], first["helm"]["decision_id"], "{second}");
+    assert!(similar["similarity"].as_f64().unwrap() > 0.97);
+    assert_eq!(second["helm"]["cost_usd"], json!(0.0));
+    let message = json!({ "max_tokens": 99, "model": "helm/support", "messages": ask(again)["messages"] });
+    let (_, message) = post(&api, "/v1/messages", message).await;
+    assert_eq!(message["helm"]["similar_to"]["decision_id"], first["helm"]["decision_id"]);
+    let (_, own) = post(&api, "/chat", chat(again)).await;
+    assert_eq!(own["similar_to"]["decision_id"], first["helm"]["decision_id"]);
+    let streamed = json!({ "stream": true, "model": "helm/support", "messages": ask(again)["messages"] });
+    let request = Request::post("/v1/chat/completions").header(header::CONTENT_TYPE, "application/json");
+    let (.., text) = send(&api, request.body(Body::from(streamed.to_string())).unwrap()).await;
+    let last = text.lines().rfind(|line| line.contains("\"helm\"")).unwrap();
+    let last: Value = serde_json::from_str(last.strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(last["helm"]["similar_to"]["decision_id"], first["helm"]["decision_id"]);
+    assert_eq!(model.requests().len(), 1);
 }
