@@ -42,6 +42,7 @@ mod request;
 mod retry;
 mod schema;
 mod scripted;
+mod scrub;
 mod secret;
 mod tools;
 

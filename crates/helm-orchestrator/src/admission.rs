@@ -95,7 +95,8 @@ impl Admission {
 
     /// Takes what work beside the turns has used, whatever is left: it is done, and the turns to come wait for it.
     pub(crate) async fn charge(&self, tenant: &TenantId, user: &UserId, used: Cost) {
-        for (key, limits, _) in self.of(tenant, user).into_iter().filter(|(_, limits, _)| !limits.is_empty()) {
+        for (key, limits, _) in self.of(tenant, user).into_iter().filter(|(_, limits, _)| !limits.is_empty())
+        {
             self.limiter.settle(Permit::new(key, limits.clone(), Cost::default()), used).await;
         }
     }

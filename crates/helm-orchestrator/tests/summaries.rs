@@ -123,8 +123,7 @@ async fn a_summary_is_paid_from_the_limits_of_its_tenant() {
     let store = MemoryStore::new();
     let main = model("main", answers(&"They run often. ".repeat(6)));
     let finish = Finish::new(FinishReason::Stop).with_cost(Some(NanoUsd::from_nanos(1_000)));
-    let notes =
-        model("notes", Scripted::Respond(Box::new(ChatResponse::new(NOTES.to_owned(), finish))));
+    let notes = model("notes", Scripted::Respond(Box::new(ChatResponse::new(NOTES.to_owned(), finish))));
     let limit = Limit::new(Resource::NanoUsd, 600, Duration::from_secs(86_400)).unwrap();
     let limits = AdmissionLimits::default().with_tenant(Limits::new([limit]).unwrap());
     let helm = build(&store, &main, &notes, |builder| builder.limits(limits)).await;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::{Array, Object, ObjectBuilder, OneOf, OneOfBuilder, Type};
+use utoipa::openapi::schema::{Array, Object, ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -25,13 +25,19 @@ pub(crate) fn object() -> Object {
 }
 
 /// A text, or a list of texts.
-pub(crate) fn text_or_texts() -> OneOf {
-    text_or(Array::new(text()))
+pub(crate) fn text_or_texts() -> Schema {
+    text_or(Schema::Array(Array::new(text())))
 }
 
 /// A text, or this.
-pub(crate) fn text_or(other: impl Into<RefOr<Schema>>) -> OneOf {
-    OneOfBuilder::new().item(text()).item(other).build()
+pub(crate) fn text_or(other: Schema) -> Schema {
+    one_of([text().into(), other.into()])
+}
+
+/// One of these.
+pub(crate) fn one_of<const N: usize>(forms: [RefOr<Schema>; N]) -> Schema {
+    let forms = forms.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item);
+    Schema::OneOf(forms.build())
 }
 
 fn text() -> Object {
@@ -41,7 +47,7 @@ fn text() -> Object {
 /// A text, or a list of such things.
 impl<T: ToSchema> PartialSchema for TextOr<Vec<T>> {
     fn schema() -> RefOr<Schema> {
-        text_or(Array::new(Ref::from_schema_name(T::name()))).into()
+        text_or(Schema::Array(Array::new(Ref::from_schema_name(T::name())))).into()
     }
 }
 

@@ -174,8 +174,7 @@ pub(crate) async fn conversation(
     let page = page.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
     let (user, conversation): (UserId, ConversationId) = (user.parse()?, conversation.parse()?);
     let stored = helm.conversation(&user, &conversation, bounded(page.limit, MESSAGES)?);
-    let (stored, summary) =
-        futures::try_join!(stored, helm.conversation_summary(&user, &conversation))?;
+    let (stored, summary) = futures::try_join!(stored, helm.conversation_summary(&user, &conversation))?;
     let messages = stored.into_iter().map(MessageJson::from).collect();
     Ok(Json(ConversationJson { messages, summary: summary.map(SummaryJson::from) }))
 }

@@ -360,7 +360,10 @@ async fn eight_clients_lose_nothing() {
 
 /// An API whose answers are used again, and its model.
 async fn reusing() -> (Router, Arc<ScriptedModel>) {
-    let model = Arc::new(ScriptedModel::new("main".parse().unwrap(), [Scripted::Answer("From nine to five.".to_owned())]));
+    let model = Arc::new(ScriptedModel::new(
+        "main".parse().unwrap(),
+        [Scripted::Answer("From nine to five.".to_owned())],
+    ));
     let cache = SemanticCache::new(UnitInterval::new(0.97).unwrap(), Duration::from_secs(60));
     let task = Task::new("support").unwrap().strategy("plain", "Be brief.").unwrap();
     let task = task.with_semantic_cache("plain".parse().unwrap(), cache);

@@ -16,6 +16,7 @@ use crate::http::{
     refused, transport, within,
 };
 use crate::redacted::RedactedUrl;
+use crate::scrub::Scrubber;
 use crate::secret::Secret;
 
 /// An address that understands OpenAI embeddings.
@@ -103,6 +104,7 @@ pub struct HttpEmbedder {
     transport: Arc<dyn Transport>,
     url: Url,
     headers: HeaderMap,
+    secrets: Scrubber,
 }
 
 impl fmt::Debug for HttpEmbedder {
@@ -142,7 +144,8 @@ impl HttpEmbedder {
             let (name, value) = header(Authorization::Bearer, key).map_err(setup)?;
             headers.insert(name, value);
         }
-        Ok(Self { config, transport, url, headers })
+        let secrets = Scrubber::knowing(&config.api_key).and_those_of(&url);
+        Ok(Self { config, transport, url, headers, secrets })
     }
 
     async fn embed_batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
@@ -152,8 +155,8 @@ impl HttpEmbedder {
     }
 
     async fn ask(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        let EmbedderConfig { name, model, dimensions, asks_dimensions, api_key, .. } = &self.config;
-        let told = Told { model: name, key: api_key.as_ref() };
+        let EmbedderConfig { name, model, dimensions, asks_dimensions, .. } = &self.config;
+        let told = Told { model: name, secrets: &self.secrets };
         let body = wire::body(model, texts, asks_dimensions.then_some(*dimensions));
         let post = self.transport.post(HttpRequest::new(self.url.clone(), self.headers.clone(), body)).await;
         let mut reply = post.map_err(|error| transport(name, error))?;

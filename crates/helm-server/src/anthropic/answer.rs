@@ -4,7 +4,8 @@ use helm_orchestrator::llm::FinishReason;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{Object, OneOf, OneOfBuilder};
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::Object;
 
 use crate::schemas;
 use crate::shown::HelmShown;
@@ -111,9 +112,9 @@ fn assistant() -> Object {
 }
 
 /// All that [`stop_reason`] says, and null while the answer has only begun.
-pub(super) fn stop_reasons() -> OneOf {
+pub(super) fn stop_reasons() -> Schema {
     let reasons = schemas::words(&["end_turn", "max_tokens", "tool_use", "refusal"]);
-    OneOfBuilder::new().item(schemas::null()).item(reasons).build()
+    schemas::one_of([schemas::null().into(), reasons.into()])
 }
 
 /// Tokens.

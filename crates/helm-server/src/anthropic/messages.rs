@@ -24,7 +24,7 @@ use crate::wire::RequestLimits;
     request_body = MessageBody,
     responses(
         (status = 200, description = "a message, or with stream: true its events", content(
-            (MessageShown = "application/json"), (Told = "text/event-stream"),
+            (MessageShown<'static> = "application/json"), (Told<'static> = "text/event-stream"),
         )),
         (status = "4XX", body = AnthropicError),
         (status = "5XX", body = AnthropicError),

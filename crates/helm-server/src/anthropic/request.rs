@@ -147,8 +147,7 @@ impl CountBody {
     }
 
     fn unknown(&self) -> impl Iterator<Item = (String, &Unknown)> {
-        let output =
-            self.output_config.as_ref().map(|output| ("output_config".to_owned(), &output.unknown));
+        let output = self.output_config.as_ref().map(|output| ("output_config".to_owned(), &output.unknown));
         std::iter::once((String::new(), &self.unknown)).chain(output).chain(of_messages(&self.messages))
     }
 }

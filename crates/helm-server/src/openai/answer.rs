@@ -19,7 +19,7 @@ pub(super) struct Completion<'a> {
     created: i64,
     model: &'a str,
     /// One.
-    #[schema(value_type = Vec<Choice>)]
+    #[schema(value_type = Vec<Choice<'a>>)]
     choices: [Choice<'a>; 1],
     usage: UsageShown,
     helm: HelmShown,

@@ -25,7 +25,7 @@ use crate::wire::RequestLimits;
     request_body = CompletionBody,
     responses(
         (status = 200, description = "a completion, or with stream: true its chunks as events, then [DONE]", content(
-            (Completion = "application/json"), (Chunk = "text/event-stream"),
+            (Completion<'static> = "application/json"), (Chunk<'static> = "text/event-stream"),
         )),
         (status = "4XX", body = OpenAiError),
         (status = "5XX", body = OpenAiError),

@@ -44,7 +44,7 @@ pub(crate) struct OpenAiList {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OpenAiModel {
     id: String,
-    #[schema(schema_with = object)]
+    #[schema(schema_with = the_model)]
     object: &'static str,
     /// Always 0: nothing is known of it.
     created: i64,
@@ -64,7 +64,7 @@ pub(crate) struct AnthropicList {
 pub(crate) struct AnthropicModel {
     id: String,
     #[serde(rename = "type")]
-    #[schema(schema_with = object)]
+    #[schema(schema_with = the_model)]
     kind: &'static str,
     display_name: String,
     /// Always the beginning of 1970: nothing is known of it.
@@ -75,7 +75,7 @@ fn list() -> Object {
     schemas::words(&["list"])
 }
 
-fn object() -> Object {
+fn the_model() -> Object {
     schemas::words(&["model"])
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Chunk<'a> {
     object: &'static str,
     created: i64,
     model: &'a str,
-    #[schema(value_type = Vec<Choice>)]
+    #[schema(value_type = Vec<Choice<'a>>)]
     choices: &'a [Choice<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<UsageShown>)]
@@ -65,7 +65,7 @@ struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<CallDelta>>)]
+    #[schema(value_type = Option<Vec<CallDelta<'a>>>)]
     tool_calls: Option<[CallDelta<'a>; 1]>,
 }
 

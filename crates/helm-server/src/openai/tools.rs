@@ -1,8 +1,8 @@
 use helm_orchestrator::llm::{Tool, ToolChoice};
 use serde::Deserialize;
 use serde_json::Value;
-use utoipa::openapi::schema::{Object, OneOfBuilder, Schema};
-use utoipa::openapi::{Ref, RefOr};
+use utoipa::openapi::schema::Object;
+use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::Problem;
@@ -28,7 +28,7 @@ pub(super) type Choice = TextOr<WireChoice>;
 impl PartialSchema for Choice {
     fn schema() -> RefOr<Schema> {
         let some = Ref::from_schema_name(WireChoice::name());
-        OneOfBuilder::new().item(modes()).item(some).build().into()
+        schemas::one_of([modes().into(), some.into()]).into()
     }
 }
 
@@ -138,10 +138,7 @@ struct AllowedTool {
 }
 
 /// The choice; those tools that may not be called are taken away.
-pub(super) fn choice(
-    wire: Option<Choice>,
-    tools: &mut Vec<Tool>,
-) -> Result<Option<ToolChoice>, Problem> {
+pub(super) fn choice(wire: Option<Choice>, tools: &mut Vec<Tool>) -> Result<Option<ToolChoice>, Problem> {
     let choice = match wire {
         None => return Ok(None),
         Some(TextOr::Text(word)) => word_of("tool_choice", &word)?,
