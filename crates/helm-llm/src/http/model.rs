@@ -77,7 +77,7 @@ impl HttpModel {
 
     /// Sends one request; the answer's head, when it is a success.
     async fn send(&self, request: &ChatRequest, call: &Call, streamed: bool) -> Result<HttpReply> {
-        let Shared { config, codec, transport, url, headers } = &*self.shared;
+        let Shared { config, codec, transport, url, headers, .. } = &*self.shared;
         let refuse =
             |error: crate::Unsupported| self.fails(ErrorKind::BadRequest).with_detail(error.to_string());
         config.capabilities.check_request(request).map_err(refuse)?;
