@@ -9,7 +9,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use helm_core::UnitInterval;
-use helm_orchestrator::llm::{ErrorKind, Scripted, ScriptedModel};
+use helm_orchestrator::llm::codec::OpenAiChat;
+use helm_orchestrator::llm::{ErrorKind, HttpConfig, HttpModel, Scripted, ScriptedModel};
 use helm_orchestrator::{Helm, SemanticCache, Task};
 use helm_server::{ServerOptions, install_metrics, router, serve};
 use serde_json::{Value, json};
@@ -395,4 +396,64 @@ async fn an_answer_that_is_used_again_says_whose_it_is() {
     let last: Value = serde_json::from_str(last.strip_prefix("data: ").unwrap()).unwrap();
     assert_eq!(last["helm"]["similar_to"]["decision_id"], first["helm"]["decision_id"]);
     assert_eq!(model.requests().len(), 1);
+}
+
+/// Takes one request after the other, answers each as a provider would, and tells the first one's bytes.
+async fn provider() -> (String, tokio::task::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let heard = async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut seen = Vec::new();
+        let mut piece = [0; 4096];
+        while !seen.ends_with(b"}") {
+            let count = socket.read(&mut piece).await.unwrap();
+            seen.extend_from_slice(&piece[..count]);
+        }
+        let answer =
+            json!({ "model": "m", "choices": [{ "message": { "content": "{}" }, "finish_reason": "stop" }] });
+        let answer = answer.to_string();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            answer.len()
+        );
+        socket.write_all(format!("{head}{answer}").as_bytes()).await.unwrap();
+        String::from_utf8(seen).unwrap()
+    };
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+    let heard = tokio::spawn(heard);
+    (url, heard)
+}
+
+#[tokio::test]
+async fn the_provider_is_told_of_forms_in_the_order_of_the_caller() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let form = r#"{"type":"object","properties":{"why":{"type":"string"},"answer":{"type":"string"}}}"#;
+    let asks = [
+        (
+            "/v1/chat/completions",
+            r#""tools":[{"type":"function","function":{"name":"look","parameters":FORM}}],
+            "response_format":{"type":"json_schema","json_schema":{"name":"form","schema":FORM}}"#,
+        ),
+        (
+            "/v1/messages",
+            r#""max_tokens":99,"tools":[{"name":"look","input_schema":FORM}],
+            "output_config":{"format":{"type":"json_schema","schema":FORM}}"#,
+        ),
+    ];
+    for (path, asks) in asks {
+        let (url, heard) = provider().await;
+        let config = HttpConfig::new("main".parse().unwrap(), url);
+        let model = HttpModel::new(OpenAiChat::new("m"), config).unwrap();
+        let helm = Helm::builder().task(task()).model(Arc::new(model)).build().await.unwrap();
+        let api = router(helm, ServerOptions::default());
+        let asks = asks.replace("FORM", form);
+        let body =
+            format!(r#"{{"model":"helm/support","messages":[{{"role":"user","content":"hi"}}],{asks}}}"#);
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        let response = api.oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let heard = heard.await.unwrap();
+        assert_eq!(heard.matches(form).count(), 2, "{path}: {heard}");
+        drop(response);
+    }
 }

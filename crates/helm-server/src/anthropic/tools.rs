@@ -1,6 +1,5 @@
-use helm_orchestrator::llm::{OutputSchema, Tool, ToolChoice};
+use helm_orchestrator::llm::{OrderedValue, OutputSchema, Tool, ToolChoice};
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
@@ -21,7 +20,7 @@ pub(super) struct WireTool {
     description: Option<String>,
     #[serde(default)]
     #[schema(schema_with = schemas::object)]
-    input_schema: Option<Value>,
+    input_schema: Option<OrderedValue>,
     #[serde(default)]
     strict: Option<bool>,
     #[serde(flatten)]
@@ -128,7 +127,7 @@ struct WireFormat {
     kind: String,
     #[serde(default)]
     #[schema(schema_with = schemas::object)]
-    schema: Option<Value>,
+    schema: Option<OrderedValue>,
     #[serde(flatten)]
     #[schema(ignore)]
     _unknown: Unknown,

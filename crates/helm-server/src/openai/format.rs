@@ -1,6 +1,6 @@
-use helm_orchestrator::llm::OutputSchema;
+use helm_orchestrator::llm::{OrderedValue, OutputSchema};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
@@ -29,7 +29,7 @@ struct WireSchema {
     name: String,
     #[serde(default)]
     #[schema(schema_with = schemas::object)]
-    schema: Option<Value>,
+    schema: Option<OrderedValue>,
     #[serde(default)]
     strict: Option<bool>,
     #[serde(flatten)]
@@ -47,7 +47,7 @@ impl WireFormat {
             ("text", _) => Ok(None),
             ("json_object", _) => {
                 let name = tool_name("response_format", "answer")?;
-                let any = schema("response_format", Some(json!({ "type": "object" })))?;
+                let any = schema("response_format", Some(json!({ "type": "object" }).into()))?;
                 Ok(Some(OutputSchema::new(name, any).with_strict(false)))
             }
             ("json_schema", Some(wire)) => {

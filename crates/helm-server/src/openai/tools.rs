@@ -1,6 +1,5 @@
-use helm_orchestrator::llm::{Tool, ToolChoice};
+use helm_orchestrator::llm::{OrderedValue, Tool, ToolChoice};
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::openapi::schema::Object;
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -62,7 +61,7 @@ struct WireFunction {
     description: Option<String>,
     #[serde(default)]
     #[schema(schema_with = schemas::object)]
-    parameters: Option<Value>,
+    parameters: Option<OrderedValue>,
     #[serde(default)]
     strict: Option<bool>,
     #[serde(flatten)]
