@@ -259,26 +259,6 @@ async fn indexing_ends_at_once_with_the_installation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_embedding_has_its_share_of_the_deadline_and_ends_with_its_turn() {
-    let heard = Arc::default();
-    let name = "odd".parse().unwrap();
-    let embedder = OddEmbedder { name, dimensions: 3, hangs: true, heard: Arc::clone(&heard) };
-    let helm = helm_of(task().remembering(), answers("Fine.")).embeddings(Arc::new(embedder));
-    let helm = helm.build().await.unwrap();
-    let call = || heard.lock().unwrap().clone().unwrap();
-    let (began, stream) = (tokio::time::Instant::now(), helm.turn_stream(ask("Hello there")).unwrap());
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(call().deadline.unwrap() - began, Duration::from_secs(5), "a quarter of the strategy's 20 s");
-    assert!(!call().cancel.is_cancelled());
-    drop(stream);
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    assert!(call().cancel.is_cancelled(), "the caller has gone away");
-    let turn = helm.turn(ask("Hello there")).await.unwrap();
-    assert_eq!(turn.status, TurnStatus::Completed, "memories help, but are not needed");
-    assert!(call().cancel.is_cancelled(), "its time is over");
-}
-
-#[tokio::test(start_paused = true)]
 async fn shutdown_ends_though_the_end_itself_finds_no_room() {
     // Content for exactly the queue's places but the first, which the decision takes.
     let text = "It is in the settings of your account, under a name. ".repeat(63);
