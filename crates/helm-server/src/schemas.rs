@@ -19,6 +19,11 @@ pub(crate) fn null() -> Object {
     ObjectBuilder::new().schema_type(Type::Null).build()
 }
 
+/// This, or null.
+pub(crate) fn or_null(schema: impl Into<Schema>) -> Schema {
+    one_of([null().into(), RefOr::T(schema.into())])
+}
+
 /// An object with whatever fields, as a JSON Schema.
 pub(crate) fn object() -> Object {
     ObjectBuilder::new().schema_type(Type::Object).build()

@@ -114,7 +114,7 @@ fn assistant() -> Object {
 /// All that [`stop_reason`] says, and null while the answer has only begun.
 pub(super) fn stop_reasons() -> Schema {
     let reasons = schemas::words(&["end_turn", "max_tokens", "tool_use", "refusal"]);
-    schemas::one_of([schemas::null().into(), reasons.into()])
+    schemas::or_null(reasons)
 }
 
 /// Tokens.

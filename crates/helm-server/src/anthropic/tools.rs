@@ -1,6 +1,7 @@
 use helm_orchestrator::llm::{OrderedValue, OutputSchema, Tool, ToolChoice};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 use utoipa::openapi::schema::Object;
 
 use super::request::EFFORTS;
@@ -40,8 +41,8 @@ fn formats() -> Object {
     schemas::words(&["json_schema"])
 }
 
-fn efforts() -> Object {
-    schemas::words(&EFFORTS)
+fn efforts() -> Schema {
+    schemas::or_null(schemas::words(&EFFORTS))
 }
 
 impl WireTool {

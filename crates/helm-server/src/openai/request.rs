@@ -5,6 +5,7 @@ use helm_orchestrator::{Helm, TurnRequest};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 
 use super::format::WireFormat;
 use super::message::WireMessage;
@@ -58,7 +59,7 @@ pub(crate) struct CompletionBody {
     #[schema(schema_with = efforts)]
     reasoning_effort: Option<String>,
     #[serde(default)]
-    #[schema(schema_with = schemas::text_or_texts)]
+    #[schema(schema_with = stops)]
     stop: Option<TextOr<Vec<String>>>,
     #[serde(default)]
     #[schema(minimum = 0)]
@@ -206,8 +207,12 @@ impl CompletionBody {
     }
 }
 
-fn efforts() -> utoipa::openapi::schema::Object {
-    schemas::words(&EFFORTS)
+fn efforts() -> Schema {
+    schemas::or_null(schemas::words(&EFFORTS))
+}
+
+fn stops() -> Schema {
+    schemas::or_null(schemas::text_or_texts())
 }
 
 fn effort(word: String) -> Result<String, Problem> {

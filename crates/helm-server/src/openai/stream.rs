@@ -3,6 +3,7 @@ use helm_core::ToolCall;
 use helm_orchestrator::{Error, TurnEvent, TurnResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 use utoipa::openapi::schema::Object;
 
 use super::answer::{UsageShown, assistant, completion_id, finish_reason, finish_reasons};
@@ -47,7 +48,7 @@ pub(super) struct Chunk<'a> {
 struct Choice<'a> {
     index: u32,
     delta: Delta<'a>,
-    #[schema(schema_with = finish_reasons)]
+    #[schema(schema_with = finish_reasons_or_none)]
     finish_reason: Option<&'static str>,
     #[schema(schema_with = schemas::null)]
     logprobs: Option<()>,
@@ -88,6 +89,11 @@ struct FunctionDelta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     arguments: &'a str,
+}
+
+/// Null as long as it goes on.
+fn finish_reasons_or_none() -> Schema {
+    schemas::or_null(finish_reasons())
 }
 
 fn chunk() -> Object {

@@ -13,6 +13,10 @@ pub(super) fn function() -> Object {
     schemas::words(&["function"])
 }
 
+fn parameters() -> Schema {
+    schemas::or_null(schemas::object())
+}
+
 fn kinds() -> Object {
     schemas::words(&["function", "allowed_tools"])
 }
@@ -60,7 +64,7 @@ struct WireFunction {
     #[serde(default)]
     description: Option<String>,
     #[serde(default)]
-    #[schema(schema_with = schemas::object)]
+    #[schema(schema_with = parameters)]
     parameters: Option<OrderedValue>,
     #[serde(default)]
     strict: Option<bool>,
