@@ -385,8 +385,11 @@ async fn an_answer_that_is_used_again_says_whose_it_is() {
     assert!(similar["similarity"].as_f64().unwrap() > 0.97);
     assert_eq!(second["helm"]["cost_usd"], json!(0.0));
     let message = json!({ "max_tokens": 99, "model": "helm/support", "messages": ask(again)["messages"] });
+    // What else is asked is another question: here an answer of so many tokens.
+    let (_, bounded) = post(&api, "/v1/messages", message.clone()).await;
+    assert!(bounded["helm"].get("similar_to").is_none(), "{bounded}");
     let (_, message) = post(&api, "/v1/messages", message).await;
-    assert_eq!(message["helm"]["similar_to"]["decision_id"], first["helm"]["decision_id"]);
+    assert_eq!(message["helm"]["similar_to"]["decision_id"], bounded["helm"]["decision_id"]);
     let (_, own) = post(&api, "/chat", chat(again)).await;
     assert_eq!(own["similar_to"]["decision_id"], first["helm"]["decision_id"]);
     let streamed = json!({ "stream": true, "model": "helm/support", "messages": ask(again)["messages"] });
@@ -395,7 +398,7 @@ async fn an_answer_that_is_used_again_says_whose_it_is() {
     let last = text.lines().rfind(|line| line.contains("\"helm\"")).unwrap();
     let last: Value = serde_json::from_str(last.strip_prefix("data: ").unwrap()).unwrap();
     assert_eq!(last["helm"]["similar_to"]["decision_id"], first["helm"]["decision_id"]);
-    assert_eq!(model.requests().len(), 1);
+    assert_eq!(model.requests().len(), 2);
 }
 
 /// Takes one request after the other, answers each as a provider would, and tells the first one's bytes.
