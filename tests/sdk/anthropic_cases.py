@@ -282,6 +282,27 @@ def case_feedback():
     assert http("POST", f"{SCRIPTED}/feedback", {"decision_id": id, "thumbs": "up"})[2]["applied"] == "fresh"
 
 
+def case_count_tokens():
+    def count(**options):
+        return client().messages.count_tokens(**{"model": MODEL, "messages": user("How do I reset my router?"), **options}).input_tokens
+
+    # A quarter of the bytes, rounded up.
+    assert count() == 7
+    assert count(system="Be brief.") == 10
+    assert count(tools=[TOOL]) > count(tools=[WEATHER]) > 7
+    call = {"type": "tool_use", "id": "t1", "name": "add", "input": {"a": 1, "b": 2}}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": "It is three."}
+    said = [*user("1 + 2?"), {"role": "assistant", "content": [call]}, *user([result])]
+    assert count(messages=said, tools=[TOOL]) > count(messages=user("1 + 2?"), tools=[TOOL]) + 3
+    shape = {"format": {"type": "json_schema", "schema": ADD}}
+    assert count(output_config=shape) > count()
+    error = raises(anthropic.NotFoundError, count, model="helm/unknown")
+    assert error.body["error"]["type"] == "not_found_error"
+    error = raises(anthropic.BadRequestError, count, messages=[{"role": "user", "content": []}])
+    assert "messages[0].content" in error.body["error"]["message"]
+    assert "tool_choice" in str(raises(anthropic.BadRequestError, count, tool_choice={"type": "any"}))
+
+
 def case_models():
     ids = [model.id for model in client().models.list()]
     assert "helm/support" in ids and client().models.retrieve("helm/support").display_name == "helm/support"

@@ -36,12 +36,14 @@ mod error;
 mod http;
 mod model;
 mod observed;
+mod ordered;
 mod prices;
 mod redacted;
 mod request;
 mod retry;
 mod schema;
 mod scripted;
+mod scrub;
 mod secret;
 mod tools;
 
@@ -61,6 +63,7 @@ pub use http::{
 };
 pub use model::{Call, ChatModel, ChatStream};
 pub use observed::Observed;
+pub use ordered::OrderedValue;
 pub use prices::{InvalidPrices, PriceSource, PriceTable, Prices};
 pub use redacted::RedactedUrl;
 pub use request::{ChatRequest, OutputSchema, Tool, ToolChoice};

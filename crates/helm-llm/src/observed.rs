@@ -156,7 +156,7 @@ impl<M: EmbeddingModel> EmbeddingModel for Observed<M> {
         self.model.dimensions()
     }
 
-    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: &[String], call: &Call) -> Result<Vec<Vec<f32>>> {
         let span = tracing::info_span!(
             "embeddings",
             gen_ai.operation.name = "embeddings",
@@ -166,7 +166,7 @@ impl<M: EmbeddingModel> EmbeddingModel for Observed<M> {
             http.response.status_code = field::Empty,
         );
         let attempt = Attempt { span, began: Instant::now(), operation: "embedding" };
-        let embedded = self.model.embed(texts).instrument(attempt.span.clone()).await;
+        let embedded = self.model.embed(texts, call).instrument(attempt.span.clone()).await;
         embedded.inspect_err(|error| attempt.failed(error))
     }
 }

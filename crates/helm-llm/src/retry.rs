@@ -79,6 +79,16 @@ impl<M> Retry<M> {
         Ok(())
     }
 
+    /// Waits before the next attempt of a call, which may be cancelled meanwhile.
+    async fn wait_for(&self, error: Error, made: &mut u32, call: &Call) -> Result<()> {
+        let cancelled = Error::new(ErrorKind::Cancelled, error.model().clone());
+        tokio::select! {
+            biased;
+            () = call.cancel.cancelled() => Err(cancelled),
+            waited = self.wait(error, made, call.deadline) => waited,
+        }
+    }
+
     /// How long to wait before the next attempt; `None` when there shall be none.
     fn pause(&self, error: &Error, made: u32, deadline: Option<Instant>) -> Option<Duration> {
         // The total deadline is over for good.
@@ -117,16 +127,6 @@ impl<M> Retry<M> {
 }
 
 impl<M: ChatModel> Retry<M> {
-    /// Waits before the next attempt of a call, which may be cancelled meanwhile.
-    async fn wait_for(&self, error: Error, made: &mut u32, call: &Call) -> Result<()> {
-        let cancelled = Error::new(ErrorKind::Cancelled, error.model().clone());
-        tokio::select! {
-            biased;
-            () = call.cancel.cancelled() => Err(cancelled),
-            waited = self.wait(error, made, call.deadline) => waited,
-        }
-    }
-
     /// A stream whose first event is there.
     async fn begin(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {
         let fails = |kind| Error::new(kind, self.model.name().clone());
@@ -189,13 +189,13 @@ impl<M: EmbeddingModel> EmbeddingModel for Retry<M> {
         self.model.dimensions()
     }
 
-    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: &[String], call: &Call) -> Result<Vec<Vec<f32>>> {
         self.deposit();
         let mut made = 0;
         loop {
-            match self.model.embed(texts).await {
+            match self.model.embed(texts, call).await {
                 Ok(vectors) => return Ok(vectors),
-                Err(error) => self.wait(error, &mut made, None).await?,
+                Err(error) => self.wait_for(error, &mut made, call).await?,
             }
         }
     }

@@ -5,13 +5,16 @@ use jsonschema::Validator;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ordered::OrderedValue;
+
 /// A JSON Schema that has been checked and is ready to check values.
 ///
 /// References are followed within the schema only: nothing is fetched.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(into = "Value", try_from = "Value")]
+#[serde(into = "Value", try_from = "OrderedValue")]
 pub struct Schema {
     value: Arc<Value>,
+    written: Arc<OrderedValue>,
     validator: Arc<Validator>,
 }
 
@@ -31,25 +34,33 @@ const MOST_TOLD: usize = 3;
 const LONGEST: usize = 300;
 
 impl Schema {
-    /// Checks a schema.
+    /// Checks a schema. Models are told of it in the order in which its fields are given here.
     ///
     /// # Errors
     ///
     /// [`InvalidSchema`] when it is none, refers to something outside itself, or does not describe an object
     /// (`"type": "object"`), which is all that providers accept.
-    pub fn new(value: Value) -> Result<Self, InvalidSchema> {
+    pub fn new(schema: impl Into<OrderedValue>) -> Result<Self, InvalidSchema> {
+        let written = schema.into();
+        let value = written.to_value();
         if value.get("type").and_then(Value::as_str) != Some("object") {
             return Err(InvalidSchema("it must say \"type\": \"object\" at its top".to_owned()));
         }
         let validator =
             jsonschema::validator_for(&value).map_err(|error| InvalidSchema(short(&error.to_string())))?;
-        Ok(Self { value: Arc::new(value), validator: Arc::new(validator) })
+        Ok(Self { value: Arc::new(value), written: Arc::new(written), validator: Arc::new(validator) })
     }
 
-    /// The schema as it is written.
+    /// The schema, its fields in the order of their names.
     #[must_use]
     pub fn value(&self) -> &Value {
         &self.value
+    }
+
+    /// The schema with its fields in the order they were given in. This order is not stored with it.
+    #[must_use]
+    pub fn written(&self) -> &OrderedValue {
+        &self.written
     }
 
     /// Checks a value.
@@ -103,10 +114,10 @@ impl From<Schema> for Value {
     }
 }
 
-impl TryFrom<Value> for Schema {
+impl TryFrom<OrderedValue> for Schema {
     type Error = InvalidSchema;
 
-    fn try_from(value: Value) -> Result<Self, InvalidSchema> {
+    fn try_from(value: OrderedValue) -> Result<Self, InvalidSchema> {
         Self::new(value)
     }
 }

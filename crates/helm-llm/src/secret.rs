@@ -15,11 +15,6 @@ impl Secret {
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
-
-    /// `text` with the key replaced by dots, for messages that might repeat it.
-    pub(crate) fn scrub(&self, text: &str) -> String {
-        if self.0.len() < 4 { text.to_owned() } else { text.replace(&self.0, "…") }
-    }
 }
 
 impl fmt::Debug for Secret {

@@ -76,6 +76,38 @@ async fn what_is_recorded_is_replayed_without_network_and_secrets() {
 }
 
 #[tokio::test]
+async fn answers_are_written_without_the_secrets_that_they_quote() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let said = r#"Yours: password-of-the-store, {"api_key": "zxcvb"}, ghp_0123456789ab, redis://u:p@cache, sk-of-the-gateway-0."#;
+    let server =
+        ModelServer::start([Reply::Answer(said.to_owned()), Reply::status(401, "invalid_api_key", REFUSAL)])
+            .await
+            .unwrap();
+    let network = HttpTransport::new(Duration::from_secs(5)).unwrap();
+    let own = || [Secret::new("password-of-the-store")];
+    let recorder = Recorder::new(Arc::new(network)).knowing(own());
+    let url = format!("{}?key=of-the-gateway", server.base_url());
+    let recorded = model(&url, Arc::new(recorder.clone()));
+    let ask = request("Is it password-of-the-store?");
+    let answer = recorded.generate(&ask, &call()).await.unwrap();
+    assert!(answer.text().contains("password-of-the-store"), "who asks is told everything");
+    let error = recorded.generate(&request("again"), &call()).await.unwrap_err().report();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("talk.json");
+    recorder.save(&path).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    for secret in ["of-the-store", "zxcvb", "0123456789ab", "u:p", "of-the-gateway", "hunter2"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    assert!(!error.contains("hunter2") && !error.contains("of-the-gateway"), "{error}");
+    let player = Player::new(Cassette::load(&path).unwrap()).knowing(own());
+    let played = model("http://nowhere.invalid/v1", Arc::new(player));
+    assert!(played.generate(&ask, &call()).await.unwrap().text().starts_with("Yours: …, "));
+}
+
+const REFUSAL: &str = "POST https://helm:hunter2@host/v1?key=of-the-gateway was refused, code of-the-gateway";
+
+#[tokio::test]
 async fn a_request_that_was_not_recorded_is_told_with_the_nearest() {
     let (cassette, ..) = record().await;
     let model = model("http://nowhere.invalid/v1", Arc::new(Player::new(cassette)));

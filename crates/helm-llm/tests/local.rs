@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use helm_llm::{EmbeddingModel, LocalEmbedder, LocalModelError};
+use helm_llm::{Call, EmbeddingModel, ErrorKind, LocalEmbedder, LocalModelError, TimeoutKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -81,11 +81,27 @@ fn cosine(one: &[f32], other: &[f32]) -> f32 {
     one.iter().zip(other).map(|(a, b)| a * b).sum()
 }
 
+fn call() -> Call {
+    Call::new(helm_core::TenantId::single())
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_not_computed() {
+    let (folder, text) = (tiny(), ["how".to_owned()]);
+    let embedder = LocalEmbedder::open(folder.path()).unwrap();
+    let call = call();
+    call.cancel.cancel();
+    assert_eq!(embedder.embed(&text, &call).await.unwrap_err().kind(), ErrorKind::Cancelled);
+    let late = self::call().with_deadline(tokio::time::Instant::now());
+    let ended = embedder.embed(&text, &late).await.unwrap_err().kind();
+    assert_eq!(ended, ErrorKind::Timeout(TimeoutKind::Total));
+}
+
 async fn compare(folder: &Path, file: &str) {
     let embedder = LocalEmbedder::open(folder).unwrap();
     let known = known(file);
     let texts: Vec<_> = known.iter().map(|known| known.text.clone()).collect();
-    let vectors = embedder.embed(&texts).await.unwrap();
+    let vectors = embedder.embed(&texts, &call()).await.unwrap();
     for (known, vector) in known.iter().zip(vectors) {
         assert_eq!((vector.len(), vector.len()), (known.vector.len(), embedder.dimensions()));
         let cosine = cosine(&vector, &known.vector);
@@ -98,7 +114,8 @@ async fn a_tiny_model_says_what_numpy_says() {
     let folder = tiny();
     compare(folder.path(), "vectors.json").await;
     let embedder = LocalEmbedder::open(folder.path()).unwrap();
-    let vectors = embedder.embed(&["  ".to_owned(), "how".to_owned(), "how".to_owned()]).await.unwrap();
+    let vectors =
+        embedder.embed(&["  ".to_owned(), "how".to_owned(), "how".to_owned()], &call()).await.unwrap();
     assert!(vectors[0].iter().all(|part| *part == 0.0), "there is no word in it");
     assert_eq!(vectors[1], vectors[2]);
     assert!(embedder.name().as_str().starts_with("local-"), "{}", embedder.name());

@@ -9,7 +9,7 @@ use helm_core::{Message, Role, TenantId, TokenCount};
 use helm_llm::codec::{Anthropic, AnthropicVersion, Codec, Ollama, OpenAiChat, OpenAiResponses};
 use helm_llm::{
     Call, CallProblem, ChatEvent, ChatModel, ChatRequest, ChatResponse, ErrorKind, FinishReason, HttpConfig,
-    HttpModel, Prices, Retry, RetryPolicy, Schema, Secret, TimeoutKind, Timeouts, Tool,
+    HttpModel, OutputSchema, Prices, Retry, RetryPolicy, Schema, Secret, TimeoutKind, Timeouts, Tool,
 };
 use helm_testkit::{Answer, ModelServer, Reply};
 use serde_json::json;
@@ -303,4 +303,32 @@ async fn what_a_format_cannot_say_is_refused_before_it_is_sent() {
         assert_eq!(error.kind(), ErrorKind::BadRequest, "{format:?}");
         assert!(server.received().is_empty());
     }
+}
+
+/// The models write the fields of an answer in the order of its schema, so it must be the caller's.
+#[test]
+fn forms_and_tools_are_told_of_in_the_order_they_were_written_in() {
+    let written = r#"{"type":"object","properties":{"why":{"type":"string"},"answer":{"enum":["z","a"],"description":"x"}},"required":["why","answer"]}"#;
+    let schema: Schema = serde_json::from_str(written).unwrap();
+    let tool = Tool::new("look".parse().unwrap(), "Looks.", schema.clone());
+    let form = OutputSchema::new("form".parse().unwrap(), schema.clone());
+    let plain = ChatRequest::new(vec![Message::text(Role::User, "hi")]);
+    let request = plain.with_tools(vec![tool]).with_output(form);
+    let codecs: [Box<dyn Codec>; 4] = [
+        Box::new(OpenAiChat::new("m")),
+        Box::new(OpenAiResponses::new("m")),
+        Box::new(Anthropic::new("m")),
+        Box::new(Ollama::new("m")),
+    ];
+    for codec in codecs {
+        for streamed in [false, true] {
+            let body = String::from_utf8(codec.encode(&request, streamed).unwrap()).unwrap();
+            assert_eq!(body.matches(written).count(), 2, "{}: {body}", codec.provider());
+        }
+    }
+    // What is stored, and what digests are made of, is the same whatever the order.
+    let sorted = Schema::new(schema.value().clone()).unwrap();
+    assert_ne!(serde_json::to_string(sorted.written()).unwrap(), written);
+    assert_eq!(serde_json::to_string(&sorted).unwrap(), serde_json::to_string(&schema).unwrap());
+    assert_eq!(sorted, schema);
 }

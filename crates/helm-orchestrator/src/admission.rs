@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use helm_core::{TenantId, TokenCount, TokenCounter};
+use helm_core::{TenantId, TokenCount, TokenCounter, UserId};
 use helm_store::{Cost, Denied, LimitKey, Limiter, Limits, Permit};
 
 use crate::error::{Error, Result};
@@ -52,6 +52,9 @@ impl AdmissionLimits {
 /// What a turn is thought to write before it has.
 const EXPECTED_OUTPUT: u64 = 256;
 
+/// Whose limits, which, and what they are called.
+type Applying<'a> = (LimitKey, &'a Limits, &'static str);
+
 /// Keeps the limits.
 pub(crate) struct Admission {
     pub(crate) limiter: Arc<dyn Limiter>,
@@ -90,22 +93,33 @@ impl Admission {
         Ok(admitted)
     }
 
+    /// Takes what work beside the turns has used, whatever is left: it is done, and the turns to come wait for it.
+    pub(crate) async fn charge(&self, tenant: &TenantId, user: &UserId, used: Cost) {
+        for (key, limits, _) in self.of(tenant, user).into_iter().filter(|(_, limits, _)| !limits.is_empty())
+        {
+            self.limiter.settle(Permit::new(key, limits.clone(), Cost::default()), used).await;
+        }
+    }
+
     fn applying<'a>(
         &'a self,
         tenant: &TenantId,
         request: &TurnRequest,
-    ) -> impl Iterator<Item = (LimitKey, &'a Limits, &'static str)> {
+    ) -> impl Iterator<Item = Applying<'a>> {
         let key = request.caller.as_ref().map(|name| {
             let key = LimitKey::named(tenant.clone(), "api_key", Arc::clone(name));
             (key, &self.limits.key, "this key")
         });
-        let user = LimitKey::user(tenant.clone(), request.user.clone());
-        let all = [
-            Some((LimitKey::tenant(tenant.clone()), &self.limits.tenant, "this installation")),
-            Some((user, &self.limits.user, "this user")),
-            key,
-        ];
-        all.into_iter().flatten().filter(|(_, limits, _)| !limits.is_empty())
+        let all = self.of(tenant, &request.user).into_iter().chain(key);
+        all.filter(|(_, limits, _)| !limits.is_empty())
+    }
+
+    fn of<'a>(&'a self, tenant: &TenantId, user: &UserId) -> [Applying<'a>; 2] {
+        let user = LimitKey::user(tenant.clone(), user.clone());
+        [
+            (LimitKey::tenant(tenant.clone()), &self.limits.tenant, "this installation"),
+            (user, &self.limits.user, "this user"),
+        ]
     }
 }
 
@@ -172,6 +186,23 @@ mod tests {
         }
         assert!(ask(&admission, "bob").await.is_ok(), "what was refused took nothing of the tenant's");
         assert!(ask(&admission, "eve").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_done_is_charged_whatever_is_left() {
+        let limits = AdmissionLimits::default().with_tenant(per_day(Resource::Tokens, 1_000));
+        let admission = admission(limits.with_user(per_day(Resource::NanoUsd, 50)));
+        let ana = UserId::new("ana").unwrap();
+        let used = Cost::default().with_money(helm_core::NanoUsd::from_nanos(80));
+        admission.charge(&TenantId::single(), &ana, used).await;
+        assert!(ask(&admission, "bob").await.is_ok(), "the money was ana's");
+        let Err(Error::RateLimited { retry_after: Some(wait), .. }) = ask(&admission, "ana").await else {
+            panic!("more is owed than she may spend")
+        };
+        assert!(wait > Duration::from_secs(86_400 / 2));
+        let used = Cost::default().with_tokens(TokenCount::new(900));
+        admission.charge(&TenantId::single(), &ana, used).await;
+        assert!(ask(&admission, "bob").await.is_err(), "the tenant has no tokens left for another turn");
     }
 
     #[tokio::test]

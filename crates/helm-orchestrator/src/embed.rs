@@ -1,5 +1,5 @@
 use helm_core::{ModelName, StrategyId, TaskId, TokenCount, TokenCounter, UserId};
-use helm_llm::EmbeddingModel;
+use helm_llm::{Call, EmbeddingModel};
 use helm_store::{Hit, MemoryId, Selection, VectorQuery};
 
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ impl Helm {
     /// [`Error::NoEmbeddings`] when vector search is off, [`Error::Embedding`] when the model does not answer.
     pub async fn embed(&self, texts: &[String]) -> Result<Embedded> {
         let embedder = self.embedding_model()?;
-        let vectors = embedder.embed(texts).await.map_err(Error::Embedding)?;
+        let vectors = embedder.embed(texts, &self.embedding_call()).await.map_err(Error::Embedding)?;
         let tokens = texts.iter().map(|text| self.inner.tokens.count(text).get()).sum();
         Ok(Embedded { model: embedder.name().clone(), vectors, tokens: TokenCount::new(tokens) })
     }
@@ -44,7 +44,8 @@ impl Helm {
     /// As for [`Helm::embed`], and when the store cannot be read.
     pub async fn memories(&self, user: &UserId, text: &str, most: usize) -> Result<Vec<Hit>> {
         let embedder = self.embedding_model()?;
-        let vectors = embedder.embed(&[text.to_owned()]).await.map_err(Error::Embedding)?;
+        let vectors =
+            embedder.embed(&[text.to_owned()], &self.embedding_call()).await.map_err(Error::Embedding)?;
         // A text without words embeds to nothing, and nothing is similar to it.
         let Some(vector) = vectors.into_iter().next().filter(|vector| vector.iter().any(|part| *part != 0.0))
         else {
@@ -90,6 +91,11 @@ impl Helm {
 
     fn embedding_model(&self) -> Result<&dyn EmbeddingModel> {
         self.inner.embedder.as_deref().ok_or(Error::NoEmbeddings)
+    }
+
+    /// Ends when this process does, and when nobody waits for it any more.
+    fn embedding_call(&self) -> Call {
+        Call::new(self.tenant.clone()).with_cancel(self.inner.abort.child_token())
     }
 
     fn of_user(&self, user: &UserId, embedder: &dyn EmbeddingModel) -> Selection {

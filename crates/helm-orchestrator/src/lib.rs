@@ -47,6 +47,7 @@ mod answers;
 mod background;
 mod builder;
 pub mod config;
+mod count;
 mod eligible;
 mod embed;
 mod error;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use helm_core::{
     ConversationId, DecisionId, Message, Part, Role, Stage, TaskId, TenantId, Timestamp, TokenCount,
-    TokenCounter, UserId,
+    TokenCounter, Usage, UserId,
 };
-use helm_llm::{Call, ChatRequest, FinishReason};
-use helm_store::{NewJob, StoredMessage, Summary};
+use helm_llm::{Call, ChatRequest, ChatResponse, FinishReason};
+use helm_store::{Cost, NewJob, StoredMessage, Summary};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -86,7 +86,7 @@ pub(crate) async fn summarise(inner: &Inner, tenant: &TenantId, about: &About) -
             biased;
             // Another process, or this one when it is back, begins anew.
             () = inner.stopping.cancelled() => return Err(Undone::Elsewhere),
-            told = tell(inner, tenant, task, told, &stretch) => told.inspect_err(|_| count(task, "failed"))?,
+            told = tell(inner, tenant, (task, user), told, &stretch) => told.inspect_err(|_| count(task, "failed"))?,
         };
         let summary = Summary { text: storable::text(text), covers: stretch.covers, at: inner.clock.now() };
         let put = conversations.set_summary(tenant, user, conversation, &summary).await?;
@@ -142,7 +142,7 @@ fn stretch<'a>(
 async fn tell(
     inner: &Inner,
     tenant: &TenantId,
-    task: &TaskRuntime,
+    (task, user): (&TaskRuntime, &UserId),
     before: Option<&str>,
     stretch: &Stretch<'_>,
 ) -> Result<String, Undone> {
@@ -160,7 +160,7 @@ async fn tell(
     let generated = tokio::time::timeout(PATIENCE, model.generate(&request, &call)).await;
     let answer = generated.map_err(|_| failed("the model did not answer in time"))?;
     let answer = answer.map_err(|error| Undone::Failed(error.report()))?;
-    note_usage(task, &answer.finish);
+    charge(inner, tenant, (task, user), &request, &answer).await;
     if !matches!(answer.finish.reason, FinishReason::Stop | FinishReason::Length) {
         return Err(failed("the model did not write a summary to its end"));
     }
@@ -176,18 +176,33 @@ async fn tell(
     Ok(text.to_owned())
 }
 
-fn note_usage(task: &TaskRuntime, finish: &helm_llm::Finish) {
-    let task = task.id.to_string();
-    if let Some(usage) = &finish.usage {
-        for (kind, tokens) in [("input", usage.input), ("output", usage.output)] {
-            metrics::counter!("helm_summary_tokens_total", "task" => task.clone(), "kind" => kind)
-                .increment(tokens.get());
-        }
+/// Counts what a summary has used, and charges it to the limits of its tenant and user: also one that turns out to be
+/// of no use has been paid for. What the provider does not tell is estimated, but for the money.
+async fn charge(
+    inner: &Inner,
+    tenant: &TenantId,
+    (task, user): (&TaskRuntime, &UserId),
+    request: &ChatRequest,
+    answer: &ChatResponse,
+) {
+    let count = |text: &str| inner.tokens.count(text);
+    let estimate = || {
+        let asked = request.messages.iter().map(|message| count(&message.joined_text())).sum();
+        Usage::estimate(asked, count(&answer.text()))
+    };
+    let usage = answer.finish.usage.unwrap_or_else(estimate);
+    let name = task.id.to_string();
+    for (kind, tokens) in [("input", usage.input), ("output", usage.output)] {
+        metrics::counter!("helm_summary_tokens_total", "task" => name.clone(), "kind" => kind)
+            .increment(tokens.get());
     }
-    if let Some(cost) = finish.cost {
-        metrics::counter!("helm_summary_cost_nano_usd_total", "task" => task)
+    let mut used = Cost::default().with_tokens(usage.total());
+    if let Some(cost) = answer.finish.cost {
+        used = used.with_money(cost);
+        metrics::counter!("helm_summary_cost_nano_usd_total", "task" => name)
             .increment(u64::try_from(cost.nanos()).unwrap_or(0));
     }
+    inner.admission.charge(tenant, user, used).await;
 }
 
 /// The most tokens that a summary may have of a history's budget.

@@ -68,7 +68,12 @@ fn endings() -> Vec<(&'static str, HelmBuilder, TurnStatus)> {
     short.max_output_tokens = Some(TokenCount::new(4));
     let panicking = || Arc::new(from_fn("panics", |_| panic!("on purpose")).unwrap());
     let embedder = |hangs| {
-        Arc::new(OddEmbedder { name: "odd".parse().unwrap(), dimensions: if hangs { 3 } else { 0 }, hangs })
+        Arc::new(OddEmbedder {
+            name: "odd".parse().unwrap(),
+            dimensions: if hangs { 3 } else { 0 },
+            hangs,
+            heard: Arc::default(),
+        })
     };
     let mut faulty = FaultyStore::new();
     faulty.refuse_decisions = AtomicU32::new(1);
@@ -176,7 +181,8 @@ async fn a_template_that_fails_for_one_user_is_recorded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_is_cancelled_before_its_decision_is_recorded() {
-    let embedder = OddEmbedder { name: "odd".parse().unwrap(), dimensions: 3, hangs: true };
+    let embedder =
+        OddEmbedder { name: "odd".parse().unwrap(), dimensions: 3, hangs: true, heard: Arc::default() };
     let store = MemoryStore::new();
     let helm = helm_of(task().remembering(), answers("Fine.")).embeddings(Arc::new(embedder));
     let helm = helm.store(Arc::new(store.clone())).build().await.unwrap();
@@ -189,6 +195,26 @@ async fn a_turn_that_is_cancelled_before_its_decision_is_recorded() {
     let [view] = stored.as_slice() else { panic!("{stored:?}") };
     assert_eq!(view.outcome.as_ref().unwrap().status, TurnStatus::Cancelled);
     assert_eq!((&view.decision, view.input.as_deref()), (&None, Some("mail [EMAIL]")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_embedding_has_its_share_of_the_deadline_and_ends_with_its_turn() {
+    let heard = Arc::default();
+    let name = "odd".parse().unwrap();
+    let embedder = OddEmbedder { name, dimensions: 3, hangs: true, heard: Arc::clone(&heard) };
+    let helm = helm_of(task().remembering(), answers("Fine.")).embeddings(Arc::new(embedder));
+    let helm = helm.build().await.unwrap();
+    let call = || heard.lock().unwrap().clone().unwrap();
+    let (began, stream) = (tokio::time::Instant::now(), helm.turn_stream(ask("Hello there")).unwrap());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(call().deadline.unwrap() - began, Duration::from_secs(5), "a quarter of the strategy's 20 s");
+    assert!(!call().cancel.is_cancelled());
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert!(call().cancel.is_cancelled(), "the caller has gone away");
+    let turn = helm.turn(ask("Hello there")).await.unwrap();
+    assert_eq!(turn.status, TurnStatus::Completed, "memories help, but are not needed");
+    assert!(call().cancel.is_cancelled(), "its time is over");
 }
 
 #[tokio::test(start_paused = true)]
@@ -291,7 +317,8 @@ async fn another_embedding_model_starts_memories_anew() {
     retrieving.retrieval = helm_core::Retrieval { memories: 2 };
     let task = Task::new("support").unwrap().with_strategy(retrieving).remembering();
     for (name, dimensions, recalled) in [("a", 3, false), ("a", 3, true), ("b", 3, false), ("a", 5, false)] {
-        let embedder = OddEmbedder { name: name.parse().unwrap(), dimensions, hangs: false };
+        let embedder =
+            OddEmbedder { name: name.parse().unwrap(), dimensions, hangs: false, heard: Arc::default() };
         let model = answers("Fine.");
         let helm = helm_of(task.clone(), model.clone()).store(Arc::clone(&store));
         let helm = helm.embeddings(Arc::new(embedder)).build().await.unwrap();

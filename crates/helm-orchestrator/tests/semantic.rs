@@ -94,6 +94,36 @@ async fn tenants_prompts_versions_and_named_users_are_kept_apart() {
     assert!(ask(&named, "ana", ALIKE).await.similar_to.is_some());
 }
 
+/// Two strategies that differ in nothing but their names, and use answers again.
+fn twins(task: &str) -> Task {
+    let cache = SemanticCache::new(UnitInterval::new(0.97).unwrap(), Duration::from_secs(3_600));
+    let task = Task::new(task).unwrap().strategy("plain", "Be brief.").unwrap();
+    let task = task.strategy("other", "Be brief.").unwrap();
+    let task = task.with_semantic_cache(StrategyName::new("plain").unwrap(), cache);
+    task.with_semantic_cache(StrategyName::new("other").unwrap(), cache)
+}
+
+#[tokio::test]
+async fn an_answer_stays_with_its_task_and_its_strategy() {
+    let model = scripted(OPEN);
+    let helm = Helm::builder().model(Arc::clone(&model) as _).task(twins("support")).task(twins("sales"));
+    let helm = helm.build().await.unwrap();
+    let ask = async |task: &str, strategy: &str, message: &str| {
+        let request = TurnRequest::new("ana", task, message).unwrap();
+        let request = request.with_strategy(StrategyName::new(strategy).unwrap());
+        helm.turn(request).await.unwrap()
+    };
+    let first = ask("support", "plain", ASKED).await;
+    assert_eq!(first.similar_to, None);
+    assert_eq!(ask("support", "other", ALIKE).await.similar_to, None, "another strategy");
+    assert_eq!(ask("sales", "plain", ALIKE).await.similar_to, None, "another task");
+    let again = ask("support", "plain", ALIKE).await;
+    assert_eq!(again.similar_to.unwrap().decision, first.decision_id);
+    assert_eq!(model.requests().len(), 3);
+    let of_other = ask("support", "other", ASKED).await.similar_to.unwrap();
+    assert_ne!(of_other.decision, first.decision_id, "each has its own answer");
+}
+
 #[tokio::test]
 async fn only_whole_questions_count() {
     let model = scripted(OPEN);

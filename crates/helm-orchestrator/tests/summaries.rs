@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use helm_core::{ConversationId, Role, TenantId, TokenCount, UserId};
+use helm_core::{ConversationId, NanoUsd, Role, TenantId, TokenCount, UserId};
 use helm_orchestrator::llm::{
     ChatRequest, ChatResponse, ErrorKind, Finish, FinishReason, Scripted, ScriptedModel,
 };
-use helm_orchestrator::store::{JobQueue, NewJob, Store, memory::MemoryStore};
-use helm_orchestrator::{Helm, Task, TurnRequest};
+use helm_orchestrator::store::{JobQueue, Limit, Limits, NewJob, Resource, Store, memory::MemoryStore};
+use helm_orchestrator::{AdmissionLimits, Error, Helm, HelmBuilder, Task, TurnRequest};
 
 const NOTES: &str = "Ana travels to Lisbon on 3 May.";
 
@@ -23,10 +23,19 @@ fn answers(text: &str) -> Scripted {
 }
 
 async fn helm(store: &MemoryStore, main: &Arc<ScriptedModel>, notes: &Arc<ScriptedModel>) -> Helm {
+    build(store, main, notes, |builder| builder).await
+}
+
+async fn build(
+    store: &MemoryStore,
+    main: &Arc<ScriptedModel>,
+    notes: &Arc<ScriptedModel>,
+    more: impl FnOnce(HelmBuilder) -> HelmBuilder,
+) -> Helm {
     let task = Task::new("support").unwrap().strategy("plain", "Be brief.").unwrap();
     let task = task.with_history(TokenCount::new(200)).with_summaries("notes".parse().unwrap());
     let helm = Helm::builder().store(Arc::new(store.clone())).task(task);
-    helm.model(Arc::clone(main) as _).model(Arc::clone(notes) as _).build().await.unwrap()
+    more(helm.model(Arc::clone(main) as _).model(Arc::clone(notes) as _)).build().await.unwrap()
 }
 
 fn ana() -> (UserId, ConversationId) {
@@ -107,6 +116,25 @@ async fn what_no_longer_fits_is_summed_up_once() {
     assert!(asked.len() > 1 && asked[1].messages[1].joined_text().contains(NOTES));
     let later = helm.conversation_summary(&user, &c).await.unwrap().unwrap();
     assert!(later.covers > summary.covers);
+}
+
+#[tokio::test]
+async fn a_summary_is_paid_from_the_limits_of_its_tenant() {
+    let store = MemoryStore::new();
+    let main = model("main", answers(&"They run often. ".repeat(6)));
+    let finish = Finish::new(FinishReason::Stop).with_cost(Some(NanoUsd::from_nanos(1_000)));
+    let notes = model("notes", Scripted::Respond(Box::new(ChatResponse::new(NOTES.to_owned(), finish))));
+    let limit = Limit::new(Resource::NanoUsd, 600, Duration::from_secs(86_400)).unwrap();
+    let limits = AdmissionLimits::default().with_tenant(Limits::new([limit]).unwrap());
+    let helm = build(&store, &main, &notes, |builder| builder.limits(limits)).await;
+    talk(&helm, 4).await;
+    settled(&store).await;
+    let (user, c) = ana();
+    assert!(helm.conversation_summary(&user, &c).await.unwrap().is_some(), "what is begun is not refused");
+    let refused = helm.turn(TurnRequest::new("bob", "support", "Hello?").unwrap()).await;
+    let Err(Error::RateLimited { retry_after: Some(wait), .. }) = refused else { panic!("{refused:?}") };
+    // 400 of 600 are owed, which come back within 16 hours.
+    assert!(wait > Duration::from_secs(15 * 3_600) && wait <= Duration::from_secs(16 * 3_600), "{wait:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use helm_core::{DecisionId, TurnStatus};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
@@ -37,10 +39,11 @@ impl Dialect {
             return problem.into_response();
         }
         let body = match self {
-            Self::Anthropic => anthropic(&problem),
-            _ => openai(&problem),
+            Self::Anthropic => serde_json::to_string(&anthropic(&problem)),
+            _ => serde_json::to_string(&openai(&problem)),
         };
-        let mut response = (self.status(&problem), body.to_string()).into_response();
+        // Such a value always has a JSON form.
+        let mut response = (self.status(&problem), body.unwrap_or_default()).into_response();
         self.headers(&problem, response.headers_mut());
         response
     }
@@ -70,11 +73,68 @@ impl Dialect {
 }
 
 /// An error as `OpenAI` writes it; also the last event of a stream that failed.
-pub(crate) fn openai(problem: &Problem) -> Value {
-    let error = json!({
-        "message": problem.detail, "type": openai_type(problem), "param": problem.param, "code": problem.code,
-    });
-    with_turn(problem, json!({ "error": error }))
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OpenAiError {
+    error: OpenAiErrorTold,
+    /// The turn, where one was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    helm: Option<FailedTurn>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OpenAiErrorTold {
+    message: Box<str>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The part of the request that is wrong, as a path.
+    param: Option<Box<str>>,
+    /// What programs branch on.
+    code: &'static str,
+}
+
+/// An error as Anthropic writes it; also the last event of a stream that failed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AnthropicError {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    error: AnthropicErrorTold,
+    request_id: Option<Box<str>>,
+    /// The turn, where one was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    helm: Option<FailedTurn>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AnthropicErrorTold {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    message: String,
+}
+
+/// A turn that brought no answer, so that what became of it can be looked up.
+#[derive(Serialize, ToSchema)]
+struct FailedTurn {
+    #[schema(value_type = String)]
+    decision_id: DecisionId,
+    #[schema(value_type = Option<String>)]
+    status: Option<TurnStatus>,
+}
+
+impl FailedTurn {
+    fn of(problem: &Problem) -> Option<Self> {
+        Some(Self { decision_id: problem.decision_id?, status: problem.turn_status })
+    }
+}
+
+/// The problem in `OpenAI`'s words.
+pub(crate) fn openai(problem: &Problem) -> OpenAiError {
+    let error = OpenAiErrorTold {
+        message: problem.detail.clone(),
+        kind: openai_type(problem),
+        param: problem.param.clone(),
+        code: problem.code,
+    };
+    OpenAiError { error, helm: FailedTurn::of(problem) }
 }
 
 fn openai_type(problem: &Problem) -> &'static str {
@@ -86,10 +146,11 @@ fn openai_type(problem: &Problem) -> &'static str {
     }
 }
 
-/// An error as Anthropic writes it; also the last event of a stream that failed.
-pub(crate) fn anthropic(problem: &Problem) -> Value {
-    let error = json!({ "type": anthropic_type(problem), "message": anthropic_message(problem) });
-    with_turn(problem, json!({ "type": "error", "error": error, "request_id": problem.request_id }))
+/// The problem in Anthropic's words.
+pub(crate) fn anthropic(problem: &Problem) -> AnthropicError {
+    let error = AnthropicErrorTold { kind: anthropic_type(problem), message: anthropic_message(problem) };
+    let request_id = problem.request_id.clone();
+    AnthropicError { kind: "error", error, request_id, helm: FailedTurn::of(problem) }
 }
 
 /// This API has no field for the part that is wrong.
@@ -112,13 +173,4 @@ fn anthropic_type(problem: &Problem) -> &'static str {
         500.. => "api_error",
         _ => "invalid_request_error",
     }
-}
-
-/// Names the turn, so that what became of it can be looked up.
-fn with_turn(problem: &Problem, mut body: Value) -> Value {
-    if let (Some(id), Some(body)) = (problem.decision_id, body.as_object_mut()) {
-        let turn = [("decision_id".to_owned(), json!(id)), ("status".to_owned(), json!(problem.turn_status))];
-        body.insert("helm".to_owned(), Value::Object(Map::from_iter(turn)));
-    }
-    body
 }

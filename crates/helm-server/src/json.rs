@@ -7,7 +7,7 @@ use helm_core::{
     NotScored, PolicyName, Probability, ScoreEntry, ScoreOutcome, Severity, SourceName, Stage, StrategyId,
     TaskId, Timestamp, TurnStatus, Usage, UserId, Violation,
 };
-use helm_orchestrator::{Explanation, TaskReport, TurnResponse};
+use helm_orchestrator::{Explanation, SimilarTurn, TaskReport, TurnResponse};
 use serde::Serialize;
 
 /// An answered message.
@@ -36,7 +36,25 @@ pub struct TurnJson {
     simulated: bool,
     latency_ms: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    similar_to: Option<SimilarJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+}
+
+/// The earlier turn whose answer was used again, since its question meant the same.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct SimilarJson {
+    /// That turn.
+    #[schema(value_type = String)]
+    decision_id: DecisionId,
+    /// How similar its question was, as a cosine.
+    similarity: f64,
+}
+
+impl From<SimilarTurn> for SimilarJson {
+    fn from(turn: SimilarTurn) -> Self {
+        Self { decision_id: turn.decision, similarity: turn.similarity }
+    }
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -116,6 +134,7 @@ pub fn turn_json(turn: &TurnResponse, message: &str) -> TurnJson {
         model: turn.model.clone(),
         simulated: turn.simulated,
         latency_ms: turn.latency.as_secs_f64() * 1e3,
+        similar_to: turn.similar_to.map(SimilarJson::from),
         error: turn.error.clone(),
     }
 }

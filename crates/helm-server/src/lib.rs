@@ -10,7 +10,7 @@
 //! | `GET /health`, `/livez`, `/readyz` | whether it works, runs, and takes requests |
 //! | `GET /metrics` | Prometheus text, when metrics are installed |
 //! | `POST /v1/chat/completions`, `/v1/embeddings`, `GET /v1/models` | as clients of OpenAI's API ask for it |
-//! | `POST /v1/messages` | as clients of Anthropic's API ask for it |
+//! | `POST /v1/messages`, `/v1/messages/count_tokens` | as clients of Anthropic's API ask for it |
 //! | `GET /helm/v1/decisions/{id}` | explains a decision |
 //! | `GET /helm/v1/tasks`, `/helm/v1/tasks/{task}/report` | the tasks, and what was learnt of one |
 //! | `/helm/v1/users/{user}/…` | preferences, conversations and memories |
@@ -52,6 +52,7 @@ mod picture;
 mod problem;
 mod request;
 mod router;
+mod schemas;
 mod serve;
 mod shown;
 mod status;

@@ -16,7 +16,7 @@ use crate::{anthropic, chat, feedback, openai, status, users, view};
         users::preferences, users::change_preferences, users::conversation,
         users::count_memories, users::search_memories, users::forget_memories, users::forget_memory,
         openai::chat::completions, openai::models::models, openai::models::model, openai::embeddings::embeddings,
-        anthropic::messages::messages,
+        anthropic::messages::messages, anthropic::count::count_tokens,
         document,
     ),
     modifiers(&Keys),

@@ -134,6 +134,7 @@ fn chat_routes() -> Router<Helm> {
         .route("/v1/models/{*id}", get(openai::models::model))
         .route("/v1/embeddings", post(openai::embeddings::embeddings))
         .route("/v1/messages", post(anthropic::messages::messages))
+        .route("/v1/messages/count_tokens", post(anthropic::count::count_tokens))
 }
 
 async fn unknown_path(uri: Uri) -> Problem {

@@ -4,6 +4,8 @@ use helm_core::{
 use helm_orchestrator::{TurnEvent, TurnResponse};
 use serde::Serialize;
 
+use crate::json::SimilarJson;
+
 /// Helm's own part of an answer: the object `helm`.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct HelmShown {
@@ -37,6 +39,9 @@ pub(crate) struct HelmShown {
     /// What it cost in dollars.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_usd: Option<f64>,
+    /// The earlier turn whose answer was used again; not there when the model was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    similar_to: Option<SimilarJson>,
     /// The categories of what guards found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
@@ -65,6 +70,7 @@ impl HelmShown {
                 simulated: None,
                 model: None,
                 cost_usd: None,
+                similar_to: None,
                 violations: Vec::new(),
             }),
             TurnEvent::Ended(turn) => Some(Self::of(turn)),
@@ -85,6 +91,7 @@ impl HelmShown {
             simulated: Some(turn.simulated),
             model: turn.model.clone(),
             cost_usd: turn.cost.map(helm_core::NanoUsd::dollars),
+            similar_to: turn.similar_to.map(SimilarJson::from),
             violations: categories(&turn.violations),
         }
     }

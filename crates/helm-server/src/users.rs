@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use helm_core::{ConversationId, DecisionId, Message, UserId};
 use helm_orchestrator::Helm;
-use helm_orchestrator::store::{Hit, MemoryId, PreferenceChange, Preferences, StoredMessage};
+use helm_orchestrator::store::{Hit, MemoryId, PreferenceChange, Preferences, StoredMessage, Summary};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -84,11 +84,32 @@ fn change((name, value): (String, Value)) -> PreferenceChange {
     }
 }
 
-/// A conversation's messages.
+/// A conversation.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct ConversationJson {
-    /// In the order they were said.
+    /// Its last messages, in the order they were said.
     messages: Vec<MessageJson>,
+    /// What its beginning came to; null as long as there is none.
+    summary: Option<SummaryJson>,
+}
+
+/// What the beginning of a conversation came to, which a model is told in its place.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct SummaryJson {
+    /// In a model's words.
+    text: String,
+    /// The last turn that it covers.
+    #[schema(value_type = String)]
+    covers: DecisionId,
+    /// When it was made.
+    #[schema(value_type = String)]
+    at: helm_core::Timestamp,
+}
+
+impl From<Summary> for SummaryJson {
+    fn from(summary: Summary) -> Self {
+        Self { text: summary.text, covers: summary.covers, at: summary.at }
+    }
 }
 
 /// A message as it was stored.
@@ -135,7 +156,7 @@ fn bounded(asked: Option<usize>, (unasked, most): (usize, usize)) -> Result<usiz
     }
 }
 
-/// The last messages of a user's conversation.
+/// The last messages of a user's conversation, and the summary of its beginning.
 #[utoipa::path(
     get, path = "/helm/v1/users/{user}/conversations/{conversation}", tag = "Helm",
     params(
@@ -152,8 +173,10 @@ pub(crate) async fn conversation(
 ) -> Result<Json<ConversationJson>, Problem> {
     let page = page.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
     let (user, conversation): (UserId, ConversationId) = (user.parse()?, conversation.parse()?);
-    let stored = helm.conversation(&user, &conversation, bounded(page.limit, MESSAGES)?).await?;
-    Ok(Json(ConversationJson { messages: stored.into_iter().map(MessageJson::from).collect() }))
+    let stored = helm.conversation(&user, &conversation, bounded(page.limit, MESSAGES)?);
+    let (stored, summary) = futures::try_join!(stored, helm.conversation_summary(&user, &conversation))?;
+    let messages = stored.into_iter().map(MessageJson::from).collect();
+    Ok(Json(ConversationJson { messages, summary: summary.map(SummaryJson::from) }))
 }
 
 /// How many memories there are.

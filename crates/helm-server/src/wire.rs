@@ -6,11 +6,10 @@ use std::marker::PhantomData;
 
 use axum::http::HeaderMap;
 use helm_core::{Message, Part, Role, ToolCallId, ToolName};
-use helm_orchestrator::llm::{Schema, Tool};
+use helm_orchestrator::llm::{OrderedValue, Schema, Tool};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 use crate::problem::Problem;
 
@@ -169,8 +168,8 @@ pub(crate) fn check_stop(name: &str, stop: Vec<String>, most: usize) -> Result<V
 }
 
 /// A schema that can be used; `param` says where it stands.
-pub(crate) fn schema(param: &str, value: Option<Value>) -> Result<Schema, Problem> {
-    let value = value.unwrap_or_else(|| serde_json::json!({ "type": "object", "properties": {} }));
+pub(crate) fn schema(param: &str, value: Option<OrderedValue>) -> Result<Schema, Problem> {
+    let value = value.unwrap_or_else(|| serde_json::json!({ "type": "object", "properties": {} }).into());
     Schema::new(value).map_err(|error| Problem::wrong(param, error.to_string()).with_code("invalid_schema"))
 }
 

@@ -8,8 +8,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use helm_orchestrator::llm::{ErrorKind, Scripted, ScriptedModel};
-use helm_orchestrator::{Helm, Task};
+use helm_core::UnitInterval;
+use helm_orchestrator::llm::codec::OpenAiChat;
+use helm_orchestrator::llm::{ErrorKind, HttpConfig, HttpModel, Scripted, ScriptedModel};
+use helm_orchestrator::{Helm, SemanticCache, Task};
 use helm_server::{ServerOptions, install_metrics, router, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -355,4 +357,106 @@ async fn eight_clients_lose_nothing() {
     assert_eq!(total(|strategy| &strategy["feedback"]["count"]), acknowledged);
     assert_eq!(total(|strategy| &strategy["reward"]["count"]), acknowledged);
     assert_eq!(total(|strategy| &strategy["pulls"]), 200);
+}
+
+/// An API whose answers are used again, and its model.
+async fn reusing() -> (Router, Arc<ScriptedModel>) {
+    let model = Arc::new(ScriptedModel::new(
+        "main".parse().unwrap(),
+        [Scripted::Answer("From nine to five.".to_owned())],
+    ));
+    let cache = SemanticCache::new(UnitInterval::new(0.97).unwrap(), Duration::from_secs(60));
+    let task = Task::new("support").unwrap().strategy("plain", "Be brief.").unwrap();
+    let task = task.with_semantic_cache("plain".parse().unwrap(), cache);
+    let helm = Helm::builder().model(Arc::clone(&model) as _).task(task).build().await.unwrap();
+    (router(helm, ServerOptions::default()), model)
+}
+
+#[tokio::test]
+async fn an_answer_that_is_used_again_says_whose_it_is() {
+    let (api, model) = reusing().await;
+    let ask = |question: &str| json!({ "model": "helm/support", "messages": [{ "role": "user", "content": question }] });
+    let (_, first) = post(&api, "/v1/chat/completions", ask("What are your opening hours?")).await;
+    assert!(first["helm"].as_object().unwrap().get("similar_to").is_none(), "{first}");
+    let again = "what are your opening hours";
+    let (_, second) = post(&api, "/v1/chat/completions", ask(again)).await;
+    let similar = &second["helm"]["similar_to"];
+    assert_eq!(similar["decision_id"], first["helm"]["decision_id"], "{second}");
+    assert!(similar["similarity"].as_f64().unwrap() > 0.97);
+    assert_eq!(second["helm"]["cost_usd"], json!(0.0));
+    let message = json!({ "max_tokens": 99, "model": "helm/support", "messages": ask(again)["messages"] });
+    // What else is asked is another question: here an answer of so many tokens.
+    let (_, bounded) = post(&api, "/v1/messages", message.clone()).await;
+    assert!(bounded["helm"].get("similar_to").is_none(), "{bounded}");
+    let (_, message) = post(&api, "/v1/messages", message).await;
+    assert_eq!(message["helm"]["similar_to"]["decision_id"], bounded["helm"]["decision_id"]);
+    let (_, own) = post(&api, "/chat", chat(again)).await;
+    assert_eq!(own["similar_to"]["decision_id"], first["helm"]["decision_id"]);
+    let streamed = json!({ "stream": true, "model": "helm/support", "messages": ask(again)["messages"] });
+    let request = Request::post("/v1/chat/completions").header(header::CONTENT_TYPE, "application/json");
+    let (.., text) = send(&api, request.body(Body::from(streamed.to_string())).unwrap()).await;
+    let last = text.lines().rfind(|line| line.contains("\"helm\"")).unwrap();
+    let last: Value = serde_json::from_str(last.strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(last["helm"]["similar_to"]["decision_id"], first["helm"]["decision_id"]);
+    assert_eq!(model.requests().len(), 2);
+}
+
+/// Takes one request after the other, answers each as a provider would, and tells the first one's bytes.
+async fn provider() -> (String, tokio::task::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let heard = async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut seen = Vec::new();
+        let mut piece = [0; 4096];
+        while !seen.ends_with(b"}") {
+            let count = socket.read(&mut piece).await.unwrap();
+            seen.extend_from_slice(&piece[..count]);
+        }
+        let answer =
+            json!({ "model": "m", "choices": [{ "message": { "content": "{}" }, "finish_reason": "stop" }] });
+        let answer = answer.to_string();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            answer.len()
+        );
+        socket.write_all(format!("{head}{answer}").as_bytes()).await.unwrap();
+        String::from_utf8(seen).unwrap()
+    };
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+    let heard = tokio::spawn(heard);
+    (url, heard)
+}
+
+#[tokio::test]
+async fn the_provider_is_told_of_forms_in_the_order_of_the_caller() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let form = r#"{"type":"object","properties":{"why":{"type":"string"},"answer":{"type":"string"}}}"#;
+    let asks = [
+        (
+            "/v1/chat/completions",
+            r#""tools":[{"type":"function","function":{"name":"look","parameters":FORM}}],
+            "response_format":{"type":"json_schema","json_schema":{"name":"form","schema":FORM}}"#,
+        ),
+        (
+            "/v1/messages",
+            r#""max_tokens":99,"tools":[{"name":"look","input_schema":FORM}],
+            "output_config":{"format":{"type":"json_schema","schema":FORM}}"#,
+        ),
+    ];
+    for (path, asks) in asks {
+        let (url, heard) = provider().await;
+        let config = HttpConfig::new("main".parse().unwrap(), url);
+        let model = HttpModel::new(OpenAiChat::new("m"), config).unwrap();
+        let helm = Helm::builder().task(task()).model(Arc::new(model)).build().await.unwrap();
+        let api = router(helm, ServerOptions::default());
+        let asks = asks.replace("FORM", form);
+        let body =
+            format!(r#"{{"model":"helm/support","messages":[{{"role":"user","content":"hi"}}],{asks}}}"#);
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        let response = api.oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let heard = heard.await.unwrap();
+        assert_eq!(heard.matches(form).count(), 2, "{path}: {heard}");
+        drop(response);
+    }
 }

@@ -2,9 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
+use helm_core::TokenCount;
+use helm_orchestrator::llm::{Scripted, ScriptedModel};
 use helm_orchestrator::{Helm, Task};
 use helm_server::{ApiKeys, ServerOptions, router};
 use serde_json::{Value, json};
@@ -71,6 +76,41 @@ async fn what_was_said_is_remembered_found_and_forgotten() {
     assert_eq!(call(&api, Method::DELETE, &format!("{memories}/x"), None).await.0, 422);
     assert_eq!(call(&api, Method::DELETE, memories, None).await, (200, json!({ "deleted": 1 })));
     assert_eq!(call(&api, Method::GET, memories, None).await, (200, json!({ "count": 0 })));
+}
+
+#[tokio::test]
+async fn what_a_conversation_began_with_is_shown_summed_up() {
+    let model = |name: &str, text: &str| {
+        Arc::new(ScriptedModel::new(name.parse().unwrap(), [Scripted::Answer(text.to_owned())]))
+    };
+    let task = Task::new("support").unwrap().strategy("plain", "Be brief.").unwrap();
+    let task = task.with_history(TokenCount::new(200)).with_summaries("notes".parse().unwrap());
+    let helm = Helm::builder().task(task).model(model("main", &"They run often. ".repeat(6)));
+    let helm = helm.model(model("notes", "Ana travels on 3 May.")).build().await.unwrap();
+    let api = router(helm, ServerOptions::default());
+    let path = "/helm/v1/users/ana/conversations/c1";
+    assert_eq!(call(&api, Method::GET, path, None).await.1, json!({ "messages": [], "summary": null }));
+    for turn in 0..5 {
+        let message = format!("{turn}: {}", "tell me more about trains ".repeat(4));
+        let chat =
+            json!({ "user_id": "ana", "task": "support", "message": message, "conversation_id": "c1" });
+        assert_eq!(call(&api, Method::POST, "/chat", Some(chat)).await.0, 200);
+    }
+    let summary = async {
+        loop {
+            let (_, talk) = call(&api, Method::GET, path, None).await;
+            match &talk["summary"] {
+                Value::Null => tokio::time::sleep(Duration::from_millis(50)).await,
+                summary => break (summary.clone(), talk["messages"].clone()),
+            }
+        }
+    };
+    let (summary, messages) = tokio::time::timeout(Duration::from_secs(20), summary).await.unwrap();
+    assert_eq!((&summary["text"], messages.as_array().unwrap().len()), (&json!("Ana travels on 3 May."), 10));
+    assert!(messages.as_array().unwrap().iter().any(|said| said["decision_id"] == summary["covers"]));
+    assert!(summary["at"].is_string());
+    let (_, others) = call(&api, Method::GET, "/helm/v1/users/bob/conversations/c1", None).await;
+    assert_eq!(others["summary"], Value::Null);
 }
 
 #[tokio::test]

@@ -18,14 +18,16 @@
 //! Requests are matched by method, path and body, whatever the order of its fields; each recorded exchange answers
 //! once, in the order of recording. A request that matches none is an error that tells the nearest.
 //!
-//! Before anything is written, keys are taken out: the headers of requests and the query of the address are not kept
-//! at all, of the answer's headers only those that the client reads; the request's key, what looks like a key, and
-//! fields such as `api_key` become dots in all bodies. What a person said stays as it is: record with made-up texts.
+//! Before anything is written, secrets are taken out, of requests and of answers alike: the headers of requests and the
+//! query of the address are not kept at all, of the answer's headers only those that the client reads. In what is kept
+//! dots stand for the request's key, the credentials of its address, those secrets that the recorder was [told
+//! of](Recorder::knowing), what looks like a key, the text of fields such as `api_key`, and users, passwords and keys in
+//! addresses. A key that a model says piece by piece is not seen where its pieces come as events of their own, and what a
+//! person said stays as it is: record with made-up texts.
 
 mod difference;
 mod player;
 mod recorder;
-mod scrub;
 mod tape;
 
 pub use player::Player;

@@ -9,10 +9,11 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use reqwest::header::HeaderMap;
 
-use super::player::recorded;
-use super::scrub::Scrubber;
+use super::player::{recorded, secrets_of};
 use super::tape::{Cassette, CassetteError, Exchange, RecordedReply, RecordedRequest};
 use crate::http::{HttpReply, HttpRequest, Transport, TransportError};
+use crate::scrub::Scrubber;
+use crate::secret::Secret;
 
 /// The headers of answers that the client reads.
 const KEPT: [&str; 6] =
@@ -26,6 +27,7 @@ const MOST: usize = 16 << 20;
 #[derive(Clone, Debug)]
 pub struct Recorder {
     inner: Arc<dyn Transport>,
+    secrets: Scrubber,
     tape: Arc<Mutex<Cassette>>,
 }
 
@@ -33,7 +35,14 @@ impl Recorder {
     /// Records what goes through this transport.
     #[must_use]
     pub fn new(inner: Arc<dyn Transport>) -> Self {
-        Self { inner, tape: Arc::default() }
+        Self { inner, secrets: Scrubber::default(), tape: Arc::default() }
+    }
+
+    /// Takes these secrets out of requests and answers, too: those of the installation that no request carries itself.
+    #[must_use]
+    pub fn knowing(mut self, secrets: impl IntoIterator<Item = Secret>) -> Self {
+        self.secrets = Scrubber::knowing(&secrets.into_iter().collect::<Vec<_>>());
+        self
     }
 
     /// What has been recorded so far.
@@ -55,7 +64,7 @@ impl Recorder {
 #[async_trait]
 impl Transport for Recorder {
     async fn post(&self, request: HttpRequest) -> Result<HttpReply, TransportError> {
-        let scrubber = Scrubber::of(&request.headers);
+        let scrubber = secrets_of(&request, &self.secrets);
         let asked = recorded(&request, &scrubber);
         let HttpReply { status, headers, body } = self.inner.post(request).await?;
         let tee = Tee {

@@ -3,6 +3,7 @@ use helm_core::ModelName;
 
 use super::model::EmbeddingModel;
 use crate::error::Result;
+use crate::model::Call;
 
 /// Words and their three-letter pieces, hashed into 256 signed sums and normalised (Weinberger et al. 2009).
 ///
@@ -36,7 +37,7 @@ impl EmbeddingModel for HashingEmbedder {
         DIMENSIONS
     }
 
-    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: &[String], _: &Call) -> Result<Vec<Vec<f32>>> {
         Ok(texts.iter().map(|text| vector(text)).collect())
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use helm_core::ModelName;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use tokio::time::Instant;
 use url::Url;
 
 use super::model::EmbeddingModel;
@@ -15,7 +16,9 @@ use crate::http::{
     HttpRequest, HttpTransport, MOST_OF_ERROR, MOST_OF_VECTORS, Told, Transport, endpoint, header, read,
     refused, transport, within,
 };
+use crate::model::Call;
 use crate::redacted::RedactedUrl;
+use crate::scrub::Scrubber;
 use crate::secret::Secret;
 
 /// An address that understands OpenAI embeddings.
@@ -103,6 +106,7 @@ pub struct HttpEmbedder {
     transport: Arc<dyn Transport>,
     url: Url,
     headers: HeaderMap,
+    secrets: Scrubber,
 }
 
 impl fmt::Debug for HttpEmbedder {
@@ -142,18 +146,29 @@ impl HttpEmbedder {
             let (name, value) = header(Authorization::Bearer, key).map_err(setup)?;
             headers.insert(name, value);
         }
-        Ok(Self { config, transport, url, headers })
+        let secrets = Scrubber::knowing(&config.api_key).and_those_of(&url);
+        Ok(Self { config, transport, url, headers, secrets })
     }
 
-    async fn embed_batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        let limited = tokio::time::timeout(self.config.timeout, self.ask(texts)).await;
-        let late = || Error::new(ErrorKind::Timeout(TimeoutKind::FirstToken), self.config.name.clone());
-        limited.unwrap_or_else(|_| Err(late()))
+    async fn embed_batch(&self, texts: &[&str], call: &Call) -> Result<Vec<Vec<f32>>> {
+        let fails = |kind| Error::new(kind, self.config.name.clone());
+        let own = Instant::now() + self.config.timeout;
+        let (until, kind) = match call.deadline {
+            Some(deadline) if deadline <= own => (deadline, TimeoutKind::Total),
+            _ => (own, TimeoutKind::FirstToken),
+        };
+        tokio::select! {
+            biased;
+            () = call.cancel.cancelled() => Err(fails(ErrorKind::Cancelled)),
+            () = tokio::time::sleep_until(until) => Err(fails(ErrorKind::Timeout(kind))),
+            vectors = self.ask(texts, call) => vectors,
+        }
     }
 
-    async fn ask(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        let EmbedderConfig { name, model, dimensions, asks_dimensions, api_key, .. } = &self.config;
-        let told = Told { model: name, key: api_key.as_ref() };
+    async fn ask(&self, texts: &[&str], call: &Call) -> Result<Vec<Vec<f32>>> {
+        call.count_attempt();
+        let EmbedderConfig { name, model, dimensions, asks_dimensions, .. } = &self.config;
+        let told = Told { model: name, secrets: &self.secrets };
         let body = wire::body(model, texts, asks_dimensions.then_some(*dimensions));
         let post = self.transport.post(HttpRequest::new(self.url.clone(), self.headers.clone(), body)).await;
         let mut reply = post.map_err(|error| transport(name, error))?;
@@ -180,12 +195,12 @@ impl EmbeddingModel for HttpEmbedder {
         self.config.dimensions
     }
 
-    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: &[String], call: &Call) -> Result<Vec<Vec<f32>>> {
         let wordless = |text: &str| !text.chars().any(char::is_alphanumeric);
         let asked: Vec<_> = texts.iter().map(String::as_str).filter(|text| !wordless(text)).collect();
         let mut vectors = Vec::with_capacity(asked.len());
         for batch in asked.chunks(self.config.batch.max(1)) {
-            vectors.extend(self.embed_batch(batch).await?);
+            vectors.extend(self.embed_batch(batch, call).await?);
         }
         let (mut vectors, zero) = (vectors.into_iter(), || vec![0.0; self.config.dimensions]);
         let next = |text: &String| if wordless(text) { None } else { vectors.next() };

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use helm_core::ModelName;
 
 use crate::error::Result;
+use crate::model::Call;
 
 /// Turns texts into vectors whose angle says how alike they are.
 #[async_trait]
@@ -18,8 +19,13 @@ pub trait EmbeddingModel: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails when the model does not answer.
-    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>>;
+    /// Fails when the model does not answer, before the call's deadline and before the call is cancelled.
+    ///
+    /// # Cancellation safety
+    ///
+    /// Dropping the future drops the connection. What a model computes in this process may go on until the call is
+    /// cancelled.
+    async fn embed(&self, texts: &[String], call: &Call) -> Result<Vec<Vec<f32>>>;
 }
 
 #[async_trait]
@@ -32,7 +38,7 @@ impl<M: EmbeddingModel + ?Sized> EmbeddingModel for Arc<M> {
         (**self).dimensions()
     }
 
-    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
-        (**self).embed(texts).await
+    async fn embed(&self, texts: &[String], call: &Call) -> Result<Vec<Vec<f32>>> {
+        (**self).embed(texts, call).await
     }
 }

@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use super::transport::TransportError;
 use crate::codec::Fault;
 use crate::error::Error;
-use crate::secret::Secret;
+use crate::scrub::Scrubber;
 
 /// The most of an upstream message that is passed on.
 const LONGEST: usize = 500;
@@ -18,7 +18,7 @@ const LONGEST: usize = 500;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Told<'a> {
     pub(crate) model: &'a ModelName,
-    pub(crate) key: Option<&'a Secret>,
+    pub(crate) secrets: &'a Scrubber,
 }
 
 /// An answer whose status is no success.
@@ -26,7 +26,7 @@ pub(crate) fn refused(told: Told<'_>, status: u16, headers: &HeaderMap, body: &[
     let fault = Fault::refused(status, body);
     let line = StatusCode::from_u16(status).map_or_else(|_| status.to_string(), |status| status.to_string());
     let detail = match &fault.detail {
-        Some(message) => format!("{line}: {}", clean(message, told.key)),
+        Some(message) => format!("{line}: {}", clean(message, told.secrets)),
         None => line,
     };
     Error::new(fault.kind, told.model.clone())
@@ -41,7 +41,7 @@ pub(crate) fn refused(told: Told<'_>, status: u16, headers: &HeaderMap, body: &[
 pub(crate) fn within(told: Told<'_>, fault: Fault, headers: &HeaderMap) -> Error {
     let failed = Error::new(fault.kind, told.model.clone()).with_request_id(request_id(headers));
     match fault.detail {
-        Some(message) => failed.with_detail(clean(&message, told.key)),
+        Some(message) => failed.with_detail(clean(&message, told.secrets)),
         None => failed,
     }
 }
@@ -65,10 +65,9 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
 /// The most characters of a request's id.
 const LONGEST_ID: usize = 128;
 
-/// The provider's message. The key is taken out before the rest is cut: half a key is still half a secret.
-fn clean(message: &str, key: Option<&Secret>) -> String {
-    let clean = key.map_or_else(|| message.to_owned(), |key| key.scrub(message));
-    clean.chars().take(LONGEST).collect()
+/// The provider's message. Secrets are taken out before the rest is cut: half a key is still half a secret.
+fn clean(message: &str, secrets: &Scrubber) -> String {
+    secrets.text(message).chars().take(LONGEST).collect()
 }
 
 fn should_retry(headers: &HeaderMap) -> Option<bool> {
@@ -101,6 +100,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+    use crate::secret::Secret;
 
     fn after(name: &'static str, value: &str) -> Option<Duration> {
         let mut headers = HeaderMap::new();
@@ -126,7 +126,9 @@ mod tests {
     #[test]
     fn keys_are_scrubbed_and_requests_named() {
         let (model, key) = (ModelName::new("main").unwrap(), Secret::new("sk-secret"));
-        let told = Told { model: &model, key: Some(&key) };
+        let url = url::Url::parse("https://helm:hunter2@host/v1?code=of-the-gateway").unwrap();
+        let secrets = Scrubber::knowing([&key]).and_those_of(&url);
+        let told = Told { model: &model, secrets: &secrets };
         let mut headers = HeaderMap::new();
         headers.insert("request-id", "req_7".parse().unwrap());
         let fail = |status: u16, body: &str| refused(told, status, &headers, body.as_bytes());
@@ -135,6 +137,12 @@ mod tests {
         let leaky = fail(401, r#"{"error":{"message":"bad key sk-secret"}}"#);
         assert_eq!((leaky.kind(), leaky.request_id()), (ErrorKind::Auth, Some("req_7")));
         assert!(!format!("{leaky} {leaky:?}").contains("sk-secret"));
+        let quoting = "POST https://helm:hunter2@host/v1/chat?code=of-the-gateway, of-the-gateway, key sk-0123456789abc";
+        let quoting = fail(502, &serde_json::json!({ "error": { "message": quoting } }).to_string());
+        for secret in ["hunter2", "of-the-gateway", "0123456789abc"] {
+            assert!(!format!("{quoting} {quoting:?}").contains(secret), "{quoting}");
+        }
+        assert!(quoting.to_string().contains("@host/v1/chat?code=…"), "{quoting}");
         let inside = within(told, Fault::decode("no JSON: sk-secret"), &headers);
         assert!(!format!("{inside} {inside:?}").contains("sk-secret"));
     }

@@ -20,6 +20,7 @@ use crate::codec::{Codec, Fault, Framing};
 use crate::error::{Error, ErrorKind, Result, TimeoutKind};
 use crate::model::{Call, ChatModel, ChatStream};
 use crate::request::ChatRequest;
+use crate::scrub::Scrubber;
 
 /// A model behind HTTP, in any wire format. One attempt for each call; [`Retry`](crate::Retry) adds more.
 ///
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     transport: Arc<dyn Transport>,
     url: Url,
     headers: HeaderMap,
+    secrets: Scrubber,
 }
 
 impl fmt::Debug for HttpModel {
@@ -68,13 +70,14 @@ impl HttpModel {
         let url = address::endpoint(&config.base_url, codec.path()).map_err(setup)?;
         let headers = headers(&codec, &config).map_err(setup)?;
         config.capabilities = config.capabilities.within(&codec.capabilities());
-        let shared = Shared { config, codec: Box::new(codec), transport, url, headers };
+        let secrets = Scrubber::knowing(&config.api_key).and_those_of(&url);
+        let shared = Shared { config, codec: Box::new(codec), transport, url, headers, secrets };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Sends one request; the answer's head, when it is a success.
     async fn send(&self, request: &ChatRequest, call: &Call, streamed: bool) -> Result<HttpReply> {
-        let Shared { config, codec, transport, url, headers } = &*self.shared;
+        let Shared { config, codec, transport, url, headers, .. } = &*self.shared;
         let refuse =
             |error: crate::Unsupported| self.fails(ErrorKind::BadRequest).with_detail(error.to_string());
         config.capabilities.check_request(request).map_err(refuse)?;
@@ -181,7 +184,7 @@ impl Shared {
     }
 
     fn told(&self) -> Told<'_> {
-        Told { model: &self.config.name, key: self.config.api_key.as_ref() }
+        Told { model: &self.config.name, secrets: &self.secrets }
     }
 
     pub(super) fn fails(&self, kind: ErrorKind) -> Error {

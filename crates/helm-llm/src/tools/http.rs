@@ -12,6 +12,7 @@ use crate::codec::Authorization;
 use crate::http::{HttpReply, HttpRequest, HttpTransport, Transport, endpoint, header, read};
 use crate::redacted::RedactedUrl;
 use crate::request::Tool;
+use crate::scrub::Scrubber;
 use crate::secret::Secret;
 
 /// The most bytes of an answer.
@@ -27,7 +28,7 @@ pub struct HttpTool {
     tool: Tool,
     url: Url,
     headers: HeaderMap,
-    key: Option<Secret>,
+    secrets: Scrubber,
     timeout: Duration,
     transport: Arc<dyn Transport>,
 }
@@ -69,7 +70,8 @@ impl HttpTool {
             let (name, value) = header(Authorization::Bearer, key)?;
             headers.insert(name, value);
         }
-        Ok(Self { tool, url, headers, key, timeout, transport })
+        let secrets = Scrubber::knowing(&key).and_those_of(&url);
+        Ok(Self { tool, url, headers, secrets, timeout, transport })
     }
 
     async fn post(&self, arguments: &Value) -> Result<String, ToolFailure> {
@@ -91,8 +93,7 @@ impl HttpTool {
     }
 
     fn refused(&self, reply: &HttpReply, text: &str) -> ToolFailure {
-        let text = self.key.as_ref().map_or_else(|| text.to_owned(), |key| key.scrub(text));
-        let start: String = text.chars().take(MOST_OF_REFUSAL).collect();
+        let start: String = self.secrets.text(text).chars().take(MOST_OF_REFUSAL).collect();
         ToolFailure::new(format!("the tool answered with status {}: {start}", reply.status))
     }
 }

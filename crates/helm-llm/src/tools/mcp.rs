@@ -22,6 +22,7 @@ use crate::http::endpoint;
 use crate::redacted::RedactedUrl;
 use crate::request::Tool;
 use crate::schema::Schema;
+use crate::scrub::Scrubber;
 use crate::secret::Secret;
 
 /// How long a server may take to begin.
@@ -197,11 +198,13 @@ impl McpServer {
     fn scrubbed(&self, text: &str) -> String {
         match &self.config.place {
             McpPlace::Program { environment, .. } => {
-                environment.iter().fold(text.to_owned(), |text, (_, value)| value.scrub(&text))
+                Scrubber::knowing(environment.iter().map(|(_, value)| value)).text(text)
             }
             McpPlace::Address { url, key } => {
                 let text = text.replace(url.expose(), &url.to_string());
-                key.as_ref().map_or(text.clone(), |key| key.scrub(&text))
+                let known = Scrubber::knowing(key);
+                let url = url::Url::parse(url.expose());
+                url.map_or(known.clone(), |url| known.and_those_of(&url)).text(&text)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! How often a question that means something else gets another's answer, on labelled pairs.
 
-use helm_llm::{EmbeddingModel, HashingEmbedder};
+use helm_llm::{Call, EmbeddingModel, HashingEmbedder};
 use serde::Deserialize;
 
 use super::alike;
@@ -23,10 +23,11 @@ async fn judged() -> Vec<Judged> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/semantic-cache/questions.jsonl");
     let lines = std::fs::read_to_string(path).unwrap();
     let embedder = HashingEmbedder::new().unwrap();
+    let call = Call::new(helm_core::TenantId::single());
     let mut judged = Vec::new();
     for line in lines.lines() {
         let pair: Pair = serde_json::from_str(line).unwrap();
-        let vectors = embedder.embed(&[pair.one.clone(), pair.other.clone()]).await.unwrap();
+        let vectors = embedder.embed(&[pair.one.clone(), pair.other.clone()], &call).await.unwrap();
         let similarity = vectors[0].iter().zip(&vectors[1]).map(|(a, b)| f64::from(a * b)).sum();
         let differs = alike::differ(&pair.one, &pair.other);
         judged.push(Judged { pair, similarity, differs });

@@ -7,7 +7,7 @@ mod measured;
 use std::time::Duration;
 
 use helm_core::{
-    DecisionId, ModelName, NanoUsd, Part, Role, StrategyId, TenantId, Timestamp, UnitInterval, Usage,
+    DecisionId, ModelName, NanoUsd, Part, Role, StrategyId, TaskId, TenantId, Timestamp, UnitInterval, Usage,
 };
 use helm_llm::{ChatRequest, ChatResponse, EmbeddingModel, Finish, FinishReason};
 use helm_store::{CacheKey, Filter, Hit, Memory, MemoryId, Selection, VectorQuery};
@@ -26,8 +26,8 @@ const INDEX: u32 = 1;
 /// One in so many turns that keep an answer removes what has expired.
 const SWEEP: u8 = 32;
 
-/// When the answer to one question is used again for another, within a tenant and one version of a strategy, whoever
-/// asked it. Off unless a task [says so](crate::Task::with_semantic_cache).
+/// When the answer to one question is used again for another, within a tenant, a task and one version of a strategy,
+/// whoever asked it. Off unless a task [says so](crate::Task::with_semantic_cache).
 ///
 /// Only whole questions count: turns without history, tools, a form or pictures, whose message the input guards left as
 /// it was, under a prompt that says nothing of preferences and memories and is the same to the letter; so one that names
@@ -74,6 +74,14 @@ pub(crate) struct Question {
     cache: SemanticCache,
 }
 
+/// Where a question is asked: answers stay within a tenant, a task and one version of a strategy.
+pub(crate) struct Place<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) task: &'a TaskId,
+    pub(crate) strategy: &'a StrategyId,
+    pub(crate) embedder: &'a dyn EmbeddingModel,
+}
+
 /// What is kept beside a question.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -90,7 +98,7 @@ impl Question {
         request: &ChatRequest,
         message: &str,
         embedding: &[f32],
-        (tenant, strategy, embedder): (&TenantId, &StrategyId, &dyn EmbeddingModel),
+        place: Place<'_>,
         cache: SemanticCache,
     ) -> Option<Self> {
         let (last, before) = request.messages.split_last()?;
@@ -103,7 +111,9 @@ impl Question {
         let mut rest = request.clone();
         rest.messages.pop();
         let rest = serde_json::to_string(&rest).ok()?;
-        let key = CacheKey::new(KIND, tenant.clone(), format!("{strategy}\n{rest}")).digest();
+        let Place { tenant, task, strategy, embedder } = place;
+        // Names have no line breaks.
+        let key = CacheKey::new(KIND, tenant.clone(), format!("{task}\n{strategy}\n{rest}")).digest();
         let collection = format!("answers/{}@{}", embedder.name(), embedder.dimensions());
         Some(Self { text: message.to_owned(), embedding: embedding.to_vec(), collection, key, cache })
     }

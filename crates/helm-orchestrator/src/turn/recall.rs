@@ -2,9 +2,10 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 use helm_core::{Decision, Stage};
-use helm_llm::EmbeddingModel;
+use helm_llm::{Call, EmbeddingModel};
 use helm_policy::{PriorEstimate, Snapshot};
 use helm_store::{BanditState, DrawQuery, Preferences, Selection, StateQuery, VectorQuery};
+use tokio::time::Instant;
 
 use super::{past::Past, run::Turn};
 use crate::error::{Error, Result};
@@ -70,8 +71,12 @@ impl Turn {
     ) -> Result<(Option<Vec<f32>>, Vec<String>)> {
         let shortest = task.strategies.iter().map(|strategy| strategy.limits.deadline).min();
         let patience = shortest.unwrap_or_default() / MEMORY_SHARE;
-        let recalling = AssertUnwindSafe(self.memories(task, message)).catch_unwind();
-        let why = match tokio::time::timeout(patience, recalling).await {
+        let until = Instant::now() + patience;
+        let call = Call::new(self.tenant.clone()).with_deadline(until).with_cancel(self.cancel.child_token());
+        // However this ends, nobody goes on for it.
+        let _stopping = call.cancel.clone().drop_guard();
+        let recalling = AssertUnwindSafe(self.memories(task, message, &call)).catch_unwind();
+        let why = match tokio::time::timeout_at(until, recalling).await {
             Ok(Ok(Ok(recalled))) => return Ok(recalled),
             Ok(Ok(Err(error))) => error.report(),
             Ok(Err(_)) => "the embedding model panicked".to_owned(),
@@ -82,14 +87,19 @@ impl Turn {
         Ok((None, Vec::new()))
     }
 
-    async fn memories(&self, task: &TaskRuntime, message: &str) -> Result<(Option<Vec<f32>>, Vec<String>)> {
+    async fn memories(
+        &self,
+        task: &TaskRuntime,
+        message: &str,
+        call: &Call,
+    ) -> Result<(Option<Vec<f32>>, Vec<String>)> {
         let wanted = task.strategies.iter().map(|strategy| strategy.retrieval.memories).max().unwrap_or(0);
         let Some(embedder) =
             self.inner.embedder.as_ref().filter(|_| wanted > 0 || task.remember || !task.similar.is_empty())
         else {
             return Ok((None, Vec::new()));
         };
-        let embedding = embedder.embed(&[message.to_owned()]).await?.into_iter().next();
+        let embedding = embedder.embed(&[message.to_owned()], call).await?.into_iter().next();
         // A message without words embeds to nothing, and nothing is similar to it.
         let Some(embedding) = embedding.filter(|vector| vector.iter().any(|part| *part != 0.0)) else {
             return Ok((None, Vec::new()));

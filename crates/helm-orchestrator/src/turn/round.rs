@@ -20,7 +20,7 @@ use super::{
 };
 use crate::inner::TaskRuntime;
 use crate::request::TurnEvent;
-use crate::semantic::{Question, SimilarTurn};
+use crate::semantic::{Place, Question, SimilarTurn};
 
 /// A decision that is being carried out.
 pub(super) struct Work<'a> {
@@ -180,7 +180,8 @@ impl Work<'_> {
         let embedder = self.turn.inner.embedder.as_deref()?;
         let embedding = self.recalled.embedding.as_ref()?;
         let clean = self.turn.known.input.get().is_some_and(|input| input.result.violations.is_empty());
-        let place = (&self.turn.tenant, &strategy.id, embedder);
+        let (tenant, task) = (&self.turn.tenant, &self.task.id);
+        let place = Place { tenant, task, strategy: &strategy.id, embedder };
         let question = Question::of(request, self.message, embedding, place, cache);
         question.filter(|_| clean && self.recalled.past.is_empty())
     }

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -249,6 +249,8 @@ pub(crate) struct OddEmbedder {
     pub(crate) name: ModelName,
     pub(crate) dimensions: usize,
     pub(crate) hangs: bool,
+    /// The last call.
+    pub(crate) heard: Arc<Mutex<Option<Call>>>,
 }
 
 #[async_trait]
@@ -261,7 +263,8 @@ impl EmbeddingModel for OddEmbedder {
         self.dimensions
     }
 
-    async fn embed(&self, texts: &[String]) -> llm::Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: &[String], call: &Call) -> llm::Result<Vec<Vec<f32>>> {
+        *self.heard.lock().unwrap() = Some(call.clone());
         if self.hangs {
             std::future::pending::<()>().await;
         }

@@ -3,30 +3,51 @@ use helm_orchestrator::TurnResponse;
 use helm_orchestrator::llm::FinishReason;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::Object;
 
+use crate::schemas;
 use crate::shown::HelmShown;
 
 /// A message of the assistant.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MessageAnswer)]
 pub(super) struct MessageShown<'a> {
     id: String,
     #[serde(rename = "type")]
+    #[schema(schema_with = message)]
     kind: &'static str,
+    #[schema(schema_with = assistant)]
     role: &'static str,
     model: &'a str,
     content: Vec<Block<'a>>,
+    #[schema(schema_with = stop_reasons)]
     stop_reason: Option<&'static str>,
+    #[schema(schema_with = schemas::null)]
     stop_sequence: Option<()>,
     usage: UsageShown,
     helm: HelmShown,
 }
 
 /// A piece of an answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schema(as = AnswerBlock)]
 pub(super) enum Block<'a> {
-    Text { text: &'a str },
-    ToolUse { id: &'a str, name: &'a str, input: Value },
+    Text {
+        /// What is said.
+        text: &'a str,
+    },
+    ToolUse {
+        /// To be answered with.
+        id: &'a str,
+        /// The tool.
+        name: &'a str,
+        /// The arguments.
+        #[schema(schema_with = schemas::object)]
+        input: Value,
+    },
 }
 
 impl<'a> Block<'a> {
@@ -82,12 +103,30 @@ pub(super) fn stop_reason(turn: &TurnResponse) -> &'static str {
     }
 }
 
+fn message() -> Object {
+    schemas::words(&["message"])
+}
+
+fn assistant() -> Object {
+    schemas::words(&["assistant"])
+}
+
+/// All that [`stop_reason`] says, and null while the answer has only begun.
+pub(super) fn stop_reasons() -> Schema {
+    let reasons = schemas::words(&["end_turn", "max_tokens", "tool_use", "refusal"]);
+    schemas::or_null(reasons)
+}
+
 /// Tokens.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[schema(as = MessageUsage)]
 pub(super) struct UsageShown {
+    /// Without those that a cache gave or took.
     input_tokens: u64,
     output_tokens: u64,
+    /// Null where the provider does not tell.
     cache_creation_input_tokens: Option<u64>,
+    /// Null where the provider does not tell.
     cache_read_input_tokens: Option<u64>,
 }
 

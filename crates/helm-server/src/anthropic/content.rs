@@ -1,66 +1,107 @@
 use helm_core::{Image, Message, Part, ProviderBlock, Role, ToolCall, ToolCallId, ToolResult};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use crate::picture;
 use crate::problem::Problem;
+use crate::schemas;
 use crate::wire::{TextOr, Unknown};
 
+/// A text, or the blocks of something.
+pub(super) type Content = TextOr<Vec<WireBlock>>;
+
+fn roles() -> Object {
+    schemas::words(&["user", "assistant"])
+}
+
+fn kinds() -> Object {
+    schemas::words(&["text", "image", "tool_use", "tool_result", "thinking", "redacted_thinking"])
+}
+
+fn sources() -> Object {
+    schemas::words(&["url", "base64"])
+}
+
 /// A message of the user or of the assistant.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "a message: an object with role and content")]
+#[schema(as = Message)]
 pub(super) struct WireMessage {
+    #[schema(schema_with = roles)]
     role: String,
-    content: TextOr<Vec<WireBlock>>,
+    #[schema(inline)]
+    content: Content,
     #[serde(flatten)]
+    #[schema(ignore)]
     pub(super) unknown: Unknown,
 }
 
 /// A block of any type: which fields belong to which is checked with the type at hand, so that mistakes are told with
 /// their place.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "a content block: an object with type")]
+#[schema(as = ContentBlock)]
 pub(super) struct WireBlock {
     #[serde(rename = "type")]
+    #[schema(schema_with = kinds)]
     kind: String,
+    /// Of a `text`.
     #[serde(default)]
     text: Option<String>,
+    /// Of an `image`.
     #[serde(default)]
     source: Option<WireSource>,
+    /// Of a `tool_use`.
     #[serde(default)]
     id: Option<String>,
+    /// Of a `tool_use`.
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
+    #[schema(schema_with = schemas::object)]
     input: Option<Value>,
+    /// Of a `tool_result`.
     #[serde(default)]
     tool_use_id: Option<String>,
+    /// Of a `tool_result`: texts.
     #[serde(default)]
-    content: Option<TextOr<Vec<WireBlock>>>,
+    #[schema(inline, no_recursion)]
+    content: Option<Content>,
+    /// Of a `tool_result`.
     #[serde(default)]
     is_error: Option<bool>,
+    /// Of `thinking`.
     #[serde(default)]
     thinking: Option<String>,
+    /// Of `thinking`.
     #[serde(default)]
     signature: Option<String>,
+    /// Of `redacted_thinking`.
     #[serde(default)]
     data: Option<String>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with type, and url or media_type and data")]
+#[schema(as = ImageSource)]
 struct WireSource {
     #[serde(rename = "type")]
+    #[schema(schema_with = sources)]
     kind: String,
     #[serde(default)]
     url: Option<String>,
     #[serde(default)]
     media_type: Option<String>,
+    /// In base64.
     #[serde(default)]
     data: Option<String>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
@@ -112,7 +153,7 @@ fn of_assistant(parts: Vec<Part>, place: &str) -> Result<Vec<Message>, Problem> 
     }
 }
 
-fn parts(content: TextOr<Vec<WireBlock>>, place: &str) -> Result<Vec<Part>, Problem> {
+fn parts(content: Content, place: &str) -> Result<Vec<Part>, Problem> {
     match content {
         TextOr::Text(text) => Ok(vec![Part::Text { text }]),
         TextOr::Other(blocks) => {
@@ -123,7 +164,7 @@ fn parts(content: TextOr<Vec<WireBlock>>, place: &str) -> Result<Vec<Part>, Prob
 }
 
 /// The instructions, which are a field of their own here.
-pub(super) fn system(content: TextOr<Vec<WireBlock>>) -> Result<Option<Message>, Problem> {
+pub(super) fn system(content: Content) -> Result<Option<Message>, Problem> {
     let parts = match content {
         TextOr::Text(text) => vec![Part::Text { text }],
         TextOr::Other(blocks) => {

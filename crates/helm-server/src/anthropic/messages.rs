@@ -7,8 +7,9 @@ use helm_orchestrator::Helm;
 
 use super::answer::MessageShown;
 use super::request::MessageBody;
-use super::stream::{Events, ping};
+use super::stream::{Events, Told, ping};
 use crate::body::Body;
+use crate::dialect::AnthropicError;
 use crate::events::{name_decision, respond};
 use crate::keys::Key;
 use crate::problem::Problem;
@@ -20,11 +21,13 @@ use crate::wire::RequestLimits;
 /// the object `helm`, in the request and in the answer.
 #[utoipa::path(
     post, path = "/v1/messages", tag = "Anthropic",
-    request_body = serde_json::Value,
+    request_body = MessageBody,
     responses(
-        (status = 200, description = "a message, or with stream: true its events", body = serde_json::Value),
-        (status = "4XX", description = "{type: \"error\", error: {type, message}}", body = serde_json::Value),
-        (status = "5XX", description = "{type: \"error\", error: {type, message}}", body = serde_json::Value),
+        (status = 200, description = "a message, or with stream: true its events", content(
+            (MessageShown<'static> = "application/json"), (Told<'static> = "text/event-stream"),
+        )),
+        (status = "4XX", body = AnthropicError),
+        (status = "5XX", body = AnthropicError),
     ),
 )]
 pub(crate) async fn messages(

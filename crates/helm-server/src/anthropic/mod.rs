@@ -2,6 +2,7 @@
 
 mod answer;
 mod content;
+pub(crate) mod count;
 pub(crate) mod messages;
 mod request;
 mod stream;

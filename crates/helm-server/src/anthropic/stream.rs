@@ -1,13 +1,102 @@
 use axum::response::sse::Event;
 use helm_core::ToolCall;
 use helm_orchestrator::{Error, TurnEvent, TurnResponse};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::answer::{Block, MessageShown, UsageShown, stop_reason};
+use super::answer::{Block, MessageShown, UsageShown, stop_reason, stop_reasons};
 use crate::dialect;
 use crate::events::{Encoder, named};
 use crate::problem::Problem;
+use crate::schemas;
 use crate::shown::{Asked, HelmShown};
+
+/// What comes of a streamed message; each event has the name of its type. One that says `error` is an
+/// [`AnthropicError`](dialect::AnthropicError).
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[schema(as = MessageEvent)]
+pub(super) enum Told<'a> {
+    /// The message without content, and with what is known of the turn.
+    MessageStart {
+        /// The message.
+        message: MessageShown<'a>,
+    },
+    /// Nothing.
+    Ping,
+    /// A block begins.
+    ContentBlockStart {
+        /// Which it is.
+        index: usize,
+        /// The block, still empty.
+        content_block: Block<'a>,
+    },
+    /// A block goes on.
+    ContentBlockDelta {
+        /// Which it is.
+        index: usize,
+        /// What is new.
+        delta: More<'a>,
+    },
+    /// A block is complete.
+    ContentBlockStop {
+        /// Which it is.
+        index: usize,
+    },
+    /// The message is complete.
+    MessageDelta {
+        /// How it ended.
+        delta: End,
+        /// All tokens.
+        usage: UsageShown,
+        /// The whole turn.
+        helm: HelmShown,
+    },
+    /// The end.
+    MessageStop,
+}
+
+/// More of a block.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[schema(as = BlockDelta)]
+pub(super) enum More<'a> {
+    /// Of a text.
+    TextDelta {
+        /// To be added.
+        text: &'a str,
+    },
+    /// Of a call's arguments.
+    InputJsonDelta {
+        /// To be added.
+        partial_json: &'a str,
+    },
+}
+
+/// How a message ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MessageEnd)]
+pub(super) struct End {
+    #[schema(schema_with = stop_reasons)]
+    stop_reason: Option<&'static str>,
+    #[schema(schema_with = schemas::null)]
+    stop_sequence: Option<()>,
+}
+
+impl Told<'_> {
+    fn event(&self) -> Event {
+        let name = match self {
+            Self::MessageStart { .. } => "message_start",
+            Self::Ping => "ping",
+            Self::ContentBlockStart { .. } => "content_block_start",
+            Self::ContentBlockDelta { .. } => "content_block_delta",
+            Self::ContentBlockStop { .. } => "content_block_stop",
+            Self::MessageDelta { .. } => "message_delta",
+            Self::MessageStop => "message_stop",
+        };
+        named(name, self)
+    }
+}
 
 /// Writes a turn's events as those of a streamed message.
 pub(super) struct Events {
@@ -33,44 +122,41 @@ impl Events {
         let Some(helm) = HelmShown::of_event(event, &self.asked) else { return };
         self.begun = true;
         let message = MessageShown::begun(&self.model, helm);
-        events.push(named("message_start", &json!({ "type": "message_start", "message": message })));
+        events.push(Told::MessageStart { message }.event());
         events.push(ping());
     }
 
     fn text(&mut self, text: &str, events: &mut Vec<Event>) {
         if !self.open {
-            self.open_block(&Block::Text { text: "" }, events);
+            self.open_block(Block::Text { text: "" }, events);
             self.open = true;
         }
-        events.push(self.delta(&json!({ "type": "text_delta", "text": text })));
+        events.push(self.delta(More::TextDelta { text }));
     }
 
     fn call(&mut self, call: &ToolCall, events: &mut Vec<Event>) {
         self.close_block(events);
-        self.open_block(&Block::begun(call), events);
+        self.open_block(Block::begun(call), events);
         self.open = true;
         // What the model wrote that is no JSON would break the client's own reading of it.
         let arguments = if call.parsed_arguments().is_ok() { call.arguments.as_str() } else { "" };
-        events.push(self.delta(&json!({ "type": "input_json_delta", "partial_json": arguments })));
+        events.push(self.delta(More::InputJsonDelta { partial_json: arguments }));
         self.close_block(events);
     }
 
-    fn open_block(&mut self, block: &Block<'_>, events: &mut Vec<Event>) {
-        let begun = json!({ "type": "content_block_start", "index": self.blocks, "content_block": block });
-        events.push(named("content_block_start", &begun));
+    fn open_block(&mut self, content_block: Block<'_>, events: &mut Vec<Event>) {
+        events.push(Told::ContentBlockStart { index: self.blocks, content_block }.event());
         self.blocks += 1;
     }
 
     fn close_block(&mut self, events: &mut Vec<Event>) {
         if std::mem::take(&mut self.open) {
-            let ended = json!({ "type": "content_block_stop", "index": self.index() });
-            events.push(named("content_block_stop", &ended));
+            events.push(Told::ContentBlockStop { index: self.index() }.event());
         }
     }
 
-    fn delta(&self, delta: &Value) -> Event {
-        let more = json!({ "type": "content_block_delta", "index": self.index(), "delta": delta });
-        named("content_block_delta", &more)
+    fn delta(&self, delta: More<'_>) -> Event {
+        Told::ContentBlockDelta { index: self.index(), delta }.event()
     }
 
     fn index(&self) -> usize {
@@ -82,12 +168,10 @@ impl Events {
             return self.fail(problem, events);
         }
         self.close_block(events);
-        let delta = json!({ "stop_reason": stop_reason(turn), "stop_sequence": null });
-        let usage = UsageShown::from(turn.usage);
-        let last =
-            json!({ "type": "message_delta", "delta": delta, "usage": usage, "helm": HelmShown::of(turn) });
-        events.push(named("message_delta", &last));
-        events.push(named("message_stop", &json!({ "type": "message_stop" })));
+        let delta = End { stop_reason: Some(stop_reason(turn)), stop_sequence: None };
+        let (usage, helm) = (UsageShown::from(turn.usage), HelmShown::of(turn));
+        events.push(Told::MessageDelta { delta, usage, helm }.event());
+        events.push(Told::MessageStop.event());
     }
 
     fn fail(&self, problem: Problem, events: &mut Vec<Event>) {
@@ -98,7 +182,7 @@ impl Events {
 
 /// An event that says nothing; also what keeps a silent connection open, for this API's clients read no comments.
 pub(super) fn ping() -> Event {
-    named("ping", &json!({ "type": "ping" }))
+    Told::Ping.event()
 }
 
 impl Encoder for Events {

@@ -1,24 +1,48 @@
-use helm_orchestrator::llm::{OutputSchema, Tool, ToolChoice};
+use helm_orchestrator::llm::{OrderedValue, OutputSchema, Tool, ToolChoice};
 use serde::Deserialize;
-use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::Object;
 
+use super::request::EFFORTS;
 use crate::problem::Problem;
+use crate::schemas;
 use crate::wire::{Unknown, known_tool, schema, tool_name};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "a tool: an object with name, description and input_schema")]
+#[schema(as = Tool)]
 pub(super) struct WireTool {
     name: String,
     #[serde(rename = "type", default)]
+    #[schema(schema_with = kinds)]
     kind: Option<String>,
     #[serde(default)]
     description: Option<String>,
     #[serde(default)]
-    input_schema: Option<Value>,
+    #[schema(schema_with = schemas::object)]
+    input_schema: Option<OrderedValue>,
     #[serde(default)]
     strict: Option<bool>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
+}
+
+fn kinds() -> Object {
+    schemas::words(&["custom"])
+}
+
+fn choices() -> Object {
+    schemas::words(&["auto", "any", "tool", "none"])
+}
+
+fn formats() -> Object {
+    schemas::words(&["json_schema"])
+}
+
+fn efforts() -> Schema {
+    schemas::or_null(schemas::words(&EFFORTS))
 }
 
 impl WireTool {
@@ -39,16 +63,20 @@ impl WireTool {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with type")]
+#[schema(as = ToolChoice)]
 pub(super) struct WireChoice {
     #[serde(rename = "type")]
+    #[schema(schema_with = choices)]
     kind: String,
+    /// Of a `tool`.
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
     disable_parallel_tool_use: Option<bool>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
@@ -77,25 +105,32 @@ impl WireChoice {
 }
 
 /// How the answer shall be: its form, and how hard the model shall think.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object")]
+#[schema(as = OutputConfig)]
 pub(super) struct WireOutput {
     #[serde(default)]
     format: Option<WireFormat>,
     #[serde(default)]
+    #[schema(schema_with = efforts)]
     pub(super) effort: Option<String>,
     #[serde(flatten)]
+    #[schema(ignore)]
     pub(super) unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with type and schema")]
+#[schema(as = OutputFormat)]
 struct WireFormat {
     #[serde(rename = "type")]
+    #[schema(schema_with = formats)]
     kind: String,
     #[serde(default)]
-    schema: Option<Value>,
+    #[schema(schema_with = schemas::object)]
+    schema: Option<OrderedValue>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 

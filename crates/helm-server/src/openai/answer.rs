@@ -2,49 +2,67 @@ use helm_core::{TokenCount, ToolCall, TurnStatus, Usage};
 use helm_orchestrator::TurnResponse;
 use helm_orchestrator::llm::FinishReason;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
+use crate::schemas;
 use crate::shown::HelmShown;
 
 /// A chat completion.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatCompletion)]
 pub(super) struct Completion<'a> {
     id: String,
+    #[schema(schema_with = completion)]
     object: &'static str,
+    /// In seconds since 1970.
     created: i64,
     model: &'a str,
+    /// One.
+    #[schema(value_type = Vec<Choice<'a>>)]
     choices: [Choice<'a>; 1],
     usage: UsageShown,
     helm: HelmShown,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatCompletionChoice)]
 struct Choice<'a> {
     index: u32,
     message: Message<'a>,
+    #[schema(schema_with = finish_reasons)]
     finish_reason: &'static str,
+    #[schema(schema_with = schemas::null)]
     logprobs: Option<()>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatCompletionMessage)]
 struct Message<'a> {
+    #[schema(schema_with = assistant)]
     role: &'static str,
     content: Option<&'a str>,
+    /// What a model says that refuses.
     refusal: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<CallShown<'a>>,
 }
 
-#[derive(Serialize)]
-pub(super) struct CallShown<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatCompletionToolCall)]
+struct CallShown<'a> {
     id: &'a str,
     #[serde(rename = "type")]
+    #[schema(schema_with = super::tools::function)]
     kind: &'static str,
     function: FunctionShown<'a>,
 }
 
-#[derive(Serialize)]
-pub(super) struct FunctionShown<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatCompletionFunctionCall)]
+struct FunctionShown<'a> {
     name: &'a str,
+    /// JSON as a text, as the model wrote it.
     arguments: &'a str,
 }
 
@@ -57,7 +75,7 @@ impl<'a> Completion<'a> {
             role: "assistant",
             content: said.filter(|_| !refuses),
             refusal: said.filter(|_| refuses),
-            tool_calls: turn.calls.iter().map(|call| CallShown::of(call, &call.arguments)).collect(),
+            tool_calls: turn.calls.iter().map(|call| CallShown::of(call)).collect(),
         };
         let choice = Choice { index: 0, message, finish_reason: finish_reason(turn), logprobs: None };
         Self {
@@ -73,8 +91,8 @@ impl<'a> Completion<'a> {
 }
 
 impl<'a> CallShown<'a> {
-    pub(super) fn of(call: &'a ToolCall, arguments: &'a str) -> Self {
-        let function = FunctionShown { name: &call.name, arguments };
+    fn of(call: &'a ToolCall) -> Self {
+        let function = FunctionShown { name: &call.name, arguments: &call.arguments };
         Self { id: call.id.as_str(), kind: "function", function }
     }
 }
@@ -93,8 +111,23 @@ pub(super) fn finish_reason(turn: &TurnResponse) -> &'static str {
     }
 }
 
+fn completion() -> Object {
+    schemas::words(&["chat.completion"])
+}
+
+/// The role of who answers.
+pub(super) fn assistant() -> Object {
+    schemas::words(&["assistant"])
+}
+
+/// All that [`finish_reason`] says.
+pub(super) fn finish_reasons() -> Object {
+    schemas::words(&["stop", "length", "tool_calls", "content_filter"])
+}
+
 /// Tokens. What the provider does not tell is null, not 0.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[schema(as = ChatUsage)]
 pub(super) struct UsageShown {
     prompt_tokens: u64,
     completion_tokens: u64,
@@ -103,13 +136,15 @@ pub(super) struct UsageShown {
     completion_tokens_details: AnswerDetails,
 }
 
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[schema(as = ChatPromptTokens)]
 struct PromptDetails {
     cached_tokens: Option<u64>,
     cache_write_tokens: Option<u64>,
 }
 
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[schema(as = ChatCompletionTokens)]
 struct AnswerDetails {
     reasoning_tokens: Option<u64>,
 }

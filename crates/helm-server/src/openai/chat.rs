@@ -8,8 +8,9 @@ use helm_orchestrator::Helm;
 
 use super::answer::Completion;
 use super::request::CompletionBody;
-use super::stream::Chunks;
+use super::stream::{Chunk, Chunks};
 use crate::body::Body;
+use crate::dialect::OpenAiError;
 use crate::events::{name_decision, respond};
 use crate::keys::Key;
 use crate::problem::Problem;
@@ -21,11 +22,13 @@ use crate::wire::RequestLimits;
 /// is the object `helm`, in the request and in the answer.
 #[utoipa::path(
     post, path = "/v1/chat/completions", tag = "OpenAI",
-    request_body = serde_json::Value,
+    request_body = CompletionBody,
     responses(
-        (status = 200, description = "a chat.completion, or with stream: true its chunks", body = serde_json::Value),
-        (status = "4XX", description = "{error: {message, type, param, code}}", body = serde_json::Value),
-        (status = "5XX", description = "{error: {message, type, param, code}}", body = serde_json::Value),
+        (status = 200, description = "a completion, or with stream: true its chunks as events, then [DONE]", content(
+            (Completion<'static> = "application/json"), (Chunk<'static> = "text/event-stream"),
+        )),
+        (status = "4XX", body = OpenAiError),
+        (status = "5XX", body = OpenAiError),
     ),
 )]
 pub(crate) async fn completions(

@@ -7,62 +7,85 @@ use helm_core::ModelName;
 use helm_orchestrator::Helm;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::models::unknown_embedder;
 use crate::body::Body;
+use crate::dialect::OpenAiError;
 use crate::problem::Problem;
+use crate::schemas;
 use crate::wire::{TextOr, Unknown, check_strict};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with model and input")]
+#[schema(as = EmbeddingRequest)]
 pub(crate) struct EmbeddingBody {
     model: String,
+    #[schema(schema_with = schemas::text_or_texts)]
     input: TextOr<Vec<Value>>,
     #[serde(default)]
     encoding_format: Option<Encoding>,
+    /// The model's own number, and no other.
     #[serde(default)]
     dimensions: Option<usize>,
     #[serde(default)]
     user: Option<String>,
     #[serde(flatten)]
+    #[schema(ignore)]
     unknown: Unknown,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = EmbeddingEncoding)]
 enum Encoding {
     #[default]
     Float,
     Base64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct EmbeddingList {
+    #[schema(schema_with = list)]
     object: &'static str,
     data: Vec<EmbeddingShown>,
+    #[schema(value_type = String)]
     model: ModelName,
     usage: TokensShown,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Embedding)]
 struct EmbeddingShown {
+    #[schema(schema_with = embedding)]
     object: &'static str,
     index: usize,
     embedding: Vector,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = EmbeddingVector)]
 enum Vector {
     Floats(Vec<f32>),
     /// The floats' bytes, the least significant first.
     Base64(String),
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EmbeddingUsage)]
 struct TokensShown {
     prompt_tokens: u64,
     total_tokens: u64,
+}
+
+fn list() -> Object {
+    schemas::words(&["list"])
+}
+
+fn embedding() -> Object {
+    schemas::words(&["embedding"])
 }
 
 /// More texts than this are refused, as `OpenAI` does.
@@ -71,10 +94,10 @@ const MOST_TEXTS: usize = 2_048;
 /// Vectors of texts, by the model that memories are compared with.
 #[utoipa::path(
     post, path = "/v1/embeddings", tag = "OpenAI",
-    request_body = serde_json::Value,
+    request_body = EmbeddingBody,
     responses(
-        (status = 200, description = "a list of embeddings, as floats or base64", body = serde_json::Value),
-        (status = "4XX", description = "{error: {message, type, param, code}}", body = serde_json::Value),
+        (status = 200, description = "vectors, as floats or base64", body = EmbeddingList),
+        (status = "4XX", body = OpenAiError),
     ),
 )]
 pub(crate) async fn embeddings(

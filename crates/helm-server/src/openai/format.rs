@@ -1,32 +1,44 @@
-use helm_orchestrator::llm::OutputSchema;
+use helm_orchestrator::llm::{OrderedValue, OutputSchema};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::problem::Problem;
+use crate::schemas;
 use crate::wire::{Unknown, schema, tool_name};
 
 /// The form that the answer must have.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with type")]
+#[schema(as = ChatResponseFormat)]
 pub(super) struct WireFormat {
     #[serde(rename = "type")]
+    #[schema(schema_with = kinds)]
     kind: String,
     #[serde(default)]
     json_schema: Option<WireSchema>,
     #[serde(flatten)]
+    #[schema(ignore)]
     pub(super) unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with name and schema")]
+#[schema(as = ChatJsonSchema)]
 struct WireSchema {
     name: String,
     #[serde(default)]
-    schema: Option<Value>,
+    #[schema(schema_with = schemas::object)]
+    schema: Option<OrderedValue>,
     #[serde(default)]
     strict: Option<bool>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
+}
+
+fn kinds() -> utoipa::openapi::schema::Object {
+    schemas::words(&["text", "json_object", "json_schema"])
 }
 
 impl WireFormat {
@@ -35,7 +47,7 @@ impl WireFormat {
             ("text", _) => Ok(None),
             ("json_object", _) => {
                 let name = tool_name("response_format", "answer")?;
-                let any = schema("response_format", Some(json!({ "type": "object" })))?;
+                let any = schema("response_format", Some(json!({ "type": "object" }).into()))?;
                 Ok(Some(OutputSchema::new(name, any).with_strict(false)))
             }
             ("json_schema", Some(wire)) => {

@@ -1,31 +1,55 @@
 use helm_core::{Image, Message, Part, Role, ToolCall, ToolCallId, ToolResult};
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use crate::problem::Problem;
+use crate::schemas;
 use crate::wire::{TextOr, Unknown};
+
+/// What a message says.
+type Content = TextOr<Vec<WirePart>>;
+
+fn roles() -> Object {
+    schemas::words(&["developer", "system", "user", "assistant", "tool"])
+}
+
+fn kinds() -> Object {
+    schemas::words(&["text", "image_url", "refusal"])
+}
 
 /// A message, as any role may write it: which fields belong to which role is checked with the role at hand, so that
 /// mistakes are told with their place.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "a message: an object with role and content")]
+#[schema(as = ChatMessage)]
 pub(super) struct WireMessage {
+    #[schema(schema_with = roles)]
     role: String,
+    /// A text or its parts; null beside the assistant's refusal or calls.
     #[serde(default)]
-    content: Option<TextOr<Vec<WirePart>>>,
+    #[schema(inline)]
+    content: Option<Content>,
+    /// Of the assistant.
     #[serde(default)]
     refusal: Option<String>,
+    /// Of the assistant.
     #[serde(default)]
     tool_calls: Option<Vec<WireCall>>,
+    /// Which call a message of a tool answers.
     #[serde(default)]
     tool_call_id: Option<String>,
     #[serde(flatten)]
+    #[schema(ignore)]
     pub(super) unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "a part of a message: an object with type")]
+#[schema(as = ChatPart)]
 struct WirePart {
     #[serde(rename = "type")]
+    #[schema(schema_with = kinds)]
     kind: String,
     #[serde(default)]
     text: Option<String>,
@@ -34,34 +58,44 @@ struct WirePart {
     #[serde(default)]
     image_url: Option<WireImage>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with url")]
+#[schema(as = ChatImage)]
 struct WireImage {
+    /// An address, or `data:MEDIA/TYPE;base64,DATA`.
     url: String,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "a tool call: an object with id, type and function")]
+#[schema(as = ChatToolCall)]
 struct WireCall {
     id: String,
     #[serde(rename = "type", default)]
+    #[schema(schema_with = super::tools::function)]
     kind: Option<String>,
     function: WireFunction,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with name and arguments")]
+#[schema(as = ChatFunctionCall)]
 struct WireFunction {
     name: String,
+    /// JSON as a text.
     arguments: String,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
@@ -86,7 +120,7 @@ impl WireMessage {
         }
     }
 
-    fn parts(content: Option<TextOr<Vec<WirePart>>>, place: &str) -> Result<Vec<Part>, Problem> {
+    fn parts(content: Option<Content>, place: &str) -> Result<Vec<Part>, Problem> {
         match content {
             None => Ok(Vec::new()),
             Some(TextOr::Text(text)) => Ok(vec![Part::Text { text }]),

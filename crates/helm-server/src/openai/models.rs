@@ -1,30 +1,104 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
 use helm_orchestrator::Helm;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
+use crate::dialect::OpenAiError;
 use crate::problem::Problem;
 use crate::request::PathOf;
+use crate::schemas;
 use crate::target::Target;
+
+/// Models as they are listed.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = Models)]
+pub(crate) enum ListShown {
+    /// As `OpenAI` lists them.
+    OpenAi(OpenAiList),
+    /// As Anthropic does, for whoever names a version of its API.
+    Anthropic(AnthropicList),
+}
+
+/// One model.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = Model)]
+pub(crate) enum ModelShown {
+    /// As `OpenAI` shows it.
+    OpenAi(OpenAiModel),
+    /// As Anthropic does, for whoever names a version of its API.
+    Anthropic(AnthropicModel),
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OpenAiList {
+    #[schema(schema_with = list)]
+    object: &'static str,
+    data: Vec<OpenAiModel>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OpenAiModel {
+    id: String,
+    #[schema(schema_with = the_model)]
+    object: &'static str,
+    /// Always 0: nothing is known of it.
+    created: i64,
+    owned_by: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AnthropicList {
+    data: Vec<AnthropicModel>,
+    /// Always false: all are listed at once.
+    has_more: bool,
+    first_id: Option<String>,
+    last_id: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AnthropicModel {
+    id: String,
+    #[serde(rename = "type")]
+    #[schema(schema_with = the_model)]
+    kind: &'static str,
+    display_name: String,
+    /// Always the beginning of 1970: nothing is known of it.
+    created_at: &'static str,
+}
+
+fn list() -> Object {
+    schemas::words(&["list"])
+}
+
+fn the_model() -> Object {
+    schemas::words(&["model"])
+}
 
 /// Models as OpenAI lists them, and as Anthropic does for whoever names a version of its API: a task, whose policy
 /// chooses, as `helm/TASK`; each of its strategies as `helm/TASK/STRATEGY`; and the embedding model.
 #[utoipa::path(
     get, path = "/v1/models", tag = "OpenAI",
-    responses((status = 200, description = "{object: \"list\", data: [{id, object, created, owned_by}]}", body = serde_json::Value)),
+    responses((status = 200, body = ListShown)),
 )]
-pub(crate) async fn models(State(helm): State<Helm>, headers: HeaderMap) -> Response {
+pub(crate) async fn models(State(helm): State<Helm>, headers: HeaderMap) -> Json<ListShown> {
     let ids = ids(&helm);
-    let list = match is_anthropic(&headers) {
-        true => json!({
-            "data": ids.iter().map(|id| anthropic(id)).collect::<Vec<_>>(), "has_more": false,
-            "first_id": ids.first(), "last_id": ids.last(),
+    Json(match is_anthropic(&headers) {
+        true => ListShown::Anthropic(AnthropicList {
+            has_more: false,
+            first_id: ids.first().cloned(),
+            last_id: ids.last().cloned(),
+            data: ids.into_iter().map(AnthropicModel::of).collect(),
         }),
-        false => json!({ "object": "list", "data": ids.iter().map(|id| openai(id)).collect::<Vec<_>>() }),
-    };
-    Json(list).into_response()
+        false => ListShown::OpenAi(OpenAiList {
+            object: "list",
+            data: ids.into_iter().map(OpenAiModel::of).collect(),
+        }),
+    })
 }
 
 /// One model.
@@ -32,20 +106,23 @@ pub(crate) async fn models(State(helm): State<Helm>, headers: HeaderMap) -> Resp
     get, path = "/v1/models/{id}", tag = "OpenAI",
     params(("id" = String, Path, description = "as in the list; slashes stand as they are")),
     responses(
-        (status = 200, description = "{id, object, created, owned_by}", body = serde_json::Value),
-        (status = 404, description = "there is no such model", body = serde_json::Value),
+        (status = 200, body = ModelShown),
+        (status = 404, description = "there is no such model", body = OpenAiError),
     ),
 )]
 pub(crate) async fn model(
     State(helm): State<Helm>,
     headers: HeaderMap,
     PathOf(id): PathOf,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ModelShown>, Problem> {
     let id = match ids(&helm).into_iter().find(|known| *known == id) {
         Some(id) => id,
         None => Target::of(&helm, &id)?.id(),
     };
-    Ok(Json(if is_anthropic(&headers) { anthropic(&id) } else { openai(&id) }))
+    Ok(Json(match is_anthropic(&headers) {
+        true => ModelShown::Anthropic(AnthropicModel::of(id)),
+        false => ModelShown::OpenAi(OpenAiModel::of(id)),
+    }))
 }
 
 fn ids(helm: &Helm) -> Vec<String> {
@@ -57,12 +134,16 @@ fn is_anthropic(headers: &HeaderMap) -> bool {
     headers.contains_key("anthropic-version")
 }
 
-fn openai(id: &str) -> Value {
-    json!({ "id": id, "object": "model", "created": 0, "owned_by": "helm" })
+impl OpenAiModel {
+    fn of(id: String) -> Self {
+        Self { id, object: "model", created: 0, owned_by: "helm" }
+    }
 }
 
-fn anthropic(id: &str) -> Value {
-    json!({ "id": id, "type": "model", "display_name": id, "created_at": "1970-01-01T00:00:00Z" })
+impl AnthropicModel {
+    fn of(id: String) -> Self {
+        Self { display_name: id.clone(), id, kind: "model", created_at: "1970-01-01T00:00:00Z" }
+    }
 }
 
 /// There is no embedding model of this name.

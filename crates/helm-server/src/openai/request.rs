@@ -4,73 +4,105 @@ use helm_orchestrator::llm::ChatRequest;
 use helm_orchestrator::{Helm, TurnRequest};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 
 use super::format::WireFormat;
 use super::message::WireMessage;
-use super::tools::{WireChoice, WireTool, choice};
+use super::tools::{Choice, WireTool, choice};
 use crate::caller::{Caller, HelmFields, Metadata};
 use crate::problem::Problem;
+use crate::schemas;
 use crate::target::Target;
 use crate::wire::{RequestLimits, TextOr, Unknown, check_stop, check_strict, conversation, within};
 
 /// The body of a chat completion.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with model and messages")]
+#[schema(as = ChatCompletionRequest)]
 pub(crate) struct CompletionBody {
+    /// A task as `helm/TASK`, whose policy chooses, or one strategy as `helm/TASK/STRATEGY`.
     pub(super) model: String,
+    /// The whole conversation.
     messages: Vec<WireMessage>,
+    /// Whether the answer comes piece by piece. Default: no.
     #[serde(default)]
     pub(super) stream: Option<bool>,
     #[serde(default)]
     stream_options: Option<StreamOptions>,
     #[serde(default)]
     tools: Option<Vec<WireTool>>,
+    /// Whether tools may or must be called.
     #[serde(default)]
-    tool_choice: Option<TextOr<WireChoice>>,
+    #[schema(inline)]
+    tool_choice: Option<Choice>,
     #[serde(default)]
     parallel_tool_calls: Option<bool>,
     #[serde(default)]
     response_format: Option<WireFormat>,
+    /// The older name of `max_completion_tokens`.
     #[serde(default)]
+    #[schema(deprecated)]
     max_tokens: Option<u64>,
+    /// The most tokens that the answer may have.
     #[serde(default)]
+    #[schema(minimum = 1)]
     max_completion_tokens: Option<u64>,
+    /// A wish: what the strategy has set holds.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 2)]
     temperature: Option<f64>,
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1)]
     top_p: Option<f64>,
     #[serde(default)]
+    #[schema(schema_with = efforts)]
     reasoning_effort: Option<String>,
     #[serde(default)]
+    #[schema(schema_with = stops)]
     stop: Option<TextOr<Vec<String>>>,
     #[serde(default)]
+    #[schema(minimum = 0)]
     seed: Option<i64>,
+    /// One answer and no more.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 1)]
     n: Option<u64>,
+    /// Refused when true.
     #[serde(default)]
     logprobs: Option<bool>,
+    /// Text and nothing else.
     #[serde(default)]
     modalities: Option<Vec<String>>,
     #[serde(default)]
+    #[schema(ignore)]
     functions: Option<IgnoredAny>,
+    /// Who is talking. Default: `safety_identifier`, else `anonymous`.
     #[serde(default)]
     user: Option<String>,
     #[serde(default)]
     safety_identifier: Option<String>,
+    /// May name `user_id`, `conversation_id` and `segment`, too.
     #[serde(default)]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>)]
     metadata: Option<Metadata>,
+    /// What this API has no fields for.
     #[serde(default)]
     helm: Option<HelmFields>,
     #[serde(flatten)]
+    #[schema(ignore)]
     unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object")]
+#[schema(as = ChatStreamOptions)]
 struct StreamOptions {
+    /// Whether a last chunk tells the tokens. Default: no.
     #[serde(default)]
     include_usage: Option<bool>,
     #[serde(flatten)]
+    #[schema(ignore)]
     unknown: Unknown,
 }
 
@@ -173,6 +205,14 @@ impl CompletionBody {
             most => Ok(Some(TokenCount::new(most))),
         }
     }
+}
+
+fn efforts() -> Schema {
+    schemas::or_null(schemas::words(&EFFORTS))
+}
+
+fn stops() -> Schema {
+    schemas::or_null(schemas::text_or_texts())
 }
 
 fn effort(word: String) -> Result<String, Problem> {

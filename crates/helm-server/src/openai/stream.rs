@@ -2,11 +2,15 @@ use axum::response::sse::Event;
 use helm_core::ToolCall;
 use helm_orchestrator::{Error, TurnEvent, TurnResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::Object;
 
-use super::answer::{CallShown, UsageShown, completion_id, finish_reason};
+use super::answer::{UsageShown, assistant, completion_id, finish_reason, finish_reasons};
 use crate::dialect;
 use crate::events::{Encoder, data};
 use crate::problem::Problem;
+use crate::schemas;
 use crate::shown::{Asked, HelmShown};
 
 /// Writes a turn's events as the chunks of a streamed completion.
@@ -22,52 +26,78 @@ pub(super) struct Chunks {
 }
 
 /// A chunk. With usage asked for, it is null in all but the one that brings it; else it is not there.
-#[derive(Serialize)]
-struct Chunk<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatCompletionChunk)]
+pub(super) struct Chunk<'a> {
     id: &'a str,
+    #[schema(schema_with = chunk)]
     object: &'static str,
     created: i64,
     model: &'a str,
+    #[schema(value_type = Vec<Choice<'a>>)]
     choices: &'a [Choice<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<UsageShown>)]
     usage: Option<Option<UsageShown>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     helm: Option<HelmShown>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatChunkChoice)]
 struct Choice<'a> {
     index: u32,
     delta: Delta<'a>,
+    #[schema(schema_with = finish_reasons_or_none)]
     finish_reason: Option<&'static str>,
+    #[schema(schema_with = schemas::null)]
     logprobs: Option<()>,
 }
 
 /// What is new. Clients join all texts, so what is told once must not be told again.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = ChatDelta)]
 struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = assistant)]
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<CallDelta<'a>>>)]
     tool_calls: Option<[CallDelta<'a>; 1]>,
 }
 
-#[derive(Serialize)]
+/// A call begins with its id, its type and its name; its arguments follow.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatToolCallDelta)]
 struct CallDelta<'a> {
     index: usize,
-    #[serde(flatten)]
-    begins: Option<CallShown<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    function: Option<Arguments<'a>>,
+    id: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = super::tools::function)]
+    kind: Option<&'static str>,
+    function: FunctionDelta<'a>,
 }
 
-#[derive(Serialize)]
-struct Arguments<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatFunctionDelta)]
+struct FunctionDelta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     arguments: &'a str,
+}
+
+/// Null as long as it goes on.
+fn finish_reasons_or_none() -> Schema {
+    schemas::or_null(finish_reasons())
+}
+
+fn chunk() -> Object {
+    schemas::words(&["chat.completion.chunk"])
 }
 
 impl Chunks {
@@ -118,9 +148,14 @@ impl Chunks {
     fn call(&mut self, call: &ToolCall, events: &mut Vec<Event>) {
         let index = self.calls;
         self.calls += 1;
-        let begins = CallDelta { index, begins: Some(CallShown::of(call, "")), function: None };
-        let arguments = Arguments { arguments: &call.arguments };
-        let arguments = CallDelta { index, begins: None, function: Some(arguments) };
+        let begins = CallDelta {
+            index,
+            id: Some(call.id.as_str()),
+            kind: Some("function"),
+            function: FunctionDelta { name: Some(&call.name), arguments: "" },
+        };
+        let function = FunctionDelta { name: None, arguments: &call.arguments };
+        let arguments = CallDelta { index, id: None, kind: None, function };
         for piece in [begins, arguments] {
             events.push(self.more(Delta { tool_calls: Some([piece]), ..Delta::default() }));
         }

@@ -1,32 +1,75 @@
-use helm_orchestrator::llm::{Tool, ToolChoice};
+use helm_orchestrator::llm::{OrderedValue, Tool, ToolChoice};
 use serde::Deserialize;
-use serde_json::Value;
+use utoipa::openapi::schema::Object;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::Problem;
+use crate::schemas;
 use crate::wire::{TextOr, Unknown, known_tool, schema, tool_name};
 
-#[derive(Deserialize)]
+/// The one type of tools, and of their calls.
+pub(super) fn function() -> Object {
+    schemas::words(&["function"])
+}
+
+fn parameters() -> Schema {
+    schemas::or_null(schemas::object())
+}
+
+fn kinds() -> Object {
+    schemas::words(&["function", "allowed_tools"])
+}
+
+fn modes() -> Object {
+    schemas::words(&["auto", "none", "required"])
+}
+
+/// A word for all tools, or what names some.
+pub(super) type Choice = TextOr<WireChoice>;
+
+impl PartialSchema for Choice {
+    fn schema() -> RefOr<Schema> {
+        let some = Ref::from_schema_name(WireChoice::name());
+        schemas::one_of([modes().into(), some.into()]).into()
+    }
+}
+
+impl ToSchema for Choice {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((WireChoice::name().into_owned(), WireChoice::schema()));
+        WireChoice::schemas(schemas);
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "a tool: an object with type and function")]
+#[schema(as = ChatTool)]
 pub(super) struct WireTool {
     #[serde(rename = "type")]
+    #[schema(schema_with = function)]
     kind: String,
     #[serde(default)]
     function: Option<WireFunction>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "a function: an object with name, description and parameters")]
+#[schema(as = ChatFunction)]
 struct WireFunction {
     name: String,
     #[serde(default)]
     description: Option<String>,
     #[serde(default)]
-    parameters: Option<Value>,
+    #[schema(schema_with = parameters)]
+    parameters: Option<OrderedValue>,
     #[serde(default)]
     strict: Option<bool>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
@@ -49,49 +92,56 @@ impl WireTool {
 }
 
 /// Which tools may be called, when it is not just one word.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "auto, none, required, or an object with type")]
+#[schema(as = ChatToolChoice)]
 pub(super) struct WireChoice {
     #[serde(rename = "type")]
+    #[schema(schema_with = kinds)]
     kind: String,
     #[serde(default)]
     function: Option<Named>,
     #[serde(default)]
     allowed_tools: Option<Allowed>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with name")]
+#[schema(as = ChatNamedFunction)]
 struct Named {
     name: String,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with mode and tools")]
+#[schema(as = ChatAllowedTools)]
 struct Allowed {
+    #[schema(schema_with = modes)]
     mode: String,
     tools: Vec<AllowedTool>,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(expecting = "an object with type and function")]
+#[schema(as = ChatAllowedTool)]
 struct AllowedTool {
     function: Named,
     #[serde(flatten)]
+    #[schema(ignore)]
     _unknown: Unknown,
 }
 
 /// The choice; those tools that may not be called are taken away.
-pub(super) fn choice(
-    wire: Option<TextOr<WireChoice>>,
-    tools: &mut Vec<Tool>,
-) -> Result<Option<ToolChoice>, Problem> {
+pub(super) fn choice(wire: Option<Choice>, tools: &mut Vec<Tool>) -> Result<Option<ToolChoice>, Problem> {
     let choice = match wire {
         None => return Ok(None),
         Some(TextOr::Text(word)) => word_of("tool_choice", &word)?,

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::FORMAT;
 use crate::codec::json::Body;
-use crate::request::{ChatRequest, Tool, ToolChoice};
+use crate::request::{ChatRequest, OutputSchema, Tool, ToolChoice};
 
 pub(super) fn body(model: &str, max_tokens: u64, request: &ChatRequest, streamed: bool) -> Body {
     let mut body = Body::new();
@@ -16,8 +16,8 @@ pub(super) fn body(model: &str, max_tokens: u64, request: &ChatRequest, streamed
     body.set_list("stop_sequences", request.stop.iter().map(|stop| json!(stop)).collect());
     let mut output = Body::new();
     output.set_some("effort", request.sampling.effort.as_deref());
-    let form = |schema: &Value| json!({ "type": "json_schema", "schema": schema });
-    output.set_some("format", request.output.as_ref().map(|output| form(output.schema.value())));
+    let form = |output: &OutputSchema| Body::new().with("type", "json_schema").with("schema", &output.schema);
+    output.set_some("format", request.output.as_ref().map(form));
     body.set_object("output_config", output);
     if !request.tools.is_empty() {
         body.set_list("tools", request.tools.iter().map(tool).collect());
@@ -83,13 +83,13 @@ fn source(image: &Image) -> Option<Value> {
     })
 }
 
-fn tool(tool: &Tool) -> Value {
+fn tool(tool: &Tool) -> Body {
     let mut body = Body::new();
     body.set("name", tool.name.as_str());
     body.set("description", tool.description.as_str());
-    body.set("input_schema", tool.parameters.value().clone());
+    body.set("input_schema", &tool.parameters);
     body.set_some("strict", tool.strict.then_some(true));
-    body.into_value()
+    body
 }
 
 /// The choice, of which calling one tool at a time is a part.

@@ -10,7 +10,7 @@ pub(super) fn body(model: &str, request: &ChatRequest, streamed: bool) -> Body {
     body.set("messages", messages(request));
     // Here streaming is the default.
     body.set("stream", streamed);
-    body.set_some("format", request.output.as_ref().map(|output| output.schema.value().clone()));
+    body.set_some("format", request.output.as_ref().map(|output| &output.schema));
     body.set_some("think", request.sampling.effort.as_deref().map(think));
     if request.tool_choice != Some(ToolChoice::None) {
         body.set_list("tools", request.tools.iter().map(tool).collect());
@@ -34,11 +34,10 @@ fn think(effort: &str) -> Value {
     }
 }
 
-fn tool(tool: &Tool) -> Value {
-    let function = json!({
-        "name": tool.name, "description": tool.description, "parameters": tool.parameters.value(),
-    });
-    json!({ "type": "function", "function": function })
+fn tool(tool: &Tool) -> Body {
+    let function =
+        Body::new().with("name", tool.name.as_str()).with("description", tool.description.as_str());
+    Body::new().with("type", "function").with("function", function.with("parameters", &tool.parameters))
 }
 
 fn messages(request: &ChatRequest) -> Vec<Value> {

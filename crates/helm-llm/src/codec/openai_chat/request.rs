@@ -51,21 +51,21 @@ fn choice(choice: &ToolChoice) -> Value {
     }
 }
 
-fn tool(tool: &Tool, quirks: ChatQuirks) -> Value {
+fn tool(tool: &Tool, quirks: ChatQuirks) -> Body {
     let mut function = Body::new();
     function.set("name", tool.name.as_str());
     function.set("description", tool.description.as_str());
-    function.set("parameters", tool.parameters.value().clone());
+    function.set("parameters", &tool.parameters);
     function.set_some("strict", (quirks.strict && tool.strict).then_some(true));
-    json!({ "type": "function", "function": function.into_value() })
+    Body::new().with("type", "function").with("function", function)
 }
 
-fn form(output: &OutputSchema, quirks: ChatQuirks) -> Value {
+fn form(output: &OutputSchema, quirks: ChatQuirks) -> Body {
     let mut schema = Body::new();
     schema.set("name", output.name.as_str());
-    schema.set("schema", output.schema.value().clone());
+    schema.set("schema", &output.schema);
     schema.set_some("strict", quirks.strict.then_some(output.strict));
-    json!({ "type": "json_schema", "json_schema": schema.into_value() })
+    Body::new().with("type", "json_schema").with("json_schema", schema)
 }
 
 fn messages(request: &ChatRequest, quirks: ChatQuirks) -> Vec<Value> {

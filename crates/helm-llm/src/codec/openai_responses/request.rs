@@ -40,16 +40,15 @@ fn choice(choice: &ToolChoice) -> Value {
 }
 
 /// Strictness is always said: here its default is yes.
-fn tool(tool: &Tool) -> Value {
-    json!({
-        "type": "function", "name": tool.name, "description": tool.description,
-        "parameters": tool.parameters.value(), "strict": tool.strict,
-    })
+fn tool(tool: &Tool) -> Body {
+    let named = Body::new().with("type", "function").with("name", tool.name.as_str());
+    let described = named.with("description", tool.description.as_str());
+    described.with("parameters", &tool.parameters).with("strict", tool.strict)
 }
 
-fn form(output: &OutputSchema) -> Value {
-    let (name, schema) = (&output.name, output.schema.value());
-    json!({ "format": { "type": "json_schema", "name": name, "schema": schema, "strict": output.strict } })
+fn form(output: &OutputSchema) -> Body {
+    let named = Body::new().with("type", "json_schema").with("name", output.name.as_str());
+    Body::new().with("format", named.with("schema", &output.schema).with("strict", output.strict))
 }
 
 /// A message as items, in the order of its parts: neighbouring texts and pictures are one item.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use helm_core::ModelName;
+use tokio::time::Instant;
 
 use super::bert::Bert;
 use super::config::BertConfig;
@@ -11,7 +12,8 @@ use super::error::LocalModelError;
 use super::weights::Weights;
 use super::wordpiece::WordPiece;
 use crate::embedding::EmbeddingModel;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, TimeoutKind};
+use crate::model::Call;
 
 /// A sentence encoder of the BERT family from a folder, such as `all-MiniLM-L6-v2`: `config.json`, `tokenizer.json`
 /// (word pieces) and `model.safetensors` (F32, F16 or BF16). The mean of its outputs, of length 1.
@@ -72,12 +74,25 @@ impl EmbeddingModel for LocalEmbedder {
         self.model.config.hidden_size
     }
 
-    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
-        let (model, texts) = (Arc::clone(&self.model), texts.to_vec());
-        let encoding = move || texts.iter().map(|text| model.encode(text)).collect();
+    async fn embed(&self, texts: &[String], call: &Call) -> Result<Vec<Vec<f32>>> {
+        let fails = |kind| Error::new(kind, self.name.clone());
+        let (model, texts, wanted) = (Arc::clone(&self.model), texts.to_vec(), call.clone());
+        let encoding = move || {
+            let until_unwanted = |text: &String| why_not(&wanted).map_or_else(|| Ok(model.encode(text)), Err);
+            texts.iter().map(until_unwanted).collect::<Result<_, ErrorKind>>()
+        };
         let encoded = tokio::task::spawn_blocking(encoding).await;
-        encoded
-            .map_err(|_| Error::new(ErrorKind::Server, self.name.clone()).with_detail("the model panicked"))
+        let encoded = encoded.map_err(|_| fails(ErrorKind::Server).with_detail("the model panicked"))?;
+        encoded.map_err(fails)
+    }
+}
+
+/// Why a call is no longer wanted. It is looked at between two texts: of one text the model does not let go.
+fn why_not(call: &Call) -> Option<ErrorKind> {
+    let late = call.deadline.is_some_and(|deadline| deadline <= Instant::now());
+    match call.cancel.is_cancelled() {
+        true => Some(ErrorKind::Cancelled),
+        false => late.then_some(ErrorKind::Timeout(TimeoutKind::Total)),
     }
 }
 
