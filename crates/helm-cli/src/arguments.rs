@@ -363,9 +363,33 @@ pub(crate) enum GuardCommand {
         /// Which side's rules.
         #[arg(long, value_enum)]
         direction: Direction,
-        /// Add scores, whether or not a threshold is crossed; null is what this version does not measure.
+        /// Add scores from 0 to 1, whether or not a threshold is crossed.
         #[arg(long)]
         scores: bool,
+    },
+    /// Show what is found in a text, where, how sure that is, and what passes.
+    #[command(
+        after_help = "Example:\n  helmctl guard explain 'my card is 4111 1111 1111 1111' --direction output"
+    )]
+    Explain {
+        /// The text.
+        text: String,
+        /// Which side's rules.
+        #[arg(long, value_enum, default_value = "input")]
+        direction: Direction,
+    },
+    /// List the categories, and what is usually done about each.
+    #[command(after_help = "Examples:\n  helmctl guard list\n  helmctl guard list --output json")]
+    List,
+    /// Time the guards on JSONL of {text} on standard input.
+    #[command(after_help = "Example:\n  helmctl guard bench --direction output < texts.jsonl")]
+    Bench {
+        /// Which side's rules.
+        #[arg(long, value_enum)]
+        direction: Direction,
+        /// How long each of the two measurements takes.
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
+        seconds: u64,
     },
 }
 

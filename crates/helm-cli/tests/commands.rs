@@ -305,14 +305,31 @@ fn guards_check_lines_in_order() {
         (&lines[0]["violations"][0]["start"], &lines[0]["violations"][0]["end"]),
         (&7.into(), &22.into())
     );
-    assert_eq!(
-        (&lines[1]["id"], &lines[1]["action"], &lines[1]["scores"]["toxic"]),
-        (&"b".into(), &"allow".into(), &0.0.into())
-    );
+    assert_eq!((&lines[1]["id"], &lines[1]["action"]), (&"b".into(), &"allow".into()));
+    assert!(lines[1]["scores"]["toxic"].as_f64().is_some_and(|score| score < 0.5), "{}", lines[1]);
     let names: Vec<_> = lines[1]["scores"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, ["injection", "profane", "suspicious", "toxic"]);
     let wrong = helmctl(folder.path(), &[], &["guard", "check", "--direction", "output"], "{\"id\":1}\n");
     refused(&wrong, &["line 1", "text"]);
+}
+
+#[test]
+fn guards_explain_list_and_time_themselves() {
+    let folder = folder();
+    let text = "é mail ana@example.com";
+    let explained = out(&helmctl(folder.path(), &[], &["guard", "explain", text], ""));
+    assert!(explained.contains("EMAIL") && explained.contains("7..22"), "{explained}");
+    assert!(explained.contains("é mail [EMAIL]") && explained.contains("redact"), "{explained}");
+    let data = out(&helmctl(folder.path(), &[], &["guard", "explain", text, "--output", "json"], ""));
+    let data: Value = serde_json::from_str(&data).unwrap();
+    assert_eq!(data["violations"][0]["entity"], "EMAIL", "{data}");
+    let listed = out(&helmctl(folder.path(), &[], &["guard", "list"], ""));
+    assert!(listed.contains("secret") && listed.contains("injection"), "{listed}");
+    let lines = "{\"text\":\"Write to ana@example.com, please.\"}\n";
+    let bench = ["guard", "bench", "--direction", "output", "--seconds", "1"];
+    let timed = out(&helmctl(folder.path(), &[], &bench, lines));
+    assert!(timed.contains("whole") && timed.contains("1 texts, 34 bytes"), "{timed}");
+    refused(&helmctl(folder.path(), &[], &bench, ""), &["standard input"]);
 }
 
 /// A conversation of one message with the endpoint of this server.

@@ -48,7 +48,8 @@
 //! | [`PhraseFilter`] | banned topics and phrases | one's own lists |
 //! | [`LengthLimit`] | what is too long | bytes, characters, tokens |
 //! | [`ProfanityFilter`] | swear words, also leet, masked, spaced, stretched and with invisible or foreign letters | a lexicon over folded text |
-//! | [`ToxicityFilter`] | insults and threats at somebody | weighted phrases, a sentence at a time |
+//! | [`ToxicityFilter`] | insults, threats and hate | a hashed linear model, the lexicon, phrases |
+//! | [`InjectionFilter`] | attempts to override the instructions | phrases, encoded payloads, a hashed linear model |
 //! | `LanguageFilter` | other languages than some | a linear model |
 //! | `SchemaFilter` | what is not JSON of a schema | the schema |
 //!
@@ -73,10 +74,11 @@
 //! On 550 texts with ten kinds of hidden characters and twelve proper uses of such: all found, no proper use. On texts
 //! of other origin: of 2,386 files of Rust sources and documentation (20 MB) none has a number that is taken for
 //! personal data other than addresses of networks and mail, and eight values are wrongly taken for secrets.
-//! On 1,719 swear words under fifteen disguises from a list of several
-//! hundred, most of them sexual terms that this lexicon does not hold: precision 0.98, recall 0.26. Toxicity:
-//! area under the ROC curve 0.85 on the tweets of Davidson et al. 2017, where most of the benign half swears,
-//! and 0.94 on ParaDetox (Logacheva et al. 2022).
+//! On 2,857 texts of swear words under sixteen disguises and of harmless words that resemble them, at hand while the
+//! lexicon was written: F1 0.99, 0.1 % of the harmless flagged. Toxicity, judged by models that had not seen the text:
+//! area under the ROC curve 0.98 on the tweets of Davidson et al. 2017, 0.99 on ParaDetox (Logacheva et al. 2022), 0.93
+//! and 0.85 on two other sets, 0.52, which is chance, on HateCheck. Injection: 81 % at 1 % of harmless prompts flagged,
+//! within the sets that were learned from, and few outside them. `models/README.md` says more.
 //!
 //! # What it cannot do
 //!
@@ -84,7 +86,7 @@
 //! names, addresses and organisations, and 12 and 11 % is what the patterns find. A number that has neither a label nor
 //! a check is not reported, nor is a random string that nothing says to be a secret. Nor do patterns know irony or
 //! implicit hate, and a lexicon knows no context: a quotation of an
-//! insult is found as an insult. The toxicity score is a heuristic in this version, not a trained model.
+//! insult is found as an insult. The models know words, not meaning, and English alone.
 //! Nothing here stops somebody who is determined to talk a model into something.
 
 mod builder;

@@ -23,8 +23,8 @@ mod tasks;
 use std::process::ExitCode;
 
 use crate::arguments::{
-    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, GuardCommand, KeysCommand, LogCommand,
-    PolicyCommand, ScenarioCommand, TasksCommand,
+    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, KeysCommand, LogCommand, PolicyCommand,
+    ScenarioCommand, TasksCommand,
 };
 use crate::error::Result;
 
@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Config(ConfigCommand::Show) => config::show(&global)?,
         Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,
         Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
-        Command::Guard(GuardCommand::Check { direction, scores }) => guard::check(direction, scores)?,
+        Command::Guard(command) => guard::run(&global, &command)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,5 @@
 use helm_core::ModelName;
+use helm_guardrails::PseudonymKey;
 
 use super::keys::{ANTHROPIC_KEY, OPENAI_KEY};
 use super::model_section::{ModelFamily, ModelSection};
@@ -30,8 +31,20 @@ pub(super) fn apply(config: &mut HelmConfig, variable: &dyn Fn(&str) -> Option<S
     if let Some(value) = variable("ENABLE_AB_TESTING") {
         config.features.ab_testing = switch("ENABLE_AB_TESTING", &value)?;
     }
+    apply_pseudonym_keys(config, &variable)?;
     apply_provider(config, &OPENAI, &variable)?;
     apply_provider(config, &ANTHROPIC, &variable)
+}
+
+/// Reads the keys for pseudonyms that guardrails name.
+fn apply_pseudonym_keys(config: &mut HelmConfig, variable: &dyn Fn(&str) -> Option<String>) -> Result<()> {
+    for (name, guardrails) in &mut config.guardrails {
+        let Some(value) = guardrails.pseudonym_key_env.as_deref().and_then(variable) else { continue };
+        let place = || format!("guardrails.{name}.pseudonym_key_env");
+        let key = PseudonymKey::new(value).map_err(|error| Error::config(place(), error.to_string()))?;
+        guardrails.pseudonym_key = Some(key);
+    }
+    Ok(())
 }
 
 fn environment(value: &str) -> Result<Environment> {

@@ -308,7 +308,14 @@ impl HelmConfig {
     }
 
     fn guardrails(&self, name: &str) -> Result<Option<GuardrailEngine>> {
-        let built = self.guardrails.get(name).map(GuardrailEngine::from_config).transpose();
+        let given = self.guardrails.get(name);
+        if let Some(variable) =
+            given.and_then(|given| given.pseudonym_key_env.as_ref().filter(|_| given.pseudonym_key.is_none()))
+        {
+            let message = format!("the environment variable {variable} is not set");
+            return Err(Error::config(format!("guardrails.{name}.pseudonym_key_env"), message));
+        }
+        let built = given.map(GuardrailEngine::from_config).transpose();
         built.map_err(|error| Error::config(format!("guardrails.{name}"), error.to_string()))
     }
 

@@ -1,0 +1,74 @@
+use helm_core::{Category, Stage};
+use helm_orchestrator::guardrails::{GuardrailEngine, GuardrailResult, InjectionFilter, ToxicityFilter};
+use serde_json::{Value, json};
+
+use super::{Line, lines, stage};
+use crate::arguments::Direction;
+use crate::error::{Failure, Result};
+use crate::output;
+
+/// One line out for each line in, in order.
+pub(super) fn run(direction: Direction, scores: bool) -> Result<()> {
+    let (guard, stage) = (GuardrailEngine::standard(), stage(direction));
+    let scores = scores.then(Scores::new);
+    for line in lines() {
+        let line = line?;
+        if line.id.is_null() {
+            return Err(Failure::wrong("a line has no id; write {\"id\": …, \"text\": \"…\"}".to_owned()));
+        }
+        let result = guard.check(stage, &line.text);
+        let mut verdict = verdict(&line, &result);
+        if let (Some(scores), Some(verdict)) = (&scores, verdict.as_object_mut()) {
+            verdict.insert("scores".to_owned(), scores.of(&line.text));
+        }
+        output::line(&verdict.to_string())?;
+    }
+    Ok(())
+}
+
+fn verdict(line: &Line, result: &GuardrailResult) -> Value {
+    json!({
+        "id": line.id, "action": result.action, "text": result.text(&line.text),
+        "violations": violations(&line.text, result),
+    })
+}
+
+/// What was found, in code points of the text.
+pub(super) fn violations(text: &str, result: &GuardrailResult) -> Vec<Value> {
+    let written = result.violations.iter().map(|violation| {
+        let span = violation.span.and_then(|span| span.in_code_points(text));
+        json!({
+            "category": violation.category, "entity": violation.entity,
+            "start": span.map(|span| span.start), "end": span.map(|span| span.end),
+            "severity": violation.severity, "score": violation.score, "action": violation.action,
+        })
+    });
+    written.collect()
+}
+
+/// What texts are given a number for.
+struct Scores {
+    guard: GuardrailEngine,
+    toxicity: ToxicityFilter,
+    injection: InjectionFilter,
+}
+
+impl Scores {
+    fn new() -> Self {
+        Self {
+            guard: GuardrailEngine::standard(),
+            toxicity: ToxicityFilter::new(),
+            injection: InjectionFilter::new(),
+        }
+    }
+
+    fn of(&self, text: &str) -> Value {
+        let found = self.guard.check(Stage::Input, text);
+        json!({
+            "toxic": self.toxicity.score(text),
+            "injection": self.injection.score(text),
+            "profane": found.score(Category::Profanity),
+            "suspicious": found.score(Category::Unicode),
+        })
+    }
+}
