@@ -42,7 +42,8 @@ fn answering(status: u16, body: &str, slow: bool) -> (Arc<Answering>, HttpTool) 
     let tool = Tool::new("orders".parse().unwrap(), "Says where an order is.", parameters);
     let url = "http://orders.example/find?shop=7".into();
     let key = Some(Secret::new("sk-very-secret"));
-    let handler = HttpTool::over(tool, &url, key, Duration::from_millis(200), Arc::clone(&transport) as _);
+    let handler =
+        HttpTool::over(tool, &url, key.as_ref(), Duration::from_millis(200), Arc::clone(&transport) as _);
     (transport, handler.unwrap())
 }
 

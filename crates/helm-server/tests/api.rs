@@ -408,10 +408,8 @@ async fn provider() -> (String, tokio::task::JoinHandle<String>) {
     let heard = async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut seen = Vec::new();
-        let mut piece = [0; 4096];
         while !seen.ends_with(b"}") {
-            let count = socket.read(&mut piece).await.unwrap();
-            seen.extend_from_slice(&piece[..count]);
+            socket.read_buf(&mut seen).await.unwrap();
         }
         let answer =
             json!({ "model": "m", "choices": [{ "message": { "content": "{}" }, "finish_reason": "stop" }] });

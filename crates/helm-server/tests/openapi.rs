@@ -1,6 +1,6 @@
 //! The API's document: what is checked in is what the handlers say, and what it says is served.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::path::Path;
 use std::sync::Arc;

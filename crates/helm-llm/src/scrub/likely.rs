@@ -63,7 +63,7 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
                 .zip(name.bytes())
                 .all(|(known, char)| known == char.to_ascii_lowercase() || (known == b'_' && char == b'-'))
     };
-    names.iter().any(|known| same(&known))
+    names.iter().any(same)
 }
 
 /// Without words that begin like a key, and without what follows `Bearer`.

@@ -42,7 +42,7 @@ impl HttpTool {
     pub fn new(
         tool: Tool,
         url: &RedactedUrl,
-        key: Option<Secret>,
+        key: Option<&Secret>,
         timeout: Duration,
     ) -> Result<Self, String> {
         let transport = HttpTransport::new(Duration::from_secs(5).min(timeout));
@@ -58,7 +58,7 @@ impl HttpTool {
     pub fn over(
         tool: Tool,
         url: &RedactedUrl,
-        key: Option<Secret>,
+        key: Option<&Secret>,
         timeout: Duration,
         transport: Arc<dyn Transport>,
     ) -> Result<Self, String> {
@@ -66,11 +66,11 @@ impl HttpTool {
         let json = HeaderValue::from_static("application/json");
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/plain"));
-        if let Some(key) = &key {
+        if let Some(key) = key {
             let (name, value) = header(Authorization::Bearer, key)?;
             headers.insert(name, value);
         }
-        let secrets = Scrubber::knowing(&key).and_those_of(&url);
+        let secrets = Scrubber::knowing(key).and_those_of(&url);
         Ok(Self { tool, url, headers, secrets, timeout, transport })
     }
 

@@ -51,6 +51,6 @@ pub(super) fn tool(
     let key = key(&keys, &section.url, place)?;
     let timeout = place.seconds("timeout_seconds", section.timeout_seconds, TIMEOUT)?;
     let tool = Tool::new(name.clone(), section.description.clone(), parameters);
-    let handler = HttpTool::new(tool, &section.url, key, timeout);
+    let handler = HttpTool::new(tool, &section.url, key.as_ref(), timeout);
     Ok(Arc::new(handler.map_err(|error| place.wrong_at("url", error.replace("base_url", "url")))?))
 }

@@ -75,6 +75,7 @@ pub(crate) struct Question {
 }
 
 /// Where a question is asked: answers stay within a tenant, a task and one version of a strategy.
+#[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) tenant: &'a TenantId,
     pub(crate) task: &'a TaskId,

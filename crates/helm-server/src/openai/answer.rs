@@ -75,7 +75,7 @@ impl<'a> Completion<'a> {
             role: "assistant",
             content: said.filter(|_| !refuses),
             refusal: said.filter(|_| refuses),
-            tool_calls: turn.calls.iter().map(|call| CallShown::of(call)).collect(),
+            tool_calls: turn.calls.iter().map(CallShown::of).collect(),
         };
         let choice = Choice { index: 0, message, finish_reason: finish_reason(turn), logprobs: None };
         Self {
