@@ -328,7 +328,7 @@ fn guards_explain_list_and_time_themselves() {
     let lines = "{\"text\":\"Write to ana@example.com, please.\"}\n";
     let bench = ["guard", "bench", "--direction", "output", "--seconds", "1"];
     let timed = out(&helmctl(folder.path(), &[], &bench, lines));
-    assert!(timed.contains("whole") && timed.contains("1 texts, 34 bytes"), "{timed}");
+    assert!(timed.contains("whole") && timed.contains("1 texts, 33 bytes"), "{timed}");
     refused(&helmctl(folder.path(), &[], &bench, ""), &["standard input"]);
 }
 

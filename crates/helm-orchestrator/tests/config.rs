@@ -225,7 +225,21 @@ fn the_documented_tables_are_accepted() {
     let tables: Vec<_> =
         guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert_eq!(tables.len(), 2);
-    load(&format!("{}{}{TASK}", tables[0], tables[1]), &[]).unwrap();
+    let key = [("GUARD_KEY", "sixteen bytes or more")];
+    load(&format!("{}{}{TASK}", tables[0], tables[1]), &key).unwrap();
+}
+
+#[test]
+fn a_key_for_pseudonyms_comes_from_the_environment() {
+    let text = format!(
+        "{TASK}[tasks.t]\nguardrails = \"mine\"\n[guardrails.mine]\npseudonym_key_env = \"GUARD_KEY\"\n[guardrails.mine.input]\npii = {{ action = \"redact\", style = \"pseudonym\" }}\n"
+    );
+    for (environment, expected) in
+        [(&[][..], "GUARD_KEY is not set"), (&[("GUARD_KEY", "zq9")][..], "pseudonym_key_env")]
+    {
+        let told = refused(&text, environment);
+        assert!(told.contains(expected) && !told.contains("zq9"), "{told}");
+    }
 }
 
 #[test]
