@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use helm_guardrails::train::{TrainError, train};
 
 #[test]
-#[ignore = "takes a minute: run with --run-ignored all"]
+#[ignore = "trains both models, a minute: HELM_DATA_DIR=… cargo nextest run -p helm-guardrails --features train --run-ignored all -E 'binary(training)'"]
 fn training_again_gives_the_same_bytes() {
     let Some(directory) = std::env::var_os("HELM_DATA_DIR") else {
         eprintln!("skipped: HELM_DATA_DIR is not set");

@@ -1,4 +1,5 @@
-//! Several statements as one message. Each message to SQLite's thread and back costs more than most statements do.
+//! Several statements as one message. Each message to SQLite's thread, and each wait for it, costs more than most
+//! statements do. What came of each statement is still a message of its own on the way back.
 
 use futures::TryStreamExt;
 use sqlx::error::BoxDynError;
