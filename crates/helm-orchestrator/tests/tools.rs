@@ -2,13 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use helm_core::{
-    Category, ConversationId, Limits, Message, NanoUsd, Part, Role, Sampling, Strategy, StrategyId,
+    Category, ConversationId, Limits, Message, NanoUsd, Part, Role, Sampling, Stage, Strategy, StrategyId,
     StrategyName, TenantId, TokenCount, ToolCall, ToolCallId, ToolResult, TurnStatus, Usage, UserId,
+    Violation,
 };
+use helm_orchestrator::guardrails::GuardrailEngine;
 use helm_orchestrator::llm::{
     AnswerPart, Breaker, BreakerPolicy, Capabilities, ChatRequest, ChatResponse, ErrorKind, Finish,
     FinishReason, FnTool, OutputSchema, RequestedCall, Schema, Scripted, ScriptedModel, Tool, ToolChoice,
@@ -142,6 +144,76 @@ async fn what_goes_wrong_with_a_tool_is_told_to_the_model() {
         assert!(result.content.contains(part), "{result:?}");
     }
     assert!(!told[2].content.contains("on purpose"), "what panicked is for the log");
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Letter {
+    text: String,
+}
+
+/// A task whose tool keeps what it is given and says a secret, under these guardrails.
+async fn with_letters(guardrails: &str, script: impl IntoIterator<Item = Scripted>) -> Letters {
+    let (sent, model) = (Arc::new(Mutex::new(Vec::new())), model("main", script));
+    let kept = Arc::clone(&sent);
+    let send = move |letter: Letter, _: ToolContext| {
+        kept.lock().unwrap().push(letter.text);
+        std::future::ready(Ok("sent, as bob@example.com saw".to_owned()))
+    };
+    let tool = Arc::new(FnTool::new("send", "Sends a letter.", send).unwrap());
+    let guards = GuardrailEngine::from_config(&toml::from_str(guardrails).unwrap()).unwrap();
+    let task = Task::new("support").unwrap().with_strategy(strategy("plain", "main"));
+    let task = task.with_tool(tool).with_guardrails(guards);
+    let helm = Helm::builder().model(Arc::clone(&model) as _).task(task).build().await.unwrap();
+    Letters { helm, model, sent }
+}
+
+struct Letters {
+    helm: Helm,
+    model: Arc<ScriptedModel>,
+    sent: Arc<Mutex<Vec<String>>>,
+}
+
+fn stages(violations: &[Violation]) -> Vec<Stage> {
+    violations.iter().map(|violation| violation.stage).collect()
+}
+
+#[tokio::test]
+async fn the_guards_look_at_the_calls_of_tools_and_at_their_results() {
+    let letters = ["to ana@example.com", "to nobody"].map(|text| ("send", json!({ "text": text })));
+    let script = || [calls("", &letters), says("Done.")];
+    let guards = "tool_call = { pii = \"block\" }\ntool_result = { pii = \"redact\" }";
+    let Letters { helm, model, sent } = with_letters(guards, script()).await;
+    let turn = helm.turn(ask("Send them.")).await.unwrap();
+    assert_eq!((turn.status, turn.answer.as_deref()), (TurnStatus::Completed, Some("Done.")));
+    assert_eq!(*sent.lock().unwrap(), ["to nobody"], "what is refused is not called");
+    let told = results(&model.requests()[1]);
+    assert!(told[0].is_error && told[0].content.contains("refused the arguments"), "{told:?}");
+    assert!(!told[1].is_error && told[1].content == "sent, as [EMAIL] saw", "{told:?}");
+    assert_eq!(stages(&turn.violations), [Stage::ToolCall, Stage::ToolResult]);
+    let stored = helm.explain(turn.decision_id).await.unwrap().turn.outcome.unwrap();
+    assert_eq!(stages(&stored.violations), [Stage::ToolCall, Stage::ToolResult], "and it is on record");
+
+    let guards = "tool_call = { pii = \"redact\" }\ntool_result = { pii = \"block\" }";
+    let Letters { helm, model, sent } = with_letters(guards, script()).await;
+    helm.turn(ask("Send them.")).await.unwrap();
+    assert_eq!(*sent.lock().unwrap(), ["to [EMAIL]", "to nobody"]);
+    let told = results(&model.requests()[1]);
+    assert!(told.iter().all(|result| result.is_error && !result.content.contains('@')), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_guards_look_at_calls_that_are_the_callers() {
+    let chat = ChatRequest::new(vec![said(Role::User, "Write to Ana.")]).with_tools(vec![own_tool("write")]);
+    let script = || [calls("", &[("write", json!({ "to": "ana@example.com" }))])];
+    let request = || TurnRequest::of_chat("ana", "support", chat.clone()).unwrap();
+    let refusing = with_letters("tool_call = { pii = \"block\" }", script()).await;
+    let turn = refusing.helm.turn(request()).await.unwrap();
+    assert_eq!((turn.status, turn.calls.len()), (TurnStatus::Blocked, 0));
+    assert_eq!(stages(&turn.violations), [Stage::ToolCall]);
+    let masking = with_letters("tool_call = { pii = \"redact\" }", script()).await;
+    let turn = masking.helm.turn(request()).await.unwrap();
+    assert_eq!(turn.status, TurnStatus::Completed);
+    assert_eq!(turn.calls[0].arguments, r#"{"to":"[EMAIL]"}"#);
 }
 
 #[tokio::test]
