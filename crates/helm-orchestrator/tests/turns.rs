@@ -10,6 +10,7 @@ use helm_core::{
     UserId,
 };
 use helm_orchestrator::experiment::Variant;
+use helm_orchestrator::guardrails::GuardrailEngine;
 use helm_orchestrator::llm::{ErrorKind as ModelErrorKind, Scripted, ScriptedModel, TimeoutKind};
 use helm_orchestrator::store::{
     Applied, JobState, LogQuery, NewJob, PreferenceChange, Store, memory::MemoryStore,
@@ -125,6 +126,31 @@ async fn memories_are_recalled_unless_vector_search_is_off() {
         let asked: String =
             model.requests()[2].messages.iter().map(helm_core::Message::joined_text).collect();
         assert_eq!(asked.contains("I drink green tea"), vectors, "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn the_guards_look_at_what_is_recalled() {
+    let mut strategy = Strategy::new("s@1".parse().unwrap(), "main".parse().unwrap());
+    strategy.retrieval = helm_core::Retrieval { memories: 2 };
+    let lax = "input = { pii = \"allow\" }\n";
+    for (rule, expected) in [("allow", "at ana@example.com"), ("redact", "at [EMAIL]"), ("block", "")] {
+        let config = format!("{lax}retrieved = {{ pii = \"{rule}\" }}");
+        let guards = GuardrailEngine::from_config(&toml::from_str(&config).unwrap()).unwrap();
+        let task = Task::new("support").unwrap().with_strategy(strategy.clone()).remembering();
+        let model =
+            Arc::new(ScriptedModel::new("main".parse().unwrap(), [Scripted::Answer("Fine.".to_owned())]));
+        let builder = Helm::builder().task(task.with_guardrails(guards)).model(model.clone());
+        let helm = builder.build().await.unwrap();
+        helm.turn(ask("You find my tea at ana@example.com")).await.unwrap();
+        let turn = helm.turn(ask("Where do you find my tea?")).await.unwrap();
+        let asked: String =
+            model.requests()[1].messages.iter().map(helm_core::Message::joined_text).collect();
+        assert!(asked.contains(expected), "{rule}: {asked}");
+        assert_eq!(asked.contains("ana@"), rule == "allow", "{rule}: {asked}");
+        let stages: Vec<_> = turn.violations.iter().map(|violation| violation.stage).collect();
+        let found = if rule == "allow" { vec![] } else { vec![helm_core::Stage::Retrieved] };
+        assert_eq!(stages, found, "{rule}: what is found is on record");
     }
 }
 

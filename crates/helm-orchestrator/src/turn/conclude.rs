@@ -101,7 +101,7 @@ impl Turn {
         let mut outcome = self.outcome(status);
         outcome.error = error;
         let value = self.value(&progress, status);
-        outcome.violations = violations(input, &progress);
+        outcome.violations = violations(input, &recalled, &progress);
         outcome.violations.extend(value.as_ref().and_then(|value| value.as_ref().err()).map(|_| misformed()));
         outcome.served = progress.serving.clone().filter(|_| progress.is_committed() || status.is_answered());
         self.fill_usage(task, &progress, &mut outcome);
@@ -427,8 +427,8 @@ fn misformed() -> Violation {
     }
 }
 
-fn violations(input: GuardrailResult, progress: &Progress) -> Vec<Violation> {
+fn violations(input: GuardrailResult, recalled: &Recalled, progress: &Progress) -> Vec<Violation> {
     let output = progress.output.as_ref().map(|output| output.violations.clone()).unwrap_or_default();
-    let of_tools = progress.violations.iter().cloned();
-    input.violations.into_iter().chain(of_tools).chain(output).collect()
+    let between = recalled.violations.iter().chain(&progress.violations).cloned();
+    input.violations.into_iter().chain(between).chain(output).collect()
 }

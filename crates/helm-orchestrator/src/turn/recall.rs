@@ -1,13 +1,14 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use helm_core::{Decision, Stage};
+use helm_core::{Decision, Stage, Violation};
 use helm_llm::{Call, EmbeddingModel};
 use helm_policy::{PriorEstimate, Snapshot};
 use helm_store::{BanditState, DrawQuery, Preferences, Selection, StateQuery, VectorQuery};
 use tokio::time::Instant;
 
-use super::{past::Past, run::Turn};
+use super::past::Past;
+use super::run::{Stop, Turn};
 use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
 use crate::task::Sticky;
@@ -23,13 +24,15 @@ pub(super) struct Recalled {
     pub(super) preferences: Preferences,
     pub(super) past: Past,
     pub(super) memories: Vec<String>,
+    /// What the guards found in memories.
+    pub(super) violations: Vec<Violation>,
     /// The message's embedding, when something needs it.
     pub(super) embedding: Option<Vec<f32>>,
 }
 
 impl Turn {
     /// Reads learning state, preferences, history and memories, all at the same time.
-    pub(super) async fn recall(&self, task: &TaskRuntime, message: &str) -> Result<Recalled> {
+    pub(super) async fn recall(&self, task: &TaskRuntime, message: &str) -> Result<Recalled, Stop> {
         let (store, user) = (&self.inner.store, &self.request.user);
         let query = self.state_query(task);
         let state = async { store.bandits().load(&self.tenant, &task.id, &query).await.map_err(Error::from) };
@@ -41,7 +44,8 @@ impl Turn {
             self.past(task),
             self.memories_if_any(task, message)
         )?;
-        Ok(Recalled { snapshot: snapshot(state)?, held, preferences, past, memories, embedding })
+        let (memories, violations) = self.passing(task, memories).await?;
+        Ok(Recalled { snapshot: snapshot(state)?, held, preferences, past, memories, violations, embedding })
     }
 
     /// The draw that this turn keeps to, if the task has such and one was made.
@@ -111,18 +115,24 @@ impl Turn {
             0 => Vec::new(),
             _ => self.inner.store.vectors().search(&self.tenant, &query).await?,
         };
-        let mut memories = Vec::with_capacity(hits.len());
-        for hit in hits {
-            memories.extend(self.remembered(task, hit.memory.text).await?);
-        }
-        Ok((Some(embedding), memories))
+        Ok((Some(embedding), hits.into_iter().map(|hit| hit.memory.text).collect()))
     }
 
-    /// A memory as the guards let it pass.
-    async fn remembered(&self, task: &TaskRuntime, text: String) -> Result<Option<String>> {
-        let verdict =
-            self.check(&task.guardrails, Stage::Retrieved, &text).await.map_err(|_| Error::ShuttingDown)?;
-        Ok((!verdict.is_blocked()).then(|| verdict.text(&text).to_owned()))
+    /// Memories as the guards let them pass, without those that they refuse, and what they found.
+    async fn passing(
+        &self,
+        task: &TaskRuntime,
+        memories: Vec<String>,
+    ) -> Result<(Vec<String>, Vec<Violation>), Stop> {
+        let (mut passed, mut found) = (Vec::with_capacity(memories.len()), Vec::new());
+        for text in memories {
+            let verdict = self.check(&task.guardrails, Stage::Retrieved, &text).await?;
+            if !verdict.is_blocked() {
+                passed.push(verdict.text(&text).to_owned());
+            }
+            found.extend(verdict.violations);
+        }
+        Ok((passed, found))
     }
 }
 
