@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use helm_core::{Category, GuardAction, HeuristicTokenCounter, Stage, TokenCount};
 use helm_guardrails::{
-    Detector, Findings, GuardrailEngine, LengthLimit, PhraseFilter, Rule, StreamStep, TextView, UrlFilter,
+    Detector, Findings, GuardrailConfig, GuardrailEngine, LengthLimit, PhraseFilter, Rule, StreamStep,
+    TextView, UrlFilter,
 };
 use proptest::prelude::*;
 
@@ -155,5 +156,37 @@ proptest! {
         sent.push_str(&guard.finish().0);
         let whole = engine.check_output(&text);
         prop_assert_eq!(sent, whole.text(&text));
+    }
+}
+
+#[test]
+fn lists_come_from_configuration() {
+    let guard = |text: &str| {
+        let config: GuardrailConfig = toml::from_str(text).unwrap();
+        GuardrailEngine::from_config(&config)
+    };
+    let lists = guard(
+        r#"
+        [output]
+        denied_hosts = ["bad.example"]
+        banned_topics = { GAMBLING = ["bet on", "casino*"] }
+        max_chars = 40
+        url = "block"
+        topic = "redact"
+        "#,
+    );
+    let lists = lists.unwrap();
+    let blocked = |text: &str| lists.check_output(text).is_blocked();
+    assert!(blocked("See https://www.bad.example/x now") && !blocked("See https://good.example now"));
+    assert!(blocked(&"word ".repeat(9)) && !blocked(&"word ".repeat(7)), "forty characters");
+    let text = "The casinos are open";
+    assert_eq!(lists.check_output(text).text(text), "The [GAMBLING] are open");
+    assert_eq!(lists.check_input(text).text(text), text, "another stage has no such list");
+    let only = guard("[output]\nallowed_hosts = [\"good.example\"]\nurl = \"block\"").unwrap();
+    assert!(only.check_output("See https://other.example now").is_blocked());
+    for wrong in
+        ["allowed_hosts = [\"co.uk\"]", "denied_hosts = [\"no host\"]", "banned_topics = { A = [\"!\"] }"]
+    {
+        assert!(guard(&format!("[output]\n{wrong}")).is_err(), "{wrong}");
     }
 }
