@@ -311,6 +311,9 @@ fn guards_check_lines_in_order() {
     assert_eq!(names, ["injection", "profane", "suspicious", "toxic"]);
     let wrong = helmctl(folder.path(), &[], &["guard", "check", "--direction", "output"], "{\"id\":1}\n");
     refused(&wrong, &["line 1", "text"]);
+    let nameless = "\n{\"text\":\"b\"}\n";
+    let wrong = helmctl(folder.path(), &[], &["guard", "check", "--direction", "output"], nameless);
+    refused(&wrong, &["line 2", "id"]);
 }
 
 #[test]
@@ -322,7 +325,8 @@ fn guards_explain_list_and_time_themselves() {
     assert!(explained.contains("é mail [EMAIL]") && explained.contains("redact"), "{explained}");
     let data = out(&helmctl(folder.path(), &[], &["guard", "explain", text, "--output", "json"], ""));
     let data: Value = serde_json::from_str(&data).unwrap();
-    assert_eq!(data["violations"][0]["entity"], "EMAIL", "{data}");
+    let found = &data["violations"][0];
+    assert_eq!((&found["entity"], &found["action"]), (&"EMAIL".into(), &"redact".into()), "{data}");
     let listed = out(&helmctl(folder.path(), &[], &["guard", "list"], ""));
     assert!(listed.contains("secret") && listed.contains("injection"), "{listed}");
     let lines = "{\"text\":\"Write to ana@example.com, please.\"}\n";

@@ -3,18 +3,24 @@ use std::time::{Duration, Instant};
 
 use helm_core::Stage;
 use helm_orchestrator::guardrails::{GuardrailEngine, StreamStep};
+use serde::Deserialize;
 
 use super::{lines, stage};
 use crate::arguments::Direction;
 use crate::error::{Failure, Result};
 use crate::output;
 
+#[derive(Deserialize)]
+struct Line {
+    text: String,
+}
+
 /// How many bytes a piece of a stream has, about as many as a token.
 const PIECE: usize = 4;
 
 /// How fast the guards are on the texts of standard input, on one core.
 pub(super) fn run(direction: Direction, seconds: u64) -> Result<()> {
-    let texts = lines().map(|line| line.map(|line| line.text)).collect::<Result<Vec<_>>>()?;
+    let texts = lines().map(|line| line.map(|line: Line| line.text)).collect::<Result<Vec<_>>>()?;
     let bytes: usize = texts.iter().map(String::len).sum();
     if bytes == 0 {
         return Err(Failure::wrong(

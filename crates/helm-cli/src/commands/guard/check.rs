@@ -2,20 +2,25 @@ use helm_core::{Category, Stage};
 use helm_orchestrator::guardrails::{GuardrailEngine, GuardrailResult, InjectionFilter, ToxicityFilter};
 use serde_json::{Value, json};
 
-use super::{Line, lines, stage};
+use serde::Deserialize;
+
+use super::{lines, stage};
 use crate::arguments::Direction;
-use crate::error::{Failure, Result};
+use crate::error::Result;
 use crate::output;
+
+#[derive(Deserialize)]
+struct Line {
+    id: Value,
+    text: String,
+}
 
 /// One line out for each line in, in order.
 pub(super) fn run(direction: Direction, scores: bool) -> Result<()> {
     let (guard, stage) = (GuardrailEngine::standard(), stage(direction));
     let scores = scores.then(Scores::new);
     for line in lines() {
-        let line = line?;
-        if line.id.is_null() {
-            return Err(Failure::wrong("a line has no id; write {\"id\": …, \"text\": \"…\"}".to_owned()));
-        }
+        let line: Line = line?;
         let result = guard.check(stage, &line.text);
         let mut verdict = verdict(&line, &result);
         if let (Some(scores), Some(verdict)) = (&scores, verdict.as_object_mut()) {
@@ -40,7 +45,7 @@ pub(super) fn violations(text: &str, result: &GuardrailResult) -> Vec<Value> {
         json!({
             "category": violation.category, "entity": violation.entity,
             "start": span.map(|span| span.start), "end": span.map(|span| span.end),
-            "severity": violation.severity, "score": violation.score, "action": violation.action,
+            "severity": violation.severity, "score": violation.score,
         })
     });
     written.collect()

@@ -12,8 +12,12 @@ pub(super) fn run(global: &Global, text: &str, direction: Direction) -> Result<(
     let result = guard.check(stage(direction), text);
     if global.output != Format::Table {
         let ran: Vec<_> = guard.detectors(stage(direction)).collect();
+        let mut violations = check::violations(text, &result);
+        for (written, violation) in violations.iter_mut().zip(&result.violations) {
+            written["action"] = json!(violation.action);
+        }
         let verdict = json!({
-            "action": result.action, "text": result.text(text), "violations": check::violations(text, &result),
+            "action": result.action, "text": result.text(text), "violations": violations,
             "ran": ran, "policy": guard.version(),
         });
         return output::json(global.output, &verdict);

@@ -8,8 +8,7 @@ mod list;
 use std::io::BufRead;
 
 use helm_core::Stage;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
 use crate::arguments::{Direction, Global, GuardCommand};
 use crate::error::{Failure, Result};
@@ -30,16 +29,8 @@ fn stage(direction: Direction) -> Stage {
     }
 }
 
-/// A text of standard input.
-#[derive(Deserialize)]
-struct Line {
-    #[serde(default)]
-    id: Value,
-    text: String,
-}
-
-/// The texts of standard input, one a line.
-fn lines() -> impl Iterator<Item = Result<Line>> {
+/// The values of standard input, one a line.
+fn lines<T: DeserializeOwned>() -> impl Iterator<Item = Result<T>> {
     let lines = std::io::stdin().lock().lines().enumerate();
     let written = lines.filter(|(_, line)| line.as_ref().map_or(true, |line| !line.trim().is_empty()));
     written.map(|(number, line)| {
