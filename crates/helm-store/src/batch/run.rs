@@ -100,7 +100,11 @@ async fn tried<E: Engine>(engine: &mut E, part: &[Request]) -> Result<Vec<Result
 fn may_be_one(error: &Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::Invalid | ErrorKind::Corrupt | ErrorKind::SchemaMismatch | ErrorKind::Internal
+        ErrorKind::Invalid
+            | ErrorKind::Conflict
+            | ErrorKind::Corrupt
+            | ErrorKind::SchemaMismatch
+            | ErrorKind::Internal
     )
 }
 

@@ -202,6 +202,10 @@ impl Transactions<'_> {
             }
             Err(error) => {
                 self.writer.roll_back().await;
+                // Without others it is the operations' own.
+                if self.others.is_empty() {
+                    return Err(error);
+                }
                 let error = Arc::new(error);
                 self.acknowledge(&Err(Arc::clone(&error)));
                 Err(uncommitted("commit", error))

@@ -7,7 +7,7 @@ use super::many::{Many, many};
 use super::memories::{add_collection, put_memories};
 use super::script::Script;
 use super::shards::{Shards, Written};
-use super::writes::add_preferences;
+use super::writes::write_preferences;
 use super::{jobs, sums};
 use crate::batch::{Changes, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
 use crate::error::Result;
@@ -27,11 +27,11 @@ pub(super) async fn save(
     }
     let memories = changes.memories.iter().map(|((tenant, user, _), memory)| (tenant, user, memory));
     let written = put_memories(script, &memories.collect::<Vec<_>>(), shards).await?;
-    for owner in &changes.preferences {
-        if let Some(after) = working.preferences.get(owner) {
-            add_preferences(script, &owner.0, &owner.1, after)?;
-        }
-    }
+    let owned = changes.preferences.iter().filter_map(|owner| {
+        let after = working.preferences.get(owner)?;
+        Some((&owner.0, &owner.1, after))
+    });
+    write_preferences(script, &owned.collect::<Vec<_>>()).await?;
     jobs::forget(script, &changes.forgotten)?;
     let jobs: Vec<_> = changes.jobs.iter().map(|((tenant, _), job)| (tenant, job)).collect();
     jobs::add(script, &jobs).await?;

@@ -4,7 +4,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::BACKEND;
 use super::decode::{FORMAT, body, get, integer, natural, to_json};
 use super::error::driver;
-use super::script::{Bound, Script};
+use super::many::{Many, many};
+use super::script::Script;
 use crate::bandit::PriorDocument;
 use crate::changes::apply_preferences;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,43 +37,33 @@ pub(super) async fn change_preferences(
         return Err(Error::new(ErrorKind::Conflict, BACKEND, OPERATION, message));
     }
     let after = apply_preferences(BACKEND, &before, changes)?;
-    write_preferences(connection, tenant, user, &after).await?;
+    let mut script = Script::new(connection);
+    write_preferences(&mut script, &[(tenant, user, &after)]).await?;
+    script.send().await?;
     Ok(after)
 }
 
-const PUT_PREFERENCES: &str =
-    "INSERT INTO helm_preference (tenant, user_id, revision, format, body) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET revision = excluded.revision, format = excluded.format, body = excluded.body";
+const PREFERENCES: Many = many!(
+    "INSERT INTO helm_preference (tenant, user_id, revision, format, body) VALUES ",
+    "(?, ?, ?, ?, ?)",
+    " ON CONFLICT DO UPDATE SET revision = excluded.revision, format = excluded.format, body = excluded.body"
+);
 
-/// Replaces a user's preferences.
-async fn write_preferences(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    user: &UserId,
-    after: &Preferences,
-) -> Result<()> {
-    let mut script = Script::new(connection);
-    add_preferences(&mut script, tenant, user, after)?;
-    script.send().await.map(drop)
-}
-
-/// The same, with what else a script does.
-pub(super) fn add_preferences(
+/// Replaces preferences, each of another user.
+pub(super) async fn write_preferences(
     script: &mut Script<'_>,
-    tenant: &TenantId,
-    user: &UserId,
-    after: &Preferences,
+    owned: &[(&TenantId, &UserId, &Preferences)],
 ) -> Result<()> {
     const OPERATION: &str = "apply_preferences";
-    let bind = |query: Bound| {
+    let written = script.write(&PREFERENCES, owned, OPERATION, |query, (tenant, user, after)| {
         Ok(query
             .bind(tenant.as_str())
             .bind(user.as_str())
             .bind(integer(after.revision, "revision", OPERATION)?)
             .bind(FORMAT)
             .bind(to_json(&after.values, OPERATION)?))
-    };
-    script.add(PUT_PREFERENCES, OPERATION, bind).map(drop)
+    });
+    written.await
 }
 
 /// A row of helm_preference.
