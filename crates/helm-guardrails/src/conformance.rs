@@ -1,8 +1,10 @@
+use std::ops::Range;
+
 use helm_core::Span;
 
 use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
-use crate::sentence::sentences;
+use crate::sentence::{Part, parts};
 use crate::stream::{LOOK_AHEAD, back, behind_separator};
 use crate::view::{TextView, is_separator, visible_len};
 
@@ -108,8 +110,12 @@ struct Scan {
 
 impl Scan {
     fn of(detector: &dyn Detector, text: &str, begin: usize) -> Self {
+        Self::of_view(detector, &TextView::new(text), begin)
+    }
+
+    fn of_view(detector: &dyn Detector, view: &TextView<'_>, begin: usize) -> Self {
         let mut findings = Findings::new();
-        detector.scan(&TextView::new(text), &mut findings);
+        detector.scan(view, &mut findings);
         let pending = findings.pending_from().map(|from| begin + from);
         let mut found = findings.into_vec();
         for span in found.iter_mut().filter_map(|finding| finding.span.as_mut()) {
@@ -252,8 +258,10 @@ fn check_wakes(detector: &dyn Detector, text: &str, whole: &Scan) -> Result<(), 
 
 /// The same is found in each sentence alone.
 fn check_sentences(detector: &dyn Detector, text: &str, whole: &Scan) -> Result<(), Unfit> {
-    for range in sentences(text) {
-        let part = Scan::of(detector, text.get(range.clone()).unwrap_or_default(), range.start);
+    for Part { before, range } in parts(text) {
+        let of = |range: Range<usize>| text.get(range).unwrap_or_default();
+        let view = TextView::of_part(of(before), of(range.clone()));
+        let part = Scan::of_view(detector, &view, range.start);
         if part.found != whole.starting(|start| range.contains(&start)) {
             return Err(Unfit::CutMatters { at: range.start });
         }

@@ -120,7 +120,8 @@ pub enum Reach {
     /// stream holds back only that.
     Tracked(usize),
     /// One sentence: up to a full stop, an exclamation or question mark, a semicolon or the end of a line.
-    /// What has no end is cut after some 400 letters.
+    /// What has no end is cut after some 400 letters, and goes on from
+    /// [the words before it](crate::TextView::before).
     Sentence,
     /// The whole text, of which a stream also judges each sentence alone, so as to stop early: for scores.
     Windowed,

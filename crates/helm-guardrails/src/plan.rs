@@ -156,9 +156,17 @@ impl Plan {
 
     /// What these detectors find in a text.
     pub(crate) fn scan_all<'a>(&self, listed: impl Iterator<Item = &'a Listed>, text: &str) -> Found {
-        let view = TextView::new(text);
+        self.scan_view(listed, &TextView::new(text))
+    }
+
+    /// The same of a text of which there is a view.
+    pub(crate) fn scan_view<'a>(
+        &self,
+        listed: impl Iterator<Item = &'a Listed>,
+        view: &TextView<'_>,
+    ) -> Found {
         let mut found = Found::default();
-        listed.for_each(|listed| self.scan(listed, &view, &mut found));
+        listed.for_each(|listed| self.scan(listed, view, &mut found));
         found
     }
 

@@ -8,32 +8,80 @@ use crate::view::visible_len;
 const LONG: usize = 400;
 /// and after this many in any case.
 const LONGEST: usize = 512;
+/// What was cut goes on from as many visible characters at most: a phrase may stand across the cut.
+const BEFORE: usize = 96;
 
-/// Finds where sentences end in a text that may grow.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SentenceEnds {
-    at: usize,
-    count: usize,
+/// A part of a text that is judged alone: a sentence, or a piece of a long one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Part {
+    /// Of a piece, the words before it that it goes on from.
+    pub(crate) before: Range<usize>,
+    pub(crate) range: Range<usize>,
 }
 
-impl SentenceEnds {
-    /// The next end of a sentence in `text`, which begins with what it was at the last call.
-    pub(crate) fn next(&mut self, text: &str) -> Option<usize> {
+/// Parts a text that may grow.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Parts {
+    at: usize,
+    count: usize,
+    /// Where the part begins,
+    start: usize,
+    /// and what it goes on from.
+    before: usize,
+}
+
+impl Parts {
+    /// The next part that has an end in `text`, which begins with what it was at the last call.
+    pub(crate) fn next(&mut self, text: &str) -> Option<Part> {
         for char in text.get(self.at..)?.chars() {
             self.at += char.len_utf8();
             self.count += usize::from(char.is_ascii() || visible_len(char) > 0);
             let is_long = self.count > LONG && (char.is_whitespace() || self.count >= LONGEST);
-            if is_long || is_end(char) {
-                self.count = 0;
-                return Some(self.at);
+            if is_end(char) {
+                return Some(self.part(self.at, self.at));
+            }
+            if is_long {
+                return Some(self.part(self.at, goes_on_from(text, self.start, self.at)));
             }
         }
         None
     }
+
+    /// What is left of `text`.
+    pub(crate) fn rest(&mut self, text: &str) -> Option<Part> {
+        (self.start < text.len()).then(|| self.part(text.len(), text.len()))
+    }
+
+    fn part(&mut self, end: usize, next_before: usize) -> Part {
+        let part = Part { before: self.before..self.start, range: self.start..end };
+        *self = Self { at: end, count: 0, start: end, before: next_before };
+        part
+    }
+}
+
+/// The first word of the last [`BEFORE`] characters of a piece, or its end where they are one word.
+fn goes_on_from(text: &str, start: usize, end: usize) -> usize {
+    let (mut count, mut from) = (0, end);
+    for (at, char) in text.get(start..end).unwrap_or_default().char_indices().rev() {
+        count += usize::from(visible_len(char) > 0);
+        if count > BEFORE {
+            break;
+        }
+        if char.is_whitespace() {
+            from = start + at + char.len_utf8();
+        }
+    }
+    from
 }
 
 const fn is_end(char: char) -> bool {
     matches!(char, '.' | '!' | '?' | '\n' | ';' | '。' | '．' | '！' | '？' | '；' | '…')
+}
+
+/// The parts of a whole text; together they are the text.
+pub(crate) fn parts(text: &str) -> impl Iterator<Item = Part> + '_ {
+    let mut parts = Parts::default();
+    std::iter::from_fn(move || parts.next(text).or_else(|| parts.rest(text)))
 }
 
 /// The sentences of `text` as detectors of [`Reach::Sentence`](crate::Reach) and streams part them; the last may have
@@ -44,10 +92,5 @@ const fn is_end(char: char) -> bool {
 /// assert_eq!(parts, [0..4, 4..8]);
 /// ```
 pub fn sentences(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let (mut ends, mut from) = (SentenceEnds::default(), 0);
-    std::iter::from_fn(move || {
-        let start = from;
-        from = ends.next(text).unwrap_or(text.len());
-        (start < from).then_some(start..from)
-    })
+    parts(text).map(|part| part.range)
 }

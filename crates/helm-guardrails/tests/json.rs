@@ -86,10 +86,17 @@ proptest! {
     #[test]
     fn however_it_is_escaped_the_same_is_left(value in values()) {
         let (plain, hidden) = (value.to_string(), escaped(&value));
-        let read = |raw: &str| serde_json::from_str::<Value>(&passed(raw));
-        let (plain, hidden) = (read(&plain), read(&hidden));
+        let read = |raw: &str| {
+            let result = GuardrailEngine::standard().check_json(Stage::Output, raw);
+            (!result.is_blocked()).then(|| serde_json::from_str::<Value>(result.text(raw)))
+        };
+        // Chance spells insults too.
+        let (Some(plain), hidden) = (read(&plain), read(&hidden)) else {
+            prop_assert!(read(&hidden).is_none());
+            return Ok(());
+        };
         prop_assert!(plain.is_ok(), "{plain:?}");
-        prop_assert_eq!(plain.unwrap(), hidden.unwrap());
+        prop_assert_eq!(plain.unwrap(), hidden.unwrap().unwrap());
     }
 
     #[test]

@@ -350,6 +350,8 @@ fn the_filters_keep_the_contract_of_a_detector() {
         "İİİ shi\u{308}t ﷽ ﬁfuck",
         "你好 fuck 你",
         "p a k !!!",
+        "you are an idiot\u{200b}",
+        "🈐;shit 𑂰",
     ];
     assert_eq!(check_detector(&ProfanityFilter::new(), &samples), Ok(()));
     assert_eq!(check_detector(&ToxicityFilter::new(), &samples), Ok(()));

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use helm_core::{Category, Severity, Span, UnitInterval};
 
 use super::encoded::hidden_texts;
-use super::signals::{SIGNALS, signals};
+use super::signals::{SIGNALS, Signal, signals};
 use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
-use crate::linear::{LinearModel, Scored, folded_sentences, trimmed};
+use crate::linear::{LinearModel, Scored, Sentence, folded_sentences, trimmed};
 use crate::view::TextView;
 
 /// Finds signs of prompt injection and jailbreaks: phrases that override instructions or ask for hidden ones, personas
@@ -92,30 +92,41 @@ impl InjectionFilter {
     /// Shows `found` what there is in the sentences of a text, and returns the model's score of the whole.
     fn read(&self, view: &TextView<'_>, mut found: impl FnMut(Finding)) -> f64 {
         let mut scored = Scored::default();
-        let mut start = 0;
-        folded_sentences(view, |sentence, written, original| {
-            let judged = scored.add(self.model(), sentence);
+        folded_sentences(view, |sentence| {
+            let judged = scored.add(self.model(), sentence.folded);
             let suspect = judged >= SUSPECT;
             if suspect {
-                found(finding(MODEL, Some(original(trimmed(sentence))), Severity::Low, judged));
+                let span = sentence.original(trimmed(sentence.folded));
+                found(finding(MODEL, Some(span), Severity::Low, judged));
             }
-            signals(sentence, |signal, place| {
+            signs(sentence, |signal, span| {
                 let severity = if suspect { Severity::High } else { signal.severity };
-                found(finding(signal.entity, Some(original(place)), severity, signal.score));
+                found(finding(signal.entity, Some(span), severity, signal.score));
             });
             // Not of the folded sentence: in Base64, letters in upper and lower case differ.
-            for (place, hidden) in hidden_texts(written) {
+            for (place, hidden) in hidden_texts(sentence.written) {
                 let mut is_attack = false;
                 signals(&hidden, |_, _| is_attack = true);
                 if is_attack {
-                    let span = Span { start: start + place.start, end: start + place.end };
+                    let span = sentence.placed(place.start, place.end);
                     found(finding(ENCODED, Some(span), Severity::High, 0.95));
                 }
             }
-            start += written.len();
         });
         scored.score(self.model())
     }
+}
+
+/// Shows `found` the signs in a sentence, and those that began before the cut of a long one.
+fn signs(sentence: &Sentence<'_>, mut found: impl FnMut(&'static Signal, Span)) {
+    signals(sentence.folded, |signal, place| found(signal, sentence.original(place)));
+    sentence.across(|across| {
+        signals(across.folded(), |signal, place| {
+            if let Some(end) = across.reaches(place) {
+                found(signal, sentence.placed(0, end));
+            }
+        });
+    });
 }
 
 /// What the model finds.

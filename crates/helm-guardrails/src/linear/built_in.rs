@@ -33,8 +33,8 @@ impl LinearModel {
     #[must_use]
     pub fn score(&self, text: &str) -> f64 {
         let mut scored = Scored::default();
-        folded_sentences(&TextView::new(text), |sentence, _, _| {
-            scored.add(self, sentence);
+        folded_sentences(&TextView::new(text), |sentence| {
+            scored.add(self, sentence.folded);
         });
         scored.score(self)
     }

@@ -14,5 +14,5 @@ pub(crate) use {
 };
 pub(crate) use {
     scored::Scored,
-    text::{folded_sentences, trimmed},
+    text::{Sentence, folded_sentences, trimmed},
 };

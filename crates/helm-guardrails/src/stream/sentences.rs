@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use helm_core::GuardAction;
 
 use super::spots::Look;
@@ -5,12 +7,13 @@ use crate::detector::Reach;
 use crate::hit::Hit;
 use crate::plan::{Found, Listed, Plan};
 use crate::policy::Hold;
-use crate::sentence::SentenceEnds;
+use crate::sentence::{Part, Parts};
+use crate::view::TextView;
 
 /// What is judged a sentence at a time.
 pub(super) struct Sentences {
     detectors: Vec<Listed>,
-    ends: SentenceEnds,
+    parts: Parts,
     /// How much has been judged.
     judged: usize,
     /// Whether a sentence leaves only when it has been judged.
@@ -34,7 +37,7 @@ impl Sentences {
             holds: holds && !detectors.is_empty(),
             watches: hold == Hold::Awake,
             detectors,
-            ends: SentenceEnds::default(),
+            parts: Parts::default(),
             judged: 0,
             awake_from: None,
         }
@@ -50,8 +53,8 @@ impl Sentences {
             return None;
         }
         let mut found = None;
-        while let Some(end) = self.ends.next(text) {
-            self.judge_to(plan, text, end, found.get_or_insert_default());
+        while let Some(part) = self.parts.next(text) {
+            self.judge_part(plan, text, part, found.get_or_insert_default());
         }
         found
     }
@@ -59,15 +62,18 @@ impl Sentences {
     /// What is found in the last sentence.
     pub(super) fn judge_rest(&mut self, plan: &Plan, text: &str) -> Found {
         let mut found = Found::default();
-        if !self.is_empty() && self.judged < text.len() {
-            self.judge_to(plan, text, text.len(), &mut found);
+        let rest = if self.is_empty() { None } else { self.parts.rest(text) };
+        if let Some(part) = rest {
+            self.judge_part(plan, text, part, &mut found);
         }
         found
     }
 
-    fn judge_to(&mut self, plan: &Plan, text: &str, end: usize, found: &mut Found) {
-        let sentence = text.get(self.judged..end).unwrap_or_default();
-        let here = plan.scan_all(self.detectors.iter(), sentence).moved(self.judged);
+    fn judge_part(&mut self, plan: &Plan, text: &str, part: Part, found: &mut Found) {
+        let Range { start, end } = part.range;
+        let of = |range: Range<usize>| text.get(range).unwrap_or_default();
+        let view = TextView::of_part(of(part.before), of(part.range));
+        let here = plan.scan_view(self.detectors.iter(), &view).moved(start);
         found.ran.extend(here.ran);
         found.hits.extend(here.hits.into_iter().filter(|hit| self.counts(hit)));
         self.judged = end;

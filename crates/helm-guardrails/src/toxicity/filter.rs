@@ -5,7 +5,7 @@ use helm_core::{Category, Severity, Span, UnitInterval};
 use super::threats::{SCORE, threatens};
 use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
-use crate::linear::{LinearModel, Scored, folded_sentences, trimmed};
+use crate::linear::{LinearModel, Scored, Sentence, folded_sentences, trimmed};
 use crate::profanity::ProfanityFilter;
 use crate::view::TextView;
 
@@ -51,8 +51,8 @@ impl ToxicityFilter {
     #[cfg(feature = "train")]
     pub(crate) fn phrases(text: &str) -> f64 {
         let mut score = 0.0;
-        folded_sentences(&TextView::new(text), |sentence, _, _| {
-            if threatens(sentence) {
+        folded_sentences(&TextView::new(text), |sentence| {
+            if threatens(sentence.folded) {
                 score = SCORE;
             }
         });
@@ -86,16 +86,27 @@ impl ToxicityFilter {
 
     fn score_of(&self, view: &TextView<'_>) -> f64 {
         let (mut scored, mut worst) = (Scored::default(), 0.0_f64);
-        folded_sentences(view, |sentence, _, _| worst = worst.max(self.judge(sentence, &mut scored)));
+        folded_sentences(view, |sentence| worst = worst.max(self.judge(sentence, &mut scored)));
         worst.max(scored.score(self.model()))
     }
 
-    /// The score of a folded sentence.
-    fn judge(&self, sentence: &str, scored: &mut Scored) -> f64 {
-        let plain = self.profanity.plain(sentence);
+    /// The score of a sentence.
+    fn judge(&self, sentence: &Sentence<'_>, scored: &mut Scored) -> f64 {
+        let plain = self.profanity.plain(sentence.folded);
         let sums = self.model().read(&plain);
         let score = scored.add_read(self.model(), sums);
-        if sums.alarms && threatens(&plain) { score.max(SCORE) } else { score }
+        let is_threat = sums.alarms && threatens(&plain) || self.threatens_across(sentence);
+        if is_threat { score.max(SCORE) } else { score }
+    }
+
+    /// Whether a threat began before the cut of a long sentence.
+    fn threatens_across(&self, sentence: &Sentence<'_>) -> bool {
+        let mut is_threat = false;
+        sentence.across(|across| {
+            let threatens = |folded: &str| threatens(&self.profanity.plain(folded));
+            is_threat = threatens(across.folded()) && !threatens(&across.folded_before());
+        });
+        is_threat
     }
 }
 
@@ -125,9 +136,9 @@ impl Detector for ToxicityFilter {
         if self.whole {
             return push(findings, self.score_of(view), None);
         }
-        folded_sentences(view, |sentence, _, original| {
+        folded_sentences(view, |sentence| {
             let score = self.judge(sentence, &mut Scored::default());
-            push(findings, score, Some(original(trimmed(sentence))));
+            push(findings, score, Some(sentence.original(trimmed(sentence.folded))));
         });
     }
 }

@@ -41,6 +41,7 @@ use map::Map;
 #[derive(Debug)]
 pub struct TextView<'t> {
     text: &'t str,
+    before: &'t str,
     is_ascii: OnceLock<bool>,
     digits: OnceLock<Folded<'t>>,
     words: OnceLock<Folded<'t>>,
@@ -50,7 +51,21 @@ impl<'t> TextView<'t> {
     /// A view of `text`. Costs nothing until something is asked of it.
     #[must_use]
     pub const fn new(text: &'t str) -> Self {
-        Self { text, is_ascii: OnceLock::new(), digits: OnceLock::new(), words: OnceLock::new() }
+        Self::of_part("", text)
+    }
+
+    /// A view of `text`, which goes on from `before`: see [`before`](Self::before).
+    #[must_use]
+    pub const fn of_part(before: &'t str, text: &'t str) -> Self {
+        Self { text, before, is_ascii: OnceLock::new(), digits: OnceLock::new(), words: OnceLock::new() }
+    }
+
+    /// The last words before the text, where it is a piece of a sentence that was too long: something may stand across
+    /// the cut. Empty otherwise. A detector of [`Reach::Sentence`](crate::Reach) may look at it, and reports what is found
+    /// there as beginning with the text.
+    #[must_use]
+    pub const fn before(&self) -> &'t str {
+        self.before
     }
 
     /// The original.
@@ -89,6 +104,8 @@ impl<'t> TextView<'t> {
 pub struct Folded<'t> {
     text: Store<'t>,
     map: Map,
+    /// Whether it is as long as the original: of what was dropped at its end the map knows nothing.
+    is_as_long: bool,
 }
 
 /// Short texts that were only lowered need no allocation.
@@ -108,7 +125,7 @@ enum Store<'t> {
 
 impl<'t> Folded<'t> {
     const fn borrowed(text: &'t str) -> Self {
-        Self { text: Store::Borrowed(text), map: Map::identity() }
+        Self { text: Store::Borrowed(text), map: Map::identity(), is_as_long: true }
     }
 
     /// The folded text.
@@ -121,10 +138,10 @@ impl<'t> Folded<'t> {
         }
     }
 
-    /// Whether every byte of the folded text stands where it stood in the original.
+    /// Whether every byte of the original, or what it became, stands in the folded text where it stood.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
-        self.map.is_identity()
+        self.is_as_long && self.map.is_identity()
     }
 
     /// The characters of the original that `range` of the folded text was made of: from the first byte of its first
@@ -182,6 +199,7 @@ impl<'t> Folding<'t> {
             return Folded::borrowed(self.original);
         }
         self.copy_to(self.original.len());
-        Folded { text: Store::Owned(self.text), map: self.map }
+        let is_as_long = self.text.len() == self.original.len();
+        Folded { text: Store::Owned(self.text), map: self.map, is_as_long }
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn lower_ascii(text: &str) -> Folded<'_> {
     } else {
         Store::Owned(text.to_ascii_lowercase())
     };
-    Folded { text, map: Map::identity() }
+    Folded { text, map: Map::identity(), is_as_long: true }
 }
 
 /// Folds any text, a word at a time.
