@@ -64,6 +64,14 @@ pub enum Error {
     /// A vault cannot be sealed or unsealed.
     #[error("this is no vault that was sealed with this key for this conversation")]
     NotSealed,
+    /// A remote check is named that is not there.
+    #[error(
+        "the check {name:?} is named, but not added: build the engine from GuardrailConfig::builder and add it"
+    )]
+    MissingCheck {
+        /// The check.
+        name: String,
+    },
     /// A remote check may never run.
     #[error("the concurrency of the remote check {id:?} must be at least 1")]
     NoConcurrency {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use helm_core::{Category, GuardAction, Severity};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::finding::Finding;
@@ -79,7 +79,7 @@ pub enum RedactStyle {
 }
 
 /// What is done when a check cannot be made: a detector panics, a remote check fails or does not answer in time.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnError {

@@ -59,7 +59,8 @@ pub use embedding::{EmbedderConfig, EmbeddingModel, HashingEmbedder, HttpEmbedde
 pub use embedding::{LocalEmbedder, LocalModelError};
 pub use error::{Error, ErrorKind, Result, TimeoutKind};
 pub use http::{
-    HttpConfig, HttpModel, HttpReply, HttpRequest, HttpTransport, Timeouts, Transport, TransportError,
+    EndpointError, HttpConfig, HttpModel, HttpReply, HttpRequest, HttpTransport, JsonEndpoint, Timeouts,
+    Transport, TransportError,
 };
 pub use model::{Call, ChatModel, ChatStream};
 pub use observed::Observed;

@@ -165,7 +165,7 @@ async fn tell(
         return Err(failed("the model did not write a summary to its end"));
     }
     let text = answer.text();
-    let checked = task.guardrails.check(Stage::Output, &text);
+    let checked = task.guardrails.check_async(Stage::Output, &text).await;
     if checked.is_blocked() {
         return Err(failed("the output guardrails refused the summary"));
     }

@@ -73,6 +73,22 @@ fn mistakes_name_file_and_line() {
             ["line 5: tools.x.parameters", "object"],
         ),
         (
+            "[tasks.t.strategies.s]\n[checks.x]\nkind = \"classifier\"\nlabels = [\"BAD\"]",
+            ["line 2: checks.x", "a check of kind classifier needs url"],
+        ),
+        (
+            "[tasks.t.strategies.s]\n[checks.x]\nkind = \"moderation\"\nurl = \"http://h\"\nrule = \"be kind\"",
+            ["line 5: checks.x.rule", "moderation has no such setting"],
+        ),
+        (
+            "[tasks.t.strategies.s]\n[checks.x]\nkind = \"judge\"\nrule = \"be kind\"\nmodel = \"y\"",
+            ["line 5: checks.x.model", "there is no [models.y]"],
+        ),
+        (
+            "[tasks.t.strategies.s]\n[guardrails.mine]\nchecks = [\"x\"]",
+            ["line 3: guardrails.mine.checks", "there is no [checks.x]"],
+        ),
+        (
             "[tasks.t.strategies.s]\n[limits.user]\nrequests_per_day = 0",
             ["line 3: limits.user.requests_per_day", "1"],
         ),
@@ -224,9 +240,16 @@ fn the_documented_tables_are_accepted() {
     let guide = include_str!("../../../docs/configuration.md");
     let tables: Vec<_> =
         guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(tables.len(), 2);
+    assert_eq!(tables.len(), 3);
     let key = [("GUARD_KEY", "sixteen bytes or more")];
-    load(&format!("{}{}{TASK}", tables[0], tables[1]), &key).unwrap();
+    load(
+        &format!(
+            "{}{}{}{TASK}[models.main]\nfamily = \"builtin\"\n[models.small]\nfamily = \"builtin\"\n",
+            tables[0], tables[1], tables[2]
+        ),
+        &key,
+    )
+    .unwrap();
 }
 
 #[test]

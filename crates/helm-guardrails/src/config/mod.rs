@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 pub use rule::{RuleConfig, StyleName};
 
-use crate::builder::MAX_BYTES;
+use crate::builder::{GuardrailBuilder, MAX_BYTES};
 use crate::detector::Detector;
 use crate::engine::{GuardrailEngine, leaving_links};
 use crate::error::{Error, Result};
@@ -69,6 +69,8 @@ pub struct GuardrailConfig {
     pub banned_words: Vec<String>,
     /// Words to take out of it.
     pub allowed_words: Vec<String>,
+    /// Names of remote checks, which whoever loads the configuration adds to its [`builder`](Self::builder).
+    pub checks: Vec<String>,
     /// What is said where a rule says rewrite. Default: nothing; the caller may have the text rewritten.
     pub rewrite_to: Option<String>,
     /// The environment variable that holds the key for pseudonyms; read by whoever loads the configuration.
@@ -262,32 +264,46 @@ impl GuardrailEngine {
     ///
     /// [`Error`] when a rule, a threshold, a length or a word is refused.
     pub fn from_config(config: &GuardrailConfig) -> Result<Self> {
-        let profanity = ProfanityFilter::with_words(&config.banned_words, &config.allowed_words)?;
-        let mut builder = Self::builder()
+        match config.checks.first() {
+            Some(name) => Err(Error::MissingCheck { name: name.clone() }),
+            None => config.builder()?.build(),
+        }
+    }
+}
+
+impl GuardrailConfig {
+    /// What the configuration says, for more to be added, such as the remote checks that it names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when a rule, a threshold or a word is refused.
+    pub fn builder(&self) -> Result<GuardrailBuilder> {
+        let profanity = ProfanityFilter::with_words(&self.banned_words, &self.allowed_words)?;
+        let mut builder = GuardrailEngine::builder()
             .detector(Arc::new(SecretFilter::new()))
             .detector(Arc::new(PiiFilter::new()))
             .detector(Arc::new(UnicodeFilter::new()))
             .detector(Arc::new(profanity.clone()))
-            .max_bytes(config.max_bytes.unwrap_or(MAX_BYTES));
+            .max_bytes(self.max_bytes.unwrap_or(MAX_BYTES));
         for stage in Stage::ALL {
-            let given = config.stage(stage);
+            let given = self.stage(stage);
             builder = builder.stage(stage, leaving_links(given.policy(stage)?));
             for detector in given.detectors(stage, &profanity)? {
                 builder = builder.detector_at(stage, detector);
             }
         }
-        if config.monitor {
+        if self.monitor {
             builder = builder.monitor();
         }
-        if config.timing {
+        if self.timing {
             builder = builder.timing();
         }
-        if let Some(key) = &config.pseudonym_key {
+        if let Some(key) = &self.pseudonym_key {
             builder = builder.pseudonym_key(key.clone());
         }
-        if let Some(text) = config.rewrite_to.clone() {
+        if let Some(text) = self.rewrite_to.clone() {
             builder = builder.rewrite(Arc::new(move |_, _| Some(text.clone())));
         }
-        builder.build()
+        Ok(builder)
     }
 }

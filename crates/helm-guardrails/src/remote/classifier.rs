@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use helm_core::Category;
 use serde_json::{Value, json};
 
-use super::moderation::finding;
+use super::moderation::{entity, finding};
 use super::{CheckError, CheckRequest, RemoteCheck, Transport};
 use crate::finding::Finding;
 
@@ -37,6 +37,10 @@ impl<T: Transport> RemoteCheck for ClassifierCheck<T> {
 
     fn categories(&self) -> &[Category] {
         &self.category
+    }
+
+    fn entities(&self) -> Vec<String> {
+        self.labels.iter().map(|label| entity(label)).collect()
     }
 
     fn settings(&self) -> String {

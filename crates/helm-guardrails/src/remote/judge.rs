@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use helm_core::{Category, PolicyHash};
 use serde_json::{Value, json};
 
-use super::moderation::finding;
+use super::moderation::{entity, finding};
 use super::{CheckError, CheckRequest, RemoteCheck, Transport};
 use crate::finding::Finding;
 
@@ -46,6 +46,10 @@ impl<T: Transport> RemoteCheck for JudgeCheck<T> {
 
     fn categories(&self) -> &[Category] {
         &self.category
+    }
+
+    fn entities(&self) -> Vec<String> {
+        vec![entity(&self.id)]
     }
 
     fn settings(&self) -> String {

@@ -33,6 +33,12 @@ pub trait RemoteCheck: Send + Sync {
     /// The kinds of things it finds. It is asked at stages where one of them has a rule.
     fn categories(&self) -> &[Category];
 
+    /// The entities of its findings, which rules for single entities may name. Default: none are told, so any may be
+    /// meant, and it is asked where any has a rule.
+    fn entities(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What it finds in a text. Spans are bytes of the text on character boundaries; others make the check fail.
     ///
     /// # Errors
@@ -100,6 +106,10 @@ impl<C: RemoteCheck + ?Sized> RemoteCheck for Arc<C> {
 
     fn categories(&self) -> &[Category] {
         (**self).categories()
+    }
+
+    fn entities(&self) -> Vec<String> {
+        (**self).entities()
     }
 
     async fn check(&self, request: CheckRequest<'_>) -> Result<Vec<Finding>, CheckError> {

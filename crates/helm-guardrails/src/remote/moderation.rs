@@ -9,6 +9,7 @@ use crate::finding::Finding;
 /// `{"results": [{"category_scores": {…}}]}` each score is a finding of [`Category::Toxicity`] with the category's name in
 /// capitals as its entity, such as `HARASSMENT_THREATENING`. A rule's threshold decides which scores count.
 pub struct ModerationCheck<T> {
+    id: String,
     model: String,
     transport: T,
 }
@@ -17,14 +18,21 @@ impl<T: Transport> ModerationCheck<T> {
     /// Asks with this model, such as `omni-moderation-latest`.
     #[must_use]
     pub fn new(model: impl Into<String>, transport: T) -> Self {
-        Self { model: model.into(), transport }
+        Self { id: "moderation".to_owned(), model: model.into(), transport }
+    }
+
+    /// What it is called in results. Default: `moderation`.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.id = id.into();
+        self
     }
 }
 
 #[async_trait]
 impl<T: Transport> RemoteCheck for ModerationCheck<T> {
-    fn id(&self) -> &'static str {
-        "moderation"
+    fn id(&self) -> &str {
+        &self.id
     }
 
     fn categories(&self) -> &[Category] {
@@ -53,7 +61,11 @@ pub(super) fn finding(category: Category, name: &str, score: &Value) -> Result<F
         medium if medium >= 0.5 => Severity::Medium,
         _ => Severity::Low,
     };
-    let letters =
-        name.chars().map(|char| if char.is_ascii_alphanumeric() { char.to_ascii_uppercase() } else { '_' });
-    Ok(Finding::new(category, letters.collect::<String>(), None, severity).with_score(score))
+    Ok(Finding::new(category, entity(name), None, severity).with_score(score))
+}
+
+/// A label as an entity.
+pub(super) fn entity(name: &str) -> String {
+    let letter = |char: char| if char.is_ascii_alphanumeric() { char.to_ascii_uppercase() } else { '_' };
+    name.chars().map(letter).collect()
 }

@@ -97,5 +97,8 @@ impl Plan {
 }
 
 fn kinds(remote: &Remote) -> Kinds<'_> {
-    Kinds { categories: remote.check.categories(), entities: Vec::new() }
+    Kinds {
+        categories: remote.check.categories(),
+        entities: remote.entities.iter().map(String::as_str).collect(),
+    }
 }

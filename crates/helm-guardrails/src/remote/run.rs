@@ -14,6 +14,7 @@ use crate::result::{Ran, RanOutcome};
 pub(crate) struct Remote {
     pub(crate) check: Arc<dyn RemoteCheck>,
     pub(crate) id: Arc<str>,
+    pub(crate) entities: Vec<String>,
     pub(crate) limits: RemoteLimits,
     turns: Semaphore,
     failures: Mutex<Failures>,
@@ -28,7 +29,14 @@ struct Failures {
 impl Remote {
     pub(crate) fn new(check: Arc<dyn RemoteCheck>, limits: RemoteLimits) -> Self {
         let turns = Semaphore::new(limits.concurrency.min(Semaphore::MAX_PERMITS));
-        Self { id: check.id().into(), check, limits, turns, failures: Mutex::default() }
+        Self {
+            id: check.id().into(),
+            entities: check.entities(),
+            check,
+            limits,
+            turns,
+            failures: Mutex::default(),
+        }
     }
 
     /// What it finds, or nothing when it failed, and how it went.

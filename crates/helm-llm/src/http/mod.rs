@@ -4,11 +4,13 @@ mod address;
 mod body;
 mod config;
 mod failure;
+mod json;
 mod model;
 mod reader;
 mod transport;
 
 pub use config::{HttpConfig, Timeouts};
+pub use json::{EndpointError, JsonEndpoint};
 pub use model::HttpModel;
 pub use transport::{HttpReply, HttpRequest, HttpTransport, Transport, TransportError};
 

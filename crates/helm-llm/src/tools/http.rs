@@ -3,22 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
-use url::Url;
 
 use super::handler::{ToolContext, ToolFailure, ToolHandler};
-use crate::codec::Authorization;
-use crate::http::{HttpReply, HttpRequest, HttpTransport, Transport, endpoint, header, read};
+use crate::http::{EndpointError, JsonEndpoint, Transport};
 use crate::redacted::RedactedUrl;
 use crate::request::Tool;
-use crate::scrub::Scrubber;
 use crate::secret::Secret;
-
-/// The most bytes of an answer.
-const MOST_OF_RESULT: usize = 256 << 10;
-/// The most characters that a model is told of a refusal.
-const MOST_OF_REFUSAL: usize = 500;
 
 /// A tool behind an address: the arguments are posted as a JSON object, and the answer's body is the result.
 ///
@@ -26,11 +17,7 @@ const MOST_OF_REFUSAL: usize = 500;
 /// is no success is a failure which the model is told with its first 500 characters.
 pub struct HttpTool {
     tool: Tool,
-    url: Url,
-    headers: HeaderMap,
-    secrets: Scrubber,
-    timeout: Duration,
-    transport: Arc<dyn Transport>,
+    endpoint: JsonEndpoint,
 }
 
 impl HttpTool {
@@ -45,9 +32,7 @@ impl HttpTool {
         key: Option<&Secret>,
         timeout: Duration,
     ) -> Result<Self, String> {
-        let transport = HttpTransport::new(Duration::from_secs(5).min(timeout));
-        let transport = transport.map_err(|error| error.to_string())?;
-        Self::over(tool, url, key, timeout, Arc::new(transport))
+        Ok(Self { tool, endpoint: JsonEndpoint::new(url, key, timeout)? })
     }
 
     /// The same with another way to carry requests.
@@ -62,39 +47,21 @@ impl HttpTool {
         timeout: Duration,
         transport: Arc<dyn Transport>,
     ) -> Result<Self, String> {
-        let url = endpoint(url, &[])?;
-        let json = HeaderValue::from_static("application/json");
-        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/plain"));
-        if let Some(key) = key {
-            let (name, value) = header(Authorization::Bearer, key)?;
-            headers.insert(name, value);
-        }
-        let secrets = Scrubber::knowing(key).and_those_of(&url);
-        Ok(Self { tool, url, headers, secrets, timeout, transport })
+        Ok(Self { tool, endpoint: JsonEndpoint::over(url, key, timeout, transport)? })
     }
 
-    async fn post(&self, arguments: &Value) -> Result<String, ToolFailure> {
-        let request = HttpRequest::new(self.url.clone(), self.headers.clone(), arguments.to_string());
-        let gone = |error| {
-            tracing::warn!(tool = %self.tool.name, %error, "a tool's address did not answer");
-            ToolFailure::new("the tool cannot be reached")
-        };
-        let mut reply = self.transport.post(request).await.map_err(gone)?;
-        let (bytes, whole) = read(&mut reply, MOST_OF_RESULT).await.map_err(gone)?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        match (reply.status, whole) {
-            (200..300, true) => Ok(text),
-            (200..300, false) => {
-                Err(ToolFailure::new(format!("its answer has more than {MOST_OF_RESULT} bytes")))
+    /// What the model is told.
+    fn failure(&self, error: &EndpointError) -> ToolFailure {
+        match error {
+            EndpointError::Unreachable(error) => {
+                tracing::warn!(tool = %self.tool.name, %error, "a tool's address did not answer");
+                ToolFailure::new("the tool cannot be reached")
             }
-            _ => Err(self.refused(&reply, &text)),
+            EndpointError::Refused { status, start } => {
+                ToolFailure::new(format!("the tool answered with status {status}: {start}"))
+            }
+            other => ToolFailure::new(other.to_string()),
         }
-    }
-
-    fn refused(&self, reply: &HttpReply, text: &str) -> ToolFailure {
-        let start: String = self.secrets.text(text).chars().take(MOST_OF_REFUSAL).collect();
-        ToolFailure::new(format!("the tool answered with status {}: {start}", reply.status))
     }
 }
 
@@ -105,8 +72,7 @@ impl ToolHandler for HttpTool {
     }
 
     async fn call(&self, arguments: Value, _: &ToolContext) -> Result<String, ToolFailure> {
-        let late = || ToolFailure::new(format!("no answer within {} s", self.timeout.as_secs_f64()));
-        tokio::time::timeout(self.timeout, self.post(&arguments)).await.unwrap_or_else(|_| Err(late()))
+        self.endpoint.post(&arguments).await.map_err(|error| self.failure(&error))
     }
 }
 

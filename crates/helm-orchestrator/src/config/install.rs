@@ -9,10 +9,11 @@ use helm_core::{
 };
 use helm_eval::RewardSpec;
 use helm_experiment::Variant;
-use helm_guardrails::GuardrailEngine;
+use helm_guardrails::{GuardrailConfig, GuardrailEngine};
 use helm_llm::{ChatModel, ToolHandler};
 use helm_policy::Registry;
 
+use super::checks::{self, Checks};
 use super::location::StoreLocation;
 use super::models::{self, Place};
 use super::sections::{
@@ -33,6 +34,13 @@ const DAY: u64 = 86_400;
 
 /// The configured tools.
 type Tools = BTreeMap<ToolName, Arc<dyn ToolHandler>>;
+
+/// What tasks name.
+struct Named<'a> {
+    registry: &'a Registry,
+    tools: Tools,
+    guardrails: BTreeMap<&'a str, GuardrailEngine>,
+}
 
 impl HelmConfig {
     /// Checks the configuration and makes it a builder. `variable` gives the values of environment variables,
@@ -73,12 +81,14 @@ impl HelmConfig {
         if let Some(url) = &self.store.redis_url {
             builder = builder.redis(url.clone());
         }
-        let tools = self.given_tools(variable)?;
-        for model in self.given_models(variable)? {
+        let models = self.given_models(variable)?;
+        let guardrails = self.given_guardrails(&models, variable)?;
+        let named = Named { registry, tools: self.given_tools(variable)?, guardrails };
+        for model in models {
             builder = builder.model(model);
         }
         for (id, section) in &self.tasks {
-            builder = builder.task(self.task(id, section, registry, &tools)?);
+            builder = builder.task(self.task(id, section, &named)?);
         }
         builder = self.with_servers(builder, variable)?;
         let place = Place { path: "embeddings".to_owned(), folder: &self.folder, variable };
@@ -105,9 +115,6 @@ impl HelmConfig {
         }
         for name in self.rewards.keys() {
             self.reward(name)?;
-        }
-        for name in self.guardrails.keys() {
-            self.guardrails(name)?;
         }
         Ok(())
     }
@@ -226,7 +233,8 @@ impl HelmConfig {
         self.environment == Some(Environment::Production)
     }
 
-    fn task(&self, id: &TaskId, section: &TaskSection, registry: &Registry, tools: &Tools) -> Result<Task> {
+    fn task(&self, id: &TaskId, section: &TaskSection, named: &Named<'_>) -> Result<Task> {
+        let tools = &named.tools;
         let place = format!("tasks.{id}");
         let mut task = Task::new(id)?.sticky(section.sticky);
         for (name, strategy) in &section.strategies {
@@ -241,7 +249,7 @@ impl HelmConfig {
         if let Some(policy) = &section.policy {
             known_strategies(policy, section)
                 .map_err(|error| Error::config(format!("{place}.policy"), error))?;
-            let built = registry.build(policy);
+            let built = named.registry.build(policy);
             let built = built.map_err(|error| Error::config(format!("{place}.policy"), error.to_string()))?;
             task = task.with_custom_policy(built);
         }
@@ -273,10 +281,16 @@ impl HelmConfig {
         if section.remember {
             task = task.remembering();
         }
-        self.add_named_parts(task, section, &place)
+        self.add_named_parts(task, section, named, &place)
     }
 
-    fn add_named_parts(&self, mut task: Task, section: &TaskSection, place: &str) -> Result<Task> {
+    fn add_named_parts(
+        &self,
+        mut task: Task,
+        section: &TaskSection,
+        named: &Named<'_>,
+        place: &str,
+    ) -> Result<Task> {
         if let Some(name) = &section.reward
             && (name.as_str() != "default" || self.rewards.contains_key(name))
         {
@@ -292,12 +306,12 @@ impl HelmConfig {
         if let Some(name) = &section.guardrails
             && (name != "standard" || self.guardrails.contains_key(name))
         {
-            let engine = self.guardrails(name)?.ok_or_else(|| {
-                let known = comma_separated(self.guardrails.keys());
+            let engine = named.guardrails.get(name.as_str()).ok_or_else(|| {
+                let known = comma_separated(named.guardrails.keys());
                 let message = format!("there is no [guardrails.{name}]; there are: standard, {known}");
                 Error::config(format!("{place}.guardrails"), message)
             })?;
-            task = task.with_guardrails(engine);
+            task = task.with_guardrails(engine.clone());
         }
         Ok(task)
     }
@@ -307,16 +321,18 @@ impl HelmConfig {
         built.map_err(|error| Error::config(format!("rewards.{name}"), error.to_string()))
     }
 
-    fn guardrails(&self, name: &str) -> Result<Option<GuardrailEngine>> {
-        let given = self.guardrails.get(name);
-        if let Some(variable) =
-            given.and_then(|given| given.pseudonym_key_env.as_ref().filter(|_| given.pseudonym_key.is_none()))
-        {
-            let message = format!("the environment variable {variable} is not set");
-            return Err(Error::config(format!("guardrails.{name}.pseudonym_key_env"), message));
-        }
-        let built = given.map(GuardrailEngine::from_config).transpose();
-        built.map_err(|error| Error::config(format!("guardrails.{name}"), error.to_string()))
+    fn given_guardrails(
+        &self,
+        models: &[Arc<dyn ChatModel>],
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<BTreeMap<&str, GuardrailEngine>> {
+        let check = |(name, section): (&String, _)| {
+            let place = Place { path: format!("checks.{name}"), folder: &self.folder, variable };
+            Ok((name.clone(), checks::check(name, section, models, &place)?))
+        };
+        let checks = self.checks.iter().map(check).collect::<Result<Checks>>()?;
+        let configs = self.guardrails.iter();
+        configs.map(|(name, config)| Ok((name.as_str(), guardrails(name, config, &checks)?))).collect()
     }
 
     fn variants(&self, key: &str, section: &ExperimentSection) -> Result<Vec<(Variant, Option<StrategyId>)>> {
@@ -335,6 +351,30 @@ impl HelmConfig {
         });
         variants.collect()
     }
+}
+
+/// The guardrails of a section, with the checks that they name.
+fn guardrails(name: &str, config: &GuardrailConfig, checks: &Checks) -> Result<GuardrailEngine> {
+    let place = format!("guardrails.{name}");
+    if let Some(variable) = config.pseudonym_key_env.as_ref().filter(|_| config.pseudonym_key.is_none()) {
+        let message = format!("the environment variable {variable} is not set");
+        return Err(Error::config(format!("{place}.pseudonym_key_env"), message));
+    }
+    let wrong = |error: helm_guardrails::Error| Error::config(place.clone(), error.to_string());
+    let mut builder = config.builder().map_err(wrong)?;
+    for wanted in &config.checks {
+        let (check, limits) = checks.get(wanted).ok_or_else(|| {
+            let message = match checks.is_empty() {
+                true => format!("there is no [checks.{wanted}]"),
+                false => {
+                    format!("there is no [checks.{wanted}]; there are: {}", comma_separated(checks.keys()))
+                }
+            };
+            Error::config(format!("{place}.checks"), message)
+        })?;
+        builder = builder.remote(Arc::clone(check), limits.clone());
+    }
+    builder.build().map_err(wrong)
 }
 
 fn version(section: &StrategySection, place: &str) -> Result<u32> {

@@ -5,6 +5,7 @@
 //! stand in the file: it names the environment variable or the file that holds them.
 
 mod api_keys;
+mod checks;
 mod environment;
 mod install;
 mod keys;
@@ -20,6 +21,7 @@ mod sections;
 mod show;
 mod tools;
 
+pub use checks::{CheckKind, CheckSection};
 pub use install::MAX_MESSAGE_BYTES;
 pub use limits::{LimitSection, LimitsSection};
 pub use load::{TEMPLATE, default_path};

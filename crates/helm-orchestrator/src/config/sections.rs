@@ -11,6 +11,7 @@ use helm_llm::RedactedUrl;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::checks::CheckSection;
 use super::limits::LimitsSection;
 use super::mcp::McpSection;
 use super::model_section::{EmbeddingSection, ModelSection};
@@ -39,6 +40,8 @@ pub struct HelmConfig {
     pub models: BTreeMap<ModelName, ModelSection>,
     /// Tools behind addresses, by name.
     pub tools: BTreeMap<ToolName, ToolSection>,
+    /// Checks that guardrails leave to others, by name.
+    pub checks: BTreeMap<String, CheckSection>,
     /// MCP servers, by name.
     pub mcp: BTreeMap<ToolName, McpSection>,
     /// How much may be used.

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use futures::future::join_all;
 use helm_core::{Decision, Message, Part, Role, Stage, Strategy, ToolCallId, TurnStatus};
 use helm_guardrails::{StreamGuard, StreamStep};
 use helm_llm::{
@@ -301,7 +302,7 @@ impl Work<'_> {
     /// The last word of the guards.
     async fn conclude_text(&self, guard: StreamGuard, progress: &mut Progress) -> Result<(), Ending> {
         let (rest, result) = match self.turn.delivery {
-            Delivery::Streamed => guard.finish(),
+            Delivery::Streamed => guard.finish_async().await,
             Delivery::Whole => {
                 let checked = self.turn.check(&self.task.guardrails, Stage::Output, &progress.raw).await;
                 let checked = checked.map_err(Ending::Stopped)?;
@@ -337,7 +338,7 @@ impl Work<'_> {
         calls: Vec<RequestedCall>,
         progress: &mut Progress,
     ) -> Result<TurnStatus, Ending> {
-        let checked: Vec<_> = calls.iter().map(|requested| self.checked(&requested.call)).collect();
+        let checked = join_all(calls.iter().map(|requested| self.checked(&requested.call))).await;
         let refused = checked.iter().any(|checked| checked.call.is_none());
         let (mut passed, mut found) = (Vec::new(), Vec::new());
         for checked in checked {

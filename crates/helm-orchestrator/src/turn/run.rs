@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use helm_core::{Context, Decision, DecisionId, Part, Role, Stage, TenantId, Timestamp};
 use helm_guardrails::{GuardrailEngine, GuardrailResult};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -194,10 +195,11 @@ impl Turn {
         text: &str,
     ) -> Result<GuardrailResult, Stop> {
         if text.len() < LONG {
-            return Ok(guardrails.check(stage, text));
+            return Ok(guardrails.check_async(stage, text).await);
         }
-        let (guardrails, text) = (guardrails.clone(), text.to_owned());
-        let checking = self.inner.tracker.spawn_blocking(move || guardrails.check(stage, &text));
+        let (guardrails, text, runtime) = (guardrails.clone(), text.to_owned(), Handle::current());
+        let checking = move || runtime.block_on(guardrails.check_async(stage, &text));
+        let checking = self.inner.tracker.spawn_blocking(checking);
         checking.await.map_err(|_| Stop::Panicked)
     }
 

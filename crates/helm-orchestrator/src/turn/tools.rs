@@ -43,7 +43,7 @@ impl Work<'_> {
 
     /// Makes a call whose arguments the guards let pass; what they refuse, the model is told as the call's result.
     async fn guarded(&self, requested: &RequestedCall) -> Result<(ToolResult, Vec<Violation>), Ending> {
-        let Checked { call, mut violations } = self.checked(&requested.call);
+        let Checked { call, mut violations } = self.checked(&requested.call).await;
         let Some(call) = call else {
             let refused = "the guardrails refused the arguments of this call";
             return Ok((ToolResult::error(requested.call.id.clone(), refused.to_owned()), violations));
@@ -65,8 +65,8 @@ impl Work<'_> {
     }
 
     /// A call as the guards let it pass.
-    pub(super) fn checked(&self, call: &ToolCall) -> Checked {
-        let verdict = self.task.guardrails.check_json(Stage::ToolCall, &call.arguments);
+    pub(super) async fn checked(&self, call: &ToolCall) -> Checked {
+        let verdict = self.task.guardrails.check_json_async(Stage::ToolCall, &call.arguments).await;
         let mut passed = call.clone();
         passed.arguments = verdict.text(&call.arguments).to_owned();
         Checked { call: (!verdict.is_blocked()).then_some(passed), violations: verdict.violations }
