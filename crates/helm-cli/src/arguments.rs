@@ -366,6 +366,9 @@ pub(crate) enum GuardCommand {
         /// Add scores from 0 to 1, whether or not a threshold is crossed.
         #[arg(long)]
         scores: bool,
+        /// The guardrails of this name in the configuration, with the checks that they name. Default: the standard ones.
+        #[arg(long, value_name = "NAME")]
+        guardrails: Option<String>,
     },
     /// Show what is found in a text, where, how sure that is, and what passes.
     #[command(
@@ -377,6 +380,9 @@ pub(crate) enum GuardCommand {
         /// Which side's rules.
         #[arg(long, value_enum, default_value = "input")]
         direction: Direction,
+        /// The guardrails of this name in the configuration, with the checks that they name. Default: the standard ones.
+        #[arg(long, value_name = "NAME")]
+        guardrails: Option<String>,
     },
     /// List the categories, and what is usually done about each.
     #[command(after_help = "Examples:\n  helmctl guard list\n  helmctl guard list --output json")]
@@ -390,6 +396,10 @@ pub(crate) enum GuardCommand {
         /// How long each of the two measurements takes.
         #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
         seconds: u64,
+        /// The guardrails of this name in the configuration, without the checks that others make. Default: the standard
+        /// ones.
+        #[arg(long, value_name = "NAME")]
+        guardrails: Option<String>,
     },
 }
 

@@ -317,6 +317,23 @@ fn guards_check_lines_in_order() {
 }
 
 #[test]
+fn the_configured_guards_are_tried_by_name() {
+    let folder = TempDir::new().unwrap();
+    let config = "[guardrails.strict.output]\npii = \"block\"\n[tasks.t.strategies.s]\n";
+    std::fs::write(folder.path().join("helm.toml"), config).unwrap();
+    let named = |name: &str, text: &str| {
+        let arguments = ["guard", "explain", text, "--direction", "output", "--guardrails", name];
+        helmctl(folder.path(), &[], &arguments, "")
+    };
+    let explained = out(&named("strict", "mail ana@example.com"));
+    assert!(explained.contains("verdict  block") && explained.contains("passes   nothing"), "{explained}");
+    assert!(out(&named("standard", "mail ana@example.com")).contains("passes   mail [EMAIL]"));
+    let wrong = named("stric", "x");
+    let told = String::from_utf8_lossy(&wrong.stderr);
+    assert!(!wrong.status.success() && told.contains("there are: standard, strict"), "{told}");
+}
+
+#[test]
 fn guards_explain_list_and_time_themselves() {
     let folder = folder();
     let text = "é mail ana@example.com";

@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Config(ConfigCommand::Show) => config::show(&global)?,
         Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,
         Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
-        Command::Guard(command) => guard::run(&global, &command)?,
+        Command::Guard(command) => guard::run(&global, &command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -140,6 +140,25 @@ impl HelmConfig {
         self.models.iter().map(model).collect()
     }
 
+    /// The guardrails of this name, or the standard ones where `standard` is not configured otherwise. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there are none of this name, or they cannot be set up.
+    pub fn guardrails_named(
+        &self,
+        name: &str,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<GuardrailEngine> {
+        let models = self.models(variable)?;
+        let given = self.given_guardrails(&models, variable).map_err(|error| self.locate(error))?;
+        match given.get(name) {
+            Some(engine) => Ok(engine.clone()),
+            None if name == "standard" => Ok(GuardrailEngine::standard()),
+            None => Err(unknown_guardrails("guardrails", name, given.keys())),
+        }
+    }
+
     #[cfg(feature = "mcp")]
     fn with_servers(
         &self,
@@ -306,11 +325,10 @@ impl HelmConfig {
         if let Some(name) = &section.guardrails
             && (name != "standard" || self.guardrails.contains_key(name))
         {
-            let engine = named.guardrails.get(name.as_str()).ok_or_else(|| {
-                let known = comma_separated(named.guardrails.keys());
-                let message = format!("there is no [guardrails.{name}]; there are: standard, {known}");
-                Error::config(format!("{place}.guardrails"), message)
-            })?;
+            let engine = named.guardrails.get(name.as_str());
+            let known = named.guardrails.keys();
+            let engine =
+                engine.ok_or_else(|| unknown_guardrails(&format!("{place}.guardrails"), name, known))?;
             task = task.with_guardrails(engine.clone());
         }
         Ok(task)
@@ -351,6 +369,11 @@ impl HelmConfig {
         });
         variants.collect()
     }
+}
+
+fn unknown_guardrails<'a>(place: &str, name: &str, known: impl Iterator<Item = &'a &'a str>) -> Error {
+    let known = comma_separated(std::iter::once(&"standard").chain(known));
+    Error::config(place, format!("there is no [guardrails.{name}]; there are: {known}"))
 }
 
 /// The guardrails of a section, with the checks that they name.

@@ -19,7 +19,7 @@ struct Line {
 const PIECE: usize = 4;
 
 /// How fast the guards are on the texts of standard input, on one core.
-pub(super) fn run(direction: Direction, seconds: u64) -> Result<()> {
+pub(super) fn run(guard: &GuardrailEngine, direction: Direction, seconds: u64) -> Result<()> {
     let texts = lines().map(|line| line.map(|line: Line| line.text)).collect::<Result<Vec<_>>>()?;
     let bytes: usize = texts.iter().map(String::len).sum();
     if bytes == 0 {
@@ -27,10 +27,10 @@ pub(super) fn run(direction: Direction, seconds: u64) -> Result<()> {
             "there is no text on standard input; write lines of {\"text\": \"…\"}".to_owned(),
         ));
     }
-    let (guard, stage) = (GuardrailEngine::standard(), stage(direction));
+    let stage = stage(direction);
     let budget = Duration::from_secs(seconds);
     let whole = time(&texts, budget, |text| drop(black_box(guard.check(stage, text))));
-    let streamed = time(&texts, budget, |text| stream(&guard, stage, text));
+    let streamed = time(&texts, budget, |text| stream(guard, stage, text));
     let row = |name: &str, took: f64| {
         let (per_kb, rate) = (took * 1e6 * 1024.0 / bytes as f64, bytes as f64 / took / 1e6);
         [name.to_owned(), format!("{per_kb:.2}"), format!("{rate:.1}")]

@@ -16,12 +16,11 @@ struct Line {
 }
 
 /// One line out for each line in, in order.
-pub(super) fn run(direction: Direction, scores: bool) -> Result<()> {
-    let (guard, stage) = (GuardrailEngine::standard(), stage(direction));
-    let scores = scores.then(Scores::new);
+pub(super) async fn run(guard: &GuardrailEngine, direction: Direction, scores: bool) -> Result<()> {
+    let (stage, scores) = (stage(direction), scores.then(Scores::new));
     for line in lines() {
         let line: Line = line?;
-        let result = guard.check(stage, &line.text);
+        let result = guard.check_async(stage, &line.text).await;
         let mut verdict = verdict(&line, &result);
         if let (Some(scores), Some(verdict)) = (&scores, verdict.as_object_mut()) {
             verdict.insert("scores".to_owned(), scores.of(&line.text));

@@ -7,9 +7,13 @@ use crate::error::Result;
 use crate::output::{self, Format};
 
 /// What the guards make of a text, and why.
-pub(super) fn run(global: &Global, text: &str, direction: Direction) -> Result<()> {
-    let guard = GuardrailEngine::standard();
-    let result = guard.check(stage(direction), text);
+pub(super) async fn run(
+    global: &Global,
+    guard: &GuardrailEngine,
+    text: &str,
+    direction: Direction,
+) -> Result<()> {
+    let result = guard.check_async(stage(direction), text).await;
     if global.output != Format::Table {
         let ran: Vec<_> = guard.detectors(stage(direction)).collect();
         let mut violations = check::violations(text, &result);

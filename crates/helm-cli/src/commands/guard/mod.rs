@@ -8,17 +8,33 @@ mod list;
 use std::io::BufRead;
 
 use helm_core::Stage;
+use helm_orchestrator::guardrails::GuardrailEngine;
 use serde::de::DeserializeOwned;
 
 use crate::arguments::{Direction, Global, GuardCommand};
 use crate::error::{Failure, Result};
+use crate::open;
 
-pub(super) fn run(global: &Global, command: &GuardCommand) -> Result<()> {
+pub(super) async fn run(global: &Global, command: &GuardCommand) -> Result<()> {
     match command {
-        GuardCommand::Check { direction, scores } => check::run(*direction, *scores),
-        GuardCommand::Explain { text, direction } => explain::run(global, text, *direction),
+        GuardCommand::Check { direction, scores, guardrails } => {
+            check::run(&engine(global, guardrails.as_deref())?, *direction, *scores).await
+        }
+        GuardCommand::Explain { text, direction, guardrails } => {
+            explain::run(global, &engine(global, guardrails.as_deref())?, text, *direction).await
+        }
         GuardCommand::List => list::run(global),
-        GuardCommand::Bench { direction, seconds } => bench::run(*direction, *seconds),
+        GuardCommand::Bench { direction, seconds, guardrails } => {
+            bench::run(&engine(global, guardrails.as_deref())?, *direction, *seconds)
+        }
+    }
+}
+
+/// The guardrails that are named; the standard ones need no configuration.
+fn engine(global: &Global, name: Option<&str>) -> Result<GuardrailEngine> {
+    match name {
+        None => Ok(GuardrailEngine::standard()),
+        Some(name) => Ok(open::config(global)?.guardrails_named(name, &open::variable)?),
     }
 }
 
