@@ -16,7 +16,8 @@ use smallvec::SmallVec;
 use crate::error::{Error, Result};
 use crate::lanes::{LANES as ORDER, Lanes, exp, ln_1p};
 use crate::posterior::Posterior;
-use crate::special::{ln_beta, ln_beta_peak, ln_student_t_constant, log_odds};
+use crate::special::log_odds;
+use helm_numerics::{beta, student};
 
 /// Nodes and weights of the 8-point Gauss-Legendre rule on \[-1, 1\] (Abramowitz & Stegun, table 25.4).
 const NODES: [f64; ORDER] = [
@@ -135,8 +136,8 @@ impl Density {
         };
         let mut density = Self { posterior, ..Self::EMPTY };
         density.ln_constant = match posterior {
-            Posterior::Beta { a, b } => ln_beta_peak(a, b),
-            Posterior::StudentT { scale, dof, .. } => ln_student_t_constant(dof) - libm::log(scale),
+            Posterior::Beta { a, b } => beta::ln_peak(a, b),
+            Posterior::StudentT { scale, dof, .. } => student::ln_constant(dof) - libm::log(scale),
             Posterior::Normal { deviation, .. } => -libm::log(deviation) - 0.5 * libm::log(2.0 * PI),
         };
         if let Posterior::Beta { a, b } = posterior {
@@ -161,7 +162,7 @@ impl Density {
             Posterior::Beta { a, b } => (-beta_reach(b, a, ln_negligible), beta_reach(a, b, ln_negligible)),
             Posterior::StudentT { mean, scale, dof } => {
                 let mut reach = 9.0;
-                let constant = ln_student_t_constant(dof);
+                let constant = student::ln_constant(dof);
                 let ln_tail = |u: f64| {
                     constant - 0.5 * (dof + 1.0) * libm::log1p(u * u / dof) + libm::log(u / dof.min(u))
                 };
@@ -257,7 +258,7 @@ fn log_odds_of(a: f64, b: f64) -> f64 {
 fn beta_reach(a: f64, b: f64, ln_negligible: f64) -> f64 {
     let mode = log_odds_of(a, b);
     let deviation = 1.0 / libm::sqrt(a / (a + b) * b);
-    let peak = ln_beta_peak(a, b);
+    let peak = beta::ln_peak(a, b);
     let mut y = mode + 1.05 * libm::sqrt(-2.0 * ln_negligible) * deviation - 1.1 * ln_negligible / b;
     // Where the tail falls as exp(-exp(y)) each step comes nearer by only about 1.
     for _ in 0..MOST_STEPS {
@@ -388,7 +389,7 @@ fn pass(densities: &mut [Density], axis: Axis, low: f64) {
             Posterior::Beta { .. } if density.high <= start => 1.0,
             // So far out that x itself may be too small for a float.
             Posterior::Beta { a, b } if axis == Axis::LogOdds && start < -40.0 => {
-                libm::exp(a * start - ln_beta(a, b)) / a
+                libm::exp(a * start - beta::ln_beta(a, b)) / a
             }
             posterior => posterior.cdf(x),
         };

@@ -19,7 +19,7 @@ use crate::forget::EpochWeights;
 use crate::learner::NormalInverseGamma;
 use crate::memo::{Fingerprint, Memo};
 use crate::snapshot::Snapshot;
-use crate::special::{ln_beta, ln_gamma};
+use helm_numerics::{beta, gamma};
 
 /// Half-lives to choose from, in epochs, besides "never".
 const HALF_LIVES: [f64; 4] = [16.0, 8.0, 4.0, 2.0];
@@ -146,7 +146,7 @@ impl Model {
 fn beta_binomial(past: &Evidence, new: &Evidence) -> f64 {
     let (a, b) = (1.0 + past.sum, 1.0 + (past.count - past.sum).max(0.0));
     let failures = (new.count - new.sum).max(0.0);
-    ln_beta(a + new.sum, b + failures) - ln_beta(a, b)
+    beta::ln_beta(a + new.sum, b + failures) - beta::ln_beta(a, b)
 }
 
 /// The logarithm of the density of these rewards under the default normal-inverse-gamma prior and the past, up
@@ -157,5 +157,5 @@ fn normal(past: &Evidence, new: &Evidence) -> f64 {
 
 fn normaliser(evidence: &Evidence) -> f64 {
     let (_, kappa, alpha, beta) = NormalInverseGamma::default().parameters(evidence);
-    ln_gamma(alpha) - alpha * libm::log(beta) - 0.5 * libm::log(kappa)
+    gamma::ln_gamma(alpha) - alpha * libm::log(beta) - 0.5 * libm::log(kappa)
 }

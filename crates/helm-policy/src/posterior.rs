@@ -3,7 +3,7 @@ use rand_distr::{Distribution, Gamma, StandardNormal};
 
 use crate::error::{Error, Result};
 use crate::sampling::uniform_of;
-use crate::special::{beta_cdf, ln_beta, ln_student_t_constant, normal_cdf, normal_pdf, student_t_cdf};
+use helm_numerics::{beta, normal, student};
 
 /// What is believed about a strategy's mean reward.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -62,9 +62,9 @@ impl Posterior {
     #[must_use]
     pub fn cdf(&self, x: f64) -> f64 {
         match *self {
-            Self::Beta { a, b } => beta_cdf(x, a, b),
-            Self::StudentT { mean, scale, dof } => student_t_cdf((x - mean) / scale, dof),
-            Self::Normal { mean, deviation } => normal_cdf((x - mean) / deviation),
+            Self::Beta { a, b } => beta::cdf(x, a, b),
+            Self::StudentT { mean, scale, dof } => student::cdf((x - mean) / scale, dof),
+            Self::Normal { mean, deviation } => normal::cdf((x - mean) / deviation),
         }
     }
 
@@ -73,14 +73,14 @@ impl Posterior {
     pub fn pdf(&self, x: f64) -> f64 {
         match *self {
             Self::Beta { a, b } if x > 0.0 && x < 1.0 => {
-                libm::exp((a - 1.0) * libm::log(x) + (b - 1.0) * libm::log1p(-x) - ln_beta(a, b))
+                libm::exp((a - 1.0) * libm::log(x) + (b - 1.0) * libm::log1p(-x) - beta::ln_beta(a, b))
             }
             Self::Beta { .. } => 0.0,
             Self::StudentT { mean, scale, dof } => {
                 let t = (x - mean) / scale;
-                libm::exp(ln_student_t_constant(dof) - 0.5 * (dof + 1.0) * libm::log1p(t * t / dof)) / scale
+                libm::exp(student::ln_constant(dof) - 0.5 * (dof + 1.0) * libm::log1p(t * t / dof)) / scale
             }
-            Self::Normal { mean, deviation } => normal_pdf((x - mean) / deviation) / deviation,
+            Self::Normal { mean, deviation } => normal::pdf((x - mean) / deviation) / deviation,
         }
     }
 

@@ -3,7 +3,7 @@ use smallvec::SmallVec;
 use super::{Belief, Rule};
 use crate::error::{Error, Result};
 use crate::evidence::Evidence;
-use crate::special::ln_beta;
+use helm_numerics::beta;
 
 /// Finds the best strategy with few rewards, and says when it has: each strategy a few times first, then in the
 /// proportions that tell the leader from its rivals soonest (Garivier & Kaufmann 2016, theorem 5, for normal
@@ -76,7 +76,7 @@ fn leader(evidence: &[Evidence]) -> Option<usize> {
 fn ln_ratio(leader: &Evidence, rival: &Evidence) -> f64 {
     let mixture = |evidence: &Evidence| {
         let failures = (evidence.count - evidence.sum).max(0.0);
-        ln_beta(evidence.sum + 0.5, failures + 0.5) - ln_beta(0.5, 0.5)
+        beta::ln_beta(evidence.sum + 0.5, failures + 0.5) - beta::ln_beta(0.5, 0.5)
     };
     let both = leader.plus(*rival);
     let mean = both.mean();
