@@ -1,4 +1,6 @@
-//! Experiments over the decision log: who meets which variant.
+//! Experiments over the decision log: who meets which variant, and what can be concluded from the outcomes.
+//!
+//! [`analysis`] holds the methods, as pure functions of values and moments; [`growthbook`] the buckets of another tool.
 //!
 //! Assignment is a pure function of the experiment's key and the unit: no state, the same on every replica, and
 //! a unit keeps its variant for as long as the shares stay as they are. Every decision made under
@@ -22,6 +24,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod analysis;
 mod assignment;
+pub mod growthbook;
 
 pub use assignment::{Error, Experiment, Result, Unit, Variant};

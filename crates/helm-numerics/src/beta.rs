@@ -53,7 +53,7 @@ pub fn sf(x: f64, a: f64, b: f64) -> f64 {
 /// The `x` that is not exceeded with probability `p`, by bisection until it no longer moves.
 #[must_use]
 pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
-    if !(0.0..=1.0).contains(&p) || !(a > 0.0 && b > 0.0) {
+    if !((0.0..=1.0).contains(&p) && a > 0.0 && b > 0.0) {
         return f64::NAN;
     }
     let (mut low, mut high) = (0.0_f64, 1.0_f64);

@@ -54,6 +54,16 @@ pub fn ln_upper(a: f64, x: f64) -> f64 {
     }
 }
 
+/// ln P(a, x), the logarithm of the probability of at most `x`.
+#[must_use]
+pub fn ln_lower(a: f64, x: f64) -> f64 {
+    match split(a, x) {
+        Side::Lower(ln) => ln,
+        Side::Upper(ln) => libm::log1p(-libm::exp(ln)),
+        Side::None => f64::NAN,
+    }
+}
+
 /// The logarithm of the smaller of the two probabilities, roughly.
 enum Side {
     Lower(f64),

@@ -105,7 +105,10 @@ fn upper_root(q: f64, dof: f64) -> f64 {
         return near;
     }
     let far = libm::exp((ln_constant(dof) + 0.5 * (dof - 1.0) * libm::log(dof) - target) / dof);
-    let mut t = if dof < 3.0 { near.max(far.min(1e300)) } else { near };
+    if dof < 3.0 && far > 1e150 {
+        return f64::INFINITY;
+    }
+    let mut t = if dof < 3.0 { near.max(far) } else { near };
     for _ in 0..100 {
         let tail = ln_sf(t, dof);
         // d ln sf / dt = −pdf / sf; ln sf is concave, or convex far out, so steps are bounded.
