@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::BACKEND;
 use super::error::driver;
 use super::load::load;
+use super::mover::Mover;
 use super::save::save;
 use super::script::Script;
 use super::shards::{Shards, Written};
@@ -97,12 +98,13 @@ fn uncommitted(operation: &'static str, error: Arc<Error>) -> Error {
 /// Makes batches durable, and known to the shards.
 pub(super) struct Batches {
     writer: Writer,
+    mover: Mover,
     shards: Arc<Shards>,
 }
 
 impl Batches {
-    pub(super) fn new(writer: Writer, shards: Arc<Shards>) -> Self {
-        Self { writer, shards }
+    pub(super) fn new(writer: Writer, mover: Mover, shards: Arc<Shards>) -> Self {
+        Self { writer, mover, shards }
     }
 }
 
@@ -120,9 +122,11 @@ impl Commit<Write> for Batches {
         let mut transactions = Transactions { writer: &mut self.writer, shards: &self.shards, others };
         commit(&mut transactions, requests).await;
         transactions.commit_others().await;
+        self.mover.committed(shares.len());
     }
 
     async fn close(self) {
+        self.mover.end().await;
         self.writer.end().await;
     }
 }

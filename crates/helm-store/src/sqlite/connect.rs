@@ -35,16 +35,21 @@ pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Re
 }
 
 /// Under load the pages of a few indexes are written again and again. So many are held in memory, in kibibytes, and
-/// the log may grow to so many pages, before they are moved into the file. What a statement could have to take back
-/// stays in memory.
+/// the log may grow to so many pages, before the writer itself moves them into the file. What a statement could have to
+/// take back stays in memory.
 fn writing(wanted: SqliteConnectOptions) -> SqliteConnectOptions {
-    wanted.pragma("cache_size", "-32768").pragma("wal_autocheckpoint", "4096").pragma("temp_store", "memory")
+    wanted.pragma("cache_size", "-32768").pragma("wal_autocheckpoint", "16384").pragma("temp_store", "memory")
 }
 
 /// The connection that writes, again: the file exists and its schema has been checked.
 pub(super) async fn reopened(options: &SqliteOptions) -> Result<SqliteConnection> {
     let wanted = writing(connection(options));
     SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
+}
+
+/// A connection that moves the log into the file.
+pub(super) async fn mover(options: &SqliteOptions) -> Result<SqliteConnection> {
+    SqliteConnection::connect_with(&connection(options)).await.map_err(|error| opening(&options.path, error))
 }
 
 /// A connection that only reads.

@@ -31,6 +31,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "summaries",
             sql: include_str!("../../migrations/sqlite/0006_summaries.sql"),
         },
+        Migration {
+            version: 7,
+            name: "memories",
+            sql: include_str!("../../migrations/sqlite/0007_memories.sql"),
+        },
     ],
 };
 
@@ -138,19 +143,24 @@ mod tests {
         ('t', 'bo', 'c', x'00000000000000000000000000000001', 0, 'three', x'0000803f', 'null', 0),
         ('u', 'ana', 'c', x'00000000000000000000000000000001', 0, 'four', x'0000803f', 'null', 0)";
 
+    /// A new file with the first of the migrations.
+    async fn with_first(options: &super::super::SqliteOptions, migrations: usize) -> SqliteConnection {
+        let lock = lock(&options.path).await.unwrap();
+        let mut connection = super::super::connect::writer(options, &lock).await.unwrap();
+        connection.execute(CREATE_LOG).await.unwrap();
+        for migration in &MIGRATIONS.all[..migrations] {
+            apply(&mut connection, migration).await.unwrap();
+        }
+        connection
+    }
+
     #[tokio::test]
     async fn memories_of_a_user_become_a_tenants() {
         let folder = tempfile::tempdir().unwrap();
         let options = super::super::SqliteOptions::new(folder.path().join("helm.db"));
-        let lock = lock(&options.path).await.unwrap();
-        let mut connection = super::super::connect::writer(&options, &lock).await.unwrap();
-        connection.execute(CREATE_LOG).await.unwrap();
-        for migration in &MIGRATIONS.all[..2] {
-            apply(&mut connection, migration).await.unwrap();
-        }
+        let mut connection = with_first(&options, 2).await;
         connection.execute(OLD_MEMORIES).await.unwrap();
         connection.close().await.unwrap();
-        drop(lock);
         let store = super::super::SqliteStore::open(options).await.unwrap();
         let (t, ana, bo) = ("t".parse().unwrap(), "ana".parse().unwrap(), "bo".parse().unwrap());
         let infos = store.collections(&t).await.unwrap();
@@ -168,5 +178,48 @@ mod tests {
         assert_eq!(search(Selection::of_user(bo, "c@1"), vec![1.0]).await, ["three"]);
         let filter = crate::Filter::exists(MetadataPath::from("n"));
         assert_eq!(search(Selection::of_everyone("c").with_filter(filter), vec![1.0, 0.1]).await, ["two"]);
+    }
+
+    /// All memories, with the numbers of their rows.
+    async fn rows(connection: &mut SqliteConnection) -> String {
+        let all =
+            "SELECT json_group_array(json_array(rowid, tenant, user_id, collection, hex(turn), number, text,
+            hex(embedding), metadata, at) ORDER BY rowid) FROM helm_memory";
+        sqlx::query_scalar(all).fetch_one(connection).await.unwrap()
+    }
+
+    /// The revision of a tenant's collection.
+    async fn revision(connection: &mut SqliteConnection) -> i64 {
+        let revision = "SELECT revision FROM helm_collection WHERE tenant = 't' AND name = 'c'";
+        sqlx::query_scalar(revision).fetch_one(connection).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn memories_keep_their_rows_when_their_index_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = super::super::SqliteOptions::new(folder.path().join("helm.db"));
+        let mut connection = with_first(&options, 2).await;
+        connection.execute(OLD_MEMORIES).await.unwrap();
+        for migration in &MIGRATIONS.all[2..6] {
+            apply(&mut connection, migration).await.unwrap();
+        }
+        connection.execute("DELETE FROM helm_memory WHERE text = 'one'").await.unwrap();
+        let before = (rows(&mut connection).await, revision(&mut connection).await);
+        assert!(before.0.starts_with("[[2,"), "{before:?}");
+        apply(&mut connection, &MIGRATIONS.all[6]).await.unwrap();
+        assert_eq!((rows(&mut connection).await, revision(&mut connection).await), before);
+        let again = "INSERT INTO helm_memory SELECT * FROM helm_memory WHERE text = 'two'";
+        assert!(connection.execute(again).await.is_err(), "a memory's identity is its own");
+        for change in [
+            "UPDATE helm_memory SET at = 1 WHERE text = 'two'",
+            "INSERT INTO helm_memory SELECT tenant, 'cy', collection, turn, number, text, embedding, metadata, at
+             FROM helm_memory WHERE text = 'two'",
+            "DELETE FROM helm_memory WHERE user_id = 'cy'",
+        ] {
+            let before = revision(&mut connection).await;
+            connection.execute(change).await.unwrap();
+            assert_eq!(revision(&mut connection).await, before + 1, "{change}");
+        }
+        connection.close().await.unwrap();
     }
 }

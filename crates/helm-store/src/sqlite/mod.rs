@@ -2,7 +2,8 @@
 //!
 //! WAL, synchronous FULL by default. All writes go through one committer, which takes what is queued, commits it
 //! in one transaction and acknowledges all of it: under load one `fsync` serves many writes, and at rest a write
-//! waits for nothing. A write that is refused rolls back alone.
+//! waits for nothing. A write that is refused rolls back alone. What the log holds is moved into the file beside the
+//! writer, so that no commit waits for that.
 
 mod checkpoint;
 mod committer;
@@ -18,6 +19,7 @@ mod loading;
 mod many;
 mod memories;
 mod migrate;
+mod mover;
 mod options;
 mod readers;
 mod reads;

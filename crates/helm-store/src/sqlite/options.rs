@@ -4,8 +4,9 @@ use std::path::PathBuf;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SqliteOptions {
-    /// The database file. Beside it SQLite keeps `-wal`, which grows to 16 MiB and more while somebody reads for long,
-    /// and `-shm`; migrations lock `.lock`. Up to 32 MiB of the file are held in memory for writing.
+    /// The database file. Beside it SQLite keeps `-wal`, which grows to some 64 MiB under load and further while
+    /// somebody reads for long, and `-shm`; migrations lock `.lock`. Up to 32 MiB of the file are held in memory for
+    /// writing.
     pub path: PathBuf,
     /// Whether a missing file is created. Default: yes.
     pub create: bool,

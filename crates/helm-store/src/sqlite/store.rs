@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::committer::{Batches, Write};
 use super::error::driver;
+use super::mover::Mover;
 use super::options::SqliteOptions;
 use super::readers::Readers;
 use super::restate::restate;
@@ -81,7 +82,8 @@ impl SqliteStore {
         let readers = Readers::open(&options, &tracker).await?;
         let limits = Limits { writes: options.queue, bytes: options.queue_bytes };
         let shards = Arc::new(Shards::new(options.shard_bytes));
-        let batches = Batches::new(Writer::new(writer, options.clone()), Arc::clone(&shards));
+        let mover = Mover::start(options.clone(), &tracker);
+        let batches = Batches::new(Writer::new(writer, options.clone()), mover, Arc::clone(&shards));
         let committer = Committer::start(BACKEND, limits, &tracker, batches);
         Ok(Self { readers, committer: RwLock::new(Some(committer)), tracker, options, shards })
     }
