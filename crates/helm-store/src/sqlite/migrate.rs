@@ -34,7 +34,7 @@ const MIGRATIONS: Migrations = Migrations {
         Migration {
             version: 7,
             name: "memories",
-            sql: include_str!("../../migrations/sqlite/0007_memories.sql"),
+            sql: include_str!("../../migrations/sqlite/0007_fewer_pages.sql"),
         },
     ],
 };

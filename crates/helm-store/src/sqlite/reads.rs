@@ -435,8 +435,8 @@ mod tests {
         }
         for (sql, index) in [
             (
-                "SELECT id FROM helm_decision WHERE tenant = ? AND user_id = ? ORDER BY id",
-                "helm_decision_by_user",
+                "SELECT id FROM helm_decision WHERE tenant = ? AND user_id = ?",
+                "helm_decision_by_draw (tenant=? AND user_id=?",
             ),
             ("SELECT * FROM helm_reward WHERE tenant = ? AND task = ?", "helm_reward_by_task"),
             (JUDGEMENTS, "helm_evidence_by_task"),
