@@ -1,6 +1,7 @@
 //! Experiments over the decision log: who meets which variant, and what can be concluded from the outcomes.
 //!
-//! [`analysis`] holds the methods, as pure functions of values and moments; [`growthbook`] the buckets of another tool.
+//! [`analysis`] holds the methods, as pure functions of values and moments; [`off_policy`]
+//! what another policy would have earned, [`growthbook`] the buckets of another tool.
 //!
 //! Assignment is a pure function of the experiment's key and the unit: no state, the same on every replica, and
 //! a unit keeps its variant for as long as the shares stay as they are. Every decision made under
@@ -27,5 +28,6 @@
 pub mod analysis;
 mod assignment;
 pub mod growthbook;
+pub mod off_policy;
 
 pub use assignment::{Error, Experiment, Result, Unit, Variant};

@@ -11,6 +11,14 @@ pub enum Refusal {
     /// Fewer than two users in an arm, however many turns they had.
     #[error("undefined: an arm has fewer than 2 users")]
     TooFewClusters,
+    /// A log holds too little of what another policy would have done.
+    #[error("undefined: the log is worth {effective:.1} decisions of that policy, and {least} are needed")]
+    TooFewEffective {
+        /// How many it is worth.
+        effective: f64,
+        /// How many are needed.
+        least: f64,
+    },
     /// A ratio's denominators sum to 0.
     #[error("undefined: the denominators of an arm sum to 0")]
     ZeroDenominator,
@@ -101,6 +109,7 @@ impl Refusal {
             Self::ZeroVariance
                 | Self::TooFewUnits
                 | Self::TooFewClusters
+                | Self::TooFewEffective { .. }
                 | Self::ZeroDenominator
                 | Self::ZeroBaseline
                 | Self::NoUnits
