@@ -126,9 +126,32 @@ pub(crate) enum Command {
         after_help = "Example: helmctl db copy sqlite://helm.db postgres://helm@localhost/helm"
     )]
     Db(DbCommand),
+    /// Estimate what another policy would have earned on a log.
+    #[command(
+        after_help = "Examples:\n  helmctl export --task support --since 30d --to turns.jsonl\n  helmctl ope --log turns.jsonl --target stepwise\n  helmctl ope --log turns.jsonl --target uniform --output json\n  helmctl ope --log rounds.csv --target always_0\n\nA log is an export of Helm's, or a CSV file with the columns action, reward, pscore, and where they are known pi0 …\n(the other policy's probabilities), plog0 … (the log's own) and q0 … (what a model of rewards expects). Exit code 3\nwhen the log holds too little of what that policy would have done."
+    )]
+    Ope(OpeArguments),
     /// Check texts against the guardrails.
     #[command(subcommand, after_help = "Example: helmctl guard check --direction output < answers.jsonl")]
     Guard(GuardCommand),
+}
+
+/// What `ope` reads, and what it asks.
+#[derive(Args)]
+pub(crate) struct OpeArguments {
+    /// The log: JSON lines of `helmctl export`, or CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: PathBuf,
+    /// The other policy: a strategy (NAME or NAME@VERSION) that is always taken, `uniform` over what could have been
+    /// chosen, or `best` of what the rewards of the others expect; for CSV also always_N, greedy_q, or `columns` for pi0 ….
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: String,
+    /// Refuse where the log is worth fewer decisions of that policy.
+    #[arg(long, value_name = "N", default_value_t = 50.0)]
+    pub(crate) min_effective: f64,
+    /// The intervals miss the truth with this probability at most.
+    #[arg(long, default_value_t = 0.05)]
+    pub(crate) alpha: f64,
 }
 
 #[derive(Subcommand)]

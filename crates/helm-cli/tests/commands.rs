@@ -448,3 +448,73 @@ fn a_key_is_made_once_and_no_public_address_is_served_without_one() {
         assert!(entries.is_empty() || !err(&serve).contains(entries), "the key was repeated");
     }
 }
+
+/// A log of an even draw of two strategies, of which the second earns more.
+fn even_log(turns: usize) -> String {
+    let candidates = r#"[{"strategy":"plain@1","probability":0.5},{"strategy":"warm@2","probability":0.5}]"#;
+    let turn = |at: usize| {
+        let (strategy, reward) = if at.is_multiple_of(2) { ("plain@1", 0.2) } else { ("warm@2", 0.8) };
+        format!(
+            r#"{{"strategy":"{strategy}","propensity":0.5,"mode":"sampled","candidates":{candidates},"reward":{reward}}}"#
+        )
+    };
+    let mut lines: Vec<_> = (0..turns).map(turn).collect();
+    lines.push(
+        r#"{"strategy":"plain@1","propensity":1.0,"mode":"pinned","candidates":[],"reward":1.0}"#.to_owned(),
+    );
+    lines.push(r#"{"candidates":[],"mode":null}"#.to_owned());
+    lines.join("\n")
+}
+
+#[test]
+fn a_log_says_what_another_policy_would_have_earned() {
+    let folder = folder();
+    std::fs::write(folder.path().join("turns.jsonl"), even_log(400)).unwrap();
+    let asked = |target: &str, more: &[&str]| {
+        let arguments = ["ope", "--log", "turns.jsonl", "--target", target];
+        helmctl(folder.path(), &[], &[&arguments, more].concat(), "")
+    };
+    let data: Value = serde_json::from_str(&out(&asked("warm", &["--output", "json"]))).unwrap();
+    for estimator in ["dr", "snips", "ips", "dros"] {
+        assert!((data["estimates"][estimator].as_f64().unwrap() - 0.8).abs() < 1e-3, "{estimator}: {data}");
+    }
+    assert_eq!(data["diagnostics"]["effective"], 200.0);
+    assert_eq!(data["left_out"]["turns whose strategy was not drawn (pinned, fallback)"], 1);
+    let [low, high] = [0, 1].map(|end| data["intervals"]["betting"][end].as_f64().unwrap());
+    assert!(0.6 < low && low < 0.8 && 0.8 < high, "{data}");
+    let shown = out(&asked("uniform", &[]));
+    assert!(shown.contains("0.5000") && shown.contains("left out: 1 turns without a decision"), "{shown}");
+    assert!(out(&asked("best", &[])).contains("0.8000"));
+
+    refused(&asked("warn", &[]), &["no turn could have chosen warn", "plain@1, warm@2"]);
+    let little = asked("warm", &["--min-effective", "1000"]);
+    assert_eq!(little.status.code(), Some(3));
+    assert!(err(&little).contains("worth 200.0 decisions"), "{}", err(&little));
+    std::fs::write(folder.path().join("turns.jsonl"), "{\"strategy\": 3}").unwrap();
+    refused(&asked("warm", &[]), &["turns.jsonl: line 1"]);
+}
+
+#[test]
+fn a_table_of_rounds_is_a_log() {
+    let folder = folder();
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/ope/");
+    let asked = |file: &str, target: &str| {
+        let file = if file.contains('/') { file.to_owned() } else { format!("{golden}{file}") };
+        helmctl(folder.path(), &[], &["ope", "--log", &file, "--target", target, "--output", "json"], "")
+    };
+    let data: Value = serde_json::from_str(&out(&asked("ope_synth_binary.csv", "columns"))).unwrap();
+    assert!((data["estimates"]["dr"].as_f64().unwrap() - 0.842_270_392_758_253_7).abs() < 1e-9, "{data}");
+    let data: Value = serde_json::from_str(&out(&asked("ope_llm_log.csv", "always_0"))).unwrap();
+    assert!((data["estimates"]["snips"].as_f64().unwrap() - 0.943_908_444_444_444_4).abs() < 1e-9, "{data}");
+    refused(&asked("ope_llm_log.csv", "always_7"), &["always_0 to always_2"]);
+    assert_eq!(asked("ope_synth_continuous.csv", "columns").status.code(), Some(3));
+    let broken = folder.path().join("broken.csv");
+    for (text, told) in [
+        ("action,reward\n1,2\n", "no column pscore"),
+        ("action,reward,pscore,q0\n0,x,0.5,1\n", "row 1, column reward"),
+        ("action,reward,pscore,q0\n0,1,0,1\n", "row 0"),
+    ] {
+        std::fs::write(&broken, text).unwrap();
+        refused(&asked(broken.to_str().unwrap(), "always_0"), &[told]);
+    }
+}

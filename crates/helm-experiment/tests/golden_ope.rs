@@ -1,11 +1,6 @@
 //! Every figure of the off-policy reference logs. `HELM_GOLDEN_OPE` names another folder of the same layout.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -12,6 +12,7 @@ mod init;
 mod keys;
 mod log;
 mod migrate;
+mod ope;
 mod policy_list;
 mod policy_plot;
 mod policy_rebuild;
@@ -59,6 +60,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Config(ConfigCommand::Show) => config::show(&global)?,
         Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,
         Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
+        Command::Ope(arguments) => return ope::run(&global, &arguments),
         Command::Guard(command) => guard::run(&global, &command).await?,
     }
     Ok(ExitCode::SUCCESS)
