@@ -126,6 +126,9 @@ pub(crate) enum Command {
         after_help = "Example: helmctl db copy sqlite://helm.db postgres://helm@localhost/helm"
     )]
     Db(DbCommand),
+    /// Plan A/B tests, and see whom they assign to what.
+    #[command(subcommand, after_help = "Example: helmctl experiment power --effect 0.2 --power 0.9")]
+    Experiment(ExperimentCommand),
     /// Estimate what another policy would have earned on a log.
     #[command(
         after_help = "Examples:\n  helmctl export --task support --since 30d --to turns.jsonl\n  helmctl ope --log turns.jsonl --target stepwise\n  helmctl ope --log turns.jsonl --target uniform --output json\n  helmctl ope --log rounds.csv --target always_0\n\nA log is an export of Helm's, or a CSV file with the columns action, reward, pscore, and where they are known pi0 …\n(the other policy's probabilities), plog0 … (the log's own) and q0 … (what a model of rewards expects). Exit code 3\nwhen the log holds too little of what that policy would have done."
@@ -134,6 +137,53 @@ pub(crate) enum Command {
     /// Check texts against the guardrails.
     #[command(subcommand, after_help = "Example: helmctl guard check --direction output < answers.jsonl")]
     Guard(GuardCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ExperimentCommand {
+    /// How many users a test needs, what it can find, or how surely.
+    #[command(
+        after_help = "Examples:\n  helmctl experiment power --effect 0.2\n  helmctl experiment power --shares 0.10,0.12 --units 4000\n  helmctl experiment power --units 1000 --turns 8 --correlation 0.3 --explained 0.5\n\nOf --effect (or --shares), --units and --power two are given, and the third is told; --power is 0.8 by default."
+    )]
+    Power(PowerArguments),
+    /// Which variant a running experiment gives to users.
+    #[command(after_help = "Example: helmctl experiment assign tone-2026-11 --unit ana --unit bob")]
+    Assign {
+        /// The experiment's key in the configuration.
+        key: String,
+        /// The users.
+        #[arg(long = "unit", required = true, value_name = "USER")]
+        units: Vec<String>,
+    },
+}
+
+/// A planned test of two arms of equal size.
+#[derive(Args)]
+pub(crate) struct PowerArguments {
+    /// The difference to find, in standard deviations of a user's value.
+    #[arg(long, conflicts_with = "shares")]
+    pub(crate) effect: Option<f64>,
+    /// The control's and the treatment's share of successes, instead of an effect.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) shares: Option<Vec<f64>>,
+    /// Users in each arm.
+    #[arg(long)]
+    pub(crate) units: Option<f64>,
+    /// How surely it is found.
+    #[arg(long)]
+    pub(crate) power: Option<f64>,
+    /// How often a difference is found where there is none.
+    #[arg(long, default_value_t = 0.05)]
+    pub(crate) alpha: f64,
+    /// Turns a user on average, where values are of turns.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) turns: f64,
+    /// How much turns of the same user are alike, from 0 to 1.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) correlation: f64,
+    /// The share of the variance that is explained by what is known of users before (CUPED), from 0 to 1.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) explained: f64,
 }
 
 /// What `ope` reads, and what it asks.

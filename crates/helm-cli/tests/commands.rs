@@ -518,3 +518,46 @@ fn a_table_of_rounds_is_a_log() {
         refused(&asked(broken.to_str().unwrap(), "always_0"), &[told]);
     }
 }
+
+#[test]
+fn a_test_is_planned_before_it_runs() {
+    let folder = folder();
+    let asked = |arguments: &[&str]| run(&folder, &[&["experiment", "power"], arguments].concat());
+    let users = |arguments: &[&str]| {
+        let data: Value =
+            serde_json::from_str(&out(&asked(&[arguments, &["--output", "json"]].concat()))).unwrap();
+        (
+            data["users_per_arm"].as_f64().unwrap(),
+            data["power"].as_f64().unwrap(),
+            data["effect"].as_f64().unwrap(),
+        )
+    };
+    assert_eq!(users(&["--effect", "0.2"]).0, 394.0);
+    assert!((users(&["--shares", "0.10,0.12", "--units", "4000"]).1 - 0.8157).abs() < 1e-4);
+    assert!((users(&["--units", "40", "--power", "0.9"]).2 - 0.733_920).abs() < 1e-5);
+    assert_eq!(
+        users(&["--effect", "0.2", "--explained", "0.5"]).0,
+        197.0,
+        "half of the variance, half of the users"
+    );
+    let many = users(&["--effect", "0.2", "--turns", "8", "--correlation", "0.3"]).0;
+    assert!((150.0..160.0).contains(&many), "{many}: eight turns are worth 2.6");
+    assert!(out(&asked(&["--effect", "0.2"])).contains("users an arm   394"));
+    refused(&asked(&["--effect", "0"]), &["above 0"]);
+    refused(&asked(&[]), &["two of --effect, --units and --power"]);
+    refused(&asked(&["--effect", "0.2", "--alpha", "2"]), &["alpha must lie between 0 and 1"]);
+}
+
+#[test]
+fn whom_an_experiment_assigns_to_what_is_told() {
+    let folder = folder();
+    let config = "[tasks.t.strategies.s]\n[experiments.tone]\ntask = \"t\"\n[experiments.tone.variants]\ncontrol = { weight = 0.5 }\nwarm = { weight = 0.5 }\n";
+    std::fs::write(folder.path().join("helm.toml"), config).unwrap();
+    let asked = ["experiment", "assign", "tone", "--unit", "ana", "--unit", "bob", "--output", "json"];
+    let data: Value = serde_json::from_str(&out(&run(&folder, &asked))).unwrap();
+    assert_eq!((&data[0]["user"], &data[1]["share"]), (&"ana".into(), &0.5.into()), "{data}");
+    refused(
+        &run(&folder, &["experiment", "assign", "ton", "--unit", "ana"]),
+        &["no [experiments.ton]", "tone"],
+    );
+}

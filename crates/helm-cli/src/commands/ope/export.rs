@@ -137,11 +137,10 @@ impl Expected {
             }
             let (Some(strategy), Some(reward)) = (&turn.strategy, turn.reward) else { continue };
             let own = expected.strategies.entry(strategy.clone()).or_default();
-            for sums in [own.get_mut(place % PARTS), expected.overall.get_mut(place % PARTS)] {
-                if let Some((sum, count)) = sums {
-                    *sum += reward;
-                    *count += 1.0;
-                }
+            let sums = [own.get_mut(place % PARTS), expected.overall.get_mut(place % PARTS)];
+            for (sum, count) in sums.into_iter().flatten() {
+                *sum += reward;
+                *count += 1.0;
             }
         }
         expected
