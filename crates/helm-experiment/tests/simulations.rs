@@ -4,6 +4,13 @@
 //! cargo test --release -p helm-experiment --test simulations -- --ignored --nocapture
 //! ```
 
+#![expect(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "figures for a reader; a test may panic"
+)]
+
 use helm_experiment::analysis::*;
 use helm_experiment::off_policy::{Choice, OffPolicyLog};
 use rand_chacha::ChaCha12Rng;
