@@ -33,6 +33,7 @@ pub(crate) struct Parts {
 impl Parts {
     /// The next part that has an end in `text`, which begins with what it was at the last call.
     pub(crate) fn next(&mut self, text: &str) -> Option<Part> {
+        self.skip(text.as_bytes());
         for char in text.get(self.at..)?.chars() {
             self.at += char.len_utf8();
             self.count += usize::from(char.is_ascii() || visible_len(char) > 0);
@@ -45,6 +46,15 @@ impl Parts {
             }
         }
         None
+    }
+
+    /// Goes over ASCII that ends no sentence, up to where a long one may be cut.
+    fn skip(&mut self, text: &[u8]) {
+        let room = LONG.saturating_sub(self.count);
+        let goes_on = |byte: &&u8| byte.is_ascii() && !is_end(char::from(**byte));
+        let skipped = text.get(self.at..).unwrap_or_default().iter().take(room).take_while(goes_on).count();
+        self.at += skipped;
+        self.count += skipped;
     }
 
     /// What is left of `text`.

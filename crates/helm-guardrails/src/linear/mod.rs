@@ -3,16 +3,17 @@
 mod built_in;
 mod features;
 mod model;
+mod pair;
 mod scored;
 mod text;
 
 pub use model::LinearModel;
 #[cfg(feature = "train")]
 pub(crate) use {
-    features::{SLOTS, Sink, features},
+    features::{SLOTS, Sink, Word, features},
     model::{Parameters, Sums},
 };
 pub(crate) use {
     scored::Scored,
-    text::{Sentence, folded_sentences, trimmed},
+    text::{Pieces, Sentence, folded_sentences, trimmed},
 };

@@ -8,13 +8,8 @@ pub(crate) struct Scored {
 }
 
 impl Scored {
-    /// Takes the next sentence, folded, and gives its score.
-    pub(crate) fn add(&mut self, model: &LinearModel, sentence: &str) -> f64 {
-        self.add_read(model, model.read(sentence))
-    }
-
-    /// The same of a sentence that has been read.
-    pub(crate) fn add_read(&mut self, model: &LinearModel, sums: Sums) -> f64 {
+    /// Takes the sums of the next sentence, and gives its score.
+    pub(crate) fn add(&mut self, model: &LinearModel, sums: Sums) -> f64 {
         if sums.is_empty() {
             return 0.0;
         }

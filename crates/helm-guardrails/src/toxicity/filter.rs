@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use helm_core::{Category, Severity, Span, UnitInterval};
@@ -93,8 +94,11 @@ impl ToxicityFilter {
     /// The score of a sentence.
     fn judge(&self, sentence: &Sentence<'_>, scored: &mut Scored) -> f64 {
         let plain = self.profanity.plain(sentence.folded);
-        let sums = self.model().read(&plain);
-        let score = scored.add_read(self.model(), sums);
+        let sums = match (&self.model, &plain) {
+            (None, Cow::Borrowed(_)) => sentence.both().toxicity,
+            _ => self.model().read(&plain),
+        };
+        let score = scored.add(self.model(), sums);
         let is_threat = sums.alarms && threatens(&plain) || self.threatens_across(sentence);
         if is_threat { score.max(SCORE) } else { score }
     }

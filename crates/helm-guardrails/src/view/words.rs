@@ -7,7 +7,7 @@ use super::ignorable::is_ignorable;
 use super::look_alike::{is_rare, look_alike, variant};
 use super::map::Map;
 use super::numerals::digit;
-use super::{Folded, Folding, INLINE, Store};
+use super::{Folded, Folding, INLINE, Store, beyond_ascii};
 
 /// Folds a text of ASCII.
 pub(super) fn lower_ascii(text: &str) -> Folded<'_> {
@@ -28,13 +28,28 @@ pub(super) fn lower_ascii(text: &str) -> Folded<'_> {
 pub(super) fn fold(text: &str) -> Folded<'_> {
     let mut folding = Folding::new(text);
     let mut from = 0;
-    for (at, char) in text.char_indices().filter(|(_, char)| ends_word(*char)) {
-        fold_word(&mut folding, from..at);
-        from = at + char.len_utf8();
-        fold_char(&mut folding, at, char, false);
+    while let Some((at, char)) = beyond_ascii(text, from) {
+        // What stands before the word is all ASCII.
+        let start =
+            text.get(from..at).and_then(|plain| plain.rfind(ends_word)).map_or(from, |end| from + end + 1);
+        folding.lower(from..start);
+        let rest = text.get(at..).unwrap_or_default();
+        let end = at + rest.find(ends_word).unwrap_or(rest.len());
+        fold_word(&mut folding, start..end);
+        from = end;
+        if end == at {
+            from += char.len_utf8();
+            fold_char(&mut folding, at, char, false);
+        }
     }
-    fold_word(&mut folding, from..text.len());
+    folding.lower(from..text.len());
     folding.finish()
+}
+
+/// Whether what stands before `at` is folded without regard to what stands behind it, and the other way round.
+pub(crate) fn parts_words(text: &str, at: usize) -> bool {
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+    before.chars().next_back().is_none_or(ends_word) || after.chars().next().is_none_or(ends_word)
 }
 
 fn ends_word(char: char) -> bool {
