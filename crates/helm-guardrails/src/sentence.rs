@@ -51,8 +51,8 @@ impl Parts {
     /// Goes over ASCII that ends no sentence, up to where a long one may be cut.
     fn skip(&mut self, text: &[u8]) {
         let room = LONG.saturating_sub(self.count);
-        let goes_on = |byte: &&u8| byte.is_ascii() && !is_end(char::from(**byte));
-        let skipped = text.get(self.at..).unwrap_or_default().iter().take(room).take_while(goes_on).count();
+        let rest = text.get(self.at..).unwrap_or_default();
+        let skipped = rest.iter().take(room).take_while(|byte| goes_on(**byte)).count();
         self.at += skipped;
         self.count += skipped;
     }
@@ -87,6 +87,22 @@ fn goes_on_from(text: &str, start: usize, end: usize) -> usize {
 const fn is_end(char: char) -> bool {
     matches!(char, '.' | '!' | '?' | '\n' | ';' | '。' | '．' | '！' | '？' | '；' | '…')
 }
+
+/// Whether a byte is of ASCII and ends no sentence.
+fn goes_on(byte: u8) -> bool {
+    GOES_ON.get(usize::from(byte)).copied().unwrap_or(false)
+}
+
+#[expect(clippy::indexing_slicing, reason = "of 128 bytes, when it is compiled")]
+static GOES_ON: [bool; 256] = {
+    let mut goes_on = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        goes_on[byte as usize] = !is_end(byte as char);
+        byte += 1_u8;
+    }
+    goes_on
+};
 
 /// The parts of a whole text; together they are the text.
 pub(crate) fn parts(text: &str) -> impl Iterator<Item = Part> + '_ {

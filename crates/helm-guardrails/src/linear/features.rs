@@ -74,17 +74,20 @@ const GRAM_3: u64 = 0xbf58_476d_1ce4_e5b9;
 const GRAM_4: u64 = 0x94d0_49bb_1331_11eb;
 const GRAM_5: u64 = 0xd6e8_feb8_6659_fd93;
 
+/// What is read of eight bytes at a time reaches so far behind the last three.
+const PADDING: usize = 5;
+
 /// A word as it is read.
 pub(crate) struct Word {
     /// From the second on; before it and behind the last is an edge, which is seen as a space.
-    letters: [u8; LONGEST + 2],
+    letters: [u8; LONGEST + 2 + PADDING],
     pub(super) length: usize,
     pub(super) hash: u64,
 }
 
 impl Word {
     const fn new() -> Self {
-        Self { letters: [b' '; LONGEST + 2], length: 0, hash: 0 }
+        Self { letters: [b' '; LONGEST + 2 + PADDING], length: 0, hash: 0 }
     }
 
     /// This word alone.
@@ -133,23 +136,22 @@ impl Word {
     /// Shows the slots of the runs of three to five letters, of which the edges are some.
     #[inline]
     pub(crate) fn show_runs(&self, mut run: impl FnMut(u16)) {
-        let edged = self.letters.get(..self.length + 2).unwrap_or_default();
-        let (first, rest) = edged.split_at(edged.len().min(4));
-        let mut window = 0;
-        for (place, byte) in first.iter().enumerate() {
-            window = window << 8 | u64::from(*byte);
-            if place >= 2 {
-                run(run_of_3(window));
-            }
-            if place >= 3 {
-                run(run_of_4(window));
-            }
-        }
-        for byte in rest {
-            window = window << 8 | u64::from(*byte);
-            run(run_of_3(window));
-            run(run_of_4(window));
+        let mut windows =
+            self.letters.array_windows().map(|window: &[u8; 8]| u64::from_be_bytes(*window) >> 24);
+        for window in windows.by_ref().take(self.length.saturating_sub(2)) {
+            run(run_of_3(window >> 16));
+            run(run_of_4(window >> 8));
             run(run_of_5(window));
+        }
+        // The last two: the word ends before a run of five is whole, and before one of four.
+        if self.length > 1
+            && let Some(window) = windows.next()
+        {
+            run(run_of_3(window >> 16));
+            run(run_of_4(window >> 8));
+        }
+        if let Some(window) = windows.next() {
+            run(run_of_3(window >> 16));
         }
     }
 }

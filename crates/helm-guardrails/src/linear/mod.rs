@@ -11,9 +11,11 @@ pub use model::LinearModel;
 #[cfg(feature = "train")]
 pub(crate) use {
     features::{SLOTS, Sink, Word, features},
-    model::{Parameters, Sums},
+    model::Parameters,
 };
 pub(crate) use {
+    model::Sums,
+    pair::Both,
     scored::Scored,
     text::{Pieces, Sentence, folded_sentences, trimmed},
 };

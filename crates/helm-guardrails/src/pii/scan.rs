@@ -8,6 +8,7 @@ use super::shapes::{self, Matched, Shape};
 use super::spelled::Spelled;
 use super::{checks, net, phone};
 use crate::bytes::{DIGIT, LOWER, NO_HEX, Token, UPPER, Visitor, before, class_at, is_alnum, is_digit, run};
+use crate::finding::Pending;
 
 /// Something that was found, in places of the scanned text.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,7 @@ pub(super) struct Scan<'t> {
     pub(super) hits: Hits,
     pub(super) spelled: Spelled,
     /// From where on more text could change what is found.
-    pub(super) pending: Option<usize>,
+    pub(super) pending: Option<Pending>,
     /// Up to here a web address has been read.
     url_end: usize,
     /// Up to here a number with colons has been read.
@@ -74,7 +75,8 @@ impl<'t> Scan<'t> {
     /// Says that what begins at `start` may reach the end of the text.
     fn wait(&mut self, start: usize) {
         if start + HELD > self.text.len() {
-            self.pending = Some(self.pending.map_or(start, |earlier| earlier.min(start)));
+            let pending = Pending { from: start, until: start + HELD };
+            self.pending = Some(self.pending.map_or(pending, |earlier| earlier.min(pending)));
         }
     }
 

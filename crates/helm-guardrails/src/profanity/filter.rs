@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use helm_core::{Category, PolicyHash, UnitInterval};
 
 use super::lexicon::{Class, Lexicon};
-use super::scan::{LONGEST, scan};
+use super::scan::{LONGEST, may_hold, scan};
 use super::spaced::LONGEST_GAP;
 use unicode_normalization::char::is_combining_mark;
 
@@ -159,6 +159,10 @@ impl Detector for ProfanityFilter {
     fn lookbehind(&self) -> usize {
         // Two letters and what is between them.
         4 * (2 + 2 * LONGEST_GAP)
+    }
+
+    fn wakes(&self, words: &str) -> bool {
+        !words.is_ascii() || may_hold(&self.lexicon, TextView::new(words).words().text())
     }
 
     fn settings(&self) -> String {

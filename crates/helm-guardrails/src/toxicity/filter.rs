@@ -6,7 +6,7 @@ use helm_core::{Category, Severity, Span, UnitInterval};
 use super::threats::{SCORE, threatens};
 use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
-use crate::linear::{LinearModel, Scored, Sentence, folded_sentences, trimmed};
+use crate::linear::{Both, LinearModel, Scored, Sentence, Sums, folded_sentences, trimmed};
 use crate::profanity::ProfanityFilter;
 use crate::view::TextView;
 
@@ -33,6 +33,8 @@ pub struct ToxicityFilter {
 
 /// Under this nothing is reported.
 const REPORTED: f64 = 0.3;
+/// Words that alone have this score may make a sentence toxic.
+const STIRS: f64 = 0.3;
 
 impl ToxicityFilter {
     /// The filter with the model that comes with the crate.
@@ -96,11 +98,16 @@ impl ToxicityFilter {
         let plain = self.profanity.plain(sentence.folded);
         let sums = match (&self.model, &plain) {
             (None, Cow::Borrowed(_)) => sentence.both().toxicity,
-            _ => self.model().read(&plain),
+            _ => self.sums(&plain),
         };
         let score = scored.add(self.model(), sums);
         let is_threat = sums.alarms && threatens(&plain) || self.threatens_across(sentence);
         if is_threat { score.max(SCORE) } else { score }
+    }
+
+    /// The sums of a folded text that is not shared with other detectors.
+    fn sums(&self, plain: &str) -> Sums {
+        self.model.as_ref().map_or_else(|| Both::read(plain).toxicity, |own| own.read(plain))
     }
 
     /// Whether a threat began before the cut of a long sentence.
@@ -129,6 +136,13 @@ impl Detector for ToxicityFilter {
 
     fn reach(&self) -> Reach {
         if self.whole { Reach::WholeText } else { Reach::Sentence }
+    }
+
+    /// A sentence is toxic by some of its words, of which the first wakes it.
+    fn wakes(&self, words: &str) -> bool {
+        let view = TextView::new(words);
+        let sums = self.sums(&self.profanity.plain(view.words().text()));
+        sums.alarms || self.model().part(sums) >= STIRS
     }
 
     fn settings(&self) -> String {
