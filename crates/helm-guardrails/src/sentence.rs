@@ -19,6 +19,13 @@ pub(crate) struct Part {
     pub(crate) range: Range<usize>,
 }
 
+impl Part {
+    /// Whether it is a piece that goes on from something.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.before.is_empty() || self.range.start == 0
+    }
+}
+
 /// Parts a text that may grow.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Parts {

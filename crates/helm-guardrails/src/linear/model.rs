@@ -104,7 +104,12 @@ impl LinearModel {
 
     /// The score of a sentence.
     pub(crate) fn part(&self, sums: Sums) -> f64 {
-        logistic(self.parameters.part_bias + self.weighed(sums))
+        logistic(self.part_z(sums))
+    }
+
+    /// z of a sentence.
+    pub(super) fn part_z(&self, sums: Sums) -> f64 {
+        self.parameters.part_bias + self.weighed(sums)
     }
 
     /// z of a whole text.
@@ -125,7 +130,7 @@ impl fmt::Debug for LinearModel {
     }
 }
 
-fn logistic(z: f64) -> f64 {
+pub(super) fn logistic(z: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-z))
 }
 

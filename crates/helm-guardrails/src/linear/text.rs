@@ -38,7 +38,7 @@ impl<'t> Pieces<'t> {
     /// The sentences of a text that folds to `words`.
     pub(crate) fn new(text: &'t str, words: &Folded<'t>) -> Self {
         let mut new = Self { pieces: SmallVec::new(), alone: Vec::new() };
-        for part in parts(text) {
+        for part in parts(text).filter(|part| part.goes_on() || has_words(text, &part.range)) {
             let Range { start, end } = part.range;
             let folded = if words.is_in_place() {
                 Place::Text(start..end)
@@ -52,6 +52,13 @@ impl<'t> Pieces<'t> {
         }
         new
     }
+}
+
+/// Whether there is a letter, a digit, or a sign that may stand for one: without any, nothing is found.
+fn has_words(text: &str, range: &Range<usize>) -> bool {
+    let written = text.as_bytes().get(range.clone()).unwrap_or_default();
+    let is_sign = |byte: u8| matches!(byte, b'\'' | b'*' | b'@' | b'$' | b'|' | b'+' | b'#' | b'_' | b'%');
+    written.iter().any(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii() || is_sign(*byte))
 }
 
 /// A sentence, or a piece of a long one.

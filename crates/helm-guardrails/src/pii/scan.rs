@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::context::{Context, RIGHT, Support};
 use super::entity::Entity;
-use super::shapes::{self, Matched, Shape};
+use super::shapes::{self, Matched, Picture, Shape};
 use super::spelled::Spelled;
 use super::{checks, net, phone};
 use crate::bytes::{DIGIT, LOWER, NO_HEX, Token, UPPER, Visitor, before, class_at, is_alnum, is_digit, run};
@@ -88,7 +88,11 @@ impl<'t> Scan<'t> {
         let rest = text.get(start..).unwrap_or_default();
         let digits = !token.has(UPPER | LOWER);
         let next = text.get(token.end).copied().unwrap_or(b' ');
+        let mut picture = None;
         for listed in shapes::of_length(token.len()).iter().filter(|listed| listed.may_match(digits, next)) {
+            if !listed.fits(picture.get_or_insert_with(|| Picture::of(rest))) {
+                continue;
+            }
             let shape = listed.shape;
             let Some(matched) = shape.matches(rest).filter(|matched| (shape.check)(matched.value())) else {
                 continue;
@@ -208,11 +212,11 @@ impl<'t> Scan<'t> {
     }
 
     fn bare_url(&mut self, token: Token) {
+        if before(self.text, token.start).is_some_and(|byte| matches!(byte, b'@' | b'.' | b'/' | b'-')) {
+            return;
+        }
         let end = net::url_end(self.text, token.start, token.end + 1);
-        let dots = self.text.get(token.end + 1..end).is_some_and(|rest| rest.contains(&b'.'));
-        if dots
-            && before(self.text, token.start).is_none_or(|byte| !matches!(byte, b'@' | b'.' | b'/' | b'-'))
-        {
+        if self.text.get(token.end + 1..end).is_some_and(|rest| rest.contains(&b'.')) {
             self.url_end = end;
             self.push(Entity::Url, token.start, end, 0.6);
         }

@@ -1,4 +1,5 @@
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use smallvec::SmallVec;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
@@ -82,20 +83,62 @@ fn is_disguised(word: &str) -> bool {
 }
 
 fn fold_char(folding: &mut Folding<'_>, start: usize, char: char, disguised: bool) {
-    if char.is_ascii() && !char.is_ascii_uppercase() {
+    if (char.is_ascii() && !char.is_ascii_uppercase()) || is_ideograph(char) {
         return;
     }
-    let mut folded = SmallVec::<[u8; 32]>::new();
+    let known =
+        usize::try_from(u32::from(char)).ok().and_then(|code| SHORT.get(code)?.get(usize::from(disguised)));
+    let made;
+    let folded = if let Some(Some(known)) = known {
+        known.as_slice()
+    } else {
+        made = folded_char(char, disguised);
+        made.as_slice()
+    };
+    let place = start..start + char.len_utf8();
+    if folding.original.as_bytes().get(place.clone()) != Some(folded) {
+        folding.replace(place, std::str::from_utf8(folded).unwrap_or_default());
+    }
+}
+
+/// What is its own fold.
+fn is_ideograph(char: char) -> bool {
+    matches!(char, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}')
+}
+
+/// A short folded character.
+struct Short {
+    bytes: [u8; 6],
+    length: u8,
+}
+
+impl Short {
+    fn new(folded: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 6];
+        bytes.get_mut(..folded.len())?.copy_from_slice(folded);
+        Some(Self { bytes, length: u8::try_from(folded.len()).ok()? })
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+/// The folds of the characters of one and two bytes: outside disguised words and in them.
+static SHORT: LazyLock<Vec<[Option<Short>; 2]>> = LazyLock::new(|| {
+    let folds = |char| [false, true].map(|disguised| Short::new(&folded_char(char, disguised)));
+    ('\0'..'\u{800}').map(folds).collect()
+});
+
+fn folded_char(char: char, disguised: bool) -> SmallVec<[u8; 32]> {
+    let mut folded = SmallVec::new();
     let mut add = |part: char| folded.extend_from_slice(part.encode_utf8(&mut [0; 4]).as_bytes());
     if char.is_ascii() {
         add(char.to_ascii_lowercase());
     } else if !is_ignorable(char) {
         decompose_compatible(char, |part| visible(part, disguised, &mut add));
     }
-    let place = start..start + char.len_utf8();
-    if folding.original.as_bytes().get(place.clone()) != Some(folded.as_slice()) {
-        folding.replace(place, std::str::from_utf8(&folded).unwrap_or_default());
-    }
+    folded
 }
 
 fn visible(char: char, disguised: bool, add: &mut impl FnMut(char)) {
