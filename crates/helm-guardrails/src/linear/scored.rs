@@ -27,7 +27,8 @@ impl Scored {
         }
         self.whole.add(sums);
         let z = model.part_z(sums);
-        if z < SLIGHT.min(self.highest - APART) {
+        let is_known = z < self.highest - APART || z.total_cmp(&self.highest).is_eq();
+        if z < SLIGHT && is_known {
             return 0.0;
         }
         self.highest = self.highest.max(z);

@@ -88,13 +88,19 @@ impl<'t> Scan<'t> {
         let rest = text.get(start..).unwrap_or_default();
         let digits = !token.has(UPPER | LOWER);
         let next = text.get(token.end).copied().unwrap_or(b' ');
-        let mut picture = None;
+        let (mut picture, mut last) = (None, None);
         for listed in shapes::of_length(token.len()).iter().filter(|listed| listed.may_match(digits, next)) {
             if !listed.fits(picture.get_or_insert_with(|| Picture::of(rest))) {
                 continue;
             }
             let shape = listed.shape;
-            let Some(matched) = shape.matches(rest).filter(|matched| (shape.check)(matched.value())) else {
+            // Shapes that differ in their check alone often follow on each other.
+            let matched = match last.filter(|(mask, _)| *mask == shape.mask) {
+                Some((_, matched)) => matched,
+                None => shape.matches(rest),
+            };
+            last = Some((shape.mask, matched));
+            let Some(matched) = matched.filter(|matched| (shape.check)(matched.value())) else {
                 continue;
             };
             if ends(text, start + matched.len) {

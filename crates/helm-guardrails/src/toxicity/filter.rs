@@ -154,8 +154,9 @@ impl Detector for ToxicityFilter {
         if self.whole {
             return push(findings, self.score_of(view), None);
         }
+        let mut scored = Scored::default();
         folded_sentences(view, |sentence| {
-            let score = self.judge(sentence, &mut Scored::default());
+            let score = self.judge(sentence, &mut scored);
             push(findings, score, Some(sentence.original(trimmed(sentence.folded))));
         });
     }

@@ -68,18 +68,13 @@ fn fold_word(folding: &mut Folding<'_>, place: Range<usize>) {
 
 /// Whether a word is Latin with letters of other scripts in it.
 fn is_disguised(word: &str) -> bool {
-    let (mut latin, mut foreign, mut rare, mut others) = (false, false, false, false);
-    for char in word.chars() {
-        if look_alike(char).is_some() {
-            foreign = true;
-            rare |= is_rare(char);
-        } else if char.is_ascii_alphabetic() {
-            latin = true;
-        } else {
-            others |= !char.is_ascii() && char.is_alphabetic();
-        }
-    }
-    foreign && (latin || (rare && !others))
+    let has = |test: fn(char) -> bool| word.chars().any(test);
+    let other = |char: char| look_alike(char).is_none() && !char.is_ascii() && char.is_alphabetic();
+    has(|char| look_alike(char).is_some()) && (has(is_latin) || (has(is_rare) && !has(other)))
+}
+
+fn is_latin(char: char) -> bool {
+    look_alike(char).is_none() && char.is_ascii_alphabetic()
 }
 
 fn fold_char(folding: &mut Folding<'_>, start: usize, char: char, disguised: bool) {
