@@ -55,7 +55,15 @@ impl Finding {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Findings {
     found: Vec<Finding>,
-    pending: Option<usize>,
+    pending: Option<Pending>,
+}
+
+/// Something that more text may change. The one that begins first counts, for nothing behind it is let through.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Pending {
+    pub(crate) from: usize,
+    /// It stays so until the text has this many bytes.
+    pub(crate) until: usize,
 }
 
 impl Findings {
@@ -75,12 +83,24 @@ impl Findings {
     /// [`Reach::Tracked`](crate::Reach) must say so for every such thing. What has come since the last separator
     /// is always taken for pending, so words that are decided one by one need not be told.
     pub fn pending(&mut self, from: usize) {
-        self.pending = Some(self.pending.map_or(from, |earlier| earlier.min(from)));
+        self.pending_until(from, 0);
+    }
+
+    /// The same of what stays undecided at least until the text has `until` bytes: a stream does not look at it again
+    /// before.
+    pub fn pending_until(&mut self, from: usize, until: usize) {
+        let pending = Pending { from, until };
+        self.pending = Some(self.pending.map_or(pending, |earlier| earlier.min(pending)));
     }
 
     /// From where on something is pending.
     #[must_use]
     pub fn pending_from(&self) -> Option<usize> {
+        self.pending.map(|pending| pending.from)
+    }
+
+    /// What is pending.
+    pub(crate) fn undecided(&self) -> Option<Pending> {
         self.pending
     }
 

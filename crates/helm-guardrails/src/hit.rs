@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helm_core::{Category, GuardAction, Span, Stage, Violation};
+use smallvec::SmallVec;
 
 use crate::finding::Finding;
 use crate::policy::Rule;
@@ -72,6 +73,9 @@ pub(crate) fn resolve(hits: &mut Vec<Hit>) {
     }
     // A stable sort: of equals the first stays first.
     hits.sort_by_key(|hit| Reverse(hit.rank()));
+    if are_apart(hits) {
+        return;
+    }
     let mut kept: BTreeMap<(Category, GuardAction), Cover> = BTreeMap::new();
     hits.retain(|hit| {
         let (category, Some(span)) = (hit.finding.category, hit.span()) else {
@@ -84,6 +88,13 @@ pub(crate) fn resolve(hits: &mut Vec<Hit>) {
         }
         stays
     });
+}
+
+/// Whether no two touch the same byte.
+fn are_apart(hits: &[Hit]) -> bool {
+    let mut spans: SmallVec<[Span; 16]> = hits.iter().filter_map(Hit::span).collect();
+    spans.sort_unstable();
+    spans.array_windows().all(|[one, next]| one.start < one.end && one.end <= next.start)
 }
 
 /// Spans of which none lies inside another: ends by starts, both increasing.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use helm_core::{Category, GuardAction, Severity, Span, Stage};
 
 use crate::detector::{Detector, Reach};
-use crate::finding::{Finding, Findings};
+use crate::finding::{Finding, Findings, Pending};
 use crate::hit::{Hit, resolve};
 use crate::json::Unescaped;
 use crate::key::PseudonymKey;
@@ -59,7 +59,7 @@ pub(crate) struct Found {
     /// Where anything was found, listened to or not.
     pub(crate) spans: Vec<Span>,
     /// From where on a detector that tells is undecided.
-    pub(crate) pending: Option<usize>,
+    pub(crate) pending: Option<Pending>,
     /// What went wrong, and times where they are wanted.
     pub(crate) ran: Vec<Ran>,
 }
@@ -143,7 +143,7 @@ impl Plan {
             found.ran.push(Ran { took: Some(began.elapsed()), ..listed.ran(RanOutcome::Done) });
         }
         if matches!(listed.reach, Reach::Tracked(_)) {
-            let pending = [found.pending, findings.pending_from()];
+            let pending = [found.pending, findings.undecided()];
             found.pending = pending.into_iter().flatten().min();
         }
         for finding in findings.into_vec() {
@@ -291,7 +291,8 @@ impl Found {
     pub(crate) fn moved(mut self, by: usize) -> Self {
         self.hits = self.hits.into_iter().map(|hit| hit.moved(by)).collect();
         self.spans.iter_mut().for_each(|span| *span = Span { start: span.start + by, end: span.end + by });
-        self.pending = self.pending.map(|from| from + by);
+        self.pending =
+            self.pending.map(|Pending { from, until }| Pending { from: from + by, until: until + by });
         self
     }
 }

@@ -19,6 +19,13 @@ pub(crate) struct Part {
     pub(crate) range: Range<usize>,
 }
 
+impl Part {
+    /// Whether it is a piece that goes on from something.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.before.is_empty() || self.range.start == 0
+    }
+}
+
 /// Parts a text that may grow.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Parts {
@@ -33,6 +40,7 @@ pub(crate) struct Parts {
 impl Parts {
     /// The next part that has an end in `text`, which begins with what it was at the last call.
     pub(crate) fn next(&mut self, text: &str) -> Option<Part> {
+        self.skip(text.as_bytes());
         for char in text.get(self.at..)?.chars() {
             self.at += char.len_utf8();
             self.count += usize::from(char.is_ascii() || visible_len(char) > 0);
@@ -45,6 +53,15 @@ impl Parts {
             }
         }
         None
+    }
+
+    /// Goes over ASCII that ends no sentence, up to where a long one may be cut.
+    fn skip(&mut self, text: &[u8]) {
+        let room = LONG.saturating_sub(self.count);
+        let rest = text.get(self.at..).unwrap_or_default();
+        let skipped = rest.iter().take(room).take_while(|byte| goes_on(**byte)).count();
+        self.at += skipped;
+        self.count += skipped;
     }
 
     /// What is left of `text`.
@@ -77,6 +94,22 @@ fn goes_on_from(text: &str, start: usize, end: usize) -> usize {
 const fn is_end(char: char) -> bool {
     matches!(char, '.' | '!' | '?' | '\n' | ';' | '。' | '．' | '！' | '？' | '；' | '…')
 }
+
+/// Whether a byte is of ASCII and ends no sentence.
+fn goes_on(byte: u8) -> bool {
+    GOES_ON.get(usize::from(byte)).copied().unwrap_or(false)
+}
+
+#[expect(clippy::indexing_slicing, reason = "of 128 bytes, when it is compiled")]
+static GOES_ON: [bool; 256] = {
+    let mut goes_on = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        goes_on[byte as usize] = !is_end(byte as char);
+        byte += 1_u8;
+    }
+    goes_on
+};
 
 /// The parts of a whole text; together they are the text.
 pub(crate) fn parts(text: &str) -> impl Iterator<Item = Part> + '_ {

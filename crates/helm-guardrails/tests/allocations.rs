@@ -46,3 +46,17 @@ fn a_clean_message_is_checked_without_allocating() {
     let found = allocation_counter::measure(|| action = Some(guard.check_input("Voldemort").action));
     assert!(action == Some(GuardAction::Redact) && found.count_total > 0, "the counter counts");
 }
+
+#[test]
+fn the_standard_engine_checks_a_clean_message_without_allocating() {
+    let guard = GuardrailEngine::standard();
+    let message = "Thanks, that worked! One more question: how do I sort a list of dictionaries by two keys in Python, the \
+                   first ascending and the second descending? I would like to keep the original list as it is.";
+    for stage in [Stage::Input, Stage::Output, Stage::ToolCall] {
+        // Tables are made when they are first used.
+        let _ = guard.check(stage, message);
+        let mut action = None;
+        let allocated = allocation_counter::measure(|| action = Some(guard.check(stage, message).action));
+        assert_eq!((action, allocated.count_total), (Some(GuardAction::Allow), 0), "{stage:?}");
+    }
+}

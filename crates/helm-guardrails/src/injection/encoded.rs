@@ -19,19 +19,24 @@ pub(super) fn hidden_texts(text: &str) -> impl Iterator<Item = (Range<usize>, St
 
 fn runs(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let bytes = text.as_bytes();
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
     let mut from = 0;
     std::iter::from_fn(move || {
         loop {
-            let start = from + bytes.get(from..)?.iter().position(is_part)?;
-            let rest = bytes.get(start..)?;
-            let length = rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());
-            from = start + length;
-            if length >= SHORTEST {
-                return Some(start..from);
+            // What is not all of a run is looked at from its end, and the next run begins behind what is none of it.
+            let shortest = bytes.get(from..from + SHORTEST)?;
+            if let Some(last) = shortest.iter().rposition(|byte| !is_part(byte)) {
+                from += last + 1;
+                continue;
             }
+            let start = from;
+            from += bytes.get(from..)?.iter().take_while(|byte| is_part(byte)).count();
+            return Some(start..from);
         }
     })
+}
+
+fn is_part(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
 fn hexadecimal(run: &str) -> Option<Vec<u8>> {

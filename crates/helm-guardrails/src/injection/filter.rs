@@ -93,7 +93,11 @@ impl InjectionFilter {
     fn read(&self, view: &TextView<'_>, mut found: impl FnMut(Finding)) -> f64 {
         let mut scored = Scored::default();
         folded_sentences(view, |sentence| {
-            let judged = scored.add(self.model(), sentence.folded);
+            let sums = self
+                .model
+                .as_ref()
+                .map_or_else(|| sentence.both().injection, |own| own.read(sentence.folded));
+            let judged = scored.add(self.model(), sums);
             let suspect = judged >= SUSPECT;
             if suspect {
                 let span = sentence.original(trimmed(sentence.folded));

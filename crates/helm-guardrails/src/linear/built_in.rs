@@ -34,7 +34,7 @@ impl LinearModel {
     pub fn score(&self, text: &str) -> f64 {
         let mut scored = Scored::default();
         folded_sentences(&TextView::new(text), |sentence| {
-            scored.add(self, sentence.folded);
+            scored.add(self, self.read(sentence.folded));
         });
         scored.score(self)
     }

@@ -9,15 +9,13 @@ const NEAR: usize = 3;
 /// The longest run of letters that is one word, in bytes; what is longer is cut.
 const LONGEST: usize = 64;
 
-/// Takes the features of a text, a word at a time.
+/// Takes the features of a text.
 pub(crate) trait Sink {
-    /// A run of three to five bytes of the word.
-    fn gram(&mut self, slot: u16);
-    /// The word, or the pair that it forms with the word before.
+    /// A word of which the runs of letters count.
+    fn runs(&mut self, word: &Word);
+    /// A word, or the pair that it forms with the word before.
     fn word(&mut self, slot: u16);
-    /// Counts the runs since the last word, or forgets them.
-    fn end_word(&mut self, counts: bool);
-    /// The word is one of those by which somebody threatens.
+    /// A word is one of those by which somebody threatens.
     fn alarm(&mut self) {}
 }
 
@@ -31,19 +29,39 @@ pub(crate) trait Sink {
 /// Mitigating Unintended Bias in Text Classification").
 pub(crate) fn features(text: &str, sink: &mut impl Sink) {
     let mut before = [EDGE; NEAR];
+    let mut rest = text.as_bytes();
     let mut word = Word::new();
-    for byte in text.bytes().map(read_as) {
-        if byte == 0 || word.length >= LONGEST {
-            word.end(&mut before, sink);
-        }
-        if byte != 0 {
-            word.push(byte, sink);
+    while let Some(start) = rest.iter().position(|byte| read_as(*byte) != 0) {
+        rest = rest.get(start..).unwrap_or_default();
+        rest = rest.get(word.read(rest)..).unwrap_or_default();
+        if !word.is_number() {
+            show(&word, &mut before, sink);
         }
     }
-    word.end(&mut before, sink);
     if before[0] != EDGE {
         sink.word(slot(pair(before[0], EDGE)));
     }
+}
+
+/// Shows a word that stands behind `before`.
+#[inline]
+fn show(word: &Word, before: &mut [u64; NEAR], sink: &mut impl Sink) {
+    let hash = word.hash;
+    let listed = LISTED.get(hash);
+    if listed == Some(Listed::Alarm) {
+        sink.alarm();
+    }
+    let is_group = listed == Some(Listed::Group);
+    let hash = if is_group { GROUP } else { hash };
+    if !before.contains(&hash) {
+        if !is_group {
+            sink.runs(word);
+        }
+        sink.word(slot(hash));
+        sink.word(slot(pair(before[0], hash)));
+    }
+    before.copy_within(..NEAR - 1, 1);
+    before[0] = hash;
 }
 
 /// The beginning and the end of a text, as a word.
@@ -56,91 +74,98 @@ const GRAM_3: u64 = 0xbf58_476d_1ce4_e5b9;
 const GRAM_4: u64 = 0x94d0_49bb_1331_11eb;
 const GRAM_5: u64 = 0xd6e8_feb8_6659_fd93;
 
-struct Word {
-    /// The last eight bytes.
-    window: u64,
-    hash: u64,
-    length: usize,
+/// What is read of eight bytes at a time reaches so far behind the last three.
+const PADDING: usize = 5;
+
+/// A word as it is read.
+pub(crate) struct Word {
+    /// From the second on; before it and behind the last is an edge, which is seen as a space.
+    letters: [u8; LONGEST + 2 + PADDING],
+    pub(super) length: usize,
+    pub(super) hash: u64,
 }
 
 impl Word {
-    fn new() -> Self {
-        Self { window: u64::from(b' '), hash: 0, length: 0 }
+    const fn new() -> Self {
+        Self { letters: [b' '; LONGEST + 2 + PADDING], length: 0, hash: 0 }
     }
 
-    fn push(&mut self, byte: u8, sink: &mut impl Sink) {
-        if self.length >= 3 && self.window & 0xff_ffff == u64::from(byte) * 0x01_0101 {
-            return;
-        }
-        self.window = self.window << 8 | u64::from(byte);
-        self.length += 1;
-        if self.length.is_multiple_of(8) {
-            self.hash = mixed(self.hash ^ self.window);
-        }
-        self.show(sink);
+    /// This word alone.
+    pub(super) fn of(word: &str) -> Self {
+        let mut read = Self::new();
+        read.read(word.as_bytes());
+        read
     }
 
-    /// Shows the runs that end here; the edge before the word is one of its letters.
-    fn show(&self, sink: &mut impl Sink) {
-        if self.length >= 2 {
-            sink.gram(slot((self.window & 0xff_ffff).wrapping_mul(GRAM_3)));
+    /// Becomes the word at the beginning of a text; how much of the text it is.
+    #[inline]
+    fn read(&mut self, text: &[u8]) -> usize {
+        let (mut taken, mut length, mut hash, mut window) = (0, 0, 0, 0_u64);
+        for byte in text.iter().map(|byte| read_as(*byte)) {
+            if byte == 0 || length >= LONGEST {
+                break;
+            }
+            taken += 1;
+            if window & 0xff_ffff == u64::from(byte) * 0x01_0101 {
+                continue;
+            }
+            window = window << 8 | u64::from(byte);
+            length += 1;
+            if let Some(place) = self.letters.get_mut(length) {
+                *place = byte;
+            }
+            if length % 8 == 0 {
+                hash = mixed(hash ^ window);
+            }
         }
-        if self.length >= 3 {
-            sink.gram(slot((self.window & 0xffff_ffff).wrapping_mul(GRAM_4)));
+        if let Some(edge) = self.letters.get_mut(length + 1) {
+            *edge = b' ';
         }
-        if self.length >= 4 {
-            sink.gram(slot((self.window & 0xff_ffff_ffff).wrapping_mul(GRAM_5)));
-        }
+        let rest = length % 8;
+        let kept = if rest == 0 { 0 } else { window & (u64::MAX >> (64 - 8 * rest)) };
+        self.length = length;
+        self.hash = mixed(hash ^ kept ^ (length as u64) << 56);
+        taken
     }
 
-    fn end(&mut self, before: &mut [u64; NEAR], sink: &mut impl Sink) {
-        if self.length == 0 {
-            return;
-        }
-        if matches!(self.window, 0x2030 | 0x20_3030 | 0x2030_3030) {
-            // A number: one, two, or three and more zeros.
-            sink.end_word(false);
-            *self = Self::new();
-            return;
-        }
-        let hash = self.finished();
-        self.window = self.window << 8 | u64::from(b' ');
-        self.length += 1;
-        self.show(sink);
-        let listed = LISTED.get(hash);
-        let is_group = listed == Some(Listed::Group);
-        if listed == Some(Listed::Alarm) {
-            sink.alarm();
-        }
-        let hash = if is_group { GROUP } else { hash };
-        let is_new = !before.contains(&hash);
-        sink.end_word(is_new && !is_group);
-        if is_new {
-            sink.word(slot(hash));
-            sink.word(slot(pair(before[0], hash)));
-        }
-        before.copy_within(..NEAR - 1, 1);
-        before[0] = hash;
-        *self = Self::new();
+    /// One, two, or three and more digits: read as zeros.
+    fn is_number(&self) -> bool {
+        self.length <= 3 && self.letters.iter().skip(1).take(self.length).all(|byte| *byte == b'0')
     }
 
-    fn finished(&self) -> u64 {
-        let rest = self.length % 8;
-        let kept = if rest == 0 { 0 } else { self.window & (u64::MAX >> (64 - 8 * rest)) };
-        mixed(self.hash ^ kept ^ (self.length as u64) << 56)
+    /// Shows the slots of the runs of three to five letters, of which the edges are some.
+    #[inline]
+    pub(crate) fn show_runs(&self, mut run: impl FnMut(u16)) {
+        let mut windows =
+            self.letters.array_windows().map(|window: &[u8; 8]| u64::from_be_bytes(*window) >> 24);
+        for window in windows.by_ref().take(self.length.saturating_sub(2)) {
+            run(run_of_3(window >> 16));
+            run(run_of_4(window >> 8));
+            run(run_of_5(window));
+        }
+        // The last two: the word ends before a run of five is whole, and before one of four.
+        if self.length > 1
+            && let Some(window) = windows.next()
+        {
+            run(run_of_3(window >> 16));
+            run(run_of_4(window >> 8));
+        }
+        if let Some(window) = windows.next() {
+            run(run_of_3(window >> 16));
+        }
     }
 }
 
-fn hash_of(word: &str) -> u64 {
-    struct Nothing;
-    impl Sink for Nothing {
-        fn gram(&mut self, _: u16) {}
-        fn word(&mut self, _: u16) {}
-        fn end_word(&mut self, _: bool) {}
-    }
-    let mut seen = Word::new();
-    word.bytes().for_each(|byte| seen.push(byte, &mut Nothing));
-    seen.finished()
+fn run_of_3(window: u64) -> u16 {
+    slot((window & 0xff_ffff).wrapping_mul(GRAM_3))
+}
+
+fn run_of_4(window: u64) -> u16 {
+    slot((window & 0xffff_ffff).wrapping_mul(GRAM_4))
+}
+
+fn run_of_5(window: u64) -> u16 {
+    slot((window & 0xff_ffff_ffff).wrapping_mul(GRAM_5))
 }
 
 fn mixed(value: u64) -> u64 {
@@ -239,8 +264,8 @@ static LISTED: LazyLock<ListedWords> = LazyLock::new(|| {
     let lines = include_str!("../../data/groups.txt").lines();
     let groups = lines
         .filter(|line| !line.starts_with('#') && !line.is_empty())
-        .map(|word| (hash_of(word), Listed::Group));
-    let mut words: Vec<_> = groups.chain(ALARMS.map(|word| (hash_of(word), Listed::Alarm))).collect();
+        .map(|word| (Word::of(word).hash, Listed::Group));
+    let mut words: Vec<_> = groups.chain(ALARMS.map(|word| (Word::of(word).hash, Listed::Alarm))).collect();
     words.sort_unstable();
     let mut bits = [0; 64];
     for (hash, _) in &words {

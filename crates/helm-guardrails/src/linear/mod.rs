@@ -3,16 +3,19 @@
 mod built_in;
 mod features;
 mod model;
+mod pair;
 mod scored;
 mod text;
 
 pub use model::LinearModel;
 #[cfg(feature = "train")]
 pub(crate) use {
-    features::{SLOTS, Sink, features},
-    model::{Parameters, Sums},
+    features::{SLOTS, Sink, Word, features},
+    model::Parameters,
 };
 pub(crate) use {
+    model::Sums,
+    pair::Both,
     scored::Scored,
-    text::{Sentence, folded_sentences, trimmed},
+    text::{Pieces, Sentence, folded_sentences, trimmed},
 };

@@ -2,7 +2,7 @@ use std::fmt;
 
 use helm_core::PolicyHash;
 
-use super::features::{SLOTS, Sink, features};
+use super::features::{SLOTS, Sink, Word, features};
 use crate::error::{Error, Result};
 
 /// A linear model of hashed words and runs of letters: sums of whole numbers, so that a text has the same score on
@@ -85,9 +85,14 @@ impl LinearModel {
         PolicyHash::of(&bytes).to_string()
     }
 
+    /// The weights of runs of letters, and those of words.
+    pub(super) fn weights(&self) -> (&[i8], &[i8]) {
+        (self.grams.as_slice(), self.words.as_slice())
+    }
+
     /// The sums of a text that is folded to lower case.
     pub(crate) fn read(&self, folded: &str) -> Sums {
-        let mut reading = Reading { model: self, pending: Mean::default(), sums: Sums::default() };
+        let mut reading = Reading { model: self, sums: Sums::default() };
         features(folded, &mut reading);
         reading.sums
     }
@@ -99,7 +104,12 @@ impl LinearModel {
 
     /// The score of a sentence.
     pub(crate) fn part(&self, sums: Sums) -> f64 {
-        logistic(self.parameters.part_bias + self.weighed(sums))
+        logistic(self.part_z(sums))
+    }
+
+    /// z of a sentence.
+    pub(super) fn part_z(&self, sums: Sums) -> f64 {
+        self.parameters.part_bias + self.weighed(sums)
     }
 
     /// z of a whole text.
@@ -120,7 +130,7 @@ impl fmt::Debug for LinearModel {
     }
 }
 
-fn logistic(z: f64) -> f64 {
+pub(super) fn logistic(z: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-z))
 }
 
@@ -130,7 +140,7 @@ fn table(bytes: &[u8]) -> Result<Box<[i8; SLOTS]>> {
 }
 
 /// A sum of weights, to be divided by the root of how many they are.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Mean {
     sum: i64,
     count: u32,
@@ -154,7 +164,7 @@ impl Mean {
 }
 
 /// What a model adds up over a text, or over its sentences one by one.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
     grams: Mean,
     words: Mean,
@@ -163,6 +173,16 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
+    /// Adds weights of so many runs of letters.
+    pub(super) fn add_runs(&mut self, sum: i64, count: u32) {
+        self.grams.join(Mean { sum, count });
+    }
+
+    /// Adds the weight of a word.
+    pub(super) fn add_word(&mut self, weight: i64) {
+        self.words.join(Mean { sum: weight, count: 1 });
+    }
+
     pub(crate) fn is_empty(self) -> bool {
         self.words.count == 0
     }
@@ -176,25 +196,19 @@ impl Sums {
 
 struct Reading<'m> {
     model: &'m LinearModel,
-    /// The runs of letters of the word that is being read.
-    pending: Mean,
     sums: Sums,
 }
 
 impl Sink for Reading<'_> {
-    fn gram(&mut self, slot: u16) {
-        self.pending.add(self.model.grams.get(usize::from(slot)).copied().unwrap_or_default());
+    fn runs(&mut self, word: &Word) {
+        let grams = &mut self.sums.grams;
+        word.show_runs(|slot| {
+            grams.add(self.model.grams.get(usize::from(slot)).copied().unwrap_or_default())
+        });
     }
 
     fn word(&mut self, slot: u16) {
         self.sums.words.add(self.model.words.get(usize::from(slot)).copied().unwrap_or_default());
-    }
-
-    fn end_word(&mut self, counts: bool) {
-        let pending = std::mem::take(&mut self.pending);
-        if counts {
-            self.sums.grams.join(pending);
-        }
     }
 
     fn alarm(&mut self) {

@@ -1,25 +1,38 @@
-use super::model::{LinearModel, Sums};
+use super::model::{LinearModel, Sums, logistic};
 
 /// What a model says of a text so far.
-#[derive(Default)]
 pub(crate) struct Scored {
     whole: Sums,
     worst: f64,
+    /// z of the worst sentence.
+    highest: f64,
+}
+
+/// A sentence of less is not worth an exponential unless it is the worst: its score is under 0.12.
+const SLIGHT: f64 = -2.0;
+/// By less no rounding makes the score of a smaller z the greater one.
+const APART: f64 = 1e-6;
+
+impl Default for Scored {
+    fn default() -> Self {
+        Self { whole: Sums::default(), worst: 0.0, highest: f64::NEG_INFINITY }
+    }
 }
 
 impl Scored {
-    /// Takes the next sentence, folded, and gives its score.
-    pub(crate) fn add(&mut self, model: &LinearModel, sentence: &str) -> f64 {
-        self.add_read(model, model.read(sentence))
-    }
-
-    /// The same of a sentence that has been read.
-    pub(crate) fn add_read(&mut self, model: &LinearModel, sums: Sums) -> f64 {
+    /// Takes the sums of the next sentence, and gives its score; 0 when it is slight and not the worst.
+    pub(crate) fn add(&mut self, model: &LinearModel, sums: Sums) -> f64 {
         if sums.is_empty() {
             return 0.0;
         }
         self.whole.add(sums);
-        let score = model.part(sums);
+        let z = model.part_z(sums);
+        let is_known = z < self.highest - APART || z.total_cmp(&self.highest).is_eq();
+        if z < SLIGHT && is_known {
+            return 0.0;
+        }
+        self.highest = self.highest.max(z);
+        let score = logistic(z);
         self.worst = self.worst.max(score);
         score
     }

@@ -1,11 +1,65 @@
 //! A text a sentence at a time, in the words view.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use helm_core::Span;
+use smallvec::SmallVec;
 
-use crate::sentence::parts;
-use crate::view::{Folded, TextView};
+use super::pair::Both;
+use crate::sentence::{Part, parts};
+use crate::view::{Folded, TextView, parts_words};
+
+/// The sentences of a text, parted once for all detectors.
+#[derive(Debug)]
+pub(crate) struct Pieces<'t> {
+    pieces: SmallVec<[Piece; 6]>,
+    /// Those that are folded alone.
+    alone: Vec<Folded<'t>>,
+}
+
+#[derive(Debug)]
+struct Piece {
+    part: Part,
+    folded: Place,
+    both: OnceLock<Both>,
+}
+
+/// Where a folded sentence stands.
+#[derive(Debug)]
+enum Place {
+    /// In the folded text.
+    Text(Range<usize>),
+    /// Among those that are folded alone: as a part of the text it may fold to something else.
+    Alone(usize),
+}
+
+impl<'t> Pieces<'t> {
+    /// The sentences of a text that folds to `words`.
+    pub(crate) fn new(text: &'t str, words: &Folded<'t>) -> Self {
+        let mut new = Self { pieces: SmallVec::new(), alone: Vec::new() };
+        for part in parts(text).filter(|part| part.goes_on() || has_words(text, &part.range)) {
+            let Range { start, end } = part.range;
+            let folded = if words.is_in_place() {
+                Place::Text(start..end)
+            } else if parts_words(text, start) && parts_words(text, end) {
+                Place::Text(words.folded(start)..words.folded(end))
+            } else {
+                new.alone.push(Folded::words(text.get(start..end).unwrap_or_default()));
+                Place::Alone(new.alone.len() - 1)
+            };
+            new.pieces.push(Piece { part, folded, both: OnceLock::new() });
+        }
+        new
+    }
+}
+
+/// Whether there is a letter, a digit, or a sign that may stand for one: without any, nothing is found.
+fn has_words(text: &str, range: &Range<usize>) -> bool {
+    let written = text.as_bytes().get(range.clone()).unwrap_or_default();
+    let is_sign = |byte: u8| matches!(byte, b'\'' | b'*' | b'@' | b'$' | b'|' | b'+' | b'#' | b'_' | b'%');
+    written.iter().any(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii() || is_sign(*byte))
+}
 
 /// A sentence, or a piece of a long one.
 pub(crate) struct Sentence<'a> {
@@ -15,16 +69,23 @@ pub(crate) struct Sentence<'a> {
     before: &'a str,
     /// Where it stands in the text.
     start: usize,
-    /// What `folded` is a part of, and from where on.
+    /// What `folded` is a part of, from where on, and where that stands in the text.
     words: &'a Folded<'a>,
     offset: usize,
+    origin: usize,
+    both: &'a OnceLock<Both>,
 }
 
 impl Sentence<'_> {
+    /// What the built-in models add up over it.
+    pub(crate) fn both(&self) -> &Both {
+        self.both.get_or_init(|| Both::read(self.folded))
+    }
+
     /// Where a part of the folded sentence stands in the text.
     pub(crate) fn original(&self, place: Range<usize>) -> Span {
-        let span = self.words.original(self.offset + place.start..self.offset + place.end);
-        self.placed(span.start - self.offset, span.end - self.offset)
+        let Span { start, end } = self.words.original(self.offset + place.start..self.offset + place.end);
+        Span { start: self.origin + start, end: self.origin + end }
     }
 
     /// Where a part of the sentence as it is written stands in the text.
@@ -68,19 +129,21 @@ impl Across<'_> {
 
 /// Shows `each` the sentences of a text.
 pub(crate) fn folded_sentences(view: &TextView<'_>, mut each: impl FnMut(&Sentence<'_>)) {
-    let (text, words) = (view.text(), view.words());
-    for part in parts(text) {
+    let (text, Pieces { pieces, alone }) = (view.text(), view.pieces());
+    for Piece { part, folded, both } in pieces {
         let start = part.range.start;
-        let before = if start == 0 { view.before() } else { text.get(part.before).unwrap_or_default() };
+        let before =
+            if start == 0 { view.before() } else { text.get(part.before.clone()).unwrap_or_default() };
         let written = text.get(part.range.clone()).unwrap_or_default();
-        if words.is_in_place() {
-            let folded = words.text().get(part.range).unwrap_or_default();
-            each(&Sentence { folded, written, before, start, words, offset: start });
-        } else {
-            let alone = TextView::new(written);
-            let words = alone.words();
-            each(&Sentence { folded: words.text(), written, before, start, words, offset: 0 });
-        }
+        let (words, range, origin) = match folded {
+            Place::Text(range) => (view.words(), range.clone(), 0),
+            Place::Alone(place) => {
+                let Some(words) = alone.get(*place) else { continue };
+                (words, 0..words.text().len(), start)
+            }
+        };
+        let (folded, offset) = (words.text().get(range.clone()).unwrap_or_default(), range.start);
+        each(&Sentence { folded, written, before, start, words, offset, origin, both });
     }
 }
 

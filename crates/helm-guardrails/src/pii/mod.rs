@@ -10,13 +10,14 @@ mod resolve;
 mod scan;
 mod shapes;
 mod spelled;
+mod wake;
 
 use helm_core::{Category, UnitInterval};
 
 use crate::bytes::walk;
 use crate::detector::{Detector, Reach};
 use crate::error::{Error, Result};
-use crate::finding::{Finding, Findings};
+use crate::finding::{Finding, Findings, Pending};
 use crate::view::TextView;
 use entity::{ENTITIES, Entity};
 use resolve::resolve;
@@ -108,21 +109,16 @@ impl Detector for PiiFilter {
     }
 
     fn wakes(&self, words: &str) -> bool {
-        let bytes = words.as_bytes();
-        let mut capitals = 0;
-        let wakes = bytes.iter().any(|byte| {
-            capitals = if byte.is_ascii_uppercase() { capitals + 1 } else { 0 };
-            capitals >= 2 || byte.is_ascii_digit() || *byte >= 0x80 || b"@:[({<&%_+".contains(byte)
-        });
-        let inner = |part: &[u8]| matches!(part, [a, b'.' | b'-', b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric());
-        wakes || bytes.windows(3).any(inner) || words.split(' ').any(|word| word == "at")
+        !words.is_ascii() || wake::may_hold(words)
     }
 
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
         let folded = view.digits();
         let (mut hits, pending) = find(folded.text().as_bytes());
-        if let Some(from) = pending {
-            findings.pending(folded.original(from..from + 1).start);
+        if let Some(Pending { from, until }) = pending {
+            // No byte of the folded text is made of less than one of the original.
+            let more = until.saturating_sub(folded.text().len());
+            findings.pending_until(folded.original(from..from + 1).start, view.text().len() + more);
         }
         hits.retain(|hit| self.wanted & hit.entity.bit() != 0);
         for hit in resolve(hits) {
@@ -140,11 +136,12 @@ impl Detector for PiiFilter {
 }
 
 /// Everything that was found, overlapping, and from where on more text could change that.
-fn find(text: &[u8]) -> (Hits, Option<usize>) {
+fn find(text: &[u8]) -> (Hits, Option<Pending>) {
     let mut scan = Scan::new(text);
     walk(text, &mut scan);
     scan.spelled.end(text);
-    let pending = [scan.pending, scan.spelled.pending].into_iter().flatten().min();
+    let spelled = scan.spelled.pending.map(|from| Pending { from, until: 0 });
+    let pending = [scan.pending, spelled].into_iter().flatten().min();
     let mut hits = scan.hits;
     if !scan.spelled.is_empty() {
         let rewritten = scan.spelled.rewritten(text);

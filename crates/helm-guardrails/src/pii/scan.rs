@@ -4,10 +4,11 @@ use smallvec::SmallVec;
 
 use super::context::{Context, RIGHT, Support};
 use super::entity::Entity;
-use super::shapes::{self, Matched, Shape};
+use super::shapes::{self, Matched, Picture, Shape};
 use super::spelled::Spelled;
 use super::{checks, net, phone};
 use crate::bytes::{DIGIT, LOWER, NO_HEX, Token, UPPER, Visitor, before, class_at, is_alnum, is_digit, run};
+use crate::finding::Pending;
 
 /// Something that was found, in places of the scanned text.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,7 @@ pub(super) struct Scan<'t> {
     pub(super) hits: Hits,
     pub(super) spelled: Spelled,
     /// From where on more text could change what is found.
-    pub(super) pending: Option<usize>,
+    pub(super) pending: Option<Pending>,
     /// Up to here a web address has been read.
     url_end: usize,
     /// Up to here a number with colons has been read.
@@ -74,7 +75,8 @@ impl<'t> Scan<'t> {
     /// Says that what begins at `start` may reach the end of the text.
     fn wait(&mut self, start: usize) {
         if start + HELD > self.text.len() {
-            self.pending = Some(self.pending.map_or(start, |earlier| earlier.min(start)));
+            let pending = Pending { from: start, until: start + HELD };
+            self.pending = Some(self.pending.map_or(pending, |earlier| earlier.min(pending)));
         }
     }
 
@@ -86,9 +88,19 @@ impl<'t> Scan<'t> {
         let rest = text.get(start..).unwrap_or_default();
         let digits = !token.has(UPPER | LOWER);
         let next = text.get(token.end).copied().unwrap_or(b' ');
+        let (mut picture, mut last) = (None, None);
         for listed in shapes::of_length(token.len()).iter().filter(|listed| listed.may_match(digits, next)) {
+            if !listed.fits(picture.get_or_insert_with(|| Picture::of(rest))) {
+                continue;
+            }
             let shape = listed.shape;
-            let Some(matched) = shape.matches(rest).filter(|matched| (shape.check)(matched.value())) else {
+            // Shapes that differ in their check alone often follow on each other.
+            let matched = match last.filter(|(mask, _)| *mask == shape.mask) {
+                Some((_, matched)) => matched,
+                None => shape.matches(rest),
+            };
+            last = Some((shape.mask, matched));
+            let Some(matched) = matched.filter(|matched| (shape.check)(matched.value())) else {
                 continue;
             };
             if ends(text, start + matched.len) {
@@ -206,11 +218,11 @@ impl<'t> Scan<'t> {
     }
 
     fn bare_url(&mut self, token: Token) {
+        if before(self.text, token.start).is_some_and(|byte| matches!(byte, b'@' | b'.' | b'/' | b'-')) {
+            return;
+        }
         let end = net::url_end(self.text, token.start, token.end + 1);
-        let dots = self.text.get(token.end + 1..end).is_some_and(|rest| rest.contains(&b'.'));
-        if dots
-            && before(self.text, token.start).is_none_or(|byte| !matches!(byte, b'@' | b'.' | b'/' | b'-'))
-        {
+        if self.text.get(token.end + 1..end).is_some_and(|rest| rest.contains(&b'.')) {
             self.url_end = end;
             self.push(Entity::Url, token.start, end, 0.6);
         }

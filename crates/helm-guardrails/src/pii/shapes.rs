@@ -167,6 +167,53 @@ pub(super) struct Listed {
     next: Option<u8>,
     /// The first run is of digits alone.
     digits: bool,
+    wanted: Picture,
+}
+
+/// Where in a text or a mask there are digits, letters, letters or digits, and what joins them: a bit a place.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Picture {
+    digits: u32,
+    letters: u32,
+    either: u32,
+    joints: u32,
+}
+
+/// The longest mask.
+const MASK: usize = 24;
+
+impl Picture {
+    /// Of what follows from the beginning of `text` on.
+    pub(super) fn of(text: &[u8]) -> Self {
+        let mut picture = Self::default();
+        for (place, byte) in text.iter().take(MASK).enumerate() {
+            picture.digits |= u32::from(byte.is_ascii_digit()) << place;
+            picture.letters |= u32::from(byte.is_ascii_alphabetic()) << place;
+            picture.joints |= u32::from(is_joint(*byte)) << place;
+        }
+        picture.either = picture.digits | picture.letters;
+        picture
+    }
+
+    /// Of what a mask asks for; literals are left out.
+    fn asked_by(mask: &str) -> Self {
+        let of = |class: u8| {
+            mask.bytes().enumerate().fold(0, |bits, (place, byte)| bits | u32::from(byte == class) << place)
+        };
+        Self { digits: of(b'9'), letters: of(b'A'), either: of(b'N'), joints: of(b'_') }
+    }
+
+    fn holds(&self, wanted: &Self) -> bool {
+        let misses = wanted.digits & !self.digits
+            | wanted.letters & !self.letters
+            | wanted.either & !self.either
+            | wanted.joints & !self.joints;
+        misses == 0
+    }
+}
+
+fn is_joint(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.' | b'/')
 }
 
 /// Shapes by the length of their first run of letters and digits.
@@ -174,7 +221,8 @@ static BY_LENGTH: LazyLock<[Vec<Listed>; LENGTHS]> = LazyLock::new(|| {
     let listed = |shape: &'static Shape| {
         let first = shape.mask.as_bytes().get(..first_run(shape.mask)).unwrap_or_default();
         let digits = first.iter().all(|class: &u8| class.is_ascii_digit());
-        Listed { shape, next: shape.mask.as_bytes().get(first.len()).copied(), digits }
+        let next = shape.mask.as_bytes().get(first.len()).copied();
+        Listed { shape, next, digits, wanted: Picture::asked_by(shape.mask) }
     };
     std::array::from_fn(|length| {
         SHAPES.iter().filter(|shape| first_run(shape.mask) == length).map(listed).collect()
@@ -187,10 +235,15 @@ impl Listed {
     pub(super) fn may_match(&self, digits: bool, next: u8) -> bool {
         let joined = match self.next {
             None => true,
-            Some(b'_') => matches!(next, b' ' | b'-' | b'.' | b'/'),
+            Some(b'_') => is_joint(next),
             Some(literal) => literal == next,
         };
         joined && (digits || !self.digits)
+    }
+
+    /// Whether a text of this picture may have the shape, as to all but literals.
+    pub(super) fn fits(&self, picture: &Picture) -> bool {
+        picture.holds(&self.wanted)
     }
 }
 
@@ -230,7 +283,7 @@ impl Shape {
                 b'9' => byte.is_ascii_digit(),
                 b'A' => byte.is_ascii_alphabetic(),
                 b'N' => byte.is_ascii_alphanumeric(),
-                b'_' => matches!(byte, b' ' | b'-' | b'.' | b'/'),
+                b'_' => is_joint(*byte),
                 literal => literal == *byte,
             };
             if !fits {

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use helm_core::{Category, PolicyHash, UnitInterval};
 
 use super::lexicon::{Class, Lexicon};
-use super::scan::{LONGEST, scan};
+use super::scan::{LONGEST, may_hold, scan};
 use super::spaced::LONGEST_GAP;
 use unicode_normalization::char::is_combining_mark;
 
@@ -100,8 +100,8 @@ impl ProfanityFilter {
 impl ProfanityFilter {
     /// A folded text with disguised words as they are meant: `f**k` as the word that it is.
     pub(crate) fn plain<'t>(&self, folded: &'t str) -> Cow<'t, str> {
-        let pairs = folded.as_bytes().array_windows::<2>();
-        if !self.has_own && !pairs.clone().any(may_disguise) {
+        let bytes = folded.as_bytes();
+        if !self.has_own && !(has_sign(bytes) && bytes.array_windows::<2>().any(may_disguise)) {
             return Cow::Borrowed(folded);
         }
         let (mut plain, mut from) = (String::new(), 0);
@@ -124,9 +124,17 @@ impl ProfanityFilter {
 
 /// Whether one of two bytes in a row may stand for a letter or hide one, and the other is a letter or does so too.
 fn may_disguise(pair: &[u8; 2]) -> bool {
-    let sign = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'*' | b'@' | b'$' | b'#' | b'_' | b'%');
     let [first, second] = *pair;
-    (sign(first) && second.is_ascii_lowercase()) || (first.is_ascii_lowercase() && sign(second))
+    (is_sign(first) && second.is_ascii_lowercase()) || (first.is_ascii_lowercase() && is_sign(second))
+}
+
+/// Whether there is a sign. Without a branch a byte, so many are looked at in one step.
+fn has_sign(bytes: &[u8]) -> bool {
+    bytes.chunks(64).any(|part| part.iter().fold(false, |found, byte| found | is_sign(*byte)))
+}
+
+fn is_sign(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'*' | b'@' | b'$' | b'#' | b'_' | b'%')
 }
 
 impl Detector for ProfanityFilter {
@@ -151,6 +159,10 @@ impl Detector for ProfanityFilter {
     fn lookbehind(&self) -> usize {
         // Two letters and what is between them.
         4 * (2 + 2 * LONGEST_GAP)
+    }
+
+    fn wakes(&self, words: &str) -> bool {
+        !words.is_ascii() || may_hold(&self.lexicon, TextView::new(words).words().text())
     }
 
     fn settings(&self) -> String {

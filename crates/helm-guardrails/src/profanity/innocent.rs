@@ -12,7 +12,7 @@ struct Innocent {
 static INNOCENT: LazyLock<Innocent> = LazyLock::new(|| {
     let mut words = BTreeMap::<_, Vec<_>>::new();
     for word in lines(include_str!("../../data/innocent.txt")) {
-        words.entry(skeleton(word.as_bytes())).or_default().push(word);
+        words.entry(skeleton(word.as_bytes()).into_vec()).or_default().push(word);
     }
     Innocent { words }
 });
@@ -27,7 +27,7 @@ fn lines(file: &'static str) -> impl Iterator<Item = &'static str> {
 
 /// Whether a token is a harmless word, possibly with signs for letters.
 pub(super) fn is_innocent(token: &[u8]) -> bool {
-    let alike = INNOCENT.words.get(&skeleton(token));
+    let alike = INNOCENT.words.get(skeleton(token).as_slice());
     let whole = 1_u64 << token.len().min(63);
     alike
         .into_iter()

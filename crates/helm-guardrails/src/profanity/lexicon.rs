@@ -4,6 +4,7 @@ use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::dfa::{Builder, DFA};
 use aho_corasick::{Anchored, MatchKind, StartKind};
 use helm_core::Severity;
+use smallvec::SmallVec;
 
 use crate::error::{Error, Result};
 
@@ -111,7 +112,7 @@ impl Lexicon {
         let entries: Vec<Entry> =
             words.iter().map(|(word, class)| Entry { word: word.clone(), class: *class }).collect();
         let patterns = entries.iter().map(|entry| {
-            let mut pattern = skeleton(entry.word.as_bytes());
+            let mut pattern = skeleton(entry.word.as_bytes()).into_vec();
             if entry.word.len() < INSIDE {
                 pattern.insert(0, EDGE);
             }
@@ -152,7 +153,7 @@ impl Lexicon {
     pub(super) fn candidates<'l>(&'l self, token: &[u8], mut found: impl FnMut(&'l Entry, usize)) {
         let mut state = self.start;
         // Where each letter of the skeleton begins.
-        let mut starts: Vec<usize> = Vec::new();
+        let mut starts: SmallVec<[usize; 32]> = SmallVec::new();
         let mut before = EDGE;
         for (at, byte) in token.iter().enumerate() {
             let Some(letter) = letter(*byte).filter(|letter| *letter != before) else {

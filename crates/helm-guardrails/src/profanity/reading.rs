@@ -114,17 +114,17 @@ pub(super) fn read_masked<'l>(lexicon: &'l Lexicon, token: &[u8]) -> Option<&'l 
     if shown < 2 || masks == 0 || token.len() < 4 || !is_wordlike(token) {
         return None;
     }
-    let candidates = ["", "s", "ed", "er", "ers", "ing", "y", "head", "heads"].iter().flat_map(|ending| {
+    let endings = ["", "s", "ed", "er", "ers", "ing", "y", "head", "heads"];
+    let candidates = endings.iter().flat_map(|ending| {
         let length = token.len().saturating_sub(ending.len());
-        let fitting = move |entry: &&Entry| fits(entry.word.bytes().chain(ending.bytes()), token);
-        lexicon.of_shape(length, first).filter(fitting)
+        let (stem, rest) = token.split_at_checked(length).unwrap_or((token, &[]));
+        let entries = fits(ending.as_bytes(), rest).then(|| lexicon.of_shape(length, first));
+        entries.into_iter().flatten().filter(move |entry| fits(entry.word.as_bytes(), stem))
     });
     candidates.fold(None, |worst, entry| worse(worst, entry))
 }
 
-fn fits(mut meant: impl Iterator<Item = u8>, token: &[u8]) -> bool {
-    let fits = |written: &u8| {
-        meant.next().is_some_and(|meant| kind(*written) == MASK || stands_for(*written, meant))
-    };
-    token.iter().all(fits)
+fn fits(meant: &[u8], written: &[u8]) -> bool {
+    let fits = |(meant, written): (&u8, &u8)| kind(*written) == MASK || stands_for(*written, *meant);
+    meant.len() == written.len() && meant.iter().zip(written).all(fits)
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::lexicon::{Entry, Lexicon};
 use super::reading::{read, read_masked, read_suspect};
-use super::spaced::Spaced;
+use super::spaced::{SHORTEST, Spaced, joins};
 use super::spelling::{MASK, SEPARATOR, is_wordlike, kind};
 
 /// Longer tokens, in bytes, are no words.
@@ -43,6 +43,34 @@ pub(super) fn scan(
     let pending = spaced.pending();
     spaced.end(&mut found);
     pending
+}
+
+/// Whether a swear word may begin in words as they were written, which are ASCII: in a token that the lexicon suspects or
+/// that hides something, or in a row of single letters, of which the last may go on.
+pub(super) fn may_hold(lexicon: &Lexicon, words: &str) -> bool {
+    let bytes = words.as_bytes();
+    let (mut at, mut row, mut row_end) = (0, 0, 0);
+    while let Some(Token { place, suspects, is_plain }) = next_token(lexicon, bytes, at) {
+        let written = bytes.get(place.clone()).unwrap_or_default();
+        if suspects || (!is_plain && written.iter().any(|byte| hides(*byte))) {
+            return true;
+        }
+        row = match place.len() {
+            1 if row > 0 && !joins(bytes, row_end..place.start) => 1,
+            1 => row + 1,
+            _ => 0,
+        };
+        (at, row_end) = (place.end, place.end);
+        if row >= SHORTEST {
+            return true;
+        }
+    }
+    row > 0 && joins(bytes, row_end..bytes.len())
+}
+
+/// Whether a byte hides a letter, or is one or no part of the word.
+fn hides(byte: u8) -> bool {
+    kind(byte) == MASK || matches!(byte, b'!' | b'|' | b'+' | b'$' | b'@')
 }
 
 /// A run of letters, signs for letters, and masks.

@@ -7,6 +7,8 @@ use super::reading::read_whole;
 
 /// The longest word, in letters, that is looked for; a row of more single letters is none.
 const LONGEST: usize = 24;
+/// The shortest.
+pub(super) const SHORTEST: usize = 3;
 /// The most bytes between two letters of a word.
 pub(super) const LONGEST_GAP: usize = 3;
 
@@ -43,9 +45,7 @@ impl<'t> Spaced<'t> {
 
     /// Whether a letter at `start` belongs to the row: little lies between, and the same as between the others.
     fn goes_on(&self, start: usize) -> bool {
-        let gap = self.text.get(self.end..start).unwrap_or_default();
-        let sign = |byte: &u8| matches!(byte, b' ' | b'.' | b'-' | b'_' | b'*' | b'\n' | b',' | b'/' | b'~');
-        gap.len() <= LONGEST_GAP && gap.iter().all(sign)
+        joins(self.text, self.end..start)
     }
 
     /// Where a row begins that reaches the end of the text.
@@ -57,13 +57,13 @@ impl<'t> Spaced<'t> {
     /// Ends the row: it is a word, or one after or before an `a` or an `i`.
     pub(super) fn end(&mut self, found: &mut impl FnMut(Range<usize>, &Entry)) {
         let length = std::mem::take(&mut self.length);
-        if !(3..=LONGEST).contains(&length) {
+        if !(SHORTEST..=LONGEST).contains(&length) {
             return;
         }
         let alone = |at: usize| matches!(self.letters.get(at), Some(b'a' | b'i' | b'u'));
         let ways = [(0, length), (1, length), (0, length - 1), (1, length - 1)];
         for (from, to) in ways {
-            if to - from < 3 || (from == 1 && !alone(0)) || (to < length && !alone(to)) {
+            if to - from < SHORTEST || (from == 1 && !alone(0)) || (to < length && !alone(to)) {
                 continue;
             }
             let entry = self.letters.get(from..to).and_then(|word| read_whole(self.lexicon, word));
@@ -74,4 +74,11 @@ impl<'t> Spaced<'t> {
             }
         }
     }
+}
+
+/// Whether two letters of a row may stand before and behind a gap.
+pub(super) fn joins(text: &[u8], gap: Range<usize>) -> bool {
+    let gap = text.get(gap).unwrap_or_default();
+    let sign = |byte: &u8| matches!(byte, b' ' | b'.' | b'-' | b'_' | b'*' | b'\n' | b',' | b'/' | b'~');
+    gap.len() <= LONGEST_GAP && gap.iter().all(sign)
 }

@@ -1,5 +1,7 @@
 //! What one written character may stand for.
 
+use smallvec::SmallVec;
+
 /// Never part of a pattern but at its edges.
 pub(super) const EDGE: u8 = 1;
 /// What a byte is that hides a letter, and one that is between words.
@@ -45,8 +47,8 @@ const fn kind_of(byte: u8) -> u8 {
 }
 
 /// The word by which spellings are compared first: signs as letters, `l` as `i`, and runs shortened to one.
-pub(super) fn skeleton(word: &[u8]) -> Vec<u8> {
-    let mut skeleton = Vec::with_capacity(word.len());
+pub(super) fn skeleton(word: &[u8]) -> SmallVec<[u8; 64]> {
+    let mut skeleton = SmallVec::new();
     for letter in word.iter().filter_map(|byte| letter(*byte)) {
         if skeleton.last() != Some(&letter) {
             skeleton.push(letter);
@@ -83,14 +85,26 @@ pub(super) fn is_wordlike(token: &[u8]) -> bool {
 /// says that n letters of the word have been read. With `stretched`, a letter may be written again and again.
 /// Both have at most 63 bytes.
 pub(super) fn spelled(word: &[u8], written: &[u8], stretched: bool) -> u64 {
-    let goal = 1_u64 << word.len().min(63);
+    let goal = word.len().min(63);
+    let fits = |byte: u8, place: Option<usize>| {
+        place.and_then(|place| word.get(place)).is_some_and(|meant| stands_for(byte, *meant))
+    };
     let (mut state, mut lengths) = (1_u64, 0_u64);
     for (at, byte) in written.iter().enumerate().take(63) {
-        let fits = word.iter().take(63).enumerate().filter(|(_, meant)| stands_for(*byte, **meant));
-        let fits = fits.fold(0_u64, |bits, (place, _)| bits | 1 << place);
-        let again = if stretched { state & fits << 1 } else { 0 };
-        state = (state & fits) << 1 | again;
-        if state & goal != 0 {
+        let mut next = 0;
+        // Few beginnings are alive at once.
+        while state != 0 {
+            let read = state.trailing_zeros() as usize;
+            state &= state - 1;
+            if read < goal && fits(*byte, Some(read)) {
+                next |= 1 << (read + 1);
+            }
+            if stretched && fits(*byte, read.checked_sub(1)) {
+                next |= 1 << read;
+            }
+        }
+        state = next;
+        if state >> goal & 1 == 1 {
             lengths |= 1 << (at + 1);
         }
         if state == 0 {

@@ -181,8 +181,7 @@ fn camel(written: &[u8]) -> Option<&'static (&'static [u8], Name)> {
 
 /// Where the value begins, and the quote that it is in.
 fn value_start(text: &[u8], end: usize, known: Name) -> Option<(usize, Option<u8>)> {
-    let quote = |byte: u8| matches!(byte, b'"' | b'\'' | b'`');
-    let mut at = end + run(text, end, 3, |byte| quote(byte) || matches!(byte, b')' | b']' | b'\\'));
+    let mut at = end + run(text, end, 3, |byte| is_quote(byte) || matches!(byte, b')' | b']' | b'\\'));
     let spaces = run(text, at, 4, |byte| matches!(byte, b' ' | b'\t'));
     let rest = text.get(at + spaces..)?;
     let sign = [&b":="[..], b"=>", b"==", b"->", b":", b"="].into_iter().find(|sign| rest.starts_with(sign));
@@ -198,8 +197,18 @@ fn value_start(text: &[u8], end: usize, known: Name) -> Option<(usize, Option<u8
     }
     at += run(text, at, 4, |byte| matches!(byte, b' ' | b'\t'));
     at += run(text, at, 1, |byte| byte == b'\\');
-    let quoted = text.get(at).copied().filter(|byte| quote(*byte));
+    let quoted = text.get(at).copied().filter(|byte| is_quote(*byte));
     Some((at + usize::from(quoted.is_some()), quoted))
+}
+
+/// Whether a byte may stand before and behind a value.
+pub(super) const fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
+}
+
+/// Whether a byte is rare in words and not in passwords.
+pub(super) const fn is_sign(byte: u8) -> bool {
+    matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'?' | b'~' | b'=')
 }
 
 /// The longest value.
@@ -228,7 +237,7 @@ fn value_end(text: &[u8], start: usize, quoted: Option<u8>) -> usize {
 /// stand for one nor are code.
 fn is_password(value: &[u8], quoted: bool) -> bool {
     let has = |test: fn(&u8) -> bool| value.iter().any(test);
-    let signed = has(|byte| b"!@#$%^&*+?~=".contains(byte));
+    let signed = has(|byte| is_sign(*byte));
     let mixed = has(u8::is_ascii_alphabetic) && (has(u8::is_ascii_digit) || signed);
     let plain =
         quoted && value.len() >= 8 && has(u8::is_ascii_alphabetic) && bits(value) >= 2.5 && !is_word(value);

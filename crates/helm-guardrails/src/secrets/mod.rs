@@ -5,6 +5,7 @@ mod entropy;
 mod pem;
 mod rules;
 mod shaped;
+mod wake;
 
 use std::borrow::Cow;
 
@@ -71,9 +72,7 @@ impl Detector for SecretFilter {
     }
 
     fn wakes(&self, words: &str) -> bool {
-        words.bytes().any(|byte| {
-            byte.is_ascii_digit() || byte >= 0x80 || matches!(byte, b'-' | b'=' | b':' | b'"' | b'_')
-        })
+        !words.is_ascii() || wake::may_hold(words.as_bytes())
     }
 
     fn close(&self, entity: &str, rest: &TextView<'_>) -> Option<usize> {
@@ -128,14 +127,6 @@ impl Scan<'_, '_> {
         Finding::new(Category::Secret, Cow::Borrowed(entity), span, severity(entity))
     }
 
-    /// Whether a vendor's prefix may begin with this: it is long, or goes on behind a sign.
-    #[inline]
-    fn may_be_prefixed(&self, token: Token) -> bool {
-        let next = self.text.get(token.end).copied().unwrap_or(b' ');
-        token.len() >= 14
-            || (matches!(next, b'-' | b'_' | b'.' | b'=' | b'/') && word_follows(self.text, token.end + 1))
-    }
-
     /// Adds what takes in the rest, with what the folded text has dropped of it.
     fn open(&mut self, entity: &'static str, start: usize) {
         self.done = self.text.len();
@@ -169,7 +160,7 @@ impl Visitor for Scan<'_, '_> {
         if token.start < self.done {
             return;
         }
-        if self.may_be_prefixed(token)
+        if may_be_prefixed(self.text, token)
             && let Some(found) = rules::find(self.text, token.start, &mut self.tried)
         {
             return self.token_of_a_vendor(&found);
@@ -212,6 +203,14 @@ impl Visitor for Scan<'_, '_> {
             _ => {}
         }
     }
+}
+
+/// Whether a vendor's prefix may begin with a run of letters and digits: it is long, or goes on behind a sign.
+#[inline]
+fn may_be_prefixed(text: &[u8], token: Token) -> bool {
+    let next = text.get(token.end).copied().unwrap_or(b' ');
+    token.len() >= 14
+        || (matches!(next, b'-' | b'_' | b'.' | b'=' | b'/') && word_follows(text, token.end + 1))
 }
 
 /// Whether a letter or digit, or a sign of a token, stands at `at`.

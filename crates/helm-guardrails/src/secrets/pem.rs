@@ -20,6 +20,11 @@ pub(super) enum Boundary {
     Begins(usize),
 }
 
+/// Whether a private key may begin at the dashes at `at`.
+pub(super) fn may_begin(text: &[u8], at: usize) -> bool {
+    text.get(at..).is_some_and(|rest| rest.starts_with(BEGIN.trim_ascii_end()))
+}
+
 /// What stands at the dashes at `at`.
 pub(super) fn boundary(text: &[u8], at: usize) -> Boundary {
     let rest = text.get(at..).unwrap_or_default();

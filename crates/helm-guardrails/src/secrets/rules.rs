@@ -102,6 +102,13 @@ pub(super) fn find(text: &[u8], start: usize, tried: &mut usize) -> Option<Found
     rules.find_map(|rule| rule.matches(text, start, rest, tried))
 }
 
+/// Whether a token may begin with the run of letters and digits at `start`, by its first bytes.
+pub(super) fn may_begin(text: &[u8], start: usize) -> bool {
+    let rest = text.get(start..).unwrap_or_default();
+    let rules = rest.first().and_then(|first| BY_FIRST.get(usize::from(*first)));
+    rules.is_some_and(|rules| rules.iter().any(|rule| rest.starts_with(rule.prefix)))
+}
+
 /// Where a token of a long kind ends that has begun before `rest`.
 pub(super) fn close(entity: &str, rest: &[u8]) -> Option<usize> {
     let rule = RULES.iter().find(|rule| rule.long && rule.entity == entity)?;

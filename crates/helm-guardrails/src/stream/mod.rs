@@ -195,7 +195,7 @@ impl StreamGuard {
         let decided = found.hits.into_iter().filter(|hit| hit.span().is_none_or(|span| span.end <= cut));
         self.hits.extend(decided);
         let released = self.release(cut);
-        self.spots.released(&self.text, look, cut);
+        self.spots.released(&self.text, look, found.pending, cut);
         if cut == look.end {
             self.open = self.hits.take_open().and_then(|hit| Open::new(hit, &self.plan));
         }

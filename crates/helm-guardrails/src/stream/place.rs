@@ -13,6 +13,10 @@ pub(crate) fn behind_separator(text: &str, from: usize, limit: usize) -> Option<
 
 /// The last place before which no more than what is `visible` bytes lies up to `end`.
 pub(crate) fn back(text: &str, end: usize, visible: usize) -> usize {
+    let start = end.saturating_sub(visible);
+    if text.as_bytes().get(start..end).is_some_and(<[u8]>::is_ascii) {
+        return start;
+    }
     let (mut at, mut left) = (end, visible);
     for char in text.get(..end).unwrap_or_default().chars().rev() {
         let length = visible_len(char);

@@ -2,6 +2,7 @@ use helm_core::{GuardAction, Span};
 
 use super::place::{Covered, back, behind_separator};
 use crate::detector::Reach;
+use crate::finding::Pending;
 use crate::hit::Hit;
 use crate::plan::{Found, Listed, Plan};
 use crate::view::is_separator;
@@ -38,7 +39,7 @@ pub(super) struct Look {
 }
 
 /// A look needs this many bytes of words that have not been let through.
-const STEP: usize = 24;
+const STEP: usize = 16;
 /// A run without a separator of this many bytes is looked at, and again when it is a quarter longer.
 const RUN: usize = 1_024;
 /// A detector must see what follows its longest finding: two characters.
@@ -130,7 +131,7 @@ impl Spots {
             _ => None,
         });
         let held = held.max().map_or(look.end, |bytes| back(text, look.end, bytes + LOOK_AHEAD));
-        let decided = found.pending.map_or(held, |pending| held.min(pending));
+        let decided = found.pending.map_or(held, |pending| held.min(pending.from));
         // Whatever follows is taken in by what is open.
         match open(&found.hits).and_then(Hit::span) {
             Some(span) if span.start <= decided => look.end,
@@ -162,10 +163,11 @@ impl Spots {
         }
     }
 
-    /// Notes how far this look has let the text through.
-    pub(super) fn released(&mut self, text: &str, look: Look, cut: usize) {
+    /// Notes how far this look, which found something pending or not, has let the text through.
+    pub(super) fn released(&mut self, text: &str, look: Look, pending: Option<Pending>, cut: usize) {
         let held = look.end.saturating_sub(cut);
-        self.next = look.end + STEP.max(held / 2);
+        let until = pending.map_or(0, |pending| pending.until);
+        self.next = until.max(look.end + STEP.max(held / 2));
         self.next_in_run = text.len() + (text.len() - self.anchor) / 4;
         if !look.in_run && cut > self.anchor {
             self.anchor = cut;

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use helm_core::{Category, Severity, Span, UnitInterval};
@@ -5,7 +6,7 @@ use helm_core::{Category, Severity, Span, UnitInterval};
 use super::threats::{SCORE, threatens};
 use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
-use crate::linear::{LinearModel, Scored, Sentence, folded_sentences, trimmed};
+use crate::linear::{Both, LinearModel, Scored, Sentence, Sums, folded_sentences, trimmed};
 use crate::profanity::ProfanityFilter;
 use crate::view::TextView;
 
@@ -32,6 +33,8 @@ pub struct ToxicityFilter {
 
 /// Under this nothing is reported.
 const REPORTED: f64 = 0.3;
+/// Words that alone have this score may make a sentence toxic.
+const STIRS: f64 = 0.3;
 
 impl ToxicityFilter {
     /// The filter with the model that comes with the crate.
@@ -93,10 +96,18 @@ impl ToxicityFilter {
     /// The score of a sentence.
     fn judge(&self, sentence: &Sentence<'_>, scored: &mut Scored) -> f64 {
         let plain = self.profanity.plain(sentence.folded);
-        let sums = self.model().read(&plain);
-        let score = scored.add_read(self.model(), sums);
+        let sums = match (&self.model, &plain) {
+            (None, Cow::Borrowed(_)) => sentence.both().toxicity,
+            _ => self.sums(&plain),
+        };
+        let score = scored.add(self.model(), sums);
         let is_threat = sums.alarms && threatens(&plain) || self.threatens_across(sentence);
         if is_threat { score.max(SCORE) } else { score }
+    }
+
+    /// The sums of a folded text that is not shared with other detectors.
+    fn sums(&self, plain: &str) -> Sums {
+        self.model.as_ref().map_or_else(|| Both::read(plain).toxicity, |own| own.read(plain))
     }
 
     /// Whether a threat began before the cut of a long sentence.
@@ -127,6 +138,13 @@ impl Detector for ToxicityFilter {
         if self.whole { Reach::WholeText } else { Reach::Sentence }
     }
 
+    /// A sentence is toxic by some of its words, of which the first wakes it.
+    fn wakes(&self, words: &str) -> bool {
+        let view = TextView::new(words);
+        let sums = self.sums(&self.profanity.plain(view.words().text()));
+        sums.alarms || self.model().part(sums) >= STIRS
+    }
+
     fn settings(&self) -> String {
         let model = self.model.as_ref().map(|model| model.fingerprint());
         format!("{} {model:?} {}", self.profanity.settings(), self.whole)
@@ -136,8 +154,9 @@ impl Detector for ToxicityFilter {
         if self.whole {
             return push(findings, self.score_of(view), None);
         }
+        let mut scored = Scored::default();
         folded_sentences(view, |sentence| {
-            let score = self.judge(sentence, &mut Scored::default());
+            let score = self.judge(sentence, &mut scored);
             push(findings, score, Some(sentence.original(trimmed(sentence.folded))));
         });
     }

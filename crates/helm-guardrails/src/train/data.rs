@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::error::TrainError;
 use super::recipe::{Kind, Label, Recipe};
-use crate::linear::{SLOTS, Sink, features, folded_sentences};
+use crate::linear::{SLOTS, Sink, Word, features, folded_sentences};
 use crate::profanity::ProfanityFilter;
 use crate::view::TextView;
 
@@ -109,25 +109,17 @@ fn row(text: &str, label: bool, weight: f64, source: Option<usize>, part: usize)
 
 #[derive(Default)]
 struct Collected {
-    pending: Vec<usize>,
     grams: Vec<usize>,
     words: Vec<usize>,
 }
 
 impl Sink for Collected {
-    fn gram(&mut self, slot: u16) {
-        self.pending.push(usize::from(slot));
+    fn runs(&mut self, word: &Word) {
+        word.show_runs(|slot| self.grams.push(usize::from(slot)));
     }
 
     fn word(&mut self, slot: u16) {
         self.words.push(SLOTS + usize::from(slot));
-    }
-
-    fn end_word(&mut self, counts: bool) {
-        if counts {
-            self.grams.append(&mut self.pending);
-        }
-        self.pending.clear();
     }
 }
 

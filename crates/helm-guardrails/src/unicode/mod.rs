@@ -154,22 +154,46 @@ impl<'s> Scan<'s> {
     }
 
     fn run(mut self) {
-        let mut chars = self.text.char_indices().peekable();
-        let mut before = None;
-        while let Some((at, char)) = chars.next() {
+        let (mut at, mut before) = (0, None);
+        while let Some(char) = self.char_at(at) {
+            let mut next = at + char.len_utf8();
             if char == '\u{1f3f4}'
-                && let Some(length) = flag(self.text.get(at + 4..).unwrap_or_default())
+                && let Some(length) = flag(self.text.get(next..).unwrap_or_default())
             {
-                while chars.peek().is_some_and(|(next, _)| *next < at + 4 + length) {
-                    chars.next();
-                }
+                next += length;
             }
-            let after = chars.peek().map(|(_, char)| *char);
-            self.char(at, char, before, after);
-            before = Some(char);
+            self.char(at, char, before, self.char_at(next));
+            (at, before) = (next, Some(char));
+            if let Some(further) = self.skip(at) {
+                (at, before) = (further, self.char_before(further));
+            }
         }
         self.end_word(self.text.len());
         self.close();
+    }
+
+    fn char_at(&self, at: usize) -> Option<char> {
+        self.text.get(at..)?.chars().next()
+    }
+
+    fn char_before(&self, at: usize) -> Option<char> {
+        self.text.get(..at)?.chars().next_back()
+    }
+
+    /// Where, between words, the last word begins before the next character that is worth a look: what lies between is
+    /// of no interest.
+    fn skip(&mut self, at: usize) -> Option<usize> {
+        let bytes = self.text.as_bytes().get(at..)?;
+        if self.hyphen_ago > 0 || !self.word.is_empty() || bytes.first().is_none_or(|byte| suspect(*byte)) {
+            return None;
+        }
+        let plain = bytes.iter().position(|byte| suspect(*byte)).unwrap_or(bytes.len());
+        let word = bytes.iter().take(plain).rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        if plain == word {
+            return None;
+        }
+        self.marks = 0;
+        Some(at + plain - word)
     }
 
     fn char(&mut self, at: usize, char: char, before: Option<char>, after: Option<char>) {

@@ -36,6 +36,10 @@ impl Word {
         self.was_latin = Some(is_latin);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.start.is_none()
+    }
+
     pub(super) fn start(&self) -> usize {
         self.start.unwrap_or(0)
     }

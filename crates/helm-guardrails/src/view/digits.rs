@@ -2,13 +2,15 @@ use unicode_normalization::char::decompose_compatible;
 
 use super::ignorable::is_ignorable;
 use super::numerals::digit;
-use super::{Folded, Folding};
+use super::{Folded, Folding, beyond_ascii};
 
 /// Folds a text that is not all ASCII.
 pub(super) fn fold(text: &str) -> Folded<'_> {
     let mut folding = Folding::new(text);
-    for (start, char) in text.char_indices().filter(|(_, char)| !char.is_ascii()) {
+    let mut from = 0;
+    while let Some((start, char)) = beyond_ascii(text, from) {
         let place = start..start + char.len_utf8();
+        from = place.end;
         if is_ignorable(char) {
             folding.replace(place, "");
         } else if let Some(plain) = ascii(char) {

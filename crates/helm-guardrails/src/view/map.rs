@@ -69,6 +69,17 @@ impl Map {
         })
     }
 
+    /// Where the character that begins at `original`, or the next that was not dropped, came to stand.
+    pub(super) fn folded(&self, original: usize) -> usize {
+        let after = self.runs.partition_point(|run| run.original <= original);
+        let Some(run) = after.checked_sub(1).and_then(|before| self.runs.get(before)) else {
+            return if self.runs.is_empty() { original } else { 0 };
+        };
+        let units = (original - run.original) / usize::from(run.original_unit);
+        let folded = run.folded + units * usize::from(run.folded_unit);
+        self.runs.get(after).map_or(folded, |next| folded.min(next.folded))
+    }
+
     fn run_of(&self, folded: usize) -> Option<&Run> {
         let after = self.runs.partition_point(|run| run.folded <= folded);
         self.runs.get(after.checked_sub(1)?)

@@ -13,9 +13,11 @@ use std::sync::OnceLock;
 use helm_core::Span;
 use smallvec::SmallVec;
 
+use crate::linear::Pieces;
 pub(crate) use ignorable::{is_separator, visible_len};
 pub(crate) use look_alike::look_alike;
 use map::Map;
+pub(crate) use words::parts_words;
 
 /// A text that is scanned, with what detectors share of the work on it.
 ///
@@ -45,6 +47,7 @@ pub struct TextView<'t> {
     is_ascii: OnceLock<bool>,
     digits: OnceLock<Folded<'t>>,
     words: OnceLock<Folded<'t>>,
+    pieces: OnceLock<Pieces<'t>>,
 }
 
 impl<'t> TextView<'t> {
@@ -57,7 +60,14 @@ impl<'t> TextView<'t> {
     /// A view of `text`, which goes on from `before`: see [`before`](Self::before).
     #[must_use]
     pub const fn of_part(before: &'t str, text: &'t str) -> Self {
-        Self { text, before, is_ascii: OnceLock::new(), digits: OnceLock::new(), words: OnceLock::new() }
+        Self {
+            text,
+            before,
+            is_ascii: OnceLock::new(),
+            digits: OnceLock::new(),
+            words: OnceLock::new(),
+            pieces: OnceLock::new(),
+        }
     }
 
     /// The last words before the text, where it is a piece of a sentence that was too long: something may stand across
@@ -92,10 +102,12 @@ impl<'t> TextView<'t> {
     /// The view for lexicons and models.
     #[must_use]
     pub fn words(&self) -> &Folded<'t> {
-        self.words.get_or_init(|| match self.is_ascii() {
-            true => words::lower_ascii(self.text),
-            false => words::fold(self.text),
-        })
+        self.words.get_or_init(|| Folded::words(self.text))
+    }
+
+    /// Its sentences.
+    pub(crate) fn pieces(&self) -> &Pieces<'t> {
+        self.pieces.get_or_init(|| Pieces::new(self.text, self.words()))
     }
 }
 
@@ -128,6 +140,14 @@ impl<'t> Folded<'t> {
         Self { text: Store::Borrowed(text), map: Map::identity(), is_as_long: true }
     }
 
+    /// A text folded for lexicons and models.
+    pub(crate) fn words(text: &'t str) -> Self {
+        match text.is_ascii() {
+            true => words::lower_ascii(text),
+            false => words::fold(text),
+        }
+    }
+
     /// The folded text.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -144,6 +164,11 @@ impl<'t> Folded<'t> {
         self.is_as_long && self.map.is_identity()
     }
 
+    /// Where what stands at `original`, on a character's boundary, or what is next and was not dropped, came to stand.
+    pub(crate) fn folded(&self, original: usize) -> usize {
+        self.map.folded(original).min(self.text().len())
+    }
+
     /// The characters of the original that `range` of the folded text was made of: from the first byte of its first
     /// character's to the last byte of its last character's. Always on character boundaries, provided that `range`
     /// lies on those of the folded text; an empty range gives an empty span.
@@ -152,6 +177,12 @@ impl<'t> Folded<'t> {
         let start = self.map.start(range.start);
         Span { start, end: if range.is_empty() { start } else { self.map.end(range.end) } }
     }
+}
+
+/// The first character beyond ASCII from `from` on.
+fn beyond_ascii(text: &str, from: usize) -> Option<(usize, char)> {
+    let at = from + text.as_bytes().get(from..)?.iter().position(|byte| !byte.is_ascii())?;
+    text.get(at..)?.chars().next().map(|char| (at, char))
 }
 
 /// A folded text being made.
@@ -167,6 +198,17 @@ pub(crate) struct Folding<'t> {
 impl<'t> Folding<'t> {
     pub(crate) const fn new(original: &'t str) -> Self {
         Self { original, text: String::new(), map: Map::identity(), done: 0 }
+    }
+
+    /// Replaces the original at `place`, which is ASCII, by its small letters.
+    fn lower(&mut self, place: Range<usize>) {
+        let part = self.original.get(place.clone()).unwrap_or_default();
+        if part.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            self.copy_to(place.start);
+            self.map.copied(self.text.len(), place.start);
+            self.text.extend(part.chars().map(|char| char.to_ascii_lowercase()));
+            self.done = place.end;
+        }
     }
 
     /// Takes over the original unchanged up to `at`.

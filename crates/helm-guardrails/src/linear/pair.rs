@@ -1,0 +1,139 @@
+//! The two models that come with the crate, read at once: what costs is the reading.
+
+use std::sync::LazyLock;
+
+use super::features::{SLOTS, Sink, Word, features};
+use super::model::{LinearModel, Sums};
+
+/// The sums of both models over a text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Both {
+    pub(crate) toxicity: Sums,
+    pub(crate) injection: Sums,
+}
+
+impl Both {
+    /// The sums of a text that is folded to lower case.
+    pub(crate) fn read(folded: &str) -> Self {
+        let mut reading = Reading { pair: &PAIR, both: Self::default() };
+        features(folded, &mut reading);
+        reading.both
+    }
+}
+
+/// Two weights in one number, each greater by [`SHIFT`], so that none is negative: numbers can be added up as long as
+/// no sum of either half passes 16 bits, which the runs of one word do not.
+type Two = u32;
+const SHIFT: i64 = 128;
+
+fn two(toxicity: i8, injection: i8) -> Two {
+    let shifted = |weight: i8| u32::from(weight.cast_unsigned() ^ 0x80);
+    shifted(toxicity) | shifted(injection) << 16
+}
+
+/// The two sums of `count` numbers.
+fn sums(of: Two, count: u32) -> [i64; 2] {
+    [of & 0xffff, of >> 16].map(|sum| i64::from(sum) - SHIFT * i64::from(count))
+}
+
+/// The weights of both models side by side.
+struct Pair {
+    grams: Box<[Two]>,
+    words: Box<[Two]>,
+    common: Common,
+}
+
+static PAIR: LazyLock<Pair> = LazyLock::new(|| {
+    let (toxicity, injection) = (LinearModel::toxicity().weights(), LinearModel::injection().weights());
+    let side_by_side =
+        |one: &[i8], other: &[i8]| one.iter().zip(other).map(|(one, other)| two(*one, *other)).collect();
+    let mut pair = Pair {
+        grams: side_by_side(toxicity.0, injection.0),
+        words: side_by_side(toxicity.1, injection.1),
+        common: Common::default(),
+    };
+    for word in include_str!("../../data/glue.txt").lines().filter(|line| !line.starts_with('#')) {
+        let word = Word::of(word);
+        let runs = pair.runs(&word);
+        pair.common.add(&word, runs);
+    }
+    pair
+});
+
+impl Pair {
+    /// What the runs of a word add up to, and how many they are.
+    #[inline]
+    fn runs(&self, word: &Word) -> (Two, u32) {
+        let grams: Option<&[Two; SLOTS]> = self.grams.first_chunk();
+        let (mut sum, mut count) = (0, 0);
+        if let Some(grams) = grams {
+            word.show_runs(|slot| {
+                sum += grams.get(usize::from(slot)).copied().unwrap_or_default();
+                count += 1;
+            });
+        }
+        (sum, count)
+    }
+}
+
+/// What the runs of common short words add up to, by their hashes.
+struct Common(Box<[(u64, Two, u32)]>);
+
+const COMMON: usize = 1 << 13;
+/// Of words up to this length no two have the same hash: it is made of the letters and their number by steps that can be
+/// undone.
+const INJECTIVE: usize = 7;
+
+impl Default for Common {
+    fn default() -> Self {
+        Self(vec![(0, 0, 0); COMMON].into())
+    }
+}
+
+impl Common {
+    fn add(&mut self, word: &Word, (sum, count): (Two, u32)) {
+        let place = self.0.get_mut(place(word)).filter(|_| word.length <= INJECTIVE);
+        // Of those in one place the first stays.
+        if let Some(place) = place.filter(|place| place.2 == 0) {
+            *place = (word.hash, sum, count);
+        }
+    }
+
+    #[inline]
+    fn get(&self, word: &Word) -> Option<(Two, u32)> {
+        let (hash, sum, count) = *self.0.get(place(word)).filter(|_| word.length <= INJECTIVE)?;
+        (hash == word.hash && count > 0).then_some((sum, count))
+    }
+}
+
+fn place(word: &Word) -> usize {
+    (word.hash >> 40) as usize % COMMON
+}
+
+struct Reading<'p> {
+    pair: &'p Pair,
+    both: Both,
+}
+
+impl Sink for Reading<'_> {
+    #[inline]
+    fn runs(&mut self, word: &Word) {
+        let (sum, count) = self.pair.common.get(word).unwrap_or_else(|| self.pair.runs(word));
+        let [toxicity, injection] = sums(sum, count);
+        self.both.toxicity.add_runs(toxicity, count);
+        self.both.injection.add_runs(injection, count);
+    }
+
+    #[inline]
+    fn word(&mut self, slot: u16) {
+        let [toxicity, injection] =
+            sums(self.pair.words.get(usize::from(slot)).copied().unwrap_or_default(), 1);
+        self.both.toxicity.add_word(toxicity);
+        self.both.injection.add_word(injection);
+    }
+
+    fn alarm(&mut self) {
+        self.both.toxicity.alarms = true;
+        self.both.injection.alarms = true;
+    }
+}

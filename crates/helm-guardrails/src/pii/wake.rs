@@ -1,0 +1,49 @@
+//! Words in which personal data may begin: cheaper than to look for it, and wrong only by saying yes.
+
+use crate::bytes::{DIGIT, NO_HEX, Token, UPPER, Visitor, walk};
+
+/// Whether personal data may begin in words of ASCII.
+pub(super) fn may_hold(words: &str) -> bool {
+    let mut wake = Wake { words: words.as_bytes(), wakes: false };
+    walk(wake.words, &mut wake);
+    wake.wakes || words.contains('_') || ends_with_name(words)
+}
+
+/// Whether the last word may be the name in an address of which the sign is spelled out in the next one.
+fn ends_with_name(words: &str) -> bool {
+    let word =
+        words.trim_ascii_end().rsplit(|char: char| char.is_ascii_whitespace()).next().unwrap_or_default();
+    let joined = |part: &[u8]| matches!(part, [a, b'.' | b'-', b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric());
+    word.as_bytes().windows(3).any(joined)
+}
+
+struct Wake<'w> {
+    words: &'w [u8],
+    wakes: bool,
+}
+
+impl Wake<'_> {
+    fn follows(&self, at: usize, byte: u8) -> bool {
+        self.words.get(at) == Some(&byte)
+    }
+}
+
+impl Visitor for Wake<'_> {
+    fn token(&mut self, token: Token) {
+        let written = self.words.get(token.start..token.end).unwrap_or_default();
+        let capitals =
+            token.has(UPPER) && written.windows(2).any(|pair| pair.iter().all(u8::is_ascii_uppercase));
+        // The first pair of a hardware address, the first part of a web address, and the sign of an address.
+        let begins = match written {
+            [_, _] if !token.has(NO_HEX) && self.follows(token.end, b'-') => true,
+            b"www" => self.follows(token.end, b'.'),
+            b"at" => true,
+            _ => false,
+        };
+        self.wakes |= capitals || begins || token.has(DIGIT);
+    }
+
+    fn sign(&mut self, _: usize, byte: u8) {
+        self.wakes |= !matches!(byte, b'=' | b'-' | b'.');
+    }
+}
