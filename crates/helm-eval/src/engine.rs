@@ -11,11 +11,13 @@ use crate::error::{Error, Result};
 use crate::evaluator::{Evaluator, inline};
 use crate::evaluators::{Coherence, Length, Relevance, Safety};
 use crate::exchange::Exchange;
+use crate::needs::Need;
 
 /// Runs evaluators. Immutable; cloning is cheap.
 #[derive(Clone, Default)]
 pub struct EvaluationEngine {
     evaluators: Vec<Arc<dyn Evaluator>>,
+    offline: bool,
 }
 
 impl EvaluationEngine {
@@ -51,13 +53,26 @@ impl EvaluationEngine {
         Ok(self)
     }
 
+    /// Asks no evaluator that needs the network: each is recorded as not scored, for want of it.
+    #[must_use]
+    pub fn offline(mut self) -> Self {
+        self.offline = true;
+        self
+    }
+
+    /// The evaluators, in the order they were added.
+    pub fn evaluators(&self) -> impl Iterator<Item = &Arc<dyn Evaluator>> {
+        self.evaluators.iter()
+    }
+
     /// The evaluators' names, in the order they were added.
     pub fn names(&self) -> impl Iterator<Item = &EvaluatorName> {
-        self.evaluators.iter().map(super::evaluator::Evaluator::name)
+        self.evaluators.iter().map(|evaluator| evaluator.name())
     }
 
     /// What every evaluator says, in the order they were added. One that fails or panics is recorded as not
-    /// scored.
+    /// scored, and one whose [needs](Evaluator::needs) are not met is not asked: it is
+    /// [`NotScored::Missing`], with the [name](crate::Need::as_str) of the first thing missing.
     pub async fn evaluate(&self, exchange: &Exchange<'_>) -> Vec<ScoreEntry> {
         self.evaluate_until(exchange, pending()).await
     }
@@ -73,15 +88,25 @@ impl EvaluationEngine {
         let running = self.evaluators.iter().map(|evaluator| {
             let cut = cut.clone();
             async move {
-                let judging = pin!(judge(&**evaluator, exchange));
-                let outcome = match select(judging, cut).await {
-                    Either::Left((outcome, _)) => outcome,
-                    Either::Right((reason, _)) => ScoreOutcome::NotScored(reason),
+                let outcome = match self.missing(&**evaluator, exchange) {
+                    Some(need) => ScoreOutcome::NotScored(NotScored::Missing(need.to_string())),
+                    None => match select(pin!(judge(&**evaluator, exchange)), cut).await {
+                        Either::Left((outcome, _)) => outcome,
+                        Either::Right((reason, _)) => ScoreOutcome::NotScored(reason),
+                    },
                 };
                 ScoreEntry { evaluator: evaluator.name().clone(), outcome }
             }
         });
         join_all(running).await
+    }
+
+    fn missing(&self, evaluator: &dyn Evaluator, exchange: &Exchange<'_>) -> Option<Need> {
+        let needs = evaluator.needs();
+        if self.offline && needs.contains(Need::Network) {
+            return Some(Need::Network);
+        }
+        exchange.lacks(needs)
     }
 }
 

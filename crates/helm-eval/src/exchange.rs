@@ -1,4 +1,7 @@
-use helm_core::{Message, Violation};
+use helm_core::{Message, ToolCall, Violation};
+use serde_json::Value;
+
+use crate::needs::{Need, Needs};
 
 /// What an evaluator may look at. Borrowed, so it costs nothing to make.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +19,12 @@ pub struct Exchange<'a> {
     pub passages: &'a [&'a str],
     /// A known good answer.
     pub reference: Option<&'a str>,
+    /// The JSON Schema that the answer should fit.
+    pub schema: Option<&'a Value>,
+    /// The tools that the model called, in order.
+    pub tools: &'a [ToolCall],
+    /// The tool calls that were expected, in order; `None` when nobody said. Their ids do not matter.
+    pub expected_tools: Option<&'a [ToolCall]>,
     /// What the output guards found; `None` when they did not look.
     pub violations: Option<&'a [Violation]>,
     /// Whether the answer came to its own end.
@@ -35,6 +44,9 @@ impl<'a> Exchange<'a> {
             response,
             passages: &[],
             reference: None,
+            schema: None,
+            tools: &[],
+            expected_tools: None,
             violations: None,
             finished: true,
             withheld: false,
@@ -67,6 +79,44 @@ impl<'a> Exchange<'a> {
     pub fn with_reference(mut self, reference: &'a str) -> Self {
         self.reference = Some(reference);
         self
+    }
+
+    /// Adds the JSON Schema that the answer should fit.
+    #[must_use]
+    pub fn with_schema(mut self, schema: &'a Value) -> Self {
+        self.schema = Some(schema);
+        self
+    }
+
+    /// Adds the tools that the model called.
+    #[must_use]
+    pub fn with_tools(mut self, tools: &'a [ToolCall]) -> Self {
+        self.tools = tools;
+        self
+    }
+
+    /// Adds the tool calls that were expected; an empty slice says that none should have been made.
+    #[must_use]
+    pub fn with_expected_tools(mut self, expected: &'a [ToolCall]) -> Self {
+        self.expected_tools = Some(expected);
+        self
+    }
+
+    /// The first of `needs` that this exchange does not meet. What needs the network is the engine's to say.
+    #[must_use]
+    pub fn lacks(&self, needs: Needs) -> Option<Need> {
+        needs.iter().find(|need| !self.has(*need))
+    }
+
+    fn has(&self, need: Need) -> bool {
+        match need {
+            Need::Reference => self.reference.is_some(),
+            Need::Passages => self.passages.iter().any(|passage| !passage.trim().is_empty()),
+            Need::History => !self.history.is_empty(),
+            Need::Tools => self.expected_tools.is_some(),
+            Need::Schema => self.schema.is_some(),
+            Need::Network => true,
+        }
     }
 
     /// Adds what the output guards found.

@@ -26,8 +26,11 @@
 //! # }
 //! ```
 //!
-//! With two methods it is a [`Heuristic`], and when it must wait for something an [`Evaluator`];
-//! [`check_evaluator`] runs either against hostile exchanges.
+//! With two methods it is a [`Heuristic`], and when it must wait for something an [`Evaluator`]. Both may say what
+//! they [need](Evaluator::needs), such as a reference, and in which [tier](Evaluator::tier) they run; an evaluator
+//! whose needs are not met is not asked. [`check_evaluator`] runs any against hostile exchanges.
+//!
+//! [`metrics`] compares answers with a reference, [`stats`] says how well scores agree with people.
 
 mod conformance;
 mod engine;
@@ -35,8 +38,11 @@ mod error;
 mod evaluator;
 mod evaluators;
 mod exchange;
+pub mod metrics;
+mod needs;
 mod reward;
 mod spec;
+pub mod stats;
 mod text;
 
 pub use conformance::{Unfit, check_evaluator};
@@ -45,6 +51,7 @@ pub use error::{Error, Result};
 pub use evaluator::{Evaluator, Heuristic, Inline, from_fn, inline};
 pub use evaluators::{Coherence, Length, Relevance, Safety};
 pub use exchange::Exchange;
+pub use needs::{Need, Needs, Tier};
 pub use reward::{Composition, Evidence};
 pub use spec::{
     Combine, DefaultReward, Gate, GateMissing, Missing, Price, RewardSpec, RewardSpecConfig, Term,
