@@ -9,9 +9,12 @@ use helm_core::{EvaluatorName, NotScored, ScoreEntry, ScoreOutcome};
 
 use crate::error::{Error, Result};
 use crate::evaluator::{Evaluator, inline};
-use crate::evaluators::{Coherence, Length, Relevance, Safety};
+use crate::evaluators::{
+    Coherence, Groundedness, Length, Preference, Refusal, Relevance, Safety, Specificity, ToolCalls,
+};
 use crate::exchange::Exchange;
 use crate::needs::Need;
+use crate::view::View;
 
 /// Runs evaluators. Immutable; cloning is cheap.
 #[derive(Clone, Default)]
@@ -38,6 +41,22 @@ impl EvaluationEngine {
             .with_evaluator(Arc::new(inline(Relevance::new()?)))?
             .with_evaluator(Arc::new(inline(Coherence::new()?)))?
             .with_evaluator(Arc::new(inline(Safety::new()?)))
+    }
+
+    /// All evaluators of this crate that only compute: those of [`standard`](Self::standard), specificity,
+    /// preference, refusal, groundedness and tool calls. What needs more than a question and an answer says what is
+    /// missing. Metrics against a reference and schemas are added one by one.
+    ///
+    /// # Errors
+    ///
+    /// Never, unless this crate is broken.
+    pub fn all_inline() -> Result<Self> {
+        Self::standard()?
+            .with_evaluator(Arc::new(inline(Specificity::new()?)))?
+            .with_evaluator(Arc::new(inline(Preference::new()?)))?
+            .with_evaluator(Arc::new(inline(Refusal::new()?)))?
+            .with_evaluator(Arc::new(inline(Groundedness::new()?)))?
+            .with_evaluator(Arc::new(inline(ToolCalls::new()?)))
     }
 
     /// Adds an evaluator.
@@ -85,6 +104,8 @@ impl EvaluationEngine {
         cut: impl Future<Output = NotScored> + Send,
     ) -> Vec<ScoreEntry> {
         let cut = cut.boxed().shared();
+        let view = View::of(exchange);
+        let exchange = &exchange.sharing(&view);
         let running = self.evaluators.iter().map(|evaluator| {
             let cut = cut.clone();
             async move {

@@ -2,6 +2,7 @@ use helm_core::{Message, ToolCall, Violation};
 use serde_json::Value;
 
 use crate::needs::{Need, Needs};
+use crate::view::View;
 
 /// What an evaluator may look at. Borrowed, so it costs nothing to make.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,7 @@ pub struct Exchange<'a> {
     pub finished: bool,
     /// Whether the answer was withheld as unsafe, by the output guards or by the provider.
     pub withheld: bool,
+    view: Option<&'a View>,
 }
 
 impl<'a> Exchange<'a> {
@@ -50,6 +52,7 @@ impl<'a> Exchange<'a> {
             violations: None,
             finished: true,
             withheld: false,
+            view: None,
         }
     }
 
@@ -138,5 +141,19 @@ impl<'a> Exchange<'a> {
     pub fn withheld(mut self) -> Self {
         self.withheld = true;
         self
+    }
+
+    /// The same exchange with work that evaluators share.
+    pub(crate) fn sharing(mut self, view: &'a View) -> Self {
+        self.view = Some(view);
+        self
+    }
+
+    /// Gives the shared work to `with`; where there is none, or the exchange was changed since, work of its own.
+    pub(crate) fn with_shared<T>(&self, with: impl FnOnce(&View, &Self) -> T) -> T {
+        match self.view.filter(|view| view.is_of(self)) {
+            Some(view) => with(view, self),
+            None => with(&View::of(self), self),
+        }
     }
 }

@@ -1,14 +1,28 @@
 //! The evaluators that come with the crate.
 
 mod coherence;
+mod groundedness;
 mod length;
+mod preference;
+mod refusal;
 mod relevance;
 mod safety;
+#[cfg(feature = "schema")]
+mod schema;
+mod specificity;
+mod tools;
 
 pub use coherence::Coherence;
+pub use groundedness::Groundedness;
 pub use length::Length;
+pub use preference::Preference;
+pub use refusal::Refusal;
 pub use relevance::Relevance;
 pub use safety::Safety;
+#[cfg(feature = "schema")]
+pub use schema::SchemaFit;
+pub use specificity::Specificity;
+pub use tools::ToolCalls;
 
 use helm_core::{NotScored, Score, ScoreOutcome, UnitInterval};
 

@@ -10,4 +10,6 @@ pub use bleu::sentence_bleu;
 pub use chrf::chrf;
 pub use evaluator::Reference;
 pub use numeric::{NumericTolerance, exact_match, numeric_match};
+#[cfg(test)]
+pub(crate) use rouge::longest_common_subsequence;
 pub use rouge::{RougeL, rouge_l};

@@ -64,3 +64,12 @@ pub(crate) fn covariance(left: &[f64], right: &[f64]) -> f64 {
     let products: f64 = left.iter().zip(right).map(|(l, r)| (l - mean_left) * (r - mean_right)).sum();
     if left.len() < 2 { 0.0 } else { products / (left.len() - 1) as f64 }
 }
+
+/// Shuffles, by Fisher and Yates, from a seed.
+#[cfg(feature = "report")]
+pub(crate) fn shuffle<T>(seed: u64, items: &mut [T]) {
+    let mut random = bootstrap::SplitMix(seed);
+    for last in (1..items.len()).rev() {
+        items.swap(last, random.below(last + 1));
+    }
+}
