@@ -3,7 +3,12 @@
 //! On answers of about 100 words to questions of about 15, with a passage of about 60, and on an answer of a megabyte. After
 //! the means of criterion it prints the percentiles of single evaluations.
 
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints and may panic")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark prints and may panic"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -86,7 +86,7 @@ impl EvaluationEngine {
 
     /// The evaluators' names, in the order they were added.
     pub fn names(&self) -> impl Iterator<Item = &EvaluatorName> {
-        self.evaluators.iter().map(|evaluator| evaluator.name())
+        self.evaluators.iter().map(Evaluator::name)
     }
 
     /// What every evaluator says, in the order they were added. One that fails or panics is recorded as not

@@ -1,6 +1,6 @@
 //! Weights are learned from people, and only used when they are better.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::expect_used, reason = "a test may panic")]
 
 use helm_core::{Score, ScoreEntry, ScoreOutcome, UnitInterval};
 use helm_eval::{

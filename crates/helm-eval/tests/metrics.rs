@@ -1,7 +1,5 @@
 //! Reference metrics are what sacreBLEU and rouge-score compute.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
 use helm_core::{NotScored, ScoreOutcome};
 use helm_eval::metrics::{
     NumericTolerance, Reference, chrf, exact_match, numeric_match, rouge_l, sentence_bleu,

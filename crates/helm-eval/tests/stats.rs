@@ -1,7 +1,5 @@
 //! Statistics are what SciPy and scikit-learn compute, and intervals hold what they should.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
 use helm_eval::Error;
 use helm_eval::stats::{
     Conformal, Isotonic, PairOutcome, Resampling, auroc, bootstrap, brier, compare,

@@ -65,7 +65,7 @@ pub fn figures(rows: &[Row]) -> Result<Vec<Figure>> {
     }
     if has("xstest") {
         let rows = of_sources(rows, |source| source == "xstest");
-        let tested = by_halves(&rows, |train| fit::compliance(train), |row| row.rated("compliance"))?;
+        let tested = by_halves(&rows, fit::compliance, |row| row.rated("compliance"))?;
         let value = estimate(&tested, rank_agreement)?;
         figures.push(Figure::new("XSTest compliance, Spearman", &tested, value, (0.75, 1.0)));
         intervals.extend(tested);
@@ -168,7 +168,7 @@ fn pairs(rows: &[Row], figures: &mut Vec<Figure>) -> Result<()> {
 }
 
 fn grounded(rows: &[Row], figures: &mut Vec<Figure>, intervals: &mut Vec<Tested>) -> Result<()> {
-    let tested = by_halves(rows, |train| fit::groundedness(train), |row| row.rated("attributable"))?;
+    let tested = by_halves(rows, fit::groundedness, |row| row.rated("attributable"))?;
     for (source, bar) in [("begin_wow", 0.945), ("begin_cmu", 0.975), ("begin_tc", 0.965)] {
         let some: Vec<Tested> = tested.iter().filter(|row| row.group == source).cloned().collect();
         if !some.is_empty() {
