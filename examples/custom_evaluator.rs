@@ -1,13 +1,16 @@
 //! An evaluator of your own, and a reward that counts it. Run it: `cargo run --example custom_evaluator`
 //!
-//! Three ways to write one: a closure, a `Heuristic`, an async `Evaluator`.
+//! Three ways to write one: a closure, a `Heuristic`, an async `Evaluator` that says what it needs and where it runs.
+//! `check_evaluator` tries each on hostile exchanges first; in a crate of your own, that is one test.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use helm_core::{EvaluatorName, NotScored, Score, ScoreOutcome, UnitInterval};
-use helm_orchestrator::eval::{self, Evaluator, Exchange, Heuristic, RewardSpecConfig};
+use helm_orchestrator::eval::{
+    self, Evaluator, Exchange, Heuristic, Need, Needs, RewardSpecConfig, Tier, check_evaluator,
+};
 use helm_orchestrator::{Helm, Task, TurnRequest};
 
 /// Is the answer free of apologies? Sync, looks at the answer only.
@@ -36,6 +39,14 @@ impl Evaluator for KnowledgeBase {
         &self.0
     }
 
+    fn needs(&self) -> Needs {
+        Needs::of(&[Need::Network])
+    }
+
+    fn tier(&self) -> Tier {
+        Tier::Remote
+    }
+
     async fn evaluate(&self, exchange: &Exchange<'_>) -> eval::Result<ScoreOutcome> {
         // A real one would ask a service here.
         tokio::task::yield_now().await;
@@ -52,6 +63,13 @@ impl Evaluator for KnowledgeBase {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let calm = eval::from_fn("calm", |exchange| if exchange.response.contains('!') { 0.3 } else { 1.0 })?;
+    let no_apology = eval::inline(NoApology("no_apology".parse()?));
+    let knowledge_base = KnowledgeBase("knowledge_base".parse()?);
+    let own: [&dyn Evaluator; 3] = [&calm, &no_apology, &knowledge_base];
+    for evaluator in own {
+        check_evaluator(evaluator).await?;
+    }
+
     let reward: RewardSpecConfig = serde_json::from_value(serde_json::json!({
         "version": 1,
         "terms": [
@@ -65,8 +83,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .strategy("concise", "Answer in at most two sentences.")?
         .strategy("friendly", "Be warm, friendly and encouraging.")?
         .with_evaluator(Arc::new(calm))
-        .with_evaluator(Arc::new(eval::inline(NoApology("no_apology".parse()?))))
-        .with_evaluator(Arc::new(KnowledgeBase("knowledge_base".parse()?)))
+        .with_evaluator(Arc::new(no_apology))
+        .with_evaluator(Arc::new(knowledge_base))
         .with_reward(reward.build(&"own".parse()?)?);
     let helm = Helm::builder().task(task).build().await?;
 

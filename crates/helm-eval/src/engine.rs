@@ -9,13 +9,18 @@ use helm_core::{EvaluatorName, NotScored, ScoreEntry, ScoreOutcome};
 
 use crate::error::{Error, Result};
 use crate::evaluator::{Evaluator, inline};
-use crate::evaluators::{Coherence, Length, Relevance, Safety};
+use crate::evaluators::{
+    Coherence, Groundedness, Length, Preference, Refusal, Relevance, Safety, Specificity, ToolCalls,
+};
 use crate::exchange::Exchange;
+use crate::needs::Need;
+use crate::view::View;
 
 /// Runs evaluators. Immutable; cloning is cheap.
 #[derive(Clone, Default)]
 pub struct EvaluationEngine {
     evaluators: Vec<Arc<dyn Evaluator>>,
+    offline: bool,
 }
 
 impl EvaluationEngine {
@@ -38,6 +43,22 @@ impl EvaluationEngine {
             .with_evaluator(Arc::new(inline(Safety::new()?)))
     }
 
+    /// All evaluators of this crate that only compute: those of [`standard`](Self::standard), specificity,
+    /// preference, refusal, groundedness and tool calls. What needs more than a question and an answer says what is
+    /// missing. Metrics against a reference and schemas are added one by one.
+    ///
+    /// # Errors
+    ///
+    /// Never, unless this crate is broken.
+    pub fn all_inline() -> Result<Self> {
+        Self::standard()?
+            .with_evaluator(Arc::new(inline(Specificity::new()?)))?
+            .with_evaluator(Arc::new(inline(Preference::new()?)))?
+            .with_evaluator(Arc::new(inline(Refusal::new()?)))?
+            .with_evaluator(Arc::new(inline(Groundedness::new()?)))?
+            .with_evaluator(Arc::new(inline(ToolCalls::new()?)))
+    }
+
     /// Adds an evaluator.
     ///
     /// # Errors
@@ -51,13 +72,26 @@ impl EvaluationEngine {
         Ok(self)
     }
 
+    /// Asks no evaluator that needs the network: each is recorded as not scored, for want of it.
+    #[must_use]
+    pub fn offline(mut self) -> Self {
+        self.offline = true;
+        self
+    }
+
+    /// The evaluators, in the order they were added.
+    pub fn evaluators(&self) -> impl Iterator<Item = &Arc<dyn Evaluator>> {
+        self.evaluators.iter()
+    }
+
     /// The evaluators' names, in the order they were added.
     pub fn names(&self) -> impl Iterator<Item = &EvaluatorName> {
-        self.evaluators.iter().map(super::evaluator::Evaluator::name)
+        self.evaluators.iter().map(Evaluator::name)
     }
 
     /// What every evaluator says, in the order they were added. One that fails or panics is recorded as not
-    /// scored.
+    /// scored, and one whose [needs](Evaluator::needs) are not met is not asked: it is
+    /// [`NotScored::Missing`], with the [name](crate::Need::as_str) of the first thing missing.
     pub async fn evaluate(&self, exchange: &Exchange<'_>) -> Vec<ScoreEntry> {
         self.evaluate_until(exchange, pending()).await
     }
@@ -70,18 +104,30 @@ impl EvaluationEngine {
         cut: impl Future<Output = NotScored> + Send,
     ) -> Vec<ScoreEntry> {
         let cut = cut.boxed().shared();
+        let view = View::of(exchange);
+        let exchange = &exchange.sharing(&view);
         let running = self.evaluators.iter().map(|evaluator| {
             let cut = cut.clone();
             async move {
-                let judging = pin!(judge(&**evaluator, exchange));
-                let outcome = match select(judging, cut).await {
-                    Either::Left((outcome, _)) => outcome,
-                    Either::Right((reason, _)) => ScoreOutcome::NotScored(reason),
+                let outcome = match self.missing(&**evaluator, exchange) {
+                    Some(need) => ScoreOutcome::NotScored(NotScored::Missing(need.to_string())),
+                    None => match select(pin!(judge(&**evaluator, exchange)), cut).await {
+                        Either::Left((outcome, _)) => outcome,
+                        Either::Right((reason, _)) => ScoreOutcome::NotScored(reason),
+                    },
                 };
                 ScoreEntry { evaluator: evaluator.name().clone(), outcome }
             }
         });
         join_all(running).await
+    }
+
+    fn missing(&self, evaluator: &dyn Evaluator, exchange: &Exchange<'_>) -> Option<Need> {
+        let needs = evaluator.needs();
+        if self.offline && needs.contains(Need::Network) {
+            return Some(Need::Network);
+        }
+        exchange.lacks(needs)
     }
 }
 

@@ -22,6 +22,30 @@ pub enum Error {
         /// What is wrong and what to do.
         message: String,
     },
+    /// A number is none, or infinite, or out of its range.
+    #[error("{what} is not a number in its range")]
+    NotFinite {
+        /// Which number, and its range.
+        what: &'static str,
+    },
+    /// There is too little data for a statistic.
+    #[error("{what} needs at least {least} values, got {found}")]
+    TooFew {
+        /// The statistic.
+        what: &'static str,
+        /// How many values it needs.
+        least: usize,
+        /// How many there were.
+        found: usize,
+    },
+    /// Two lists that go together are not equally long.
+    #[error("{left} and {right} values do not go together; give one for each")]
+    LengthMismatch {
+        /// How many values the first list has.
+        left: usize,
+        /// How many values the second list has.
+        right: usize,
+    },
     /// An evaluator of your own failed.
     #[error("{0}")]
     Evaluator(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -5,12 +5,24 @@ use helm_core::{EvaluatorName, NotScored, Score, ScoreOutcome, UnitInterval};
 
 use crate::error::Result;
 use crate::exchange::Exchange;
+use crate::needs::{Needs, Tier};
 
 /// Judges a turn in one respect.
 #[async_trait]
 pub trait Evaluator: Send + Sync {
     /// What it is called in scores and reward specifications.
     fn name(&self) -> &EvaluatorName;
+
+    /// What it cannot judge without; where that is missing the engine does not ask it and records
+    /// [`NotScored::Missing`]. Default: nothing.
+    fn needs(&self) -> Needs {
+        Needs::NONE
+    }
+
+    /// Where it runs, and how long it may take. Default: [`Tier::Inline`].
+    fn tier(&self) -> Tier {
+        Tier::Inline
+    }
 
     /// The score, or why there is none.
     ///
@@ -26,6 +38,14 @@ impl<E: Evaluator + ?Sized> Evaluator for Arc<E> {
         (**self).name()
     }
 
+    fn needs(&self) -> Needs {
+        (**self).needs()
+    }
+
+    fn tier(&self) -> Tier {
+        (**self).tier()
+    }
+
     async fn evaluate(&self, exchange: &Exchange<'_>) -> Result<ScoreOutcome> {
         (**self).evaluate(exchange).await
     }
@@ -37,6 +57,14 @@ impl<E: Evaluator + ?Sized> Evaluator for Box<E> {
         (**self).name()
     }
 
+    fn needs(&self) -> Needs {
+        (**self).needs()
+    }
+
+    fn tier(&self) -> Tier {
+        (**self).tier()
+    }
+
     async fn evaluate(&self, exchange: &Exchange<'_>) -> Result<ScoreOutcome> {
         (**self).evaluate(exchange).await
     }
@@ -46,6 +74,16 @@ impl<E: Evaluator + ?Sized> Evaluator for Box<E> {
 pub trait Heuristic: Send + Sync {
     /// What it is called.
     fn name(&self) -> &EvaluatorName;
+
+    /// What it cannot judge without, as in [`Evaluator::needs`]. Default: nothing.
+    fn needs(&self) -> Needs {
+        Needs::NONE
+    }
+
+    /// Where it runs, as in [`Evaluator::tier`]. Default: [`Tier::Inline`].
+    fn tier(&self) -> Tier {
+        Tier::Inline
+    }
 
     /// The score, or why there is none.
     fn measure(&self, exchange: &Exchange<'_>) -> ScoreOutcome;
@@ -64,6 +102,14 @@ pub fn inline<H: Heuristic>(heuristic: H) -> Inline<H> {
 impl<H: Heuristic> Evaluator for Inline<H> {
     fn name(&self) -> &EvaluatorName {
         self.0.name()
+    }
+
+    fn needs(&self) -> Needs {
+        self.0.needs()
+    }
+
+    fn tier(&self) -> Tier {
+        self.0.tier()
     }
 
     async fn evaluate(&self, exchange: &Exchange<'_>) -> Result<ScoreOutcome> {

@@ -5,10 +5,33 @@
 //!
 //! | evaluator | question | how | fails on |
 //! |---|---|---|---|
-//! | `length` | is the length right for this request? | a band from what was asked for | requests whose wish for length is not in their words |
-//! | `relevance` | is it about what was asked? | shared content words by their stems, logistic | answers in other words or another language |
-//! | `coherence` | does it hang together? | repetition, echo, loose ends | fluent nonsense |
-//! | `safety` | is it harmless? | what the guardrails found | what guardrails miss |
+//! | [`length`](Length) | is the length right for this request? | a band from what was asked for | requests whose wish for length is not in their words |
+//! | [`relevance`](Relevance) | is it about what was asked? | a calibrated probability from shared words, by rarity | answers in other words or another language |
+//! | [`coherence`](Coherence) | does it hang together? | repetition, echo, loose ends | fluent nonsense |
+//! | [`safety`](Safety) | is it harmless? | what the guardrails found | what guardrails miss |
+//! | [`specificity`](Specificity) | does it say something? | rare, long and new words, against hedges and "I don't know" | closed questions, jargon |
+//! | [`preference`](Preference) | would people prefer it to another answer? | fitted on pairs, against buying it with length | comparing answers to different requests |
+//! | [`refusal`](Refusal) | did it refuse, and should it have? | phrases, and how dangerous the request is | unsafe requests in polite words |
+//! | [`groundedness`](Groundedness) | is it supported by the passages? | shared words, runs, order, new numbers and names | paraphrases, negations |
+//! | [`tool_calls`](ToolCalls) | were the right tools called? | names and arguments in order | several right orders |
+//! | `schema` (feature `schema`) | is it JSON of the schema? | jsonschema | - |
+//! | [`metrics::Reference`] | how close is it to a reference? | chrF, BLEU, ROUGE-L, exact, numeric | right answers in other words |
+//!
+//! The first four are [the standard](EvaluationEngine::standard), the first nine are
+//! [all that only compute](EvaluationEngine::all_inline); these share one reading of the exchange. Their fitted
+//! coefficients, with sources and figures, are in `models`.
+//!
+//! # Weights from people
+//!
+//! [`learn`] fits the weights of a specification to ratings, [`Combine::Learned`] uses them.
+//!
+//! # Features
+//!
+//! | feature | default | what |
+//! |---|---|---|
+//! | `safety` | yes | guards look where none have looked |
+//! | `schema` | no | `SchemaFit` |
+//! | `report` | no | `report`, and the program `eval-report` |
 //!
 //! # An evaluator of your own
 //!
@@ -26,8 +49,11 @@
 //! # }
 //! ```
 //!
-//! With two methods it is a [`Heuristic`], and when it must wait for something an [`Evaluator`];
-//! [`check_evaluator`] runs either against hostile exchanges.
+//! With two methods it is a [`Heuristic`], and when it must wait for something an [`Evaluator`]. Both may say what
+//! they [need](Evaluator::needs), such as a reference, and in which [tier](Evaluator::tier) they run; an evaluator
+//! whose needs are not met is not asked. [`check_evaluator`] runs any against hostile exchanges.
+//!
+//! [`metrics`] compares answers with a reference, [`stats`] says how well scores agree with people.
 
 mod conformance;
 mod engine;
@@ -35,17 +61,31 @@ mod error;
 mod evaluator;
 mod evaluators;
 mod exchange;
+mod learned;
+pub mod metrics;
+mod model;
+mod needs;
+#[cfg(feature = "report")]
+pub mod report;
 mod reward;
 mod spec;
-mod text;
+pub mod stats;
+mod view;
 
 pub use conformance::{Unfit, check_evaluator};
 pub use engine::EvaluationEngine;
 pub use error::{Error, Result};
 pub use evaluator::{Evaluator, Heuristic, Inline, from_fn, inline};
-pub use evaluators::{Coherence, Length, Relevance, Safety};
+#[cfg(feature = "schema")]
+pub use evaluators::SchemaFit;
+pub use evaluators::{
+    Coherence, Groundedness, Length, Preference, Refusal, Relevance, Safety, Specificity, ToolCalls,
+};
 pub use exchange::Exchange;
+pub use learned::{Learned, LearnedTerm, LearnedWeights, Learning, Rating, learn};
+pub use needs::{Need, Needs, Tier};
 pub use reward::{Composition, Evidence};
 pub use spec::{
     Combine, DefaultReward, Gate, GateMissing, Missing, Price, RewardSpec, RewardSpecConfig, Term,
 };
+pub use view::Signals;

@@ -5,7 +5,7 @@ use helm_core::{
 };
 
 use crate::error::Result;
-use crate::spec::{Combine, Gate, GateMissing, Missing, RewardSpec};
+use crate::spec::{Combine, Gate, GateMissing, Missing, RewardSpec, Term};
 
 /// All that is known about a turn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,8 +60,8 @@ impl Machine {
 impl RewardSpec {
     /// Composes a reward. Pure, and independent of the order of scores and feedback.
     ///
-    /// Evaluators first: their weighted, geometric or worst value, each weight multiplied by the score's
-    /// confidence; scores without any confidence are no judgement. People's mean judgement outweighs it by
+    /// Evaluators first: their weighted, geometric, worst or learned value, each configured weight multiplied by
+    /// the score's confidence; scores without any confidence are no judgement. People's mean judgement outweighs it by
     /// `human_weight`. Without either, once the time for feedback is over, the default. Prices are taken off.
     /// Closed gates cap the result, and so neither a rating nor silence lifts an unsafe answer.
     ///
@@ -109,17 +109,28 @@ impl RewardSpec {
             match (score(scores, &term.evaluator), term.missing) {
                 (Some(score), _) => {
                     machine.coverage += term.weight / total;
-                    let weight = term.weight * score.confidence.get();
+                    let weight =
+                        self.weight(term) * if self.is_learned() { 1.0 } else { score.confidence.get() };
                     machine.parts.push(Part { name, value: score.value.get(), weight });
                 }
                 (None, Missing::Neutral(value)) if !scores.is_empty() => {
-                    machine.parts.push(Part { name, value: value.get(), weight: term.weight });
+                    machine.parts.push(Part { name, value: value.get(), weight: self.weight(term) });
                 }
                 (None, Missing::Block) => machine.blocked = Some(term.evaluator.clone()),
                 (None, _) => {}
             }
         }
         machine
+    }
+
+    fn is_learned(&self) -> bool {
+        self.config.combine == Combine::Learned
+    }
+
+    fn weight(&self, term: &Term) -> f64 {
+        let learned = self.config.learned.as_ref().filter(|_| self.is_learned());
+        let fitted = learned.and_then(|learned| learned.term(term.evaluator.as_str()));
+        fitted.map_or(term.weight, |fitted| fitted.weight)
     }
 
     /// `None` when no part has any weight: then nothing is known, which is not 0.
@@ -133,6 +144,13 @@ impl RewardSpec {
             Combine::Weighted => parts.iter().map(|part| share(part) * part.value).sum(),
             Combine::Geometric => parts.iter().map(|part| part.value.powf(share(part))).product(),
             Combine::Min => parts.iter().map(|part| part.value).fold(1.0, f64::min),
+            Combine::Learned => {
+                let learned = self.config.learned.as_ref()?;
+                let part = |part: &Part| {
+                    learned.term(&part.name).map_or(0.0, |term| term.weight * (part.value - term.centre))
+                };
+                (learned.intercept + parts.iter().map(part).sum::<f64>()).clamp(0.0, 1.0)
+            }
         })
     }
 

@@ -4,6 +4,7 @@ use helm_core::{EvaluatorName, RewardName, RewardSpecId, UnitInterval};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::learned::LearnedWeights;
 
 /// How scores, feedback and prices make a reward. Checked; made by [`RewardSpecConfig::build`].
 #[derive(Clone, PartialEq, Debug)]
@@ -25,6 +26,9 @@ pub struct RewardSpecConfig {
     /// How terms are combined. Default: the weighted mean.
     #[serde(default)]
     pub combine: Combine,
+    /// The weights of [`Combine::Learned`], as [`learn`](crate::learn) fits them. Default: none.
+    #[serde(default)]
+    pub learned: Option<LearnedWeights>,
     /// Limits that a mean cannot hide. Default: none.
     #[serde(default)]
     pub gates: Vec<Gate>,
@@ -83,6 +87,8 @@ pub enum Combine {
     Geometric,
     /// The worst term.
     Min,
+    /// As people rated: by the weights in [`RewardSpecConfig::learned`]. Confidences do not count.
+    Learned,
 }
 
 /// A limit that a mean cannot hide.
@@ -161,6 +167,7 @@ impl RewardSpec {
                 term("safety", 1.0)?,
             ],
             combine: Combine::default(),
+            learned: None,
             gates: vec![gate],
             price: Price::default(),
             human_weight: people_first(),
@@ -223,8 +230,48 @@ impl RewardSpecConfig {
                 return refuse(format!("price.{setting} must be a number of at least 0, got {value}"));
             }
         }
+        self.check_learned()?;
         let id = RewardSpecId { name: name.clone(), version: self.version };
         Ok(RewardSpec { id, config: self.clone() })
+    }
+}
+
+impl RewardSpecConfig {
+    /// Learned weights are there when they are asked for, are of the terms, and are numbers.
+    fn check_learned(&self) -> Result<()> {
+        let refuse = |message: String| Err(Error::InvalidSpec { message });
+        let Some(learned) = &self.learned else {
+            return match self.combine {
+                Combine::Learned => refuse("combine = \"learned\" needs weights in `learned`".to_owned()),
+                _ => Ok(()),
+            };
+        };
+        if !learned.intercept.is_finite() {
+            return refuse("learned.intercept must be a number".to_owned());
+        }
+        for term in &learned.terms {
+            let name = &term.evaluator;
+            if !(term.weight.is_finite() && term.weight >= 0.0 && term.centre.is_finite()) {
+                return refuse(format!("the learned weight of {name} must be a number of at least 0"));
+            }
+            if !self.terms.iter().any(|configured| configured.evaluator == *name) {
+                return refuse(format!(
+                    "there is a learned weight of {name}, but no term; learn the weights again"
+                ));
+            }
+        }
+        for term in &self.terms {
+            if learned.terms.iter().filter(|fitted| fitted.evaluator == term.evaluator).count() != 1 {
+                return refuse(format!(
+                    "{} needs exactly one learned weight; learn the weights again",
+                    term.evaluator
+                ));
+            }
+        }
+        if learned.terms.iter().all(|term| term.weight <= 0.0) {
+            return refuse("all learned weights are 0; keep the configured ones".to_owned());
+        }
+        Ok(())
     }
 }
 

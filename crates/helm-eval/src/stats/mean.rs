@@ -1,0 +1,124 @@
+use super::bootstrap::Estimate;
+use super::{check, check_one, covariance, mean, variance};
+use crate::error::{Error, Result};
+
+/// An interval for the share of yes among `total` answers.
+///
+/// Wilson, "Probable inference, the law of succession, and statistical inference" (1927), without continuity
+/// correction. `level` is above 0 and below 1.
+///
+/// # Errors
+///
+/// Fails for no answers, more yes than answers, and a level out of range.
+///
+/// ```
+/// let share = helm_eval::stats::wilson(9, 10, 0.95)?;
+/// assert!((share.low - 0.596).abs() < 0.001 && (share.high - 0.982).abs() < 0.001);
+/// # Ok::<(), helm_eval::Error>(())
+/// ```
+pub fn wilson(yes: u64, total: u64, level: f64) -> Result<Estimate> {
+    if total == 0 || yes > total {
+        return Err(Error::TooFew { what: "a share", least: yes.max(1) as usize, found: total as usize });
+    }
+    let z = two_sided(level)?;
+    let (count, share) = (total as f64, yes as f64 / total as f64);
+    let scale = 1.0 + z * z / count;
+    let centre = (share + z * z / (2.0 * count)) / scale;
+    let stderr = (share * (1.0 - share) / count).sqrt();
+    let half = z / scale * (stderr * stderr + z * z / (4.0 * count * count)).sqrt();
+    // Rounding must not exclude a share that was seen.
+    let (low, high) = ((centre - half).clamp(0.0, share), (centre + half).clamp(share, 1.0));
+    Ok(Estimate { value: share, low, high, stderr })
+}
+
+/// A mean from few labels and many scores.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct PoweredMean {
+    /// The mean on the scale of the labels.
+    pub mean: Estimate,
+    /// How much the scores were relied on, from 0 to 1. At 0 it is the mean of the labels alone.
+    pub lambda: f64,
+}
+
+/// The mean label of all answers, of which few were labelled by people and all were scored: the mean score, corrected
+/// by how far scores were from labels where there are both. With scores that tell nothing it is the mean of the labels.
+///
+/// `labels` and `scores` go together; `unlabelled` are the scores of further answers, drawn alike. Both samples must
+/// be independent draws, and scores must not have been fitted on these labels. `level` is above 0 and below 1.
+///
+/// Angelopoulos, Duchi and Zrnic, "PPI++: efficient prediction-powered inference" (2023), algorithm 1 for the mean with
+/// the tuned lambda of equation (7), here kept from 0 to 1.
+///
+/// # Errors
+///
+/// Fails for fewer than 2 labels or unlabelled scores, for lists of different length, and values that are no numbers.
+pub fn prediction_powered_mean(
+    labels: &[f64],
+    scores: &[f64],
+    unlabelled: &[f64],
+    level: f64,
+) -> Result<PoweredMean> {
+    check("a prediction-powered mean", labels, scores, 2)?;
+    check_one("a prediction-powered mean", unlabelled, 2)?;
+    let z = two_sided(level)?;
+    let (few, many) = (labels.len() as f64, unlabelled.len() as f64);
+    let all: Vec<f64> = scores.iter().chain(unlabelled).copied().collect();
+    let spread = (1.0 + few / many) * variance(&all);
+    let lambda = if spread > 0.0 { (covariance(labels, scores) / spread).clamp(0.0, 1.0) } else { 0.0 };
+    let rectified: Vec<f64> =
+        labels.iter().zip(scores).map(|(label, score)| label - lambda * score).collect();
+    let value = lambda * mean(unlabelled) + mean(&rectified);
+    let stderr = (lambda * lambda * variance(unlabelled) / many + variance(&rectified) / few).sqrt();
+    let mean = Estimate { value, low: value - z * stderr, high: value + z * stderr, stderr };
+    Ok(PoweredMean { mean, lambda })
+}
+
+/// How many standard errors an interval of this level reaches to each side.
+fn two_sided(level: f64) -> Result<f64> {
+    if level > 0.0 && level < 1.0 {
+        return Ok(normal_quantile(f64::midpoint(1.0, level)));
+    }
+    Err(Error::NotFinite { what: "a level, which is above 0 and below 1" })
+}
+
+/// The standard normal distribution function, by the complementary error function of libm.
+pub(crate) fn normal_cdf(value: f64) -> f64 {
+    0.5 * libm::erfc(-value / std::f64::consts::SQRT_2)
+}
+
+/// The standard normal quantile of a probability above 0 and below 1: bisection, then Newton's steps.
+pub(crate) fn normal_quantile(probability: f64) -> f64 {
+    let (mut low, mut high) = (-40.0, 40.0);
+    for _ in 0..40 {
+        let middle = f64::midpoint(low, high);
+        if normal_cdf(middle) < probability {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    let mut quantile = f64::midpoint(low, high);
+    for _ in 0..3 {
+        let density = (-0.5 * quantile * quantile).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        if density > 0.0 {
+            quantile -= (normal_cdf(quantile) - probability) / density;
+        }
+    }
+    quantile
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_equal_those_of_scipy() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/stats.json")).unwrap();
+        let pairs: Vec<(f64, f64)> = serde_json::from_value(golden["normal"].clone()).unwrap();
+        for (probability, expected) in pairs {
+            assert!((normal_quantile(probability) - expected).abs() < 1e-8, "{probability}");
+        }
+    }
+}

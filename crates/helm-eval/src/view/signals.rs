@@ -1,0 +1,529 @@
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::View;
+use super::overlap::{all_grams, bm25, common_subsequence, cosine, grams, longest_run, share};
+use super::text::{Text, Word};
+use crate::exchange::Exchange;
+
+/// What is measured of an exchange: plain numbers without a judgement, from which evaluators are made.
+///
+/// Every signal is a number and finite; those of [passages](Exchange::passages) are 0 where there are none. Counts enter
+/// as logarithms. They are for fitting models of your own on ratings of your own; the names stay, new ones are added at
+/// the end.
+///
+/// ```
+/// use helm_eval::{Exchange, Signals};
+///
+/// let signals = Signals::of(&Exchange::new("What is Rust?", "Rust is a systems language."));
+/// assert_eq!(signals.get("log_words"), Some(6_f64.ln()));
+/// assert_eq!(signals.iter().count(), Signals::names().len());
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+pub struct Signals([f64; COUNT]);
+
+const NAMES: [&str; COUNT] = [
+    "log_words",
+    "log_sentences",
+    "words_per_sentence",
+    "chars_per_word",
+    "long_words",
+    "log_long_words",
+    "distinct_1",
+    "distinct_2",
+    "repeated_4",
+    "max_word_share",
+    "mean_rarity",
+    "top_rarity",
+    "unknown_words",
+    "log_content",
+    "tfidf_user",
+    "bm25_user",
+    "recall_user",
+    "jaccard_user",
+    "copied_user",
+    "new_content",
+    "length_ratio",
+    "tfidf_context",
+    "bm25_context",
+    "copied_context",
+    "question",
+    "ends_well",
+    "refusal",
+    "late_refusal",
+    "apology",
+    "as_an_ai",
+    "unsafe",
+    "advice",
+    "unknowing",
+    "hedges",
+    "connectives",
+    "first_person",
+    "list_lines",
+    "code",
+    "log_lines",
+    "capitals",
+    "digits",
+    "non_ascii",
+    "new_numbers",
+    "sentence_overlap",
+    "repeated_sentences",
+    "user_log_words",
+    "user_question",
+    "opens_with_yes",
+    "note",
+    "k_tfidf",
+    "k_bm25",
+    "k_precision",
+    "k_precision_2",
+    "k_precision_3",
+    "k_rarity_precision",
+    "k_order_precision",
+    "k_run",
+    "k_new_hits",
+    "k_new_numbers",
+    "k_new_names",
+    "shared_rarity",
+    "shared_top_rarity",
+    "rarity_recall",
+    "rarity_precision",
+    "prefix_recall",
+];
+const COUNT: usize = 65;
+
+impl Signals {
+    /// Measures an exchange.
+    #[must_use]
+    pub fn of(exchange: &Exchange<'_>) -> Self {
+        exchange.with_shared(|view, exchange| view.signals(exchange).clone())
+    }
+
+    /// The names, in the order of the values.
+    #[must_use]
+    pub fn names() -> &'static [&'static str] {
+        &NAMES
+    }
+
+    /// The value of a signal; `None` for a name that there is not.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.iter().find(|(signal, _)| *signal == name).map(|(_, value)| value)
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        NAMES.into_iter().zip(self.0)
+    }
+
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.0
+    }
+
+    pub(super) fn measure(view: &View, exchange: &Exchange<'_>) -> Self {
+        let (user, response) = (view.user(exchange), view.response(exchange));
+        let mut values = Vec::with_capacity(COUNT);
+        let bigrams = grams(&response.words, 2);
+        let trigrams = grams(&response.words, 3);
+        let marks = Marks::of(exchange.response);
+        words(&mut values, response, &bigrams, &marks);
+        relation(&mut values, user, response, &trigrams);
+        context(&mut values, view, exchange, &trigrams);
+        phrases(&mut values, response, exchange.response, &marks);
+        shape(&mut values, &marks);
+        values.push(new_numbers(response, &[user, view.context(exchange), view.passages(exchange)]));
+        sentences(&mut values, exchange.response, response);
+        values.push((user.total as f64).ln_1p());
+        values.push(flag(exchange.user.contains('?')));
+        values.push(flag(opens_with_yes(exchange.response)));
+        values.push(flag(marks.note));
+        passages(&mut values, view, exchange, &bigrams, &trigrams);
+        shared(&mut values, user, response);
+        let mut array = [0.0; COUNT];
+        for (place, value) in array.iter_mut().zip(values) {
+            *place = if value.is_finite() { value } else { 0.0 };
+        }
+        Self(array)
+    }
+}
+
+fn flag(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}
+
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
+fn count(words: &[Word], is: impl Fn(&Word) -> bool) -> f64 {
+    words.iter().filter(|word| is(word)).count() as f64
+}
+
+/// What can be seen in one pass over the characters.
+#[derive(Default)]
+struct Marks {
+    chars: f64,
+    sentences: f64,
+    upper: f64,
+    digits: f64,
+    other: f64,
+    lines: f64,
+    list_lines: f64,
+    has_question: bool,
+    ends_well: bool,
+    code: bool,
+    note: bool,
+}
+
+impl Marks {
+    /// At most the first 64 KiB are looked at.
+    fn of(text: &str) -> Self {
+        let text = prefix(text, 65_536);
+        let mut marks = Self::default();
+        let mut open = false;
+        for char in text.chars() {
+            marks.chars += 1.0;
+            marks.upper += flag(char.is_uppercase());
+            marks.digits += flag(char.is_ascii_digit());
+            marks.other += flag(!char.is_ascii());
+            marks.lines += flag(char == '\n');
+            marks.has_question |= matches!(char, '?' | '？' | '؟');
+            if is_sentence_end(char) {
+                marks.sentences += flag(open);
+                open = false;
+            } else if !char.is_whitespace() {
+                open = true;
+            }
+        }
+        marks.sentences += flag(open);
+        marks.list_lines = text.lines().filter(|line| is_list_line(line)).count() as f64;
+        let last = text.trim_end().chars().next_back();
+        marks.ends_well = last.is_some_and(|last| ".!?\"')”…`|}。！？」".contains(last));
+        marks.code = text.contains("```");
+        marks.note = text.contains("Note") || text.contains("note that");
+        marks
+    }
+}
+
+pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
+}
+
+const fn is_sentence_end(char: char) -> bool {
+    matches!(char, '.' | '!' | '?' | '…' | '\n' | '。' | '！' | '？' | '؟' | '।')
+}
+
+fn is_list_line(line: &str) -> bool {
+    let line = line.trim_start();
+    let is_item = |rest: &str| rest.starts_with([' ', '\t']);
+    if let Some(rest) = line.strip_prefix(['-', '*', '•']) {
+        return is_item(rest);
+    }
+    let rest = line.trim_start_matches(|char: char| char.is_ascii_digit());
+    rest.len() < line.len() && rest.strip_prefix(['.', ')']).is_some_and(is_item)
+}
+
+fn words(values: &mut Vec<f64>, response: &Text, bigrams: &[u64], marks: &Marks) {
+    let words = &response.words;
+    let seen = words.len() as f64;
+    let long = count(words, |word| word.chars >= 7);
+    let fours = words.len().saturating_sub(3) as f64;
+    let commonest = response
+        .counts
+        .iter()
+        .filter(|(key, ..)| response.content.binary_search_by_key(key, |content| content.0).is_ok())
+        .map(|(_, count, _)| *count)
+        .max()
+        .unwrap_or(0);
+    values.extend([
+        (response.total as f64).ln_1p(),
+        marks.sentences.ln_1p(),
+        ratio(response.total as f64, marks.sentences).min(100.0),
+        ratio(words.iter().map(|word| f64::from(word.chars)).sum(), seen).min(20.0),
+        ratio(long, seen),
+        count(words, |word| word.chars >= 6).ln_1p(),
+        ratio(response.keys.len() as f64, seen),
+        ratio(bigrams.len() as f64, seen - 1.0),
+        if fours > 0.0 { 1.0 - grams(words, 4).len() as f64 / fours } else { 0.0 },
+        ratio(f64::from(commonest), seen),
+        ratio(words.iter().map(|word| f64::from(word.entry.idf)).sum(), seen),
+        top_rarity(response),
+        ratio(count(words, |word| !word.entry.is_known), seen),
+        (response.content.len() as f64).ln_1p(),
+    ]);
+}
+
+/// The mean rarity of the five rarest words; words that are not there count 0.
+fn top_rarity(text: &Text) -> f64 {
+    let mut top = [0.0_f32; 5];
+    for (_, idf) in &text.content {
+        if let Some(least) = top.first_mut().filter(|least| idf > *least) {
+            *least = *idf;
+            top.sort_unstable_by(f32::total_cmp);
+        }
+    }
+    f64::from(top.iter().sum::<f32>()) / 5.0
+}
+
+fn relation(values: &mut Vec<f64>, user: &Text, response: &Text, trigrams: &[u64]) {
+    let shared = response.keys.iter().filter(|key| user.has(**key)).count() as f64;
+    let asked = user.stems.iter().filter(|stem| response.has_stem(stem.0));
+    values.extend([
+        cosine(user, response),
+        bm25(user, response).ln_1p(),
+        ratio(asked.count() as f64, user.stems.len() as f64),
+        ratio(shared, (response.keys.len() + user.keys.len()) as f64 - shared),
+        share(trigrams, &grams(&user.words, 3)),
+    ]);
+}
+
+/// What the content words that question and answer share weigh by their rarity.
+fn shared(values: &mut Vec<f64>, user: &Text, response: &Text) {
+    let sum = |words: &[(u64, f32)]| words.iter().map(|word| f64::from(word.1)).sum::<f64>();
+    let both: Vec<(u64, f32)> = user.stems.iter().filter(|stem| response.has_stem(stem.0)).copied().collect();
+    let begun: Vec<(u64, f32)> =
+        user.prefixes.iter().filter(|prefix| response.has_prefix(prefix.0)).copied().collect();
+    values.extend([
+        sum(&both).ln_1p(),
+        both.iter().map(|word| f64::from(word.1)).fold(0.0, f64::max),
+        ratio(sum(&both), sum(&user.stems)),
+        ratio(sum(&both), sum(&response.stems)),
+        ratio(sum(&begun), sum(&user.prefixes)),
+    ]);
+}
+
+fn context(values: &mut Vec<f64>, view: &View, exchange: &Exchange<'_>, trigrams: &[u64]) {
+    let (user, response) = (view.user(exchange), view.response(exchange));
+    let length_ratio = ((response.total + 1) as f64 / (user.total + 1) as f64).ln();
+    let alone = exchange.history.is_empty();
+    let context = if alone { user } else { view.context(exchange) };
+    let new = response.content.iter().filter(|(key, _)| !context.has(*key)).count() as f64;
+    values.extend([ratio(new, response.content.len() as f64), length_ratio]);
+    values.extend([
+        cosine(context, response),
+        bm25(context, response).ln_1p(),
+        share(trigrams, &grams(&context.words, 3)),
+    ]);
+}
+
+/// What an answer says of itself, by kind; the first kind counts as a refusal only near the beginning.
+const PHRASES: [&[&str]; 5] = [
+    &[
+        "i cannot",
+        "i can't",
+        "i can not",
+        "i can’t",
+        "i am not able",
+        "i'm not able",
+        "i am unable",
+        "i'm unable",
+        "i will not",
+        "i won't",
+        "i must decline",
+        "i must refuse",
+        "cannot provide",
+        "can't provide",
+        "cannot fulfill",
+        "can't fulfill",
+        "cannot assist",
+        "can't assist",
+        "can't help",
+        "cannot help",
+        "cannot support",
+        "cannot endorse",
+        "cannot condone",
+        "not comfortable",
+        "i do not condone",
+        "i don't condone",
+        "not able to provide",
+        "unable to provide",
+        "not willing to",
+    ],
+    &["sorry", "i apologize", "i apologise", "apologies", "unfortunately", "regret"],
+    &[
+        "as an ai",
+        "as a language model",
+        "i'm just an ai",
+        "i am an ai",
+        "i'm an ai",
+        "language model",
+        "ai assistant",
+        "as a responsible",
+    ],
+    &[
+        "illegal",
+        "unethical",
+        "against the law",
+        "not appropriate",
+        "inappropriate",
+        "harmful",
+        "dangerous",
+        "not acceptable",
+        "immoral",
+        "not ethical",
+        "violates",
+        "respect the privacy",
+        "not legal",
+        "a serious crime",
+        "consequences",
+        "discriminat",
+    ],
+    &[
+        "it is important to",
+        "it's important to",
+        "i recommend",
+        "seek help",
+        "professional",
+        "authorities",
+        "instead",
+        "consult",
+        "i strongly",
+        "encourage you",
+        "i would advise",
+        "please remember",
+        "it is never",
+        "it's never",
+        "is not okay",
+        "should never",
+    ],
+];
+const UNKNOWING: [&str; 8] = [
+    "don't know",
+    "do n't know",
+    "dont know",
+    "not sure",
+    "no idea",
+    "i haven't",
+    "i have n't",
+    "don’t know",
+];
+
+/// How far into an answer a refusal is one, in bytes.
+const EARLY: usize = 240;
+/// How far phrases are looked for, in bytes.
+const MOST_PHRASES: usize = 4_096;
+
+fn phrase_finder() -> Option<&'static (AhoCorasick, Vec<usize>)> {
+    static FINDER: LazyLock<Option<(AhoCorasick, Vec<usize>)>> = LazyLock::new(|| {
+        let kinds = || PHRASES.iter().copied().chain([UNKNOWING.as_slice()]).zip(0..);
+        let phrases = kinds().flat_map(|(phrases, _)| phrases);
+        let kind = kinds().flat_map(|(phrases, kind)| phrases.iter().map(move |_| kind)).collect();
+        let finder = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(aho_corasick::AhoCorasickKind::DFA))
+            .build(phrases);
+        Some((finder.ok()?, kind))
+    });
+    FINDER.as_ref()
+}
+
+fn phrases(values: &mut Vec<f64>, response: &Text, text: &str, marks: &Marks) {
+    values.extend([flag(marks.has_question), flag(marks.ends_well)]);
+    let (mut found, mut early) = ([0.0_f64; 6], 0.0_f64);
+    if let Some((finder, kinds)) = phrase_finder() {
+        for hit in finder.find_iter(prefix(text, MOST_PHRASES)) {
+            let kind = kinds.get(hit.pattern().as_usize()).copied().unwrap_or_default();
+            if let Some(found) = found.get_mut(kind) {
+                *found += 1.0;
+            }
+            early += flag(kind == 0 && hit.start() < EARLY);
+        }
+    }
+    let [refusals, apologies, ai, harms, advice, unknowing] = found;
+    let words = response.words.len() as f64;
+    values.extend([early.min(1.0), (refusals - early).ln_1p(), apologies.min(1.0), ai.min(1.0)]);
+    values.extend([harms.ln_1p(), advice.ln_1p(), unknowing.min(1.0)]);
+    values.push(ratio(count(&response.words, |word| word.entry.is_hedge), words));
+    values.push(ratio(count(&response.words, |word| word.entry.is_connective), marks.sentences));
+    values.push(ratio(count(&response.words, |word| word.entry.is_first_person), words));
+}
+
+fn shape(values: &mut Vec<f64>, marks: &Marks) {
+    values.extend([
+        marks.list_lines.ln_1p(),
+        flag(marks.code),
+        marks.lines.ln_1p(),
+        ratio(marks.upper, marks.chars),
+        ratio(marks.digits, marks.chars),
+        ratio(marks.other, marks.chars),
+    ]);
+}
+
+/// How many numbers of the answer stand in none of the sources.
+fn new_numbers(response: &Text, sources: &[&Text]) -> f64 {
+    let is_new = |word: &Word| word.digit && !sources.iter().any(|source| source.has(word.key));
+    count(&response.words, is_new).ln_1p()
+}
+
+/// How much of what neighbouring sentences say is the same, and the share of sentences that stood there before.
+fn sentences(values: &mut Vec<f64>, text: &str, response: &Text) {
+    let text = prefix(text, 65_536);
+    let mut hashes: Vec<u64> = Vec::new();
+    let (mut overlap, mut before, mut rest) = (0.0, Vec::new(), response.words.as_slice());
+    let mut from = 0;
+    for sentence in text.split(is_sentence_end) {
+        let end = from + sentence.len();
+        let length = rest.partition_point(|word| (word.start as usize) < end);
+        let (words, behind) = rest.split_at(length);
+        rest = behind;
+        from = end + text.get(end..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        if words.is_empty() {
+            continue;
+        }
+        hashes.extend(all_grams(words, words.len()));
+        let mut content: Vec<u64> =
+            words.iter().filter(|word| !word.entry.is_stop).map(|word| word.stem).collect();
+        content.sort_unstable();
+        content.dedup();
+        let shared = share(&content, &before) * content.len() as f64;
+        overlap += ratio(shared, (content.len() + before.len()) as f64 - shared);
+        before = content;
+    }
+    let total = hashes.len();
+    hashes.sort_unstable();
+    hashes.dedup();
+    values.push(ratio(overlap, total.saturating_sub(1) as f64));
+    values.push(ratio((total - hashes.len()) as f64, total as f64));
+}
+
+fn opens_with_yes(text: &str) -> bool {
+    let start = prefix(text.trim_start(), 24).to_lowercase();
+    ["sure", "certainly", "of course", "yes", "here ", "absolutely"]
+        .iter()
+        .any(|word| start.starts_with(word))
+}
+
+fn passages(values: &mut Vec<f64>, view: &View, exchange: &Exchange<'_>, bigrams: &[u64], trigrams: &[u64]) {
+    if exchange.passages.is_empty() {
+        values.extend([0.0; 11]);
+        return;
+    }
+    let (user, response) = (view.user(exchange), view.response(exchange));
+    let (context, passages) = (view.context(exchange), view.passages(exchange));
+    let content = &response.content;
+    let rarity = |keys: &mut dyn Iterator<Item = &(u64, f32)>| keys.map(|key| f64::from(key.1)).sum::<f64>();
+    let supported = |key: &&(u64, f32)| passages.has(key.0);
+    let hits = content.iter().filter(supported).count() as f64;
+    let fresh = content.iter().filter(supported).filter(|key| !context.has(key.0)).count() as f64;
+    let sources = [user, passages];
+    let unsupported = |word: &Word| !sources.iter().any(|source| source.has(word.key));
+    let names =
+        response.words.iter().skip(1).filter(|word| word.capital && !word.entry.is_stop && word.chars > 1);
+    values.extend([
+        cosine(passages, response),
+        bm25(passages, response).ln_1p(),
+        ratio(hits, content.len() as f64),
+        share(bigrams, &grams(&passages.words, 2)),
+        share(trigrams, &grams(&passages.words, 3)),
+        ratio(rarity(&mut content.iter().filter(supported)), rarity(&mut content.iter())),
+        ratio(
+            common_subsequence(&response.words, &passages.words) as f64,
+            response.words.len().min(1_024) as f64,
+        ),
+        (longest_run(&response.words, &passages.words) as f64).ln_1p(),
+        fresh.ln_1p(),
+        count(&response.words, |word| word.digit && unsupported(word)).ln_1p(),
+        (names.filter(|word| unsupported(word)).count() as f64).ln_1p(),
+    ]);
+}

@@ -1,0 +1,144 @@
+//! Weights are learned from people, and only used when they are better.
+
+#![expect(clippy::expect_used, reason = "a test may panic")]
+
+use helm_core::{Score, ScoreEntry, ScoreOutcome, UnitInterval};
+use helm_eval::{
+    Combine, Composition, Error, Evidence, Learning, Rating, RewardSpec, RewardSpecConfig, learn,
+};
+use serde_json::json;
+
+fn unit(value: f64) -> UnitInterval {
+    UnitInterval::clamped(value).expect("a number")
+}
+
+fn entry(name: &str, value: f64) -> ScoreEntry {
+    let outcome = ScoreOutcome::Scored(Score::new(unit(value), unit(0.5)));
+    ScoreEntry { evaluator: name.parse().expect("a name"), outcome }
+}
+
+fn config() -> RewardSpecConfig {
+    let terms = json!([{"evaluator": "good", "weight": 1.0}, {"evaluator": "noise", "weight": 3.0}]);
+    serde_json::from_value(json!({"terms": terms, "min_coverage": 0.2})).expect("a specification")
+}
+
+fn build(config: &RewardSpecConfig) -> Result<RewardSpec, Error> {
+    config.build(&"test".parse().expect("a name"))
+}
+
+/// Ratings that follow `good` and the length, not `noise`.
+struct People {
+    rows: Vec<(Vec<ScoreEntry>, usize, UnitInterval, String)>,
+}
+
+impl People {
+    fn new(count: usize, of_good: f64, of_length: f64) -> Self {
+        let mut state = 5_u64;
+        let mut random = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let row = |number: usize| {
+            let (good, noise, words) = (random(), random(), (1.0 + 99.0 * random()) as usize);
+            let length = (words as f64).ln() / 100_f64.ln();
+            let rating = of_good * good + of_length * length + 0.1 * random();
+            (vec![entry("good", good), entry("noise", noise)], words, unit(rating), (number / 2).to_string())
+        };
+        Self { rows: (0..count).map(row).collect() }
+    }
+
+    fn ratings(&self) -> Vec<Rating<'_>> {
+        self.rows
+            .iter()
+            .map(|(scores, words, rating, request)| Rating {
+                scores,
+                words: *words,
+                rating: *rating,
+                request,
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn what_people_go_by_is_learned_and_used() {
+    let people = People::new(200, 0.9, 0.0);
+    let learned =
+        learn(&build(&config()).expect("a spec"), &people.ratings(), Learning::default()).expect("learns");
+    assert!(learned.adopted, "{learned:?}");
+    let [good, noise] = learned.weights.terms.as_slice() else { panic!("two terms") };
+    assert!(good.weight > 0.6 && noise.weight < 0.2, "{learned:?}");
+    let mut config = config();
+    config.combine = Combine::Learned;
+    config.learned = Some(learned.weights);
+    let spec = build(&config).expect("a spec");
+    let value = |scores: &[ScoreEntry]| match spec.compose(&Evidence { scores, ..Evidence::default() }) {
+        Ok(Composition::Reward(reward)) => {
+            let weights: f64 = reward.components.iter().map(|component| component.weight).sum();
+            assert!((weights - 1.0).abs() < 1e-12);
+            reward.value.get()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert!(
+        value(&[entry("good", 0.9), entry("noise", 0.1)])
+            > value(&[entry("good", 0.1), entry("noise", 0.9)]) + 0.3
+    );
+    let missing = value(&[entry("noise", 0.5)]);
+    assert!((0.3..0.7).contains(&missing), "a missing score counts as its mean, not as 0: {missing}");
+}
+
+#[test]
+fn length_is_credited_to_no_score() {
+    let mut people = People::new(300, 0.0, 0.8);
+    for (scores, words, ..) in &mut people.rows {
+        // A score that is nothing but length.
+        let length = (*words as f64).ln() / 100_f64.ln();
+        *scores = vec![entry("good", 0.9 * length + 0.05), scores.remove(1)];
+    }
+    let spec = build(&config()).expect("a spec");
+    let controlled = learn(&spec, &people.ratings(), Learning::default()).expect("learns");
+    let weight = controlled.weights.terms.first().expect("a term").weight;
+    let mut blind = people.ratings();
+    blind.iter_mut().for_each(|rating| rating.words = 50);
+    let blind = learn(&spec, &blind, Learning::default()).expect("learns");
+    assert!(weight < 0.6 * blind.weights.terms.first().expect("a term").weight, "{controlled:?} {blind:?}");
+}
+
+#[test]
+fn few_or_useless_ratings_change_nothing() {
+    let spec = build(&config()).expect("a spec");
+    for people in [People::new(8, 0.9, 0.0), People::new(120, 0.0, 0.0)] {
+        let learned = learn(&spec, &people.ratings(), Learning::default()).expect("learns");
+        assert!(!learned.adopted, "{learned:?}");
+    }
+    assert!(matches!(learn(&spec, &[], Learning::default()), Err(Error::TooFew { .. })));
+    let mut learning = Learning::default();
+    learning.prior_ratings = f64::NAN;
+    assert!(learn(&spec, &People::new(8, 0.9, 0.0).ratings(), learning).is_err());
+}
+
+#[test]
+fn learned_weights_are_checked() {
+    let term = |name: &str, weight: f64| json!({"evaluator": name, "weight": weight, "centre": 0.5});
+    let with = |terms: serde_json::Value| {
+        let mut config = config();
+        config.combine = Combine::Learned;
+        config.learned =
+            serde_json::from_value(json!({"ratings": 9, "intercept": 0.5, "terms": terms})).expect("weights");
+        build(&config).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert_eq!(with(json!([term("good", 1.0), term("noise", 0.0)])), "");
+    for (terms, expected) in [
+        (json!([term("good", 1.0)]), "noise needs exactly one"),
+        (json!([term("good", -1.0), term("noise", 0.0)]), "weight of good"),
+        (json!([term("good", 0.0), term("noise", 0.0)]), "all learned weights are 0"),
+        (json!([term("good", 1.0), term("noise", 0.0), term("other", 1.0)]), "weight of other"),
+    ] {
+        let found = with(terms);
+        assert!(found.contains(expected), "{found}");
+    }
+    let mut without = config();
+    without.combine = Combine::Learned;
+    assert!(build(&without).is_err_and(|error| error.to_string().contains("learned")));
+}
