@@ -1,8 +1,9 @@
+use helm_numerics::normal;
+
 use std::collections::BTreeMap;
 
 use helm_core::Probability;
 
-use super::mean::normal_quantile;
 use crate::error::{Error, Result};
 
 /// How a bootstrap resamples. Default: 2,000 times, seed 0, a level of .95.
@@ -180,7 +181,7 @@ fn resampled<C: Ord>(
 /// The tail whose percentile is as far out as that of the unbiased standard error.
 fn expanded_tail(tail: f64, clusters: usize) -> f64 {
     let count = clusters as f64;
-    super::mean::normal_cdf(normal_quantile(tail) * (count / (count - 1.0)).sqrt())
+    normal::cdf(normal::quantile(tail) * (count / (count - 1.0)).sqrt())
 }
 
 /// The value below which a share of sorted values lies, between two of them where it must be.

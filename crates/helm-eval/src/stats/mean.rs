@@ -1,3 +1,5 @@
+use helm_numerics::normal;
+
 use super::bootstrap::Estimate;
 use super::{check, check_one, covariance, mean, variance};
 use crate::error::{Error, Result};
@@ -77,48 +79,7 @@ pub fn prediction_powered_mean(
 /// How many standard errors an interval of this level reaches to each side.
 fn two_sided(level: f64) -> Result<f64> {
     if level > 0.0 && level < 1.0 {
-        return Ok(normal_quantile(f64::midpoint(1.0, level)));
+        return Ok(normal::upper_quantile(0.5 * (1.0 - level)));
     }
     Err(Error::NotFinite { what: "a level, which is above 0 and below 1" })
-}
-
-/// The standard normal distribution function, by the complementary error function of libm.
-pub(crate) fn normal_cdf(value: f64) -> f64 {
-    0.5 * libm::erfc(-value / std::f64::consts::SQRT_2)
-}
-
-/// The standard normal quantile of a probability above 0 and below 1: bisection, then Newton's steps.
-pub(crate) fn normal_quantile(probability: f64) -> f64 {
-    let (mut low, mut high) = (-40.0, 40.0);
-    for _ in 0..40 {
-        let middle = f64::midpoint(low, high);
-        if normal_cdf(middle) < probability {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    let mut quantile = f64::midpoint(low, high);
-    for _ in 0..3 {
-        let density = (-0.5 * quantile * quantile).exp() / (2.0 * std::f64::consts::PI).sqrt();
-        if density > 0.0 {
-            quantile -= (normal_cdf(quantile) - probability) / density;
-        }
-    }
-    quantile
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_equal_those_of_scipy() {
-        let golden: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/golden/stats.json")).unwrap();
-        let pairs: Vec<(f64, f64)> = serde_json::from_value(golden["normal"].clone()).unwrap();
-        for (probability, expected) in pairs {
-            assert!((normal_quantile(probability) - expected).abs() < 1e-8, "{probability}");
-        }
-    }
 }
