@@ -203,7 +203,7 @@ impl Sink for Reading<'_> {
     fn runs(&mut self, word: &Word) {
         let grams = &mut self.sums.grams;
         word.show_runs(|slot| {
-            grams.add(self.model.grams.get(usize::from(slot)).copied().unwrap_or_default())
+            grams.add(self.model.grams.get(usize::from(slot)).copied().unwrap_or_default());
         });
     }
 

@@ -101,7 +101,8 @@ impl ProfanityFilter {
     /// A folded text with disguised words as they are meant: `f**k` as the word that it is.
     pub(crate) fn plain<'t>(&self, folded: &'t str) -> Cow<'t, str> {
         let bytes = folded.as_bytes();
-        if !self.has_own && !(has_sign(bytes) && bytes.array_windows::<2>().any(may_disguise)) {
+        let is_disguised = || has_sign(bytes) && bytes.array_windows().any(may_disguise);
+        if !(self.has_own || is_disguised()) {
             return Cow::Borrowed(folded);
         }
         let (mut plain, mut from) = (String::new(), 0);
