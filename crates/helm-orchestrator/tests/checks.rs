@@ -11,6 +11,7 @@ use helm_orchestrator::{Helm, TurnEvent, TurnRequest};
 use helm_testkit::{ModelServer, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
 
 /// A classifier that takes texts with "sesame" for attacks, and keeps the bodies that it was sent.
 struct Classifier {
@@ -24,7 +25,7 @@ impl Classifier {
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&asked);
-        tokio::spawn(async move {
+        TaskTracker::new().spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let body = body(&mut stream).await;
                 let score = if body.contains("sesame") { 0.95 } else { 0.01 };
@@ -49,10 +50,9 @@ async fn body(stream: &mut TcpStream) -> String {
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let lengths = head
-                .lines()
-                .filter_map(|line| line.to_lowercase().strip_prefix("content-length: ").map(str::to_owned));
-            let length = lengths.last().and_then(|length| length.parse::<usize>().ok()).unwrap();
+            let length =
+                |line: &str| line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok();
+            let length = head.lines().find_map(length).unwrap();
             if body.len() >= length {
                 return body.to_owned();
             }
