@@ -31,7 +31,7 @@ impl<'t> Unescaped<'t> {
         while let Some(byte) = raw.as_bytes().get(at) {
             at = match byte {
                 b'"' => reader.string(at + 1),
-                b'{' | b'}' | b'[' | b']' | b':' | b',' | b' ' | b'\t' | b'\r' | b'\n' => at + 1,
+                byte if parts_literals(char::from(*byte)) => at + 1,
                 _ => reader.bare(at),
             };
         }
@@ -95,6 +95,11 @@ impl<'t> Unescaped<'t> {
             .collect();
         redact(self.text().get(start..end)?, 0, &inside, key)
     }
+}
+
+/// Whether a character stands between literals.
+const fn parts_literals(char: char) -> bool {
+    matches!(char, '{' | '}' | '[' | ']' | ':' | ',') || char.is_ascii_whitespace()
 }
 
 struct Reader<'t> {
@@ -165,11 +170,8 @@ impl Reader<'_> {
 
     /// Reads a number or a name that begins at `start`; where to go on.
     fn bare(&mut self, start: usize) -> usize {
-        let ends = |char: char| {
-            matches!(char, '"' | '{' | '}' | '[' | ']' | ':' | ',') || char.is_ascii_whitespace()
-        };
         let rest = self.raw.get(start..).unwrap_or_default();
-        let end = start + rest.find(ends).unwrap_or(rest.len());
+        let end = start + rest.find(|char| char == '"' || parts_literals(char)).unwrap_or(rest.len());
         let text = self.folding.place_of(start)..self.folding.place_of(end);
         self.literals.push(Literal { text, raw: start..end, is_string: false });
         end

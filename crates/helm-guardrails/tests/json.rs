@@ -82,6 +82,13 @@ fn escaped(value: &Value) -> String {
     }
 }
 
+#[test]
+fn white_space_that_is_none_of_json_ends_what_stands_before_it() {
+    let raw = "{\u{c}\"to\":\u{c}1\u{c}\"ana@example.com\"";
+    let result = GuardrailEngine::standard().check_json(Stage::Output, raw);
+    assert_eq!(result.text(raw), raw.replace("ana@example.com", "[EMAIL]"));
+}
+
 proptest! {
     #[test]
     fn however_it_is_escaped_the_same_is_left(value in values()) {

@@ -168,6 +168,12 @@ impl<'s> Scan<'s> {
                 (at, before) = (further, self.char_before(further));
             }
         }
+        // A vertical tab ends words, and a run may go on behind it.
+        if let Some((_, start, end)) = self.open
+            && end == self.text.len()
+        {
+            self.findings.pending(start);
+        }
         self.end_word(self.text.len());
         self.close();
     }
