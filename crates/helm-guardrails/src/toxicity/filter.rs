@@ -18,7 +18,8 @@ use crate::view::TextView;
 /// only; it knows words, not meaning: implicit hate is at chance. Figures and limits: `models/README.md`.
 ///
 /// In a stream it wakes where some words are toxic alone, so of a sentence that is blocked what stands before them has
-/// left: about a quarter of it on the data that the model was made from, and nearly all of one in fifty.
+/// left: about a quarter of it on the data that the model was made from, and nearly all of one in
+/// fifty; on other data of one in seven.
 /// [`Hold::Sentence`](crate::Hold) lets no sentence leave that has not been judged.
 ///
 /// ```
