@@ -182,6 +182,8 @@ fn lists_come_from_configuration() {
     let text = "The casinos are open";
     assert_eq!(lists.check_output(text).text(text), "The [GAMBLING] are open");
     assert_eq!(lists.check_input(text).text(text), text, "another stage has no such list");
+    let few = guard("[input]\nmax_tokens = 10").unwrap();
+    assert!(few.check_input(&"a".repeat(41)).is_blocked() && !few.check_input(&"a".repeat(40)).is_blocked());
     let only = guard("[output]\nallowed_hosts = [\"good.example\"]\nurl = \"block\"").unwrap();
     assert!(only.check_output("See https://other.example now").is_blocked());
     for wrong in

@@ -5,7 +5,7 @@ mod rule;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use helm_core::{Category, GuardAction, Stage};
+use helm_core::{Category, GuardAction, HeuristicTokenCounter, Stage, TokenCount};
 use serde::Deserialize;
 
 pub use rule::{RuleConfig, StyleName};
@@ -123,6 +123,8 @@ pub struct StageConfig {
     pub banned_topics: BTreeMap<String, Vec<String>>,
     /// The most characters of a text; the rule is that of `length`. Default: as many as `max_bytes` allows.
     pub max_chars: Option<usize>,
+    /// The most tokens of a text, as [`HeuristicTokenCounter`] estimates them. Default: any number.
+    pub max_tokens: Option<u64>,
     /// The languages that a text may be in (ISO 639-3, needs the feature `language`). Default: any.
     pub allowed_languages: Vec<String>,
     /// The JSON Schema that a text must fit, as JSON (needs the feature `schema`). Default: none.
@@ -189,12 +191,21 @@ impl StageConfig {
                 });
             detectors.push(Arc::new(topics?));
         }
-        if let Some(most) = self.max_chars {
-            detectors.push(Arc::new(LengthLimit::new().max_chars(most)));
-        }
+        detectors.extend(self.length_limit());
         detectors.extend(self.language_filter()?);
         detectors.extend(self.schema_filter()?);
         Ok(detectors)
+    }
+
+    fn length_limit(&self) -> Option<Arc<dyn Detector>> {
+        let mut limit = LengthLimit::new();
+        if let Some(most) = self.max_chars {
+            limit = limit.max_chars(most);
+        }
+        if let Some(most) = self.max_tokens {
+            limit = limit.max_tokens(Arc::new(HeuristicTokenCounter), TokenCount::new(most));
+        }
+        (self.max_chars.is_some() || self.max_tokens.is_some()).then(|| Arc::new(limit) as Arc<dyn Detector>)
     }
 
     #[cfg(feature = "language")]
