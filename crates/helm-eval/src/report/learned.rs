@@ -83,7 +83,7 @@ pub(super) fn conversation(rows: &[&Row]) -> Result<Linear> {
     Ok(Linear { terms, weights, mean, spread })
 }
 
-/// Rows tested by a fit that saw neither their strategy nor, in the other half, their request.
+/// The rows of each strategy, tested by a fit on all the others', which may answer the same requests.
 pub(super) fn unseen_strategies(rows: &[&Row]) -> Result<Vec<Tested>> {
     let mut models: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     for row in rows {
