@@ -198,8 +198,9 @@ fn engine(bounded: GuardAction, toxicity: GuardAction) -> GuardrailEngine {
 
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        4 => "[a-z]{1,9} ",
-        2 => "[a-z]{2,6}[.,] [A-Z][a-z]{1,6} ",
+        // Without i and k, chance spells nothing that the tests look for.
+        4 => "[a-hl-z]{1,9} ",
+        2 => "[a-hl-z]{2,6}[.,] [A-HL-Z][a-hl-z]{1,6} ",
         1 => Just("ana@example.com ".to_owned()),
         1 => Just("4111 1111 1111 1111 ".to_owned()),
         1 => Just("+49 30 901820, ".to_owned()),
