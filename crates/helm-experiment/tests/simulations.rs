@@ -71,7 +71,7 @@ fn any_look(
 }
 
 #[test]
-#[ignore = "minutes: cargo test --release -p helm-experiment --test simulations -- --ignored --nocapture"]
+#[ignore = "thousands of simulated experiments, minutes: cargo test --release -p helm-experiment --test simulations -- --ignored --nocapture"]
 fn a_hundred_looks_find_nothing_where_there_is_nothing() {
     let looks: Vec<f64> = (1..=100).map(|look| f64::from(look) / 100.0).collect();
     let bounds = group_sequential_bounds(&looks, 0.05, Sides::Two, Spending::Power(2.0)).unwrap();
@@ -99,7 +99,7 @@ fn a_hundred_looks_find_nothing_where_there_is_nothing() {
 }
 
 #[test]
-#[ignore = "minutes: cargo test --release -p helm-experiment --test simulations -- --ignored --nocapture"]
+#[ignore = "thousands of simulated experiments, minutes: cargo test --release -p helm-experiment --test simulations -- --ignored --nocapture"]
 fn turns_of_the_same_user_are_no_evidence_of_their_own() {
     for (users, turns, most) in [(400, 5, 0.057), (400, 20, 0.057), (40, 5, 0.065)] {
         let mut wrong = 0;
@@ -159,7 +159,7 @@ impl Thompson {
 }
 
 #[test]
-#[ignore = "minutes: cargo test --release -p helm-experiment --test simulations -- --ignored --nocapture"]
+#[ignore = "thousands of simulated experiments, minutes: cargo test --release -p helm-experiment --test simulations -- --ignored --nocapture"]
 fn logs_of_learning_policies_are_read_rightly() {
     for means in [[0.0, 0.0], [0.0, 0.2]] {
         let covered = (0..RUNS).filter(|seed| {
@@ -189,7 +189,7 @@ fn logs_of_learning_policies_are_read_rightly() {
 }
 
 #[test]
-#[ignore = "minutes: cargo test --release -p helm-experiment --test simulations -- --ignored --nocapture"]
+#[ignore = "thousands of simulated experiments, minutes: cargo test --release -p helm-experiment --test simulations -- --ignored --nocapture"]
 fn the_betting_interval_holds_what_another_policy_earns() {
     for (name, spread) in [("weights up to 4", 0.25), ("weights up to 20", 0.05)] {
         let mut covered = 0;
