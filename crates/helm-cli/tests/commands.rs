@@ -487,6 +487,8 @@ fn a_log_says_what_another_policy_would_have_earned() {
     assert!(out(&asked("best", &[])).contains("0.8000"));
 
     refused(&asked("warn", &[]), &["no turn could have chosen warn", "plain@1, warm@2"]);
+    refused(&asked("warm", &["--min-effective", "NaN"]), &["--min-effective must be a number"]);
+    refused(&asked("warm", &["--alpha", "2"]), &["alpha must lie between 0 and 1"]);
     let little = asked("warm", &["--min-effective", "1000"]);
     assert_eq!(little.status.code(), Some(3));
     assert!(err(&little).contains("worth 200.0 decisions"), "{}", err(&little));

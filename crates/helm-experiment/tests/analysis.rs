@@ -159,7 +159,18 @@ fn what_is_no_number_is_refused_and_named() {
     assert!(row(mann_whitney(&[1.0], &[f64::INFINITY]).unwrap_err()).contains("value 0"));
     assert!(row(Plan::new(1.5, 1.0).unwrap_err()).contains("alpha must lie between 0 and 1"));
     assert!(AlwaysValid::new(0.6, 100, Sides::One).is_err());
-    assert!(BoundedMean::new(0.05).unwrap().add(1.2).is_err());
+    assert!(
+        row(BoundedMean::new(0.05).unwrap().add(1.2).unwrap_err())
+            .contains("value 0 is 1.2 and must lie from 0 to 1")
+    );
+    assert!(row(Moments::new(3, 1.0, -1.0).unwrap_err()).contains("variance not below 0"));
+    let plan = Plan::new(0.05, 1.0).unwrap();
+    assert!(row(plan.power(f64::NAN, 10.0).unwrap_err()).contains("must be finite"));
+    assert_eq!(plan.power(0.2, 1.0), Err(Refusal::TooFewUnits));
+    // Where the distributions meet, so do the powers.
+    let (below, above) = (plan.power(0.0008, 4_999_999.0).unwrap(), plan.power(0.0008, 5_000_002.0).unwrap());
+    assert!((below - above).abs() < 1e-6, "{below} {above}");
+    assert!((plan.power(1e-6, 1e13).unwrap() - plan.power_of_many(1e-6, 1e13)).abs() < 1e-12);
     assert!(Refusal::ZeroVariance.is_undefined() && !Refusal::NotFinite { row: 0 }.is_undefined());
     let moments = Moments::of(&[2.0, 2.0]).unwrap();
     assert_eq!(welch(&moments, &moments), Err(Refusal::ZeroVariance));

@@ -65,7 +65,7 @@ fn plan(arguments: &PowerArguments) -> Answer<Planned> {
     let units = arguments.units.map(|users| users * worth(arguments));
     match arguments.shares.as_deref() {
         Some([control, treatment]) => return of_shares(*control, *treatment, units, arguments),
-        Some(_) => return Err(Refusal::Unusable { name: "shares", why: "give two, such as 0.10,0.12" }),
+        Some(_) => return Err(Refusal::Unusable { name: "--shares", why: "give two, such as 0.10,0.12" }),
         None => {}
     }
     let power = arguments.power.unwrap_or(0.8);
@@ -73,7 +73,7 @@ fn plan(arguments: &PowerArguments) -> Answer<Planned> {
         (Some(effect), Some(units), None) => Ok(Planned { effect, units, power: plan.power(effect, units)? }),
         (Some(effect), None, _) => Ok(Planned { effect, units: plan.units(effect, power)?, power }),
         (None, Some(units), _) => Ok(Planned { effect: plan.detectable(units, power)?, units, power }),
-        _ => Err(Refusal::Unusable { name: "the numbers", why: "give two of --effect, --units and --power" }),
+        _ => Err(Refusal::Unusable { name: "a plan", why: "give two of --effect, --units and --power" }),
     }
 }
 

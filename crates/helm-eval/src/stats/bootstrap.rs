@@ -1,8 +1,7 @@
-use helm_numerics::normal;
-
 use std::collections::BTreeMap;
 
 use helm_core::Probability;
+use helm_numerics::normal;
 
 use crate::error::{Error, Result};
 

@@ -9,6 +9,7 @@ use super::always_valid::Sides;
 use super::mean::Interval;
 use super::proportions::Proportion;
 use super::refusal::{Answer, Refusal, positive, share};
+use super::root::increasing_root;
 
 /// The scale ρ at which a normal mixture is tightest at `v`.
 fn best_scale(v: f64, alpha: f64) -> f64 {
@@ -55,7 +56,7 @@ impl NormalMixture {
         let wanted = -libm::log(share("alpha", alpha)?);
         Ok(match self.sides {
             Sides::Two => libm::sqrt((v + self.scale) * (libm::log1p(v / self.scale) + 2.0 * wanted)),
-            Sides::One => crossing(v, wanted, |s| self.ln_e(s, v)),
+            Sides::One => increasing_root(0.0, wanted, |s| self.ln_e(s, v)),
         })
     }
 }
@@ -99,24 +100,8 @@ impl GammaExponentialMixture {
     /// When the level is not between 0 and 1.
     pub fn bound(&self, v: f64, alpha: f64) -> Answer<f64> {
         let wanted = -libm::log(share("alpha", alpha)?);
-        Ok(crossing(v, wanted, |s| self.ln_e(s, v)))
+        Ok(increasing_root(0.0, wanted, |s| self.ln_e(s, v)))
     }
-}
-
-/// Where an increasing function of a sum reaches `wanted`.
-fn crossing(v: f64, wanted: f64, ln_e: impl Fn(f64) -> f64) -> f64 {
-    let (mut low, mut high) = (0.0, libm::fmax(v, 1e-3));
-    while ln_e(high) < wanted && high < 1e300 {
-        (low, high) = (high, 2.0 * high);
-    }
-    for _ in 0..200 {
-        let middle = 0.5 * (low + high);
-        if middle <= low || middle >= high {
-            break;
-        }
-        if ln_e(middle) < wanted { low = middle } else { high = middle }
-    }
-    0.5 * (low + high)
 }
 
 /// A stitched bound: simple, of the order of the law of the iterated logarithm, and wider than a mixture.

@@ -46,10 +46,10 @@ impl BoundedMean {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotFinite`] for a value that is not from 0 to 1.
+    /// [`Refusal::OutOfUnit`] for a value that is not from 0 to 1.
     pub fn add(&mut self, value: f64) -> Answer<()> {
         if !(0.0..=1.0).contains(&value) {
-            return Err(Refusal::NotFinite { row: self.values.len() });
+            return Err(Refusal::OutOfUnit { row: self.values.len(), value });
         }
         let before = self.values.len() as f64;
         let t = before + 1.0;

@@ -38,6 +38,7 @@ mod quantile;
 mod ranks;
 mod ratio;
 mod refusal;
+mod root;
 mod srm;
 
 pub use adaptive::{AdaptiveLog, ArmEstimates, Weighting};
@@ -60,5 +61,6 @@ pub use proportions::{Proportion, TwoProportions};
 pub use quantile::{Quantile, quantile};
 pub use ranks::{MannWhitney, hodges_lehmann, mann_whitney, wilcoxon};
 pub use ratio::{Ratio, by_user, ratio, ratio_difference};
+pub(crate) use refusal::share;
 pub use refusal::{Answer, Refusal};
 pub use srm::{RatioMismatch, RatioMonitor, ratio_mismatch};

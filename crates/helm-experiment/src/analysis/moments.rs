@@ -21,10 +21,11 @@ impl Moments {
     ///
     /// # Errors
     ///
-    /// When the mean or the variance is no finite number, or the variance is negative.
+    /// [`Refusal::Unusable`] when the mean or the variance is no finite number, or the variance is negative.
     pub fn new(count: u64, mean: f64, variance: f64) -> Answer<Self> {
         if !mean.is_finite() || !variance.is_finite() || variance < 0.0 {
-            return Err(Refusal::NotFinite { row: 0 });
+            let why = "the mean and the variance must be finite, and the variance not below 0";
+            return Err(Refusal::Unusable { name: "moments", why });
         }
         Ok(Self { count, mean, rest: 0.0, squares: variance * count.saturating_sub(1) as f64 })
     }

@@ -1,6 +1,7 @@
 use helm_numerics::{normal, student};
 
 use super::refusal::{Answer, Refusal, positive, share};
+use super::root::increasing_root;
 
 /// What a planned comparison of two arms can find. Effects are in standard deviations of a unit.
 ///
@@ -17,6 +18,9 @@ pub struct Plan {
     ratio: f64,
 }
 
+/// With more degrees of freedom the normal distribution is exact to a ten-millionth, and the integral is not.
+const MANY: f64 = 1e7;
+
 impl Plan {
     /// A two-sided test at `alpha`, with `ratio` units in the treatment for one in the control.
     ///
@@ -32,12 +36,19 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// When the arms have no more than two units together.
+    /// [`Refusal::TooFewUnits`] when the arms have no more than two units together; [`Refusal::Unusable`] for numbers that
+    /// are not finite.
     pub fn power(&self, effect: f64, units: f64) -> Answer<f64> {
         let all = units * (1.0 + self.ratio);
         let dof = all - 2.0;
-        if !(effect.is_finite() && dof > 0.0 && all.is_finite()) {
+        if !(effect.is_finite() && all.is_finite()) {
+            return Err(Refusal::Unusable { name: "a plan", why: "the effect and the units must be finite" });
+        }
+        if dof <= 0.0 {
             return Err(Refusal::TooFewUnits);
+        }
+        if dof > MANY {
+            return Ok(self.power_of_many(effect, units));
         }
         let (shift, bound) = (self.shift(effect, units), student::upper_quantile(0.5 * self.alpha, dof));
         Ok(student::noncentral_sf(bound, dof, shift) + student::noncentral_sf(bound, dof, -shift))
@@ -98,22 +109,6 @@ impl Plan {
         self.power(0.0, units)?;
         Ok(increasing_root(0.0, power, |effect| self.power(effect, units).unwrap_or(1.0)))
     }
-}
-
-/// Where a function that increases from `low` on reaches `wanted`.
-fn increasing_root(low: f64, wanted: f64, of: impl Fn(f64) -> f64) -> f64 {
-    let (mut low, mut high) = (low, low.max(1.0));
-    while of(high) < wanted && high < 1e15 {
-        (low, high) = (high, 2.0 * high);
-    }
-    for _ in 0..200 {
-        let middle = 0.5 * (low + high);
-        if middle <= low || middle >= high {
-            break;
-        }
-        if of(middle) < wanted { low = middle } else { high = middle }
-    }
-    0.5 * (low + high)
 }
 
 /// The probability of finding that a share is `treatment` and not `control`, by the pooled z test, with `units` in the

@@ -14,7 +14,7 @@ pub struct MannWhitney {
     pub p: f64,
     /// The same without the correction for continuity.
     pub p_uncorrected: f64,
-    /// The exact two-sided probability; for at most 20 values an arm (in one of them) without ties.
+    /// The exact two-sided probability, where there are no ties, one arm has at most 20 values and the other at most 100.
     pub p_exact: Option<f64>,
 }
 
@@ -22,7 +22,8 @@ pub struct MannWhitney {
 ///
 /// # Errors
 ///
-/// [`Refusal::NoUnits`] without values, [`Refusal::NotFinite`], [`Refusal::ZeroVariance`] where all values are the same.
+/// [`Refusal::NoUnits`] without values, [`Refusal::NotFinite`] with a place in its arm, [`Refusal::ZeroVariance`] where all
+/// values are the same.
 pub fn mann_whitney(control: &[f64], treatment: &[f64]) -> Answer<MannWhitney> {
     let mut values = Vec::with_capacity(control.len() + treatment.len());
     for (arm, is_treatment) in [(control, false), (treatment, true)] {

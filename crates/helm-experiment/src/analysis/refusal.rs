@@ -34,6 +34,14 @@ pub enum Refusal {
         /// Its place, from 0.
         row: usize,
     },
+    /// A value lies outside of what a method holds for.
+    #[error("value {row} is {value} and must lie from 0 to 1; scale the values to that range")]
+    OutOfUnit {
+        /// Its place, from 0.
+        row: usize,
+        /// What it is.
+        value: f64,
+    },
     /// A level, a power or a quantile is none.
     #[error("{name} must lie between 0 and 1, without them, and is {value}")]
     NoShare {
@@ -78,8 +86,8 @@ pub enum Refusal {
         /// The arm, from 0.
         arm: usize,
     },
-    /// Weights or looks are empty, negative, no numbers or out of order.
-    #[error("{name} are not usable: {why}")]
+    /// What was given cannot be used together or at all, such as weights that are negative or looks out of order.
+    #[error("{name}: {why}")]
     Unusable {
         /// What they are called.
         name: &'static str,
@@ -121,7 +129,7 @@ impl Refusal {
 pub type Answer<T> = Result<T, Refusal>;
 
 /// A share that is neither 0 nor 1.
-pub(super) fn share(name: &'static str, value: f64) -> Answer<f64> {
+pub(crate) fn share(name: &'static str, value: f64) -> Answer<f64> {
     if value > 0.0 && value < 1.0 { Ok(value) } else { Err(Refusal::NoShare { name, value }) }
 }
 

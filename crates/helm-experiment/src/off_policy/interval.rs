@@ -1,7 +1,7 @@
 use helm_numerics::normal;
 
 use super::log::OffPolicyLog;
-use crate::analysis::{Answer, Interval, Moments, Refusal};
+use crate::analysis::{Answer, Interval, Moments, Refusal, share};
 
 impl OffPolicyLog {
     fn weighted(&self) -> Answer<Moments> {
@@ -26,7 +26,7 @@ impl OffPolicyLog {
     ///
     /// [`Refusal::TooFewUnits`]; when `alpha` is not between 0 and 1.
     pub fn normal_interval(&self, alpha: f64) -> Answer<Interval> {
-        let half = normal::upper_quantile(0.5 * level(alpha)?) * libm::sqrt(self.ips_variance()?);
+        let half = normal::upper_quantile(0.5 * share("alpha", alpha)?) * libm::sqrt(self.ips_variance()?);
         let mean = self.weighted()?.mean;
         Ok(Interval { low: mean - half, high: mean + half })
     }
@@ -37,7 +37,7 @@ impl OffPolicyLog {
     ///
     /// [`Refusal::TooFewUnits`]; when `alpha` is not between 0 and 1.
     pub fn hoeffding_interval(&self, alpha: f64) -> Answer<Interval> {
-        let (alpha, most) = (level(alpha)?, self.diagnostics()?.max_weight);
+        let (alpha, most) = (share("alpha", alpha)?, self.diagnostics()?.max_weight);
         let moments = self.weighted()?;
         let half = most * libm::sqrt(libm::log(2.0 / alpha) / (2.0 * moments.count as f64));
         Ok(Interval { low: moments.mean - half, high: moments.mean + half })
@@ -49,7 +49,7 @@ impl OffPolicyLog {
     ///
     /// [`Refusal::TooFewUnits`]; when `alpha` is not between 0 and 1.
     pub fn bernstein_interval(&self, alpha: f64) -> Answer<Interval> {
-        let (ln, most) = (libm::log(4.0 / level(alpha)?), self.diagnostics()?.max_weight);
+        let (ln, most) = (libm::log(4.0 / share("alpha", alpha)?), self.diagnostics()?.max_weight);
         let moments = self.weighted()?;
         let n = moments.count as f64;
         let half = libm::sqrt(2.0 * moments.variance() * ln / n) + 7.0 * most * ln / (3.0 * (n - 1.0));
@@ -61,23 +61,20 @@ impl OffPolicyLog {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoUnits`]; [`Refusal::NotFinite`] for a reward outside of 0 to 1; when `alpha` is not between 0 and 1.
+    /// [`Refusal::NoUnits`]; [`Refusal::OutOfUnit`] for a reward outside of 0 to 1; when `alpha` is not between 0 and 1.
     pub fn betting_interval(&self, alpha: f64) -> Answer<Interval> {
-        let half = 0.5 * level(alpha)?;
+        let half = 0.5 * share("alpha", alpha)?;
         if self.rows.is_empty() {
             return Err(Refusal::NoUnits);
         }
-        if let Some(row) = self.rows.iter().position(|row| !(0.0..=1.0).contains(&row.reward)) {
-            return Err(Refusal::NotFinite { row });
+        let mut rewards = self.rows.iter().map(|row| row.reward).enumerate();
+        if let Some((row, value)) = rewards.find(|(_, reward)| !(0.0..=1.0).contains(reward)) {
+            return Err(Refusal::OutOfUnit { row, value });
         }
         let earned: Vec<f64> = self.rows.iter().map(|row| row.weight * row.reward).collect();
         let missed: Vec<f64> = self.rows.iter().map(|row| row.weight * (1.0 - row.reward)).collect();
         Ok(Interval { low: lower_bound(&earned, half), high: 1.0 - lower_bound(&missed, half) })
     }
-}
-
-fn level(alpha: f64) -> Answer<f64> {
-    if alpha > 0.0 && alpha < 1.0 { Ok(alpha) } else { Err(Refusal::NoShare { name: "alpha", value: alpha }) }
 }
 
 /// What the mean of values of at least 0 lies above but with probability `alpha`, at all times together: the greatest mean

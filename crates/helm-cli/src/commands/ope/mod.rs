@@ -43,6 +43,9 @@ const ESTIMATORS: [(&str, Estimator); 10] = [
 ];
 
 pub(super) fn run(global: &Global, arguments: &OpeArguments) -> Result<ExitCode> {
+    if !(arguments.min_effective >= 0.0 && arguments.min_effective.is_finite()) {
+        return Err(Failure::wrong("--min-effective must be a number of at least 0"));
+    }
     let logged = read(&arguments.log, &arguments.target)?;
     let found = logged.log.check(arguments.min_effective);
     let found = match found {
