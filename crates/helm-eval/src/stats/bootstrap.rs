@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use helm_core::Probability;
 use helm_numerics::normal;
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::SplitMix64;
 
 use crate::error::{Error, Result};
 
@@ -155,12 +157,12 @@ fn resampled<C: Ord>(
     let Some(value) = difference(&all).filter(|value| value.is_finite()) else {
         return Err(Error::NotFinite { what: "the statistic of the data" });
     };
-    let mut random = SplitMix(seed);
+    let mut random = SplitMix64::seed_from_u64(seed);
     let (mut figures, mut rows) = (Vec::with_capacity(resamples), Vec::with_capacity(clusters.len()));
     for _ in 0..resamples {
         rows.clear();
         for _ in 0..groups.len() {
-            rows.extend(groups.get(random.below(groups.len())).into_iter().flatten());
+            rows.extend(groups.get(below(&mut random, groups.len())).into_iter().flatten());
         }
         figures.extend(difference(&rows).filter(|value| value.is_finite()));
     }
@@ -191,21 +193,7 @@ pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     below + (above - below) * place.fract()
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): small, seeded, good enough to draw rows.
-#[derive(Clone, Debug)]
-pub(crate) struct SplitMix(pub(crate) u64);
-
-impl SplitMix {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`, by multiplication; the bias is below 2⁻³² for what fits in memory.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
-    }
+/// A number below `bound`, by multiplication; the bias is below 2⁻³² for what fits in memory.
+pub(crate) fn below(random: &mut SplitMix64, bound: usize) -> usize {
+    ((u128::from(random.next_u64()) * bound as u128) >> 64) as usize
 }

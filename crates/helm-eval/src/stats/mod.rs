@@ -68,8 +68,8 @@ pub(crate) fn covariance(left: &[f64], right: &[f64]) -> f64 {
 /// Shuffles, by Fisher and Yates, from a seed.
 #[cfg(feature = "report")]
 pub(crate) fn shuffle<T>(seed: u64, items: &mut [T]) {
-    let mut random = bootstrap::SplitMix(seed);
+    let mut random = <rand_xoshiro::SplitMix64 as rand_core::SeedableRng>::seed_from_u64(seed);
     for last in (1..items.len()).rev() {
-        items.swap(last, random.below(last + 1));
+        items.swap(last, bootstrap::below(&mut random, last + 1));
     }
 }
