@@ -128,6 +128,14 @@ impl TaskRuntime {
     }
 }
 
+/// Says that a table of the configuration has no entry of this name, and which it has.
+pub(crate) fn no_such<T: ToString>(table: &str, name: &str, known: impl Iterator<Item = T>) -> String {
+    match comma_separated(known) {
+        known if known.is_empty() => format!("there is no [{table}.{name}]"),
+        known => format!("there is no [{table}.{name}]; there are: {known}"),
+    }
+}
+
 pub(crate) fn comma_separated<T: ToString>(items: impl Iterator<Item = T>) -> String {
     items.map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }

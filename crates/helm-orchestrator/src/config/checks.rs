@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::keys::{KeyPlaces, key};
 use super::models::Place;
 use crate::error::Result;
-use crate::inner::comma_separated;
+use crate::inner::no_such;
 
 /// A check that somebody else makes, for guardrails to name under `checks`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -183,16 +183,8 @@ fn judge(
 ) -> Result<Arc<dyn ChatModel>> {
     let wanted = section.model.as_deref().unwrap_or_default();
     let found = models.iter().find(|model| model.name().as_str() == wanted);
-    found.cloned().ok_or_else(|| {
-        let message = match models.is_empty() {
-            true => format!("there is no [models.{wanted}]"),
-            false => format!(
-                "there is no [models.{wanted}]; there are: {}",
-                comma_separated(models.iter().map(ChatModel::name))
-            ),
-        };
-        place.wrong_at("model", message)
-    })
+    let absent = || no_such("models", wanted, models.iter().map(ChatModel::name));
+    found.cloned().ok_or_else(|| place.wrong_at("model", absent()))
 }
 
 /// Asks an address.

@@ -23,7 +23,7 @@ use super::tools;
 use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
 use crate::helm::Helm;
-use crate::inner::comma_separated;
+use crate::inner::no_such;
 use crate::semantic::SemanticCache;
 use crate::task::Task;
 
@@ -276,15 +276,9 @@ impl HelmConfig {
             task = task.with_fallbacks(fallback.names());
         }
         for name in &section.tools {
-            let tool = tools.get(name).ok_or_else(|| {
-                let message = match tools.is_empty() {
-                    true => format!("there is no [tools.{name}]"),
-                    false => {
-                        format!("there is no [tools.{name}]; there are: {}", comma_separated(tools.keys()))
-                    }
-                };
-                Error::config(format!("{place}.tools"), message)
-            })?;
+            let absent = || no_such("tools", name.as_str(), tools.keys());
+            let tool = tools.get(name);
+            let tool = tool.ok_or_else(|| Error::config(format!("{place}.tools"), absent()))?;
             task = task.with_tool(Arc::clone(tool));
         }
         #[cfg(feature = "mcp")]
@@ -313,13 +307,10 @@ impl HelmConfig {
         if let Some(name) = &section.reward
             && (name.as_str() != "default" || self.rewards.contains_key(name))
         {
-            let spec = self.reward(name)?.ok_or_else(|| {
-                let known = comma_separated(self.rewards.keys());
-                Error::config(
-                    format!("{place}.reward"),
-                    format!("there is no [rewards.{name}]; there are: default, {known}"),
-                )
-            })?;
+            let known = || std::iter::once("default").chain(self.rewards.keys().map(RewardName::as_str));
+            let absent = || no_such("rewards", name.as_str(), known());
+            let spec = self.reward(name)?;
+            let spec = spec.ok_or_else(|| Error::config(format!("{place}.reward"), absent()))?;
             task = task.with_reward(spec);
         }
         if let Some(name) = &section.guardrails
@@ -372,8 +363,7 @@ impl HelmConfig {
 }
 
 fn unknown_guardrails<'a>(place: &str, name: &str, known: impl Iterator<Item = &'a &'a str>) -> Error {
-    let known = comma_separated(std::iter::once(&"standard").chain(known));
-    Error::config(place, format!("there is no [guardrails.{name}]; there are: {known}"))
+    Error::config(place, no_such("guardrails", name, std::iter::once(&"standard").chain(known)))
 }
 
 /// The guardrails of a section, with the checks that they name.
@@ -386,15 +376,9 @@ fn guardrails(name: &str, config: &GuardrailConfig, checks: &Checks) -> Result<G
     let wrong = |error: helm_guardrails::Error| Error::config(place.clone(), error.to_string());
     let mut builder = config.builder().map_err(wrong)?;
     for wanted in &config.checks {
-        let (check, limits) = checks.get(wanted).ok_or_else(|| {
-            let message = match checks.is_empty() {
-                true => format!("there is no [checks.{wanted}]"),
-                false => {
-                    format!("there is no [checks.{wanted}]; there are: {}", comma_separated(checks.keys()))
-                }
-            };
-            Error::config(format!("{place}.checks"), message)
-        })?;
+        let absent = || no_such("checks", wanted, checks.keys());
+        let found = checks.get(wanted);
+        let (check, limits) = found.ok_or_else(|| Error::config(format!("{place}.checks"), absent()))?;
         builder = builder.remote(Arc::clone(check), limits.clone());
     }
     builder.build().map_err(wrong)
