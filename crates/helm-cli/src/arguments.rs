@@ -9,7 +9,7 @@ use crate::output::Format;
 #[derive(Parser)]
 #[command(name = "helmctl", version, max_term_width = 100)]
 #[command(
-    after_help = "Examples:\n  helmctl init\n  helmctl chat --task support --user ana\n  helmctl tasks report support --output json\n  helmctl serve\n\nExit codes: 0 fine, 1 a check said no, 2 wrong use or input, 130 interrupted."
+    after_help = "Examples:\n  helmctl init\n  helmctl chat --task support --user ana\n  helmctl tasks report support --output json\n  helmctl serve\n\nExit codes: 0 fine, 1 a check said no, 2 wrong use or input, 3 too little data to tell, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -134,6 +134,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  helmctl export --task support --since 30d --to turns.jsonl\n  helmctl ope --log turns.jsonl --target stepwise\n  helmctl ope --log turns.jsonl --target uniform --output json\n  helmctl ope --log rounds.csv --target always_0\n\nA log is an export of Helm's, or a CSV file with the columns action, reward, pscore, and where they are known pi0 …\n(the other policy's probabilities), plog0 … (the log's own) and q0 … (what a model of rewards expects). Exit code 3\nwhen the log holds too little of what that policy would have done."
     )]
     Ope(OpeArguments),
+    /// Score answers, and see how well scores agree with people.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  helmctl eval score < turns.jsonl > scores.jsonl\n  helmctl eval agree --ratings rated.jsonl --dimension overall --range 1..5\n  helmctl eval calibrate --task support > reward.toml"
+    )]
+    Eval(EvalCommand),
     /// Check texts against the guardrails.
     #[command(subcommand, after_help = "Example: helmctl guard check --direction output < answers.jsonl")]
     Guard(GuardCommand),
@@ -424,6 +430,69 @@ pub(crate) enum ConfigCommand {
     /// Show what holds in the end, without secrets.
     #[command(after_help = "Examples:\n  helmctl config show\n  helmctl config show --output json")]
     Show,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum EvalCommand {
+    /// Score JSONL of {id, system?, context?, user, response, knowledge?, reference?} on standard input; JSONL of {id,
+    /// scores, reward, stderr} out, one line for each line in, in order.
+    #[command(
+        after_help = "Examples:\n  echo '{\"id\":1,\"user\":\"What is DNS?\",\"response\":\"The phone book of the internet.\"}' | helmctl eval score\n  helmctl eval score --reward reward.toml < turns.jsonl\n\n`context` is what was said before, one turn a line. What could not be judged is null, which is not 0."
+    )]
+    Score {
+        /// The reward: a name in the configuration, or a .toml file with its table. Default: default.
+        #[arg(long, value_name = "SPEC")]
+        reward: Option<String>,
+    },
+    /// Tell how well scores and reward agree with people's ratings, with intervals.
+    #[command(
+        after_help = "Examples:\n  helmctl eval agree --ratings rated.jsonl --dimension overall --range 1..5\n  helmctl eval agree --task support --since 30d --output json\n\nA rated line is one of `eval score` with `human`: {dimension: rating}. Intervals hold 95 %, by a bootstrap over requests.\nExit code 3 with fewer than 10 ratings."
+    )]
+    Agree(RatingsArguments),
+    /// Learn a reward's weights from people's ratings, and write it to be pasted into a configuration.
+    #[command(
+        after_help = "Examples:\n  helmctl eval calibrate --task support > reward.toml\n  helmctl eval calibrate --ratings rated.jsonl --dimension overall --range 1..5 --name rated\n\nThe configured weights are the prior. Exit code 1, and nothing written, when the learned weights are not clearly better\non ratings that they were not fitted on; 3 when there are too few to tell."
+    )]
+    Calibrate(CalibrateArguments),
+}
+
+/// Which ratings, and beside which reward.
+#[derive(Args)]
+pub(crate) struct RatingsArguments {
+    /// JSONL of rated answers.
+    #[arg(long, value_name = "FILE", conflicts_with = "task")]
+    pub(crate) ratings: Option<PathBuf>,
+    /// Which of the things that people rated. Needed where they rated several.
+    #[arg(long, value_name = "NAME", requires = "ratings")]
+    pub(crate) dimension: Option<String>,
+    /// The scale of the ratings in a file.
+    #[arg(long, value_name = "LOW..HIGH", default_value = "0..1", allow_hyphen_values = true)]
+    pub(crate) range: String,
+    /// Feedback on this task's turns in the log, instead of a file.
+    #[arg(long)]
+    pub(crate) task: Option<String>,
+    /// Only turns that began then or later: a date, an RFC 3339 moment, or how long ago, such as 7d.
+    #[arg(long, value_name = "WHEN", requires = "task")]
+    pub(crate) since: Option<String>,
+    /// The reward: a name in the configuration, or a .toml file with its table. Default: default.
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) reward: Option<String>,
+}
+
+/// What `eval calibrate` learns, and from what.
+#[derive(Args)]
+pub(crate) struct CalibrateArguments {
+    #[command(flatten)]
+    pub(crate) ratings: RatingsArguments,
+    /// What the learned reward is called. Default: as the one it is learned from.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// As how many ratings the configured weights count.
+    #[arg(long, default_value_t = 40.0)]
+    pub(crate) prior_ratings: f64,
+    /// The seed of the test by which weights are adopted.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Subcommand)]

@@ -15,6 +15,8 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 pub(crate) const SAID_NO: u8 = 1;
 /// Wrong use, wrong input, or something the command needs is not there.
 pub(crate) const WRONG: u8 = 2;
+/// There is too little data to tell.
+pub(crate) const TOO_LITTLE: u8 = 3;
 /// Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 

@@ -13,6 +13,7 @@ use crate::evaluators::{
     Coherence, Groundedness, Length, Preference, Refusal, Relevance, Safety, Specificity, ToolCalls,
 };
 use crate::exchange::Exchange;
+use crate::metrics::Reference;
 use crate::needs::Need;
 use crate::view::View;
 
@@ -57,6 +58,20 @@ impl EvaluationEngine {
             .with_evaluator(Arc::new(inline(Refusal::new()?)))?
             .with_evaluator(Arc::new(inline(Groundedness::new()?)))?
             .with_evaluator(Arc::new(inline(ToolCalls::new()?)))
+    }
+
+    /// All evaluators of this crate that need no setting: those of [`all_inline`](Self::all_inline), and `chrf`,
+    /// `rouge_l`, `bleu` and `exact` against a reference, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// Never, unless this crate is broken.
+    pub fn all_with_references() -> Result<Self> {
+        Self::all_inline()?
+            .with_evaluator(Arc::new(inline(Reference::chrf()?)))?
+            .with_evaluator(Arc::new(inline(Reference::rouge_l()?)))?
+            .with_evaluator(Arc::new(inline(Reference::bleu()?)))?
+            .with_evaluator(Arc::new(inline(Reference::exact()?)))
     }
 
     /// Adds an evaluator.

@@ -79,6 +79,22 @@ impl Default for Learning {
     }
 }
 
+impl Learning {
+    /// Sets as how many ratings the configured weights count.
+    #[must_use]
+    pub const fn with_prior_ratings(mut self, ratings: f64) -> Self {
+        self.prior_ratings = ratings;
+        self
+    }
+
+    /// Sets the seed.
+    #[must_use]
+    pub const fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+}
+
 /// Weights, and whether they should be used.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]

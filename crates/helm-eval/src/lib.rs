@@ -53,9 +53,11 @@
 //! they [need](Evaluator::needs), such as a reference, and in which [tier](Evaluator::tier) they run; an evaluator
 //! whose needs are not met is not asked. [`check_evaluator`] runs any against hostile exchanges.
 //!
-//! [`metrics`] compares answers with a reference, [`stats`] says how well scores agree with people.
+//! [`metrics`] compares answers with a reference, [`dataset`] reads turns and ratings from files, [`stats`] says how well
+//! scores agree with people.
 
 mod conformance;
+pub mod dataset;
 mod engine;
 mod error;
 mod evaluator;

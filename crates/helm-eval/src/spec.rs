@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use helm_core::{EvaluatorName, RewardName, RewardSpecId, UnitInterval};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::learned::LearnedWeights;
@@ -14,7 +14,7 @@ pub struct RewardSpec {
 }
 
 /// A reward specification as configuration writes it.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RewardSpecConfig {
@@ -27,7 +27,7 @@ pub struct RewardSpecConfig {
     #[serde(default)]
     pub combine: Combine,
     /// The weights of [`Combine::Learned`], as [`learn`](crate::learn) fits them. Default: none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned: Option<LearnedWeights>,
     /// Limits that a mean cannot hide. Default: none.
     #[serde(default)]
@@ -44,12 +44,12 @@ pub struct RewardSpecConfig {
     #[serde(default = "half")]
     pub min_coverage: f64,
     /// The reward of a decision that nobody and nothing has judged in time. Default: none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<DefaultReward>,
 }
 
 /// One evaluator's part.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Term {
     /// Which evaluator.
@@ -62,7 +62,7 @@ pub struct Term {
 }
 
 /// What happens when there is no score.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Missing {
@@ -76,7 +76,7 @@ pub enum Missing {
 }
 
 /// How terms are combined.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Combine {
@@ -92,7 +92,7 @@ pub enum Combine {
 }
 
 /// A limit that a mean cannot hide.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// Which evaluator.
@@ -108,7 +108,7 @@ pub struct Gate {
 }
 
 /// What a gate does without a score.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GateMissing {
@@ -122,7 +122,7 @@ pub enum GateMissing {
 }
 
 /// What money and time cost.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Price {
     /// Reward lost for a dollar.
@@ -132,7 +132,7 @@ pub struct Price {
 }
 
 /// The reward of silence.
-#[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefaultReward {
     /// What silence is worth.
@@ -181,6 +181,12 @@ impl RewardSpec {
     #[must_use]
     pub fn id(&self) -> &RewardSpecId {
         &self.id
+    }
+
+    /// As configuration writes it.
+    #[must_use]
+    pub fn config(&self) -> &RewardSpecConfig {
+        &self.config
     }
 
     /// The evaluators it names.

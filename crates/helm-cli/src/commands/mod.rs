@@ -5,6 +5,7 @@ mod config;
 mod db_copy;
 mod decisions;
 mod doctor;
+mod eval;
 mod experiment;
 mod export;
 mod feedback;
@@ -63,6 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
         Command::Experiment(command) => experiment::run(&global, &command)?,
         Command::Ope(arguments) => return ope::run(&global, &arguments),
+        Command::Eval(command) => return eval::run(&global, &command).await,
         Command::Guard(command) => guard::run(&global, &command).await?,
     }
     Ok(ExitCode::SUCCESS)

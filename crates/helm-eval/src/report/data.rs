@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use helm_core::{Message, Role};
-use serde::Deserialize;
+use helm_core::Message;
 
-use crate::exchange::Exchange;
+use crate::dataset::Sample;
 use crate::view::{Signals, hash};
 
 /// Why data could not be read.
@@ -53,19 +52,6 @@ impl Half {
     }
 }
 
-#[derive(Deserialize)]
-struct Line {
-    source: String,
-    #[serde(default)]
-    context: String,
-    user: String,
-    response: String,
-    human: BTreeMap<String, f64>,
-    knowledge: Option<String>,
-    model: Option<String>,
-    pair_id: Option<String>,
-}
-
 /// One rated answer and what was measured of it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -93,27 +79,23 @@ pub struct Row {
 }
 
 impl Row {
-    fn new(line: Line) -> Self {
-        let turns = line.context.lines().filter(|turn| !turn.trim().is_empty());
-        let history: Vec<Message> = turns.map(|turn| Message::text(Role::User, turn)).collect();
-        let request = hash(&line.context).rotate_left(1) ^ hash(&line.user);
-        let knowledge = line.knowledge.filter(|text| !text.trim().is_empty());
-        let passages: Vec<&str> = knowledge.as_deref().into_iter().collect();
-        let exchange =
-            Exchange::new(&line.user, &line.response).with_history(&history).with_passages(&passages);
-        let signals = Signals::of(&exchange);
-        Self {
-            source: line.source,
-            history,
-            user: line.user,
-            response: line.response,
-            knowledge,
-            model: line.model,
-            pair: line.pair_id,
-            human: line.human,
+    fn new(sample: Sample) -> Option<Self> {
+        let before: Vec<String> = sample.history.iter().map(Message::joined_text).collect();
+        let request = hash(&before.join("\n")).rotate_left(1) ^ hash(&sample.user);
+        let passages = sample.passages();
+        let signals = Signals::of(&sample.exchange(&passages));
+        Some(Self {
+            source: sample.source?,
+            history: sample.history,
+            user: sample.user,
+            response: sample.response?,
+            knowledge: sample.knowledge.into_iter().next(),
+            model: sample.model,
+            pair: sample.pair,
+            human: sample.human,
             request,
             signals,
-        }
+        })
     }
 
     /// The half of the data that the row is in.
@@ -151,11 +133,9 @@ pub fn read(folder: &Path) -> Result<Vec<Row>, DataError> {
         let text = std::fs::read_to_string(&path).map_err(io(&path))?;
         for (line, number) in text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
             let refuse = |source| DataError::Row { path: path.clone(), line: number, source };
-            let parsed: Line = serde_json::from_str(line).map_err(|error| refuse(error.into()))?;
-            if parsed.human.values().any(|value| !value.is_finite()) {
-                return Err(refuse("a rating is no number".into()));
-            }
-            rows.push(Row::new(parsed));
+            let sample: Sample = serde_json::from_str(line).map_err(|error| refuse(error.into()))?;
+            let row = Row::new(sample).ok_or_else(|| refuse("it needs `source` and `response`".into()))?;
+            rows.push(row);
         }
     }
     Ok(rows)

@@ -159,6 +159,23 @@ impl HelmConfig {
         }
     }
 
+    /// The reward of this name, or the standard one where `default` is not configured otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is none of this name, or it contradicts itself.
+    pub fn reward_named(&self, name: &RewardName) -> Result<RewardSpec> {
+        let given = self.reward(name).map_err(|error| self.locate(error))?;
+        match given {
+            Some(spec) => Ok(spec),
+            None if name.as_str() == "default" => Ok(RewardSpec::standard()?),
+            None => {
+                let known = std::iter::once("default").chain(self.rewards.keys().map(RewardName::as_str));
+                Err(Error::config("rewards", no_such("rewards", name.as_str(), known)))
+            }
+        }
+    }
+
     #[cfg(feature = "mcp")]
     fn with_servers(
         &self,

@@ -11,11 +11,9 @@ use helm_orchestrator::experiment::off_policy::{Diagnostics, Estimator, OffPolic
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{Global, OpeArguments};
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, TOO_LITTLE};
 use crate::output::{self, Format};
 
-/// There is too little to tell.
-const TOO_LITTLE: u8 = 3;
 /// Beyond this a logged propensity or a target must be wrong.
 const NEAR_ONE: std::ops::RangeInclusive<f64> = 0.8..=1.25;
 

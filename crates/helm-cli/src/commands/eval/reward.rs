@@ -1,0 +1,54 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use helm_core::RewardName;
+use helm_orchestrator::eval::{EvaluationEngine, RewardSpec, RewardSpecConfig};
+use serde::Deserialize;
+
+use crate::arguments::Global;
+use crate::error::{Failure, Result};
+use crate::open;
+
+/// A file with a reward: its table alone, or a `[rewards.NAME]` as a configuration has it.
+#[derive(Deserialize)]
+struct Rewards {
+    rewards: BTreeMap<RewardName, RewardSpecConfig>,
+}
+
+/// The reward that is meant: a TOML file, a name in the configuration, or nothing said, which is `default`.
+pub(super) fn spec(global: &Global, wanted: Option<&str>) -> Result<RewardSpec> {
+    let wanted = wanted.unwrap_or("default");
+    if Path::new(wanted).extension().is_some_and(|extension| extension == "toml") {
+        return of_file(Path::new(wanted));
+    }
+    Ok(open::config(global)?.reward_named(&RewardName::new(wanted)?)?)
+}
+
+fn of_file(path: &Path) -> Result<RewardSpec> {
+    let wrong = |error: String| Failure::wrong(format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let (name, config) = if table.contains_key("rewards") {
+        let Rewards { rewards } = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let mut rewards = rewards.into_iter();
+        match (rewards.next(), rewards.next()) {
+            (Some(only), None) => only,
+            _ => return Err(wrong("it needs exactly one [rewards.NAME]".to_owned())),
+        }
+    } else {
+        let config = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        (RewardName::new("file")?, config)
+    };
+    config.build(&name).map_err(|error| wrong(error.to_string()))
+}
+
+/// Refuses a reward that counts what nobody here measures.
+pub(super) fn check_measured(spec: &RewardSpec, engine: &EvaluationEngine) -> Result<()> {
+    let unknown = spec.evaluators().find(|name| !engine.names().any(|known| known == *name));
+    let Some(unknown) = unknown else { return Ok(()) };
+    let known = engine.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let id = spec.id();
+    Err(Failure::wrong(format!(
+        "the reward {id} counts {unknown}, which is not measured here; there are: {known}"
+    )))
+}
