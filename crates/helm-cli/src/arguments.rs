@@ -444,6 +444,16 @@ pub(crate) enum EvalCommand {
         #[arg(long, value_name = "SPEC")]
         reward: Option<String>,
     },
+    /// Score a data set, answered as it is or by a strategy, and say whether it shows what it must.
+    #[command(
+        after_help = "Examples:\n  helmctl eval run --dataset rows.jsonl --gate 'relevance>=0.9'\n  helmctl eval run --dataset rows.jsonl --task support --strategy concise --results new.jsonl \\\n    --baseline old.jsonl --gate 'reward not-below baseline by 0.02' --report report.html --report junit.xml --max-dollars 2\n\nRows are those of `eval score`, `response` left out where a strategy answers. Gates are judged by 95 % intervals. Measures are\nthe evaluators, reward, seconds, dollars and errors. With --results, the same command goes on where it was ended.\nExit code 1 when a gate failed, 2 when the run could not be made, 3 when there is too little data to tell."
+    )]
+    Run(RunArguments),
+    /// Compare the results of two runs on the rows that both have.
+    #[command(
+        after_help = "Example:\n  helmctl eval compare old.jsonl new.jsonl --gate 'reward above baseline' --report compare.md\n\nDifferences are the second less the first, by pairs of rows. The first is the baseline of the gates."
+    )]
+    Compare(CompareArguments),
     /// Tell how well scores and reward agree with people's ratings, with intervals.
     #[command(
         after_help = "Examples:\n  helmctl eval agree --ratings rated.jsonl --dimension overall --range 1..5\n  helmctl eval agree --task support --since 30d --output json\n\nA rated line is one of `eval score` with `human`: {dimension: rating}. Intervals hold 95 %, by a bootstrap over requests.\nExit code 3 with fewer than 10 ratings."
@@ -454,6 +464,68 @@ pub(crate) enum EvalCommand {
         after_help = "Examples:\n  helmctl eval calibrate --task support > reward.toml\n  helmctl eval calibrate --ratings rated.jsonl --dimension overall --range 1..5 --name rated\n\nThe configured weights are the prior. Exit code 1, and nothing written, when the learned weights are not clearly better\non ratings that they were not fitted on; 3 when there are too few to tell."
     )]
     Calibrate(CalibrateArguments),
+}
+
+/// What `eval run` scores, and what that must show.
+#[derive(Args)]
+pub(crate) struct RunArguments {
+    /// JSONL of rows.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dataset: PathBuf,
+    /// What must hold, such as 'relevance>=0.9' or 'reward not-below baseline by 0.02'; may be repeated.
+    #[arg(long = "gate", value_name = "CONDITION")]
+    pub(crate) gates: Vec<String>,
+    /// The results of the run that relative gates compare with.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// The reward: a name in the configuration, or a .toml file with its table. Default: default.
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) reward: Option<String>,
+    /// A strategy of this task answers every row anew; nothing is learned from it.
+    #[arg(long)]
+    pub(crate) task: Option<String>,
+    /// Which strategy. Default: the task's only one.
+    #[arg(long, value_name = "NAME", requires = "task")]
+    pub(crate) strategy: Option<String>,
+    /// Keeps each row's result here as it comes, to go on with and to compare.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
+    /// Writes a report: .json, .xml for JUnit, .md or .html; may be repeated.
+    #[arg(long = "report", value_name = "FILE")]
+    pub(crate) reports: Vec<PathBuf>,
+    /// Only the first so many rows.
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+    /// How many rows are answered at once.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) concurrency: u16,
+    /// Dollars that all answers of these results together may cost.
+    #[arg(long, value_parser = dollars)]
+    pub(crate) max_dollars: Option<f64>,
+}
+
+/// What `eval compare` compares.
+#[derive(Args)]
+pub(crate) struct CompareArguments {
+    /// The results of one run: the baseline.
+    #[arg(value_name = "A")]
+    pub(crate) first: PathBuf,
+    /// The results of the other.
+    #[arg(value_name = "B")]
+    pub(crate) second: PathBuf,
+    /// What must hold of the second; may be repeated.
+    #[arg(long = "gate", value_name = "CONDITION")]
+    pub(crate) gates: Vec<String>,
+    /// Writes a report: .json, .xml for JUnit, .md or .html; may be repeated.
+    #[arg(long = "report", value_name = "FILE")]
+    pub(crate) reports: Vec<PathBuf>,
+}
+
+fn dollars(text: &str) -> Result<f64, String> {
+    let dollars: Option<f64> = text.parse().ok();
+    dollars
+        .filter(|dollars| dollars.is_finite() && *dollars > 0.0)
+        .ok_or_else(|| "write a number above 0".to_owned())
 }
 
 /// Which ratings, and beside which reward.

@@ -3,7 +3,9 @@
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
 use helm_core::{EvaluatorName, NotScored, Score, ScoreEntry, ScoreOutcome, UnitInterval};
-use helm_eval::dataset::{Agreement, RatedAnswer, Sample, agreement};
+use helm_eval::dataset::{
+    Agreement, Condition, RatedAnswer, RowResult, Sample, Verdict, agreement, differences,
+};
 use helm_eval::stats::Resampling;
 use proptest::prelude::*;
 
@@ -86,5 +88,97 @@ proptest! {
             }
             prop_assert!(found.order.is_none_or(|order| order.value.abs() <= 1.0 + 1e-9));
         }
+    }
+}
+
+fn row(id: usize, reward: f64) -> RowResult {
+    let mut row = RowResult::new(id.into());
+    row.reward = Some(unit(reward));
+    row.scores.insert(EvaluatorName::new("relevance").expect("a name"), Some(unit(1.0)));
+    row
+}
+
+fn rows(count: usize, reward: impl Fn(usize) -> f64) -> Vec<RowResult> {
+    (0..count).map(|id| row(id, reward(id))).collect()
+}
+
+fn verdict(condition: &str, rows: &[RowResult], baseline: Option<&[RowResult]>) -> Verdict {
+    let condition: Condition = condition.parse().expect("a condition");
+    condition.judge(rows, baseline, Resampling::default()).expect("a judgement").verdict
+}
+
+#[test]
+fn a_condition_is_judged_by_the_interval_and_not_by_the_mean() {
+    let spread = |id: usize| if id.is_multiple_of(2) { 0.95 } else { 0.75 };
+    let (few, many) = (rows(6, spread), rows(400, spread));
+    assert_eq!(verdict("reward>=0.84", &few, None), Verdict::Unknown);
+    assert_eq!(verdict("reward>=0.83", &many, None), Verdict::Met);
+    assert_eq!(verdict("reward>=0.88", &many, None), Verdict::NotMet);
+    assert_eq!(verdict("reward <= 0.88", &many, None), Verdict::Met);
+    assert_eq!(
+        verdict("relevance>=1", &many, None),
+        Verdict::Met,
+        "what has no spread is judged by its mean"
+    );
+    assert_eq!(verdict("relevance>1", &many, None), Verdict::NotMet);
+    assert_eq!(verdict("errors<0.01", &many, None), Verdict::Met);
+    assert_eq!(verdict("reward>=0.1", &few[..1], None), Verdict::Unknown);
+    assert_eq!(verdict("reward>=0.1", &[], None), Verdict::Unknown);
+}
+
+#[test]
+fn against_a_baseline_the_same_rows_are_compared() {
+    // Rows differ much from each other, and little between the runs: only pairs can tell.
+    let before = rows(60, |id| (id % 10) as f64 / 12.0);
+    let after = rows(60, |id| (id % 10) as f64 / 12.0 + 0.05);
+    assert_eq!(verdict("reward above baseline by 0.04", &after, Some(&before)), Verdict::Met);
+    assert_eq!(verdict("reward not-below baseline by 0.02", &before, Some(&after)), Verdict::NotMet);
+    assert_eq!(verdict("reward not-below baseline", &after, Some(&after)), Verdict::Met);
+    assert_eq!(verdict("reward above baseline", &after, Some(&after)), Verdict::NotMet);
+    assert_eq!(verdict("reward below baseline by 0.04", &before, Some(&after)), Verdict::Met);
+    assert_eq!(verdict("reward not-above baseline by 0.1", &after, Some(&before)), Verdict::Met);
+    let others: Vec<RowResult> = (100..160).map(|id| row(id, 0.5)).collect();
+    assert_eq!(
+        verdict("reward above baseline", &after, Some(&others)),
+        Verdict::Unknown,
+        "no row is in both"
+    );
+    let difference = &differences(&before, &after, Resampling::default()).expect("differences")[0];
+    assert_eq!((difference.name.as_str(), difference.rows), ("reward", 60));
+    assert!(difference.comparison.expect("a comparison").is_clear());
+}
+
+#[test]
+fn what_is_no_condition_or_of_nothing_measured_is_refused() {
+    for wrong in [
+        "",
+        "reward",
+        "reward>=x",
+        "reward>=NaN",
+        ">=1",
+        "reward about baseline",
+        "a b>1",
+        "reward above baseline by -1",
+        "reward above baseline by",
+        "reward => 0.5",
+    ] {
+        assert!(wrong.parse::<Condition>().is_err(), "{wrong:?}");
+    }
+    let condition: Condition = "relevanse>=0.9".parse().expect("a condition");
+    let error = condition.judge(&rows(3, |_| 0.5), None, Resampling::default()).expect_err("a typo");
+    assert!(error.to_string().contains("relevanse; there are: reward, relevance"), "{error}");
+    let condition: Condition = "reward above baseline".parse().expect("a condition");
+    assert!(condition.judge(&rows(3, |_| 0.5), None, Resampling::default()).is_err());
+}
+
+proptest! {
+    #[test]
+    fn a_condition_is_read_as_it_is_written(measure in "[a-z_]{1,12}", limit in -1e6..1e6_f64, margin in 0.0..1e3_f64, kind in 0..8_usize) {
+        let text = match kind {
+            0..4 => format!("{measure}{}{limit}", [">=", ">", "<=", "<"][kind]),
+            _ => format!("{measure} {} baseline by {margin}", ["not-below", "above", "not-above", "below"][kind - 4]),
+        };
+        let condition: Condition = text.parse().expect("a condition");
+        prop_assert_eq!(condition.to_string().parse::<Condition>().expect("the same"), condition);
     }
 }

@@ -1,9 +1,14 @@
 //! Scores, rewards and what people think of them, on the command line.
 
 mod agree;
+mod answer;
 mod calibrate;
+mod compare;
 mod ratings;
+mod render;
+mod results;
 mod reward;
+mod run;
 mod score;
 
 use std::io::BufRead;
@@ -20,6 +25,8 @@ use crate::error::{Failure, Result};
 pub(super) async fn run(global: &Global, command: &EvalCommand) -> Result<ExitCode> {
     match command {
         EvalCommand::Score { reward } => score::run(global, reward.as_deref()).await,
+        EvalCommand::Run(arguments) => run::run(global, arguments).await,
+        EvalCommand::Compare(arguments) => compare::run(global, arguments),
         EvalCommand::Agree(arguments) => agree::run(global, arguments).await,
         EvalCommand::Calibrate(arguments) => calibrate::run(global, arguments).await,
     }

@@ -1,0 +1,243 @@
+//! Data sets on the command line: runs, gates, reports, going on, budgets.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use helm_testkit::{ModelServer, Reply};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn helmctl(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_helmctl"))
+        .current_dir(folder)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn run(folder: &TempDir, more: &[&str]) -> Output {
+    helmctl(folder.path(), &[], &[&["eval", "run"], more].concat())
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) {
+    std::fs::write(folder.path().join(name), text).unwrap();
+}
+
+fn read(folder: &TempDir, name: &str) -> String {
+    std::fs::read_to_string(folder.path().join(name)).unwrap()
+}
+
+/// Rows whose answers are relevant, or are not.
+fn rows(count: usize, is_relevant: impl Fn(usize) -> bool) -> String {
+    let row = |number: usize| {
+        let response = match is_relevant(number) {
+            true => format!("You repair bridge {number} over the river with steel, and then you paint it."),
+            false => "I would rather speak of the weather, which was quite lovely yesterday.".to_owned(),
+        };
+        json!({"id": number, "user": format!("How do I repair bridge {number} over the river?"), "response": response})
+            .to_string()
+    };
+    (0..count).map(|number| row(number) + "\n").collect()
+}
+
+#[test]
+fn gates_pass_fail_or_cannot_be_told() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "good.jsonl", &rows(40, |_| true));
+    write(&folder, "mixed.jsonl", &rows(8, |number| number % 2 == 0));
+    let gated = |dataset: &str, gates: &[&str]| {
+        let gates: Vec<&str> = gates.iter().flat_map(|gate| ["--gate", gate]).collect();
+        run(&folder, &[&["--dataset", dataset, "--output", "json"], gates.as_slice()].concat())
+    };
+    let passed = gated("good.jsonl", &["relevance>=0.9", "errors<0.01"]);
+    assert_eq!((code(&passed), &json_of(&passed)["verdict"]), (0, &json!("pass")), "{}", err(&passed));
+    let failed = gated("good.jsonl", &["relevance>=0.9", "relevance<0.5"]);
+    assert_eq!((code(&failed), &json_of(&failed)["gates"][1]["verdict"]), (1, &json!("not_met")));
+    let unknown = gated("mixed.jsonl", &["relevance>=0.5"]);
+    assert_eq!((code(&unknown), &json_of(&unknown)["gates"][0]["verdict"]), (3, &json!("unknown")));
+    assert_eq!(code(&gated("mixed.jsonl", &["relevance>=0.5", "relevance>=2"])), 1, "what failed says more");
+    for (gate, said) in [
+        ("relevance", "is no condition"),
+        ("relevanse>=0.9", "there are: reward"),
+        ("reward above baseline", "--baseline FILE"),
+    ] {
+        let refused = gated("good.jsonl", &[gate]);
+        assert_eq!(code(&refused), 2);
+        assert!(err(&refused).contains(said), "{}", err(&refused));
+    }
+}
+
+#[test]
+fn a_data_set_with_a_mistake_is_not_run() {
+    let folder = TempDir::new().unwrap();
+    for (lines, said) in [
+        ("", "holds no rows"),
+        ("{\"user\":\"a\",\"response\":\"b\"}\n", "line 1: it has no id"),
+        (
+            "{\"id\":1,\"user\":\"a\",\"response\":\"b\"}\n{\"id\":1,\"user\":\"a\",\"response\":\"b\"}\n",
+            "line 2: the id 1",
+        ),
+        ("{\"id\":1,\"user\":\"a\"}\n", "--task TASK"),
+    ] {
+        write(&folder, "rows.jsonl", lines);
+        let refused = run(&folder, &["--dataset", "rows.jsonl"]);
+        assert_eq!(code(&refused), 2);
+        assert!(err(&refused).contains(said), "{said}: {}", err(&refused));
+    }
+    write(&folder, "rows.jsonl", &rows(3, |_| true));
+    let refused = run(&folder, &["--dataset", "rows.jsonl", "--report", "out.pdf"]);
+    assert!(code(&refused) == 2 && err(&refused).contains("out.pdf"));
+}
+
+#[test]
+fn reports_are_whole_in_every_form() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "rows.jsonl", &rows(20, |number| number % 3 > 0));
+    let forms = ["r.json", "r.xml", "r.md", "r.html"];
+    let reports: Vec<&str> = forms.iter().flat_map(|form| ["--report", form]).collect();
+    let arguments = [&["--dataset", "rows.jsonl", "--gate", "relevance<0.2"], reports.as_slice()].concat();
+    assert_eq!(code(&run(&folder, &arguments)), 1);
+    let report: Value = serde_json::from_str(&read(&folder, "r.json")).unwrap();
+    assert_eq!((&report["rows"], &report["verdict"]), (&json!(20), &json!("fail")));
+    let xml = read(&folder, "r.xml");
+    assert!(
+        xml.contains("name=\"relevance&lt;0.2\"><failure message=") && xml.contains("failures=\"1\""),
+        "{xml}"
+    );
+    assert!(read(&folder, "r.md").contains("| `relevance<0.2` | **NOT MET** |"));
+    let html = read(&folder, "r.html");
+    assert!(html.contains("<svg") && html.contains("relevance&lt;0.2") && !html.contains("http"), "{html}");
+}
+
+#[test]
+fn two_runs_are_compared_row_by_row() {
+    let folder = TempDir::new().unwrap();
+    for (name, is_relevant) in [("a", false), ("b", true)] {
+        write(&folder, "rows.jsonl", &rows(30, |number| is_relevant || number % 2 == 0));
+        let results = format!("{name}.jsonl");
+        assert_eq!(code(&run(&folder, &["--dataset", "rows.jsonl", "--results", &results])), 0);
+    }
+    let compare = |first: &str, second: &str, gate: &str| {
+        helmctl(folder.path(), &[], &["eval", "compare", first, second, "--gate", gate, "--output", "json"])
+    };
+    let better = compare("a.jsonl", "b.jsonl", "relevance above baseline by 0.1");
+    assert_eq!(code(&better), 0, "{}", err(&better));
+    let report = json_of(&better);
+    let relevance =
+        report["differences"].as_array().unwrap().iter().find(|one| one["name"] == "relevance").unwrap();
+    assert!(relevance["difference"].as_f64().unwrap() > 0.2 && relevance["clear"] == json!(true));
+    assert_eq!(code(&compare("b.jsonl", "a.jsonl", "relevance not-below baseline by 0.02")), 1);
+    assert_eq!(code(&compare("b.jsonl", "b.jsonl", "relevance not-below baseline by 0.02")), 0);
+    let gated = run(
+        &folder,
+        &["--dataset", "rows.jsonl", "--baseline", "a.jsonl", "--gate", "relevance above baseline"],
+    );
+    assert_eq!(code(&gated), 0, "{}", err(&gated));
+    let refused = compare("rows.jsonl", "a.jsonl", "reward above baseline");
+    assert!(code(&refused) == 2 && err(&refused).contains("no file of results"), "{}", err(&refused));
+}
+
+fn configuration(server: &ModelServer, prices: &str) -> String {
+    let base = server.base_url();
+    format!(
+        "[models.main]\nfamily = \"openai-chat\"\nbase_url = \"{base}\"\nmodel = \"m\"\nkey_env = \"KEY\"\n{prices}\n\
+         [tasks.t.strategies.s]\nsystem = \"Be brief.\"\n"
+    )
+}
+
+/// Questions without answers.
+fn questions(count: usize) -> String {
+    let row = |number| {
+        json!({"id": number, "context": "Hello.", "user": format!("How old is bridge {number}?")}).to_string()
+    };
+    (0..count).map(|number| row(number) + "\n").collect()
+}
+
+/// A run whose rows a strategy answers.
+async fn answered(folder: &TempDir, more: &[&str]) -> Output {
+    let folder = folder.path().to_owned();
+    let fixed = ["eval", "run", "--dataset", "rows.jsonl", "--task", "t", "--output", "json"];
+    let arguments: Vec<String> = fixed.iter().chain(more).map(ToString::to_string).collect();
+    let run = move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        helmctl(&folder, &[("KEY", "k")], &arguments)
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strategy_answers_what_is_left_and_the_cap_on_dollars_holds() {
+    let server = ModelServer::choosing(|_| Reply::Answer("The bridge is a hundred years old.".to_owned()))
+        .await
+        .unwrap();
+    let folder = TempDir::new().unwrap();
+    write(&folder, "rows.jsonl", &questions(12));
+    write(&folder, "helm.toml", &configuration(&server, "input_price = 1000.0\noutput_price = 1000.0"));
+    let one = answered(&folder, &["--limit", "1"]).await;
+    let price = json_of(&one)["dollars"].as_f64().unwrap();
+    let cap = (5.5 * price).to_string();
+    let first = ["--results", "out.jsonl", "--max-dollars", &cap, "--concurrency", "3"];
+    let first = answered(&folder, &first).await;
+    assert_eq!(code(&first), 2, "{}", err(&first));
+    assert!(err(&first).contains("could exceed --max-dollars"), "{}", err(&first));
+    let spent = |text: &str| -> f64 {
+        text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()?["dollars"].as_f64()).sum()
+    };
+    let kept = read(&folder, "out.jsonl");
+    assert!(spent(&kept) > 4.0 * price && spent(&kept) <= 5.5 * price, "{}", spent(&kept));
+    let asked = server.received().len() - 1;
+    assert!(asked > 0 && asked < 12 && kept.lines().count() == asked + 1, "{asked} were asked");
+    // A kill in the middle of a line loses that line only.
+    write(&folder, "out.jsonl", &format!("{kept}{{\"id\":99,\"sco"));
+    let second = answered(&folder, &["--results", "out.jsonl"]).await;
+    assert_eq!(code(&second), 0, "{}", err(&second));
+    assert_eq!(server.received().len(), 13, "no row is answered twice");
+    let report = json_of(&second);
+    assert_eq!(
+        (&report["rows"], &report["failed"], &report["answered_by"]),
+        (&json!(12), &json!(0), &json!("t/s"))
+    );
+    let received = server.received();
+    assert!(received[0].body.to_string().contains("\"Hello.\""), "what was said before is sent along");
+    let other = answered(&folder, &["--results", "out.jsonl", "--reward", "other.toml"]).await;
+    assert_eq!(code(&other), 2);
+    write(&folder, "other.toml", "terms = [{ evaluator = \"length\", weight = 1 }]\n");
+    let other = answered(&folder, &["--results", "out.jsonl", "--reward", "other.toml"]).await;
+    assert!(err(&other).contains("another run"), "{}", err(&other));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_prices_no_cap_is_promised_and_a_refused_key_ends_the_run() {
+    let server = ModelServer::choosing(|_| Reply::Answer("Old.".to_owned())).await.unwrap();
+    let folder = TempDir::new().unwrap();
+    write(&folder, "rows.jsonl", &questions(9));
+    write(&folder, "helm.toml", &configuration(&server, ""));
+    let unpriced = answered(&folder, &["--max-dollars", "1"]).await;
+    assert_eq!(code(&unpriced), 2);
+    assert!(
+        err(&unpriced).contains("give the model prices") && server.received().len() == 1,
+        "{}",
+        err(&unpriced)
+    );
+    let refusing = ModelServer::choosing(|_| Reply::status(401, "invalid_api_key", "no")).await.unwrap();
+    write(&folder, "helm.toml", &configuration(&refusing, ""));
+    let refused = answered(&folder, &["--concurrency", "1"]).await;
+    assert!(code(&refused) == 2 && err(&refused).contains("every row would fail alike"), "{}", err(&refused));
+    assert_eq!(refusing.received().len(), 1);
+}
