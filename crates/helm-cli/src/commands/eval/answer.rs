@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use helm_core::{Message, Role, StrategyName, TaskId};
+use helm_core::{Message, NanoUsd, Role, StrategyName, TaskId};
 use helm_orchestrator::eval::dataset::{RowResult, Sample};
 use helm_orchestrator::llm::{ChatRequest, ErrorKind};
 use helm_orchestrator::store::memory::MemoryStore;
@@ -58,7 +58,7 @@ impl Answerer {
     pub(super) async fn answer(&self, row: &Sample) -> Result<Answer> {
         let request = TurnRequest::of_chat(USER, &self.task, ChatRequest::new(conversation(row)))?;
         let turn = self.helm.turn(request.with_strategy(self.strategy.clone())).await?;
-        let cost = turn.cost.map(|cost| cost.dollars());
+        let cost = turn.cost.map(NanoUsd::dollars);
         let answered = turn.status.is_answered();
         let failed =
             || turn.error.clone().unwrap_or_else(|| format!("the turn ended as {}", turn.status.as_str()));

@@ -1,7 +1,5 @@
 //! Markdown, for a comment on a pull request.
 
-use std::fmt::Write;
-
 use super::{Report, interval, word};
 
 pub(super) fn document(report: &Report) -> String {
@@ -40,8 +38,7 @@ pub(super) fn document(report: &Report) -> String {
 }
 
 fn line(out: &mut String, cells: &[String]) {
-    // Writing to a string cannot fail.
-    drop(writeln!(out, "| {} |", cells.join(" | ")));
+    out.push_str(&format!("| {} |\n", cells.join(" | ")));
 }
 
 /// A text that Markdown leaves as it is.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use helm_orchestrator::eval::dataset::{self, Condition, Judgement, Verdict};
+use helm_orchestrator::eval::stats::Comparison;
 use serde::Serialize;
 
 use crate::error::{Failure, Result, SAID_NO, TOO_LITTLE};
@@ -134,7 +135,7 @@ impl From<&dataset::Difference> for Difference {
             difference: found.means.1 - found.means.0,
             low: compared.map(|compared| compared.difference.low),
             high: compared.map(|compared| compared.difference.high),
-            clear: compared.is_some_and(|compared| compared.is_clear()),
+            clear: compared.is_some_and(Comparison::is_clear),
         }
     }
 }
