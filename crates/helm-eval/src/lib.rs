@@ -15,6 +15,7 @@
 //! | [`groundedness`](Groundedness) | is it supported by the passages? | shared words, runs, order, new numbers and names | paraphrases, negations |
 //! | [`tool_calls`](ToolCalls) | were the right tools called? | names and arguments in order | several right orders |
 //! | `schema` (feature `schema`) | is it JSON of the schema? | jsonschema | - |
+//! | `judge` (feature `judge`) | what you write in a rubric | models, alone, in pairs, panels and cascades | what the model cannot know |
 //! | [`metrics::Reference`] | how close is it to a reference? | chrF, BLEU, ROUGE-L, exact, numeric | right answers in other words |
 //!
 //! The first four are [the standard](EvaluationEngine::standard), the first nine are
@@ -23,7 +24,8 @@
 //!
 //! # Weights from people
 //!
-//! [`learn`] fits the weights of a specification to ratings, [`Combine::Learned`] uses them.
+//! [`learn`] fits the weights of a specification to ratings, [`Combine::Learned`] uses them. What a person does with an answer
+//! beside rating it is a [`HumanSignal`].
 //!
 //! # Features
 //!
@@ -31,6 +33,7 @@
 //! |---|---|---|
 //! | `safety` | yes | guards look where none have looked |
 //! | `schema` | no | `SchemaFit` |
+//! | `judge` | no | `judge`: models that judge, over the traits of helm-llm |
 //! | `report` | no | `report`, and the program `eval-report` |
 //!
 //! # An evaluator of your own
@@ -63,6 +66,9 @@ mod error;
 mod evaluator;
 mod evaluators;
 mod exchange;
+mod human;
+#[cfg(feature = "judge")]
+pub mod judge;
 mod learned;
 pub mod metrics;
 mod model;
@@ -84,6 +90,7 @@ pub use evaluators::{
     Coherence, Groundedness, Length, Preference, Refusal, Relevance, Safety, Specificity, ToolCalls,
 };
 pub use exchange::Exchange;
+pub use human::HumanSignal;
 pub use learned::{Learned, LearnedTerm, LearnedWeights, Learning, Rating, learn};
 pub use needs::{Need, Needs, Tier};
 pub use reward::{Composition, Evidence};

@@ -125,13 +125,26 @@ pub struct Finish {
     /// What the provider calls the request, to ask it about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The tokens of a whole answer with what might have stood in their place, where that was
+    /// [asked for](crate::ChatRequest::alternatives) and the provider tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenChoice>,
+}
+
+/// A token of an answer, and the likely ones in its place.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TokenChoice {
+    /// The token.
+    pub token: String,
+    /// Likely tokens, this one mostly among them, with the natural logarithms of their probabilities.
+    pub alternatives: Vec<(String, f64)>,
 }
 
 impl Finish {
     /// An end of which only the reason is known.
     #[must_use]
     pub fn new(reason: FinishReason) -> Self {
-        Self { reason, usage: None, cost: None, model: None, request_id: None }
+        Self { reason, usage: None, cost: None, model: None, request_id: None, tokens: Vec::new() }
     }
 
     /// Adds the tokens.
@@ -152,6 +165,13 @@ impl Finish {
     #[must_use]
     pub fn with_model(mut self, model: Option<ModelName>) -> Self {
         self.model = model;
+        self
+    }
+
+    /// Adds the tokens and what might have stood in their place.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Vec<TokenChoice>) -> Self {
+        self.tokens = tokens;
         self
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{Stream, StreamExt};
-use helm_core::ModelName;
+use helm_core::{ModelName, NanoUsd, Usage};
 use tokio::time::Instant;
 
 use crate::answer::{ChatEvent, ChatResponse};
@@ -207,6 +207,10 @@ impl<M: ChatModel> ChatModel for Breaker<M> {
 
     fn is_available(&self) -> bool {
         self.circuit.is_available() && self.model.is_available()
+    }
+
+    fn price(&self, usage: Usage) -> Option<NanoUsd> {
+        self.model.price(usage)
     }
 
     async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {

@@ -49,7 +49,7 @@ mod tools;
 
 pub use answer::{
     AnswerPart, AnswerParts, CallDelta, CallProblem, ChatEvent, ChatResponse, Finish, FinishReason,
-    RequestedCall,
+    RequestedCall, TokenChoice,
 };
 pub use breaker::{Breaker, BreakerPolicy};
 pub use builtin::BuiltinModel;

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use helm_core::{ModelName, TenantId};
+use helm_core::{ModelName, NanoUsd, TenantId, Usage};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,13 @@ pub trait ChatModel: Send + Sync {
     /// this on. Default: yes.
     fn is_available(&self) -> bool {
         true
+    }
+
+    /// What so many tokens would cost now; `None` when nobody knows. Layers around a model hand this on. Default: nobody
+    /// knows.
+    fn price(&self, usage: Usage) -> Option<NanoUsd> {
+        let _ = usage;
+        None
     }
 
     /// The whole answer.
@@ -63,6 +70,10 @@ impl<M: ChatModel + ?Sized> ChatModel for Arc<M> {
 
     fn is_available(&self) -> bool {
         (**self).is_available()
+    }
+
+    fn price(&self, usage: Usage) -> Option<NanoUsd> {
+        (**self).price(usage)
     }
 
     async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {

@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use futures::{Stream, StreamExt};
-use helm_core::ModelName;
+use helm_core::{ModelName, NanoUsd, Usage};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 
@@ -96,6 +96,10 @@ impl<M: ChatModel> ChatModel for Observed<M> {
 
     fn is_available(&self) -> bool {
         self.model.is_available()
+    }
+
+    fn price(&self, usage: Usage) -> Option<NanoUsd> {
+        self.model.price(usage)
     }
 
     async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {

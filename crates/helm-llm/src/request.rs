@@ -27,6 +27,11 @@ pub struct ChatRequest {
     pub stop: Vec<String>,
     /// Makes sampling repeatable as far as the provider can. Default: it is not.
     pub seed: Option<u64>,
+    /// Of how many likely tokens at each place the probabilities are to be told, with
+    /// [`Finish::tokens`](crate::Finish::tokens). A wish: only servers of OpenAI's chat completions can, and those that
+    /// cannot may refuse the request. Default: of none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alternatives: Option<u8>,
 }
 
 impl ChatRequest {
@@ -89,6 +94,13 @@ impl ChatRequest {
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Asks for the probabilities of so many tokens at each place.
+    #[must_use]
+    pub fn with_alternatives(mut self, tokens: u8) -> Self {
+        self.alternatives = Some(tokens);
         self
     }
 

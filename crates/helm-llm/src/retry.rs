@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use helm_core::{Clock, ModelName, SystemClock};
+use helm_core::{Clock, ModelName, NanoUsd, SystemClock, Usage};
 use rand_core::{Rng, SeedableRng};
 use tokio::time::Instant;
 
@@ -152,6 +152,10 @@ impl<M: ChatModel> ChatModel for Retry<M> {
 
     fn is_available(&self) -> bool {
         self.model.is_available()
+    }
+
+    fn price(&self, usage: Usage) -> Option<NanoUsd> {
+        self.model.price(usage)
     }
 
     async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use helm_core::{HeuristicTokenCounter, ModelName, TokenCounter, Usage};
+use helm_core::{HeuristicTokenCounter, ModelName, NanoUsd, TokenCounter, Usage};
 
 use crate::answer::{ChatEvent, ChatResponse, Finish, FinishReason};
 use crate::capabilities::Capabilities;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Call, ChatModel, ChatStream};
+use crate::prices::Prices;
 use crate::request::ChatRequest;
 
 /// What a [`ScriptedModel`] does in one call.
@@ -35,6 +36,7 @@ pub enum Scripted {
 pub struct ScriptedModel {
     name: ModelName,
     capabilities: Capabilities,
+    prices: Option<Prices>,
     script: Mutex<VecDeque<Scripted>>,
     requests: Mutex<Vec<ChatRequest>>,
 }
@@ -46,6 +48,7 @@ impl ScriptedModel {
         Self {
             name,
             capabilities: Capabilities::default(),
+            prices: None,
             script: Mutex::new(script.into_iter().collect()),
             requests: Mutex::new(Vec::new()),
         }
@@ -55,6 +58,13 @@ impl ScriptedModel {
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
+        self
+    }
+
+    /// A model whose answers cost so much. Default: what they cost is not known.
+    #[must_use]
+    pub fn with_prices(mut self, prices: Prices) -> Self {
+        self.prices = Some(prices);
         self
     }
 
@@ -94,6 +104,10 @@ impl ChatModel for ScriptedModel {
         &self.capabilities
     }
 
+    fn price(&self, usage: Usage) -> Option<NanoUsd> {
+        self.prices?.of(usage)
+    }
+
     async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {
         let text = match self.next(request, call) {
             Scripted::Answer(text) => text,
@@ -106,7 +120,8 @@ impl ChatModel for ScriptedModel {
             Scripted::Hang(_) => std::future::pending().await,
         };
         let finish = finish(request, &text);
-        Ok(ChatResponse::new(text, finish))
+        let cost = finish.usage.and_then(|usage| self.price(usage));
+        Ok(ChatResponse::new(text, finish.with_cost(cost)))
     }
 
     async fn stream(&self, request: &ChatRequest, call: &Call) -> Result<ChatStream> {

@@ -20,6 +20,8 @@ mod isotonic;
 mod mean;
 mod rank;
 
+#[cfg(feature = "judge")]
+pub(crate) use bootstrap::quantile;
 pub use bootstrap::{Comparison, Estimate, Resampling, bootstrap, compare};
 pub use calibration::{brier, expected_calibration_error};
 pub use conformal::Conformal;

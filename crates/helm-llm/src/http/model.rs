@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use helm_core::{Clock, ModelName, SystemClock};
+use helm_core::{Clock, ModelName, NanoUsd, SystemClock, Usage};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
@@ -174,9 +174,13 @@ pub(super) fn earlier(
 impl Shared {
     /// The end of an answer with what the codec does not know.
     pub(super) fn completed(&self, finish: Finish, headers: &HeaderMap) -> Finish {
-        let prices = self.config.prices.as_ref().and_then(|prices| prices.at(SystemClock.now()));
-        let cost = prices.zip(finish.usage).and_then(|(prices, usage)| prices.of(usage));
+        let cost = finish.usage.and_then(|usage| self.price(usage));
         finish.with_cost(cost).with_request_id(failure::request_id(headers))
+    }
+
+    fn price(&self, usage: Usage) -> Option<NanoUsd> {
+        let prices = self.config.prices.as_ref()?.at(SystemClock.now())?;
+        prices.of(usage)
     }
 
     pub(super) fn within(&self, fault: Fault, headers: &HeaderMap) -> Error {
@@ -225,6 +229,10 @@ impl ChatModel for HttpModel {
 
     fn capabilities(&self) -> &Capabilities {
         &self.shared.config.capabilities
+    }
+
+    fn price(&self, usage: Usage) -> Option<NanoUsd> {
+        self.shared.price(usage)
     }
 
     async fn generate(&self, request: &ChatRequest, call: &Call) -> Result<ChatResponse> {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use helm_core::{ModelName, Usage};
 use serde_json::Value;
 
-use crate::answer::{ChatEvent, Finish, FinishReason};
+use crate::answer::{ChatEvent, Finish, FinishReason, TokenChoice};
 use crate::codec::calls::{Calls, Piece};
 use crate::codec::decoder::Protocol;
 use crate::codec::fault::Fault;
@@ -21,6 +21,7 @@ pub(super) struct Chat {
     reason: Option<String>,
     usage: Option<Usage>,
     model: Option<ModelName>,
+    tokens: Vec<TokenChoice>,
     ended: bool,
 }
 
@@ -47,6 +48,7 @@ impl Protocol for Chat {
         self.ended = true;
         let finish =
             Finish::new(self.reason_of(&reason)).with_usage(self.usage).with_model(self.model.take());
+        let finish = finish.with_tokens(std::mem::take(&mut self.tokens));
         events.push(ChatEvent::Finished(finish));
         Ok(())
     }
@@ -62,6 +64,7 @@ impl Chat {
         self.usage = usage(chunk).or(self.usage);
         self.model = json::model_name(chunk).or(self.model.take());
         let Some(choice) = chunk.pointer("/choices/0") else { return Ok(()) };
+        self.tokens.extend(json::list(choice, "/logprobs/content").iter().filter_map(token));
         if let Some(said) =
             ["delta", "message"].iter().find_map(|name| choice.get(name).filter(|v| v.is_object()))
         {
@@ -134,6 +137,13 @@ fn usage(chunk: &Value) -> Option<Usage> {
     usage.cache_write = tokens("prompt_tokens_details/cache_write_tokens");
     usage.reasoning = tokens("completion_tokens_details/reasoning_tokens");
     Some(usage)
+}
+
+/// A token with its alternatives; what has another form is no token.
+fn token(told: &Value) -> Option<TokenChoice> {
+    let one = |told: &Value| Some((json::text(told, "/token")?.to_owned(), told.get("logprob")?.as_f64()?));
+    let alternatives = json::list(told, "/top_logprobs").iter().filter_map(one).collect();
+    Some(TokenChoice { token: json::text(told, "/token")?.to_owned(), alternatives })
 }
 
 /// A content is a text or a list of parts, of which those of thought are not part of the answer.
@@ -252,6 +262,17 @@ mod tests {
         let expected =
             [ChatEvent::Delta("ab".to_owned()), ChatEvent::Finished(Finish::new(FinishReason::Stop))];
         assert_eq!(events, expected);
+    }
+
+    #[test]
+    fn probabilities_of_tokens_are_told_where_they_are_given() {
+        let told = r#"{"choices":[{"message":{"content":"4"},"logprobs":{"content":[{"token":"4","logprob":-0.1,
+            "top_logprobs":[{"token":"4","logprob":-0.1},{"token":"5","logprob":-2.4},{"token":7}]},{"token":null}]},
+            "finish_reason":"stop"}]}"#;
+        let events = events(&[told]).unwrap();
+        let Some(ChatEvent::Finished(finish)) = events.last() else { panic!("{events:?}") };
+        let alternatives = vec![("4".to_owned(), -0.1), ("5".to_owned(), -2.4)];
+        assert_eq!(finish.tokens, [TokenChoice { token: "4".to_owned(), alternatives }]);
     }
 
     #[test]

@@ -16,6 +16,10 @@ pub(super) fn body(model: &str, quirks: ChatQuirks, request: &ChatRequest, strea
     body.set_some(limit, request.max_output_tokens.map(TokenCount::get));
     body.set_list("stop", request.stop.iter().map(|stop| json!(stop)).collect());
     body.set_some("seed", request.seed);
+    if let Some(alternatives) = request.alternatives.filter(|_| !streamed) {
+        body.set("logprobs", true);
+        body.set("top_logprobs", alternatives);
+    }
     body.set_some("response_format", request.output.as_ref().map(|output| form(output, quirks)));
     add_tools(&mut body, request, quirks);
     if streamed {
