@@ -204,7 +204,25 @@ impl SourceName {
     pub fn user() -> Self {
         Self(Arc::from("user"))
     }
+
+    /// A model judge: `judge:NAME`. Its judgement counts as an evaluator's, and never as a person's.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the name is so long that no source can hold it.
+    pub fn judge(name: &EvaluatorName) -> Result<Self> {
+        Self::new(format!("{JUDGE}{name}"))
+    }
+
+    /// The name of the model judge that this is; `None` of people.
+    #[must_use]
+    pub fn as_judge(&self) -> Option<&str> {
+        self.as_str().strip_prefix(JUDGE)
+    }
 }
+
+/// What the sources of model judges begin with.
+const JUDGE: &str = "judge:";
 
 /// A strategy's name and version, written `name@version`. A changed prompt is a new version.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,6 +12,8 @@ use crate::spec::{Combine, Gate, GateMissing, Missing, RewardSpec, Term};
 pub struct Evidence<'a> {
     /// What the evaluators said; empty while the turn runs, or when it was not judged.
     pub scores: &'a [ScoreEntry],
+    /// What model judges said since; it takes the place of a score of the same evaluator.
+    pub judged: &'a [ScoreEntry],
     /// People's current judgements, one for each source.
     pub feedback: &'a [(SourceName, UnitInterval)],
     /// What the turn cost, when that is known.
@@ -72,6 +74,9 @@ impl RewardSpec {
     ///
     /// Fails when arithmetic gives no number, which checked specifications exclude.
     pub fn compose(&self, evidence: &Evidence<'_>) -> Result<Composition> {
+        if !evidence.judged.is_empty() {
+            return self.compose_judged(evidence);
+        }
         let machine = self.machine(evidence.scores);
         let coverage = UnitInterval::clamped(machine.coverage)?;
         if let Some(reason) = self.unknown_gate(evidence.scores) {
@@ -99,6 +104,21 @@ impl RewardSpec {
             spec: self.id.clone(),
             components,
         }))
+    }
+
+    /// With judges' scores among the others; the reward is [`Judged`](RewardStage::Judged) when the specification names one.
+    fn compose_judged(&self, evidence: &Evidence<'_>) -> Result<Composition> {
+        let is_judged = |name: &EvaluatorName| evidence.judged.iter().any(|entry| entry.evaluator == *name);
+        let others = evidence.scores.iter().filter(|entry| !is_judged(&entry.evaluator));
+        let scores: Vec<ScoreEntry> = others.chain(evidence.judged).cloned().collect();
+        let composed = self.compose(&Evidence { scores: &scores, judged: &[], ..*evidence })?;
+        let counts = self.evaluators().any(is_judged);
+        Ok(match composed {
+            Composition::Reward(reward) if counts && reward.stage == RewardStage::Provisional => {
+                Composition::Reward(Reward { stage: RewardStage::Judged, ..reward })
+            }
+            other => other,
+        })
     }
 
     fn machine(&self, scores: &[ScoreEntry]) -> Machine {

@@ -21,6 +21,7 @@ use crate::config::StoreLocation;
 use crate::error::{Error, Result};
 use crate::helm::Helm;
 use crate::inner::{Inner, RunningExperiment, TaskRuntime, comma_separated};
+use crate::judges::TaskJudge;
 use crate::prompt::Prompts;
 use crate::refit::Refits;
 use crate::semantic::SemanticCache;
@@ -277,7 +278,7 @@ impl HelmBuilder {
         if !self.observing {
             let (alive, stopping) = (Arc::downgrade(&inner), inner.stopping.clone());
             tracker.spawn(background::run_jobs(alive, stopping, background::QUICK));
-            if inner.tasks.values().any(|task| task.summaries.is_some()) {
+            if inner.tasks.values().any(|task| task.summaries.is_some() || !task.judges.is_empty()) {
                 let (alive, stopping) = (Arc::downgrade(&inner), inner.stopping.clone());
                 tracker.spawn(background::run_jobs(alive, stopping, background::SLOW));
             }
@@ -405,9 +406,11 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         Some(spec) => spec,
         None => RewardSpec::standard()?,
     };
+    check_judges(&task.judges, &evaluators, &place)?;
     for term in reward.evaluators() {
-        if !evaluators.names().any(|name| name == term) {
-            let known = comma_separated(evaluators.names());
+        let judged = task.judges.iter().map(TaskJudge::name);
+        if !evaluators.names().chain(judged.clone()).any(|name| name == term) {
+            let known = comma_separated(evaluators.names().chain(judged));
             let message = format!(
                 "reward {} names the evaluator {term}, which does not run here; add it or use one of: {known}",
                 reward.id()
@@ -427,6 +430,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         policy,
         sticky: task.sticky,
         evaluators,
+        judges: task.judges,
         guardrails: task.guardrails.unwrap_or_else(GuardrailEngine::standard),
         prompts,
         history: task.history,
@@ -436,6 +440,19 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         experiment: None,
     };
     Ok((runtime, reward))
+}
+
+/// Checks that judges have names of their own, and that what they may spend can be known.
+fn check_judges(judges: &[TaskJudge], evaluators: &EvaluationEngine, place: &str) -> Result<()> {
+    for (at, judge) in judges.iter().enumerate() {
+        let place = format!("{place}.judges.{}", judge.name());
+        let earlier = judges.iter().take(at).map(TaskJudge::name);
+        if evaluators.names().chain(earlier).any(|name| name == judge.name()) {
+            return Err(Error::config(place, "an evaluator or another judge has this name; give it another"));
+        }
+        judge.check().map_err(|message| Error::config(place, message))?;
+    }
+    Ok(())
 }
 
 /// A cache for each strategy that keeps its answers.

@@ -45,6 +45,12 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// The source belongs to a model judge.
+    #[error("the source {source_name} belongs to a model judge; give feedback under another one")]
+    ReservedSource {
+        /// The source.
+        source_name: helm_core::SourceName,
+    },
     /// The configuration contradicts itself or names what does not exist.
     #[error("{place}: {message}")]
     Config {
@@ -162,6 +168,7 @@ impl Error {
             Self::Invalid(_)
             | Self::InvalidMessage(_)
             | Self::ReservedPreference { .. }
+            | Self::ReservedSource { .. }
             | Self::Unsupported { .. } => ErrorKind::InvalidRequest,
             Self::RateLimited { .. } => ErrorKind::RateLimited,
             Self::UnknownTask { .. }

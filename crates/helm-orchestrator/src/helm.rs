@@ -77,6 +77,9 @@ impl Helm {
     ///
     /// [`Error::UnknownDecision`] when there is no such decision; otherwise when it cannot be stored.
     pub async fn feedback(&self, feedback: Feedback) -> Result<FeedbackReceipt> {
+        if feedback.source.as_judge().is_some() {
+            return Err(Error::ReservedSource { source_name: feedback.source });
+        }
         let (at, settler) = (self.inner.clock.now(), Arc::clone(&self.inner.settler));
         let recorded = self.inner.store.record_feedback(&self.tenant, &feedback, at, settler).await;
         let receipt = recorded.map_err(|error| match error.kind() {

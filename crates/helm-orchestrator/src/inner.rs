@@ -16,6 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::admission::Admission;
 use crate::answers::AnswerCache;
 use crate::error::{Error, Result};
+use crate::judges::TaskJudge;
 use crate::prompt::Prompts;
 use crate::refit::Refits;
 use crate::semantic::SemanticCache;
@@ -69,6 +70,8 @@ pub(crate) struct TaskRuntime {
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: EvaluationEngine,
+    /// Who judges its turns beside them.
+    pub(crate) judges: Vec<TaskJudge>,
     pub(crate) guardrails: GuardrailEngine,
     pub(crate) prompts: Prompts,
     pub(crate) history: TokenCount,

@@ -54,6 +54,7 @@ mod error;
 mod explain;
 mod helm;
 mod inner;
+mod judges;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod observe;
@@ -78,6 +79,7 @@ pub use embed::Embedded;
 pub use error::{Error, ErrorKind, Result};
 pub use explain::Explanation;
 pub use helm::Helm;
+pub use judges::TaskJudge;
 pub use rebuild::Rebuild;
 pub use report::{FeedbackSummary, RewardSummary, StrategyReport, TaskReport};
 pub use request::{TurnEvent, TurnRequest, TurnResponse};

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use helm_core::{Decision, Outcome, Reward, TaskId, TurnStatus};
+use helm_core::{
+    Decision, EvaluatorName, Outcome, Reward, Score, ScoreEntry, ScoreOutcome, SourceName, TaskId,
+    TurnStatus, UnitInterval,
+};
 use helm_eval::{Composition, Evidence, RewardSpec};
 use helm_policy::{Contribution, Policy};
 use helm_store::{Case, Settle, SettleError, Settlement};
@@ -44,9 +47,11 @@ impl Settle for TaskSettler {
 fn compose(spec: &RewardSpec, case: &Case<'_>) -> Result<Option<Reward>, SettleError> {
     // Nobody judges an answer that never came, so the default is no stand-in for their silence.
     let answered = case.outcome.is_some_and(|outcome| outcome.status.is_answered());
+    let (judged, people) = apart(case.feedback);
     let evidence = Evidence {
         scores: case.outcome.map_or(&[], |outcome| &outcome.scores),
-        feedback: if was_met(case.outcome) { case.feedback } else { &[] },
+        judged: &judged,
+        feedback: if was_met(case.outcome) { &people } else { &[] },
         cost: case.outcome.and_then(|outcome| outcome.cost),
         latency: case.outcome.map(|outcome| outcome.latency),
         silence_ended: case.silence_ended && answered,
@@ -55,6 +60,21 @@ fn compose(spec: &RewardSpec, case: &Case<'_>) -> Result<Option<Reward>, SettleE
         Composition::Reward(reward) => Ok(Some(reward)),
         _ => Ok(None),
     }
+}
+
+/// What model judges said, as scores, and what people said.
+fn apart(feedback: &[(SourceName, UnitInterval)]) -> (Vec<ScoreEntry>, Vec<(SourceName, UnitInterval)>) {
+    let (mut judged, mut people) = (Vec::new(), Vec::new());
+    for (source, value) in feedback {
+        match source.as_judge().and_then(|name| EvaluatorName::new(name).ok()) {
+            Some(evaluator) => {
+                let outcome = ScoreOutcome::Scored(Score::new(*value, UnitInterval::ONE));
+                judged.push(ScoreEntry { evaluator, outcome });
+            }
+            None => people.push((source.clone(), *value)),
+        }
+    }
+    (judged, people)
 }
 
 /// Whether a person met what the strategy wrote: what is said of a failure, or of a turn that ended before its

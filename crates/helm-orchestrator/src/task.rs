@@ -8,6 +8,7 @@ use helm_policy::{Policy, PolicyConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::judges::TaskJudge;
 use crate::semantic::SemanticCache;
 
 /// A kind of work and everything that is decided, checked and measured for it.
@@ -27,6 +28,7 @@ pub struct Task {
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: Option<EvaluationEngine>,
     pub(crate) extra_evaluators: Vec<Arc<dyn Evaluator>>,
+    pub(crate) judges: Vec<TaskJudge>,
     pub(crate) reward: Option<RewardSpec>,
     pub(crate) guardrails: Option<GuardrailEngine>,
     pub(crate) history: TokenCount,
@@ -79,6 +81,7 @@ impl Task {
             sticky: Sticky::default(),
             evaluators: None,
             extra_evaluators: Vec::new(),
+            judges: Vec::new(),
             reward: None,
             guardrails: None,
             history: TokenCount::new(2_000),
@@ -176,6 +179,14 @@ impl Task {
     #[must_use]
     pub fn with_evaluator(mut self, evaluator: Arc<dyn Evaluator>) -> Self {
         self.extra_evaluators.push(evaluator);
+        self
+    }
+
+    /// Has a model judge some of the turns, in durable work beside them. The reward specification decides what that
+    /// counts, under the judge's name.
+    #[must_use]
+    pub fn with_judge(mut self, judge: TaskJudge) -> Self {
+        self.judges.push(judge);
         self
     }
 

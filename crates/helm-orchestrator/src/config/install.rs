@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use helm_core::{
-    ModelName, NanoUsd, RewardName, Sampling, Strategy, StrategyId, StrategyName, TaskId, TokenCount,
-    ToolName, UnitInterval,
+    EvaluatorName, ModelName, NanoUsd, RewardName, Sampling, Strategy, StrategyId, StrategyName, TaskId,
+    TokenCount, ToolName, UnitInterval,
 };
 use helm_eval::RewardSpec;
 use helm_experiment::Variant;
@@ -14,6 +14,7 @@ use helm_llm::{ChatModel, ToolHandler};
 use helm_policy::Registry;
 
 use super::checks::{self, Checks};
+use super::judges;
 use super::location::StoreLocation;
 use super::models::{self, Place};
 use super::sections::{
@@ -24,6 +25,7 @@ use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
 use crate::helm::Helm;
 use crate::inner::no_such;
+use crate::judges::TaskJudge;
 use crate::semantic::SemanticCache;
 use crate::task::Task;
 
@@ -40,6 +42,7 @@ struct Named<'a> {
     registry: &'a Registry,
     tools: Tools,
     guardrails: BTreeMap<&'a str, GuardrailEngine>,
+    judges: BTreeMap<&'a EvaluatorName, TaskJudge>,
 }
 
 impl HelmConfig {
@@ -83,7 +86,8 @@ impl HelmConfig {
         }
         let models = self.given_models(variable)?;
         let guardrails = self.given_guardrails(&models, variable)?;
-        let named = Named { registry, tools: self.given_tools(variable)?, guardrails };
+        let judges = self.given_judges(&models, variable)?;
+        let named = Named { registry, tools: self.given_tools(variable)?, guardrails, judges };
         for model in models {
             builder = builder.model(model);
         }
@@ -328,6 +332,10 @@ impl HelmConfig {
             let absent = || no_such("rewards", name.as_str(), known());
             let spec = self.reward(name)?;
             let spec = spec.ok_or_else(|| Error::config(format!("{place}.reward"), absent()))?;
+            let judges: BTreeSet<&EvaluatorName> = spec.evaluators().collect();
+            for judge in judges.into_iter().filter_map(|name| named.judges.get(name)) {
+                task = task.with_judge(judge.clone());
+            }
             task = task.with_reward(spec);
         }
         if let Some(name) = &section.guardrails
@@ -359,6 +367,18 @@ impl HelmConfig {
         let checks = self.checks.iter().map(check).collect::<Result<Checks>>()?;
         let configs = self.guardrails.iter();
         configs.map(|(name, config)| Ok((name.as_str(), guardrails(name, config, &checks)?))).collect()
+    }
+
+    fn given_judges(
+        &self,
+        models: &[Arc<dyn ChatModel>],
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<BTreeMap<&EvaluatorName, TaskJudge>> {
+        let judge = |(name, section)| {
+            let place = Place { path: format!("judges.{name}"), folder: &self.folder, variable };
+            Ok((name, judges::judge(name, section, models, &place)?))
+        };
+        self.judges.iter().map(judge).collect()
     }
 
     fn variants(&self, key: &str, section: &ExperimentSection) -> Result<Vec<(Variant, Option<StrategyId>)>> {

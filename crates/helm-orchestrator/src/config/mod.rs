@@ -8,6 +8,7 @@ mod api_keys;
 mod checks;
 mod environment;
 mod install;
+mod judges;
 mod keys;
 mod limits;
 mod load;
@@ -23,6 +24,7 @@ mod tools;
 
 pub use checks::{CheckKind, CheckSection};
 pub use install::MAX_MESSAGE_BYTES;
+pub use judges::JudgeSection;
 pub use limits::{LimitSection, LimitsSection};
 pub use load::{TEMPLATE, default_path};
 pub use location::{Server, StoreLocation};

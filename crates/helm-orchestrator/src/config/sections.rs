@@ -3,7 +3,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use helm_core::{
-    ExperimentKey, ModelName, Retrieval, RewardName, StrategyId, StrategyName, TaskId, ToolName, VariantName,
+    EvaluatorName, ExperimentKey, ModelName, Retrieval, RewardName, StrategyId, StrategyName, TaskId,
+    ToolName, VariantName,
 };
 use helm_eval::RewardSpecConfig;
 use helm_guardrails::GuardrailConfig;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::checks::CheckSection;
+use super::judges::JudgeSection;
 use super::limits::LimitsSection;
 use super::mcp::McpSection;
 use super::model_section::{EmbeddingSection, ModelSection};
@@ -40,6 +42,8 @@ pub struct HelmConfig {
     pub models: BTreeMap<ModelName, ModelSection>,
     /// Tools behind addresses, by name.
     pub tools: BTreeMap<ToolName, ToolSection>,
+    /// Models that judge turns, by the name that rewards know them under.
+    pub judges: BTreeMap<EvaluatorName, JudgeSection>,
     /// Checks that guardrails leave to others, by name.
     pub checks: BTreeMap<String, CheckSection>,
     /// MCP servers, by name.

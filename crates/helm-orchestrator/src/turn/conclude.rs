@@ -18,6 +18,7 @@ use super::{
 use crate::background::{self, DEFAULT_REWARD};
 use crate::error::{Error, Result};
 use crate::inner::TaskRuntime;
+use crate::judges;
 use crate::observe;
 use crate::request::TurnResponse;
 use crate::semantic;
@@ -113,6 +114,7 @@ impl Turn {
         // What goes on when the caller has called its tools is no exchange yet, and nobody's silence means anything.
         if calls.is_empty() {
             self.add_consequences(task, &recalled, exchanged, &mut record);
+            record.jobs.extend(judges::jobs(&task.judges, &decision, &record));
         }
         if let Some(kept) = &kept {
             record.memories.push(kept.clone());

@@ -65,7 +65,8 @@ fn count(
     retained.decisions += 1;
     retained.judgements += tenant.revisions.get(&id).copied().unwrap_or_default();
     let contribution = tenant.settled.get(&id).map(|settled| settled.contribution.as_slice());
-    let judged = tenant.judgements.get(&id).into_iter().flatten().map(|(_, said)| said.value);
+    let said = tenant.judgements.get(&id).into_iter().flatten();
+    let judged = said.filter(|(source, _)| source.as_judge().is_none()).map(|(_, said)| said.value);
     let about = (&decision.context.task, &decision.strategy);
     checkpoint.add(BACKEND, about, contribution.unwrap_or_default(), judged)
 }

@@ -96,7 +96,8 @@ impl BanditStore for MemoryStore {
                 let strategy = &decision.strategy;
                 let total = totals.entry(strategy.clone()).or_insert_with(|| no_total(strategy.clone()));
                 total.decisions += 1;
-                for judgement in tenant.judgements.get(id).into_iter().flat_map(BTreeMap::values) {
+                let said = tenant.judgements.get(id).into_iter().flatten();
+                for (_, judgement) in said.filter(|(source, _)| source.as_judge().is_none()) {
                     total.feedback_count += 1;
                     total.feedback_sum = add_judgement(BACKEND, total.feedback_sum, judgement.value)?;
                 }

@@ -41,7 +41,7 @@ const USERS: &str =
 
 /// The current judgements of a task, counted and summed by strategy in Rust, where each is quantised.
 const JUDGEMENTS: &str = "SELECT DISTINCT ON (decision, source) strategy, value FROM helm_evidence
-    WHERE tenant = $1 AND task = $2 ORDER BY decision, source, revision DESC";
+    WHERE tenant = $1 AND task = $2 AND source NOT LIKE 'judge:%' ORDER BY decision, source, revision DESC";
 
 const PUT_PRIOR: &str = "INSERT INTO helm_prior (tenant, task, policy_hash, revision, format, body)
     SELECT $1, $2, $5, $3, $6, $4::json WHERE $3 = 1 OR EXISTS (

@@ -169,7 +169,8 @@ async fn left(connection: &mut PgConnection, tenant: &TenantId, going: &[&Depart
     let mut checkpoint = Checkpoint::default();
     for turn in going {
         let Some((task, strategy, contribution)) = &turn.decided else { continue };
-        let judged = said.remove(&turn.id).unwrap_or_default().into_iter().map(|entry| entry.value);
+        let said = said.remove(&turn.id).unwrap_or_default().into_iter();
+        let judged = said.filter(|entry| entry.source.as_judge().is_none()).map(|entry| entry.value);
         checkpoint.add(BACKEND, (task, strategy), contribution, judged)?;
     }
     Ok(checkpoint)

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use helm_core::{Clock, ScoreEntry, SystemClock, TaskId, TenantId, UnitInterval};
+use helm_core::{
+    Clock, EvaluatorName, Score, ScoreEntry, ScoreOutcome, SystemClock, TaskId, TenantId, UnitInterval,
+};
 use helm_orchestrator::Helm;
 use helm_orchestrator::eval::dataset::{RatedAnswer, Sample};
 use helm_orchestrator::eval::{EvaluationEngine, RewardSpec};
@@ -24,15 +26,20 @@ pub(super) async fn read(
     spec: &RewardSpec,
 ) -> Result<Vec<RatedAnswer>> {
     match (&arguments.ratings, &arguments.task) {
-        (Some(path), None) => of_file(path, arguments, spec).await,
+        (Some(path), None) => of_file(global, path, arguments, spec).await,
         (None, Some(task)) => of_log(global, task, arguments, spec).await,
         _ => Err(Failure::wrong("say whose ratings: --ratings FILE, or --task TASK for those in the log")),
     }
 }
 
-async fn of_file(path: &Path, arguments: &RatingsArguments, spec: &RewardSpec) -> Result<Vec<RatedAnswer>> {
+async fn of_file(
+    global: &Global,
+    path: &Path,
+    arguments: &RatingsArguments,
+    spec: &RewardSpec,
+) -> Result<Vec<RatedAnswer>> {
     let engine = score::engine()?;
-    reward::check_measured(spec, &engine)?;
+    reward::check_measured(global, spec, &engine)?;
     let (name, range) = (path.display().to_string(), range(&arguments.range)?);
     let bar = output::progress(None, "{spinner} {human_pos} answers, {per_sec}");
     let mut answers = Vec::new();
@@ -150,17 +157,25 @@ async fn rated_turns(helm: &Helm, query: &RowQuery, spec: &RewardSpec) -> Result
 
 /// Whether people said something of an answer that evaluators scored.
 fn is_rated(row: &TurnRow) -> bool {
-    !row.feedback.is_empty() && row.scores.values().any(Option::is_some)
+    row.feedback.iter().any(|entry| entry.source.as_judge().is_none())
+        && row.scores.values().any(Option::is_some)
 }
 
-/// A rated turn: its rating is the mean of what all sources last said.
+/// A rated turn: its rating is the mean of what all people last said; what model judges said are scores.
 fn of_turn(turn: TurnView, spec: &RewardSpec) -> Result<Option<RatedAnswer>> {
     let Some(outcome) = turn.outcome else { return Ok(None) };
-    let count = turn.feedback.len() as f64;
-    let mean = turn.feedback.iter().map(|entry| entry.value.get()).sum::<f64>() / count;
+    let (judged, people): (Vec<_>, Vec<_>) =
+        turn.feedback.iter().partition(|entry| entry.source.as_judge().is_some());
+    let mean = people.iter().map(|entry| entry.value.get()).sum::<f64>() / people.len() as f64;
     // Texts may have been erased: then each turn is a request of its own.
     let request = turn.input.filter(|text| !text.is_empty()).unwrap_or_else(|| turn.id.to_string());
-    let mut answer = answer(request, UnitInterval::clamped(mean)?, outcome.scores, spec)?;
+    let mut scores = outcome.scores;
+    for entry in judged {
+        let evaluator = EvaluatorName::new(entry.source.as_judge().unwrap_or_default())?;
+        let outcome = ScoreOutcome::Scored(Score::new(entry.value, UnitInterval::ONE));
+        scores.push(ScoreEntry { evaluator, outcome });
+    }
+    let mut answer = answer(request, UnitInterval::clamped(mean)?, scores, spec)?;
     answer.words = words(turn.output.as_deref());
     answer.strategy = turn.decision.map(|decision| decision.strategy.to_string());
     Ok(Some(answer))

@@ -42,9 +42,14 @@ fn of_file(path: &Path) -> Result<RewardSpec> {
     config.build(&name).map_err(|error| wrong(error.to_string()))
 }
 
-/// Refuses a reward that counts what nobody here measures.
-pub(super) fn check_measured(spec: &RewardSpec, engine: &EvaluationEngine) -> Result<()> {
-    let unknown = spec.evaluators().find(|name| !engine.names().any(|known| known == *name));
+/// Refuses a reward that counts what nobody here measures. The configured judges are not asked, and their scores missing.
+pub(super) fn check_measured(global: &Global, spec: &RewardSpec, engine: &EvaluationEngine) -> Result<()> {
+    let mut unknown = spec.evaluators().filter(|name| !engine.names().any(|known| known == *name)).peekable();
+    if unknown.peek().is_none() {
+        return Ok(());
+    }
+    let judges = open::config(global)?.judges;
+    let unknown = unknown.find(|name| !judges.contains_key(*name));
     let Some(unknown) = unknown else { return Ok(()) };
     let known = engine.names().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let id = spec.id();

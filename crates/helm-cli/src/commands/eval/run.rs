@@ -41,7 +41,7 @@ pub(super) async fn run(global: &Global, arguments: &RunArguments) -> Result<Exi
     }
     let spec = reward::spec(global, arguments.reward.as_deref())?;
     let engine = score::engine()?;
-    reward::check_measured(&spec, &engine)?;
+    reward::check_measured(global, &spec, &engine)?;
     let mut rows = dataset(&arguments.dataset, arguments)?;
     let answerer = Answerer::open(global, arguments).await?;
     let header = header(arguments, &spec, answerer.as_ref())?;

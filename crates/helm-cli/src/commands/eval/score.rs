@@ -26,7 +26,7 @@ struct Scored<'a> {
 pub(super) async fn run(global: &Global, wanted: Option<&str>) -> Result<ExitCode> {
     let spec = reward::spec(global, wanted)?;
     let engine = engine()?;
-    reward::check_measured(&spec, &engine)?;
+    reward::check_measured(global, &spec, &engine)?;
     let bar = output::progress(None, "{spinner} {human_pos} turns, {per_sec}");
     for sample in samples(std::io::stdin().lock(), INPUT) {
         let (line, sample) = sample?;
