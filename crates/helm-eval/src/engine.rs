@@ -31,7 +31,8 @@ impl EvaluationEngine {
         Self::default()
     }
 
-    /// Length, relevance, coherence and safety.
+    /// The evaluators that the [standard reward](crate::RewardSpec::standard) counts: length, relevance, coherence, safety,
+    /// specificity, preference and, where there are passages, groundedness.
     ///
     /// # Errors
     ///
@@ -41,11 +42,14 @@ impl EvaluationEngine {
             .with_evaluator(Arc::new(inline(Length::new()?)))?
             .with_evaluator(Arc::new(inline(Relevance::new()?)))?
             .with_evaluator(Arc::new(inline(Coherence::new()?)))?
-            .with_evaluator(Arc::new(inline(Safety::new()?)))
+            .with_evaluator(Arc::new(inline(Safety::new()?)))?
+            .with_evaluator(Arc::new(inline(Specificity::new()?)))?
+            .with_evaluator(Arc::new(inline(Preference::new()?)))?
+            .with_evaluator(Arc::new(inline(Groundedness::new()?)))
     }
 
-    /// All evaluators of this crate that only compute: those of [`standard`](Self::standard), specificity,
-    /// preference, refusal, groundedness and tool calls. What needs more than a question and an answer says what is
+    /// All evaluators of this crate that only compute: those of [`standard`](Self::standard), refusal
+    /// and tool calls. What needs more than a question and an answer says what is
     /// missing. Metrics against a reference and schemas are added one by one.
     ///
     /// # Errors
@@ -53,10 +57,7 @@ impl EvaluationEngine {
     /// Never, unless this crate is broken.
     pub fn all_inline() -> Result<Self> {
         Self::standard()?
-            .with_evaluator(Arc::new(inline(Specificity::new()?)))?
-            .with_evaluator(Arc::new(inline(Preference::new()?)))?
             .with_evaluator(Arc::new(inline(Refusal::new()?)))?
-            .with_evaluator(Arc::new(inline(Groundedness::new()?)))?
             .with_evaluator(Arc::new(inline(ToolCalls::new()?)))
     }
 
@@ -85,6 +86,13 @@ impl EvaluationEngine {
         }
         self.evaluators.push(evaluator);
         Ok(self)
+    }
+
+    /// Only those evaluators whose names are wanted.
+    #[must_use]
+    pub fn only(mut self, is_wanted: impl Fn(&EvaluatorName) -> bool) -> Self {
+        self.evaluators.retain(|evaluator| is_wanted(evaluator.name()));
+        self
     }
 
     /// Asks no evaluator that needs the network: each is recorded as not scored, for want of it.

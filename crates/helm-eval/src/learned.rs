@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use helm_core::{EvaluatorName, ScoreEntry, UnitInterval};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,10 @@ pub struct LearnedWeights {
     pub intercept: f64,
     /// One for each term of the specification.
     pub terms: Vec<LearnedTerm>,
+    /// How far the values of answers by some strategies, as `name@version`, are too low: what people said of them beyond what
+    /// the scores say, drawn towards 0 the more, the fewer ratings there are. A strategy that nobody rated has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub strategies: BTreeMap<String, f64>,
 }
 
 /// One evaluator's fitted part.
@@ -38,6 +42,16 @@ pub struct LearnedTerm {
 impl LearnedWeights {
     pub(crate) fn term(&self, evaluator: &str) -> Option<&LearnedTerm> {
         self.terms.iter().find(|term| term.evaluator.as_str() == evaluator)
+    }
+
+    pub(crate) fn offset(&self, strategy: Option<&str>) -> f64 {
+        strategy.and_then(|strategy| self.strategies.get(strategy)).copied().unwrap_or(0.0)
+    }
+
+    /// As [`value`](Self::value), of an answer by this strategy.
+    #[must_use]
+    pub fn value_of(&self, scores: &[ScoreEntry], strategy: Option<&str>) -> f64 {
+        self.value(scores) + self.offset(strategy)
     }
 
     /// The value of an answer's scores, before it is brought into \[0, 1\].
@@ -61,6 +75,8 @@ pub struct Rating<'a> {
     pub rating: UnitInterval,
     /// What was answered: answers to the same request are no independent evidence.
     pub request: &'a str,
+    /// Who answered, as `name@version`; `None` when that is not known.
+    pub strategy: Option<&'a str>,
 }
 
 /// How weights are learned. Default: a prior of 40 ratings, seed 0.
@@ -106,11 +122,16 @@ pub struct Learned {
     pub better: Option<Comparison>,
     /// Whether that interval lies above 0. Otherwise keep the configured weights.
     pub adopted: bool,
+    /// The configured weights, brought to the scale of the ratings, with the strategies' [offsets](LearnedWeights::strategies)
+    /// alone learned: within a strategy the order is the configured one.
+    pub corrected: LearnedWeights,
 }
 
 /// Folds of the test by which weights are adopted; with fewer requests nothing is adopted.
 const FOLDS: usize = 5;
 const LEAST_REQUESTS: usize = 10;
+/// So many ratings as the prior hold the configured weights.
+const HELD: f64 = 1e9;
 
 /// Learns how much each term of a specification counts for people.
 ///
@@ -131,9 +152,10 @@ pub fn learn(spec: &RewardSpec, ratings: &[Rating<'_>], learning: Learning) -> R
     }
     let all: Vec<&Rating<'_>> = ratings.iter().collect();
     let weights = fit(spec, &all, learning)?;
+    let corrected = fit(spec, &all, Learning { prior_ratings: HELD, ..learning })?;
     let better = held_out(spec, ratings, learning);
     let adopted = better.is_some_and(|comparison| comparison.difference.low > 0.0);
-    Ok(Learned { weights, better, adopted })
+    Ok(Learned { weights, better, adopted, corrected })
 }
 
 /// How much better learned weights are on requests that they were not fitted on.
@@ -152,7 +174,7 @@ fn held_out(spec: &RewardSpec, ratings: &[Rating<'_>], learning: Learning) -> Op
         for ((value, rating), _) in learned.iter_mut().zip(ratings).zip(&folds).filter(|(_, of)| **of == fold)
         {
             // Each fold has an intercept of its own, which is not compared.
-            *value = weights.value(rating.scores) - weights.intercept;
+            *value = weights.value_of(rating.scores, rating.strategy) - weights.intercept;
         }
     }
     let configured: Vec<f64> = ratings.iter().map(|rating| configured(spec, rating.scores)).collect();
@@ -251,7 +273,11 @@ fn fit(spec: &RewardSpec, ratings: &[&Rating<'_>], learning: Learning) -> Result
         weight: if column.spread > 1e-9 { (weight / column.spread).max(0.0) } else { prior(term) },
         centre: column.centre,
     });
-    Ok(LearnedWeights { ratings: ratings.len() as u64, intercept: mean, terms: learned.collect() })
+    let terms: Vec<LearnedTerm> = learned.collect();
+    let mut weights =
+        LearnedWeights { ratings: ratings.len() as u64, intercept: mean, terms, ..LearnedWeights::default() };
+    weights.strategies = offsets(ratings, &weights);
+    Ok(weights)
 }
 
 /// How many times farther ratings are apart than configured rewards: the slope of the one on the other, drawn towards 1.
@@ -261,4 +287,41 @@ fn stretch(spec: &RewardSpec, ratings: &[&Rating<'_>], people: &[f64], learning:
     let weight = ratings.len() as f64 / (ratings.len() as f64 + learning.prior_ratings);
     let slope = if spread > 1e-12 { crate::stats::covariance(&rewards, people) / spread } else { 1.0 };
     (weight * slope.clamp(0.0, 5.0) + (1.0 - weight)).max(0.1)
+}
+
+/// By how much strategies usually differ beyond what scores say, as a standard deviation, and as how many strategies that
+/// counts: of two or three strategies alone, the variance between them is hardly known.
+const USUAL_SPREAD: f64 = 0.1;
+const USUAL_WORTH: f64 = 2.0;
+
+/// What people said of each strategy's answers beyond what the scores say, drawn towards 0 by how much of it is chance: the
+/// means of a random-effects model, with the variance between strategies of DerSimonian and Laird ("Meta-analysis in clinical
+/// trials", 1986), joined with what is usual as by a scaled inverse chi-squared prior (Gelman et al., *Bayesian Data Analysis*,
+/// 2013, section 2.6).
+fn offsets(ratings: &[&Rating<'_>], weights: &LearnedWeights) -> BTreeMap<String, f64> {
+    let mut rests: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for rating in ratings {
+        let Some(strategy) = rating.strategy else { continue };
+        rests.entry(strategy).or_default().push(rating.rating.get() - weights.value(rating.scores));
+    }
+    rests.retain(|_, rests| rests.len() > 1);
+    let count: f64 = rests.values().map(|rests| rests.len() as f64).sum();
+    let groups = rests.len() as f64;
+    if rests.len() < 2 {
+        return BTreeMap::new();
+    }
+    let squares = |rests: &Vec<f64>| crate::stats::variance(rests) * (rests.len() - 1) as f64;
+    let within = (rests.values().map(squares).sum::<f64>() / (count - groups)).max(1e-12);
+    let all = rests.values().flatten().sum::<f64>() / count;
+    let apart = |rests: &Vec<f64>| rests.len() as f64 * (crate::stats::mean(rests) - all).powi(2);
+    let between = rests.values().map(apart).sum::<f64>();
+    let size = count - rests.values().map(|rests| (rests.len() as f64).powi(2)).sum::<f64>() / count;
+    let between = ((between - (groups - 1.0) * within) / size).max(0.0);
+    let between =
+        (USUAL_WORTH * USUAL_SPREAD.powi(2) + (groups - 1.0) * between) / (USUAL_WORTH + groups - 1.0);
+    let drawn = |rests: &Vec<f64>| {
+        let trust = between / (between + within / rests.len() as f64);
+        trust * (crate::stats::mean(rests) - all)
+    };
+    rests.iter().map(|(strategy, rests)| ((*strategy).to_owned(), drawn(rests))).collect()
 }

@@ -18,7 +18,7 @@
 //! | `judge` (feature `judge`) | what you write in a rubric | models, alone, in pairs, panels and cascades | what the model cannot know |
 //! | [`metrics::Reference`] | how close is it to a reference? | chrF, BLEU, ROUGE-L, exact, numeric | right answers in other words |
 //!
-//! The first four are [the standard](EvaluationEngine::standard), the first nine are
+//! Those but refusal, tool calls and what follows are [the standard](EvaluationEngine::standard), the first nine are
 //! [all that only compute](EvaluationEngine::all_inline); these share one reading of the exchange. Their fitted
 //! coefficients, with sources and figures, are in `models`.
 //!

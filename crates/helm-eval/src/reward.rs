@@ -16,6 +16,9 @@ pub struct Evidence<'a> {
     pub judged: &'a [ScoreEntry],
     /// People's current judgements, one for each source.
     pub feedback: &'a [(SourceName, UnitInterval)],
+    /// Who answered, as `name@version`: learned weights may know how far the scores of a strategy are off. `None` when that
+    /// does not matter.
+    pub strategy: Option<&'a str>,
     /// What the turn cost, when that is known.
     pub cost: Option<NanoUsd>,
     /// How long it took.
@@ -84,7 +87,7 @@ impl RewardSpec {
         }
         let people: Vec<f64> = evidence.feedback.iter().map(|(_, value)| value.get()).collect();
         let covered = machine.blocked.is_none() && machine.coverage + 1e-12 >= self.config.min_coverage;
-        let machine_value = covered.then(|| self.combine(&machine.parts)).flatten();
+        let machine_value = covered.then(|| self.combine(&machine.parts, evidence.strategy)).flatten();
         let (value, human_weight) = match (machine_value, mean(&people)) {
             (Some(machine), Some(people)) => {
                 let weight = self.config.human_weight;
@@ -154,7 +157,7 @@ impl RewardSpec {
     }
 
     /// `None` when no part has any weight: then nothing is known, which is not 0.
-    fn combine(&self, parts: &[Part]) -> Option<f64> {
+    fn combine(&self, parts: &[Part], strategy: Option<&str>) -> Option<f64> {
         let total: f64 = parts.iter().map(|part| part.weight).sum();
         if total <= 0.0 {
             return None;
@@ -169,7 +172,8 @@ impl RewardSpec {
                 let part = |part: &Part| {
                     learned.term(&part.name).map_or(0.0, |term| term.weight * (part.value - term.centre))
                 };
-                (learned.intercept + parts.iter().map(part).sum::<f64>()).clamp(0.0, 1.0)
+                let off = learned.offset(strategy);
+                (learned.intercept + off + parts.iter().map(part).sum::<f64>()).clamp(0.0, 1.0)
             }
         })
     }

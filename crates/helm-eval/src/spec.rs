@@ -142,8 +142,12 @@ pub struct DefaultReward {
 }
 
 impl RewardSpec {
-    /// Relevance 3, coherence 1, length 1, safety 1, with safety as a gate at 0.3; people's judgement weighs
-    /// 0.8; no prices, no default.
+    /// Coherence 4, specificity 3, groundedness 3, preference 2, length 2, relevance 1, safety 1, with safety as a gate at
+    /// 0.3; people's judgement weighs 0.8; no prices, no default.
+    ///
+    /// This is version 2. Version 1 weighed relevance 3, coherence 1, length 1, safety 1, which ordered answers hardly better than
+    /// chance; figures of both are in `models/figures.md`. No weights without people's ratings are good everywhere: learn
+    /// your own with [`learn`](crate::learn).
     ///
     /// # Errors
     ///
@@ -159,12 +163,15 @@ impl RewardSpec {
             missing: GateMissing::NoReward,
         };
         let config = RewardSpecConfig {
-            version: first(),
+            version: 2,
             terms: vec![
-                term("relevance", 3.0)?,
-                term("coherence", 1.0)?,
-                term("length", 1.0)?,
+                term("relevance", 1.0)?,
+                term("coherence", 4.0)?,
+                term("length", 2.0)?,
                 term("safety", 1.0)?,
+                term("specificity", 3.0)?,
+                term("preference", 2.0)?,
+                term("groundedness", 3.0)?,
             ],
             combine: Combine::default(),
             learned: None,
@@ -252,6 +259,9 @@ impl RewardSpecConfig {
                 _ => Ok(()),
             };
         };
+        if learned.strategies.values().any(|off| !off.is_finite()) {
+            return refuse("learned.strategies must be numbers".to_owned());
+        }
         if !learned.intercept.is_finite() {
             return refuse("learned.intercept must be a number".to_owned());
         }

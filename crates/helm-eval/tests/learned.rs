@@ -55,6 +55,7 @@ impl People {
                 words: *words,
                 rating: *rating,
                 request,
+                strategy: None,
             })
             .collect()
     }
@@ -141,4 +142,55 @@ fn learned_weights_are_checked() {
     let mut without = config();
     without.combine = Combine::Learned;
     assert!(build(&without).is_err_and(|error| error.to_string().contains("learned")));
+}
+
+/// Two strategies whose answers score alike, of which people like one more.
+fn two_strategies(count: usize, apart: f64) -> Vec<(Vec<ScoreEntry>, UnitInterval, String, &'static str)> {
+    let row = |number: usize| {
+        let strategy = if number.is_multiple_of(2) { "a@1" } else { "b@1" };
+        let (score, noise) = ((number * 7 % 10) as f64 / 10.0, (number * 13 % 11) as f64 / 100.0);
+        let off = if number.is_multiple_of(2) { apart } else { 0.0 };
+        (
+            vec![entry("good", score), entry("noise", 0.5)],
+            unit(0.2 + 0.3 * score + noise + off),
+            number.to_string(),
+            strategy,
+        )
+    };
+    (0..count).map(row).collect()
+}
+
+fn learned_of(rows: &[(Vec<ScoreEntry>, UnitInterval, String, &'static str)]) -> helm_eval::Learned {
+    let rating =
+        |(scores, rating, request, strategy): &'_ (Vec<ScoreEntry>, UnitInterval, String, &'static str)| {
+            (scores.clone(), *rating, request.clone(), *strategy)
+        };
+    let owned: Vec<_> = rows.iter().map(rating).collect();
+    let ratings: Vec<Rating<'_>> = owned
+        .iter()
+        .map(|(scores, rating, request, strategy)| Rating {
+            scores,
+            words: 20,
+            rating: *rating,
+            request,
+            strategy: Some(strategy),
+        })
+        .collect();
+    learn(&build(&config()).expect("a spec"), &ratings, Learning::default()).expect("learns")
+}
+
+#[test]
+fn what_scores_do_not_see_of_a_strategy_is_learned_from_its_ratings() {
+    let (few, many) = (learned_of(&two_strategies(8, 0.3)), learned_of(&two_strategies(80, 0.3)));
+    let apart = |learned: &helm_eval::Learned| {
+        let off = |name: &str| learned.corrected.strategies.get(name).copied().unwrap_or(0.0);
+        off("a@1") - off("b@1")
+    };
+    assert!((0.25..=0.31).contains(&apart(&many)), "{}", apart(&many));
+    assert!(apart(&few) > 0.1 && apart(&few) <= apart(&many) + 0.1, "{}", apart(&few));
+    assert!(apart(&learned_of(&two_strategies(80, 0.0))).abs() < 0.02, "what is chance is drawn to nothing");
+    let scores = [entry("good", 0.5), entry("noise", 0.5)];
+    let value = |strategy| many.corrected.value_of(&scores, strategy);
+    assert!(value(Some("a@1")) > value(None) && value(None) > value(Some("b@1")));
+    assert_eq!(value(Some("never seen@1")), value(None));
 }

@@ -2,7 +2,7 @@
 
 use helm_eval::Error;
 use helm_eval::stats::{
-    Conformal, Isotonic, PairOutcome, Resampling, auroc, bootstrap, brier, compare,
+    Conformal, Drift, Isotonic, Moved, PairOutcome, Resampling, auroc, bootstrap, brier, compare,
     expected_calibration_error, kendall_tau_b, pairwise_accuracy, prediction_powered_mean, ranks, spearman,
     wilson,
 };
@@ -244,4 +244,48 @@ proptest! {
         prop_assert!(pooled.windows(2).all(|pair| pair[0] <= pair[1]));
         prop_assert!((pooled.iter().sum::<f64>() - values.iter().sum::<f64>()).abs() < 1e-9);
     }
+}
+
+/// Numbers that are nearly normal, from a seed.
+fn normal(seed: u64) -> impl Iterator<Item = f64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut uniform = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    std::iter::repeat_with(move || (0..12).map(|_| uniform()).sum::<f64>() - 6.0)
+}
+
+#[test]
+fn what_does_not_move_gives_few_alarms() {
+    let alarmed = (1..=200).filter(|seed| {
+        let mut drift = Drift::default();
+        normal(*seed).take(1_000).any(|value| drift.observe(0.2 * value + 0.1).expect("a number").is_some())
+    });
+    let alarmed = alarmed.count();
+    assert!(alarmed <= 10, "{alarmed} of 200");
+}
+
+#[test]
+fn what_moves_is_noticed_soon_and_in_its_direction() {
+    for (by, direction) in [(0.2, Moved::Up), (-0.2, Moved::Down)] {
+        let mut late = 0;
+        for seed in 1..=100 {
+            let mut drift = Drift::default();
+            let values = normal(seed)
+                .enumerate()
+                .map(|(place, value)| 0.2 * value + if place < 200 { 0.0 } else { by });
+            let mut alarms = values
+                .enumerate()
+                .filter_map(|(place, value)| Some((place, drift.observe(value).expect("a number")?)));
+            let (place, moved) = alarms.find(|(place, _)| *place >= 200).expect("an alarm");
+            assert_eq!(moved, direction);
+            late += usize::from(place > 250);
+        }
+        assert!(late <= 5, "{late} of 100 were noticed late");
+    }
+    assert!(Drift::default().observe(f64::NAN).is_err());
+    assert!(Drift::new(0.0, 1.0).is_err() && Drift::new(0.5, 4.0).is_ok());
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helm_core::{
-    Clock, HeuristicTokenCounter, ModelName, Strategy, StrategyId, StrategyName, SystemClock, TaskId,
-    TokenCounter, ToolName,
+    Clock, EvaluatorName, HeuristicTokenCounter, ModelName, Strategy, StrategyId, StrategyName, SystemClock,
+    TaskId, TokenCounter, ToolName,
 };
-use helm_eval::{EvaluationEngine, RewardSpec};
+use helm_eval::{EvaluationEngine, Evaluator, RewardSpec};
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{BuiltinModel, ChatModel, EmbeddingModel, HashingEmbedder};
 use helm_policy::Policy;
@@ -395,17 +395,17 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
     check_summaries(&task, models, &place)?;
     let similar = similar(&task, &prompts, &place)?;
     let policy = build_policy(task.policy, &place)?;
-    let mut evaluators = match task.evaluators {
-        Some(engine) => engine,
-        None => EvaluationEngine::standard()?,
-    };
-    for evaluator in task.extra_evaluators {
-        evaluators = evaluators.with_evaluator(evaluator)?;
-    }
     let reward = match task.reward {
         Some(spec) => spec,
         None => RewardSpec::standard()?,
     };
+    let mut evaluators = match task.evaluators {
+        Some(engine) => engine,
+        None => own_evaluators(&reward, &task.extra_evaluators)?,
+    };
+    for evaluator in task.extra_evaluators {
+        evaluators = evaluators.with_evaluator(evaluator)?;
+    }
     check_judges(&task.judges, &evaluators, &place)?;
     for term in reward.evaluators() {
         let judged = task.judges.iter().map(TaskJudge::name);
@@ -440,6 +440,15 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         experiment: None,
     };
     Ok((runtime, reward))
+}
+
+/// The standard evaluators, and those others of Helm's own that the reward names and nobody has brought along.
+fn own_evaluators(reward: &RewardSpec, brought: &[Arc<dyn Evaluator>]) -> Result<EvaluationEngine> {
+    let standard = EvaluationEngine::standard()?;
+    let is_standard = |name: &EvaluatorName| standard.names().any(|known| known == name);
+    let is_brought = |name: &EvaluatorName| brought.iter().any(|evaluator| evaluator.name() == name);
+    let is_named = |name: &EvaluatorName| reward.evaluators().any(|term| term == name) && !is_brought(name);
+    Ok(EvaluationEngine::all_with_references()?.only(|name| is_standard(name) || is_named(name)))
 }
 
 /// Checks that judges have names of their own, and that what they may spend can be known.

@@ -44,13 +44,15 @@ impl Settle for TaskSettler {
     }
 }
 
-fn compose(spec: &RewardSpec, case: &Case<'_>) -> Result<Option<Reward>, SettleError> {
+pub(crate) fn compose(spec: &RewardSpec, case: &Case<'_>) -> Result<Option<Reward>, SettleError> {
     // Nobody judges an answer that never came, so the default is no stand-in for their silence.
     let answered = case.outcome.is_some_and(|outcome| outcome.status.is_answered());
     let (judged, people) = apart(case.feedback);
+    let strategy = case.decision.strategy.to_string();
     let evidence = Evidence {
         scores: case.outcome.map_or(&[], |outcome| &outcome.scores),
         judged: &judged,
+        strategy: Some(&strategy),
         feedback: if was_met(case.outcome) { &people } else { &[] },
         cost: case.outcome.and_then(|outcome| outcome.cost),
         latency: case.outcome.map(|outcome| outcome.latency),

@@ -59,7 +59,7 @@ impl ChatModel for Verdicts {
         if self.fails.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Err(llm::Error::new(llm::ErrorKind::Server, self.name.clone()));
         }
-        let system = request.messages[0].joined_text();
+        let system = request.messages.first().unwrap().joined_text();
         let code = system.split("\"code\": \"").nth(1).unwrap().split('"').next().unwrap();
         let text = format!("{{\"evidence\": \"x\", \"level\": {}, \"code\": \"{code}\"}}", self.level);
         let finish = Finish::new(FinishReason::Stop).with_cost(Some(NanoUsd::from_nanos(CENT)));

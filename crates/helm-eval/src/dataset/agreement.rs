@@ -36,7 +36,13 @@ impl RatedAnswer {
     /// As weights are learned from it.
     #[must_use]
     pub fn as_rating(&self) -> Rating<'_> {
-        Rating { scores: &self.scores, words: self.words, rating: self.rating, request: &self.request }
+        Rating {
+            scores: &self.scores,
+            words: self.words,
+            rating: self.rating,
+            request: &self.request,
+            strategy: self.strategy.as_deref(),
+        }
     }
 
     fn measure(&self, name: &str) -> Option<f64> {

@@ -29,6 +29,12 @@ impl Groundedness {
     pub fn new() -> Result<Self> {
         Ok(Self { name: EvaluatorName::new("groundedness")?, head: Head::built_in("groundedness") })
     }
+
+    /// With a head of its own, to be tested on what that was not fitted on.
+    #[cfg(feature = "report")]
+    pub(crate) fn with_head(head: Placed) -> Result<Self> {
+        Ok(Self { head, ..Self::new()? })
+    }
 }
 
 impl Heuristic for Groundedness {

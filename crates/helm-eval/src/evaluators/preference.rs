@@ -27,6 +27,12 @@ impl Preference {
     pub fn new() -> Result<Self> {
         Ok(Self { name: EvaluatorName::new("preference")?, head: Head::built_in("preference") })
     }
+
+    /// With a head of its own, to be tested on what that was not fitted on.
+    #[cfg(feature = "report")]
+    pub(crate) fn with_head(head: Placed) -> Result<Self> {
+        Ok(Self { head, ..Self::new()? })
+    }
 }
 
 impl Heuristic for Preference {

@@ -30,6 +30,12 @@ impl Relevance {
     pub fn new() -> Result<Self> {
         Ok(Self { name: EvaluatorName::new("relevance")?, head: Head::built_in("relevance") })
     }
+
+    /// With a head of its own, to be tested on what that was not fitted on.
+    #[cfg(feature = "report")]
+    pub(crate) fn with_head(head: Placed) -> Result<Self> {
+        Ok(Self { head, ..Self::new()? })
+    }
 }
 
 impl Heuristic for Relevance {

@@ -28,6 +28,12 @@ impl Specificity {
     pub fn new() -> Result<Self> {
         Ok(Self { name: EvaluatorName::new("specificity")?, head: Head::built_in("specificity") })
     }
+
+    /// With a head of its own, to be tested on what that was not fitted on.
+    #[cfg(feature = "report")]
+    pub(crate) fn with_head(head: Placed) -> Result<Self> {
+        Ok(Self { head, ..Self::new()? })
+    }
 }
 
 impl Heuristic for Specificity {

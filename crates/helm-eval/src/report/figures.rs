@@ -2,7 +2,7 @@ use super::data::{Half, Row};
 use super::fit::{self, Pair};
 use super::interval::{Tested, accuracy, calibration, estimate, mean_of_true, rank_agreement, separation};
 use super::learned::{self, FewRatings};
-use super::relevance;
+use super::{relevance, standard};
 use crate::error::Result;
 use crate::model::{Head, Placed};
 use crate::stats::{Conformal, Estimate};
@@ -70,6 +70,7 @@ pub fn figures(rows: &[Row]) -> Result<Vec<Figure>> {
         figures.push(Figure::new("XSTest compliance, Spearman", &tested, value, (0.75, 1.0)));
         intervals.extend(tested);
     }
+    standard_reward(rows, &mut figures)?;
     relevant(rows, &mut figures)?;
     if !intervals.is_empty() {
         coverage(&intervals, &mut figures)?;
@@ -163,6 +164,54 @@ fn pairs(rows: &[Row], figures: &mut Vec<Figure>) -> Result<()> {
     add("pairs: LLMBar adversarial, same reward", &|source| source == "llmbar_adversarial", 0.55)?;
     for source in ["pandalm", "mtbench_human", "llmeval2", "faireval", "llmbar_natural"] {
         add(&format!("pairs: {source}"), &|other| other == source, 0.0)?;
+    }
+    Ok(())
+}
+
+/// The standard reward on its own, and as what pays a bandit; where there are rows for all of its heads.
+fn standard_reward(rows: &[Row], figures: &mut Vec<Figure>) -> Result<()> {
+    let all = ["usr_topicalchat", "begin_wow", "xstest", "pandalm", "llmbar_adversarial"];
+    if !all.iter().all(|source| rows.iter().any(|row| row.source == *source)) {
+        return Ok(());
+    }
+    let pairs = fit::pairs(rows);
+    let blind = standard::both(rows, &pairs)?;
+    let (mut overall, mut attributable, mut compared) = (Vec::new(), Vec::new(), Vec::new());
+    for half in &*blind {
+        overall.extend(half.tested(rows, |row| row.rated("overall"))?);
+        attributable.extend(half.tested(rows, |row| row.rated("attributable"))?);
+        compared.extend(half.pairs(&pairs)?);
+    }
+    let mut add = |name: &str, tested: Vec<Tested>, statistic: fn(&[&Tested]) -> Option<f64>| -> Result<()> {
+        let value = estimate(&tested, statistic)?;
+        figures.push(Figure::new(format!("standard reward: {name}"), &tested, value, (0.0, 1.0)));
+        Ok(())
+    };
+    let of = |sources: &[&str]| -> Vec<Tested> {
+        compared.iter().filter(|row| sources.contains(&row.group.as_str())).cloned().collect()
+    };
+    add("Topical-Chat overall, Spearman", overall, rank_agreement)?;
+    add(
+        "pairs, mean of PandaLM, MT-Bench, LLMEval2",
+        of(&["pandalm", "mtbench_human", "llmeval2"]),
+        accuracy,
+    )?;
+    add("pairs, LLMBar adversarial", of(&["llmbar_adversarial"]), accuracy)?;
+    add("BEGIN attributable, AUROC", attributable, separation)?;
+    let is_automatic = |model: &str| !["Original Ground Truth", "New Human Generated"].contains(&model);
+    let from_zero = |row: &Row| Some((row.rated("overall")? - 1.0) / 4.0);
+    let conversation = standard::played(&blind, rows, from_zero, is_automatic);
+    let safety = standard::played(&blind, rows, |row| row.rated("appropriate"), |_| true);
+    for (name, played, bar) in [("Topical-Chat", conversation, 0.6), ("XSTest", safety, 0.9)] {
+        let value = standard::replay(&played)?;
+        let note = if value.low > 0.0 { "lower bound above 0" } else { "lower bound not above 0" };
+        figures.push(Figure {
+            name: format!("bandit paid by the standard reward and 20 labels a strategy, {name}: share of the possible gain"),
+            rows: played.len(),
+            value,
+            bar: (bar, 2.0),
+            note: note.to_owned(),
+        });
     }
     Ok(())
 }

@@ -180,19 +180,19 @@ pub(super) fn few_ratings(rows: &[&Row], draws: u64) -> Result<Vec<FewRatings>> 
                 .filter_map(|((row, scores, rating), request)| {
                     let (rating, words) =
                         (UnitInterval::new(*rating).ok()?, row.response.split_whitespace().count());
-                    Some(Rating { scores, words, rating, request })
+                    Some(Rating { scores, words, rating, request, strategy: row.model.as_deref() })
                 })
                 .collect();
             let learned = learn(&spec, &ratings, Learning::default())?;
             let test: Vec<_> = judged.iter().filter(|(row, ..)| row.half() != half).collect();
             let people: Vec<f64> = test.iter().map(|(_, _, rating)| *rating).collect();
-            let agreement = |value: &dyn Fn(&[ScoreEntry]) -> f64| {
-                let values: Vec<f64> = test.iter().map(|(_, scores, _)| value(scores)).collect();
+            let agreement = |value: &dyn Fn(&Row, &[ScoreEntry]) -> f64| {
+                let values: Vec<f64> = test.iter().map(|(row, scores, _)| value(row, scores)).collect();
                 spearman(&values, &people).map(|agreement| agreement.unwrap_or(0.0))
             };
-            let configured = agreement(&|scores| crate::learned::configured(&spec, scores))?;
+            let configured = agreement(&|_, scores| crate::learned::configured(&spec, scores))?;
             let after = if learned.adopted {
-                agreement(&|scores| learned.weights.value(scores))?
+                agreement(&|row, scores| learned.weights.value_of(scores, row.model.as_deref()))?
             } else {
                 configured
             };

@@ -13,6 +13,7 @@ mod fit;
 mod interval;
 mod learned;
 mod relevance;
+mod standard;
 
 pub use data::{DataError, Half, Row, read};
 pub use figures::{Figure, figures};

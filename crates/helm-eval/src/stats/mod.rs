@@ -9,6 +9,7 @@
 //! | how sure is a figure? | [`bootstrap`], [`compare`], [`wilson`] |
 //! | how good is the system, from few labels and many scores? | [`prediction_powered_mean`] |
 //! | how far may one answer be from its score? | [`Conformal`] |
+//! | does a score still say what people say? | [`Drift`] |
 //!
 //! Nothing here reads a clock or the system's random numbers: resampling is seeded, so a report can be made again
 //! to the bit. Values that are no numbers are refused; they are never dropped.
@@ -16,15 +17,19 @@
 mod bootstrap;
 mod calibration;
 mod conformal;
+mod drift;
 mod isotonic;
 mod mean;
 mod rank;
 
-#[cfg(feature = "judge")]
+#[cfg(feature = "report")]
+pub(crate) use bootstrap::below;
+#[cfg(any(feature = "judge", feature = "report"))]
 pub(crate) use bootstrap::quantile;
 pub use bootstrap::{Comparison, Estimate, Resampling, bootstrap, compare};
 pub use calibration::{brier, expected_calibration_error};
 pub use conformal::Conformal;
+pub use drift::{Drift, Moved};
 pub use isotonic::Isotonic;
 pub use mean::{PoweredMean, prediction_powered_mean, wilson};
 pub use rank::{PairOutcome, auroc, kendall_tau_b, pairwise_accuracy, ranks, spearman};
