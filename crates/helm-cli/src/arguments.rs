@@ -464,6 +464,26 @@ pub(crate) enum EvalCommand {
         after_help = "Examples:\n  helmctl eval calibrate --task support > reward.toml\n  helmctl eval calibrate --ratings rated.jsonl --dimension overall --range 1..5 --name rated\n\nThe configured weights are the prior. Exit code 1, and nothing written, when the learned weights are not clearly better\non ratings that they were not fitted on; 3 when there are too few to tell."
     )]
     Calibrate(CalibrateArguments),
+    /// Tell what the log says under another reward: each strategy's mean, what people would say of all its answers, and when
+    /// people began to disagree with the reward. Nothing is changed.
+    #[command(
+        after_help = "Example:\n  helmctl eval rescore --task support --reward reward.toml\n\nOnce the reward is configured, `helmctl policy rebuild --task support` settles the log under it.\nExit code 3 when there is no settled decision."
+    )]
+    Rescore(RescoreArguments),
+}
+
+/// Which log, under which reward.
+#[derive(Args)]
+pub(crate) struct RescoreArguments {
+    /// Which task.
+    #[arg(long)]
+    pub(crate) task: String,
+    /// The reward: a name in the configuration, or a .toml file with its table. Default: default.
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) reward: Option<String>,
+    /// Only decisions that were made then or later: a date, an RFC 3339 moment, or how long ago, such as 7d.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
 }
 
 /// What `eval run` scores, and what that must show.

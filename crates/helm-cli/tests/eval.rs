@@ -215,3 +215,30 @@ fn feedback_in_the_log_is_a_rating() {
     let unknown = helmctl(folder.path(), &["eval", "agree", "--task", "sport"], "");
     assert!(err(&unknown).contains("there is no task sport"));
 }
+
+#[test]
+fn an_old_log_is_scored_under_another_reward_and_stays_as_it_is() {
+    let folder = folder();
+    let chat: String = (0..12)
+        .map(|number| {
+            format!("How do I reset router {number}?\n{}", if number % 2 == 0 { "/rate 2\n" } else { "" })
+        })
+        .collect();
+    assert_eq!(code(&helmctl(folder.path(), &["chat", "--task", "support"], &chat)), 0);
+    let severe = "terms = [{ evaluator = \"length\", weight = 1 }]\nhuman_weight = 1.0\n";
+    std::fs::write(folder.path().join("severe.toml"), severe).unwrap();
+    let arguments = ["eval", "rescore", "--task", "support", "--reward", "severe.toml", "--output", "json"];
+    let rescored = helmctl(folder.path(), &arguments, "");
+    assert_eq!(code(&rescored), 0, "{}", err(&rescored));
+    let report: Value = serde_json::from_str(&out(&rescored)).unwrap();
+    let strategies = report["strategies"].as_array().unwrap();
+    let sum = |key: &str| strategies.iter().map(|one| one[key].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("decisions"), sum("rated")), (12, 6));
+    assert_eq!((&report["reward"], &report["drift"]), (&json!("file@1"), &json!([])));
+    let same = helmctl(folder.path(), &["policy", "rebuild", "--task", "support", "--check"], "");
+    assert_eq!(code(&same), 0, "{}", out(&same));
+    let table = helmctl(folder.path(), &["eval", "rescore", "--task", "support"], "");
+    assert!(out(&table).contains("under default@2"), "{}", out(&table));
+    let none = helmctl(folder.path(), &["eval", "rescore", "--task", "support", "--since", "2999-01-01"], "");
+    assert_eq!(code(&none), 3);
+}

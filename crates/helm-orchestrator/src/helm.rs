@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helm_core::{ConversationId, DecisionId, Feedback, TaskId, TenantId, UserId};
+use helm_eval::RewardSpec;
 use helm_store::{
     Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Retained, Retention, Store,
     StoredMessage, Summary, TurnView,
@@ -15,6 +16,7 @@ use crate::inner::Inner;
 use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
 use crate::request::{TurnRequest, TurnResponse};
+use crate::rescore::{self, Rescored};
 use crate::storable;
 use crate::task::Sticky;
 use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
@@ -159,6 +161,22 @@ impl Helm {
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Rebuild> {
         rebuild::rebuild(&self.inner, &self.tenant, task, &mut progress).await
+    }
+
+    /// What a task's settled decisions are worth under another reward, oldest first; nothing is changed. `progress` is called
+    /// with the number of decisions so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTask`] when there is no such task; otherwise when the log cannot be read.
+    pub async fn rescore(
+        &self,
+        task: &TaskId,
+        spec: &RewardSpec,
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Result<Vec<Rescored>> {
+        self.inner.task(task)?;
+        rescore::rescore(&self.inner, &self.tenant, task, spec, &mut progress).await
     }
 
     /// Removes old turns from the log, as [`InteractionLog::retain`](helm_store::InteractionLog::retain) does, and with

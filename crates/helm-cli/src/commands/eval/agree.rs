@@ -50,9 +50,7 @@ fn table(found: &[Agreement]) -> String {
 }
 
 fn interval(estimate: Option<&Estimate>) -> String {
-    let written =
-        |estimate: &Estimate| format!("{:.3} ({:.3} to {:.3})", estimate.value, estimate.low, estimate.high);
-    estimate.map_or_else(|| "-".to_owned(), written)
+    estimate.map_or_else(|| "-".to_owned(), |estimate| EstimateJson::from(estimate).to_string())
 }
 
 #[derive(Serialize)]
@@ -72,6 +70,12 @@ pub(super) struct EstimateJson {
     value: f64,
     low: f64,
     high: f64,
+}
+
+impl std::fmt::Display for EstimateJson {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.3} ({:.3} to {:.3})", self.value, self.low, self.high)
+    }
 }
 
 impl From<&Estimate> for EstimateJson {

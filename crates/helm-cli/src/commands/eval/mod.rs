@@ -6,6 +6,7 @@ mod calibrate;
 mod compare;
 mod ratings;
 mod render;
+mod rescore;
 mod results;
 mod reward;
 mod run;
@@ -28,6 +29,7 @@ pub(super) async fn run(global: &Global, command: &EvalCommand) -> Result<ExitCo
         EvalCommand::Run(arguments) => run::run(global, arguments).await,
         EvalCommand::Compare(arguments) => compare::run(global, arguments),
         EvalCommand::Agree(arguments) => agree::run(global, arguments).await,
+        EvalCommand::Rescore(arguments) => rescore::run(global, arguments).await,
         EvalCommand::Calibrate(arguments) => calibrate::run(global, arguments).await,
     }
 }
