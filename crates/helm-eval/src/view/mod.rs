@@ -61,6 +61,9 @@ impl View {
 
     /// The last turns, and what the user wrote.
     pub(crate) fn context(&self, exchange: &Exchange<'_>) -> &Text {
+        if exchange.history.is_empty() {
+            return self.user(exchange);
+        }
         self.context.get_or_init(|| {
             let mut text = String::new();
             let first = exchange.history.len().saturating_sub(LAST_TURNS);

@@ -8,7 +8,11 @@ const MOST_ORDERED: usize = 1_024;
 
 /// The cosine of the words' counts, weighted by rarity: logarithmic term frequencies.
 pub(super) fn cosine(left: &Text, right: &Text) -> f64 {
-    let weight = |count: u32, idf: f32| (1.0 + f64::from(count).ln()) * f64::from(idf);
+    // Most words stand there once, and the logarithm of 1 is 0.
+    let weight = |count: u32, idf: f32| match count {
+        1 => f64::from(idf),
+        count => (1.0 + f64::from(count).ln()) * f64::from(idf),
+    };
     let norm = |text: &Text| text.counts.iter().map(|(_, n, idf)| weight(*n, *idf).powi(2)).sum::<f64>();
     let dot: f64 = left
         .counts
@@ -29,10 +33,13 @@ pub(super) fn bm25(query: &Text, text: &Text) -> f64 {
     let texts = lexicon().texts;
     let score = |(key, idf): &(u64, f32)| {
         let count = f64::from(text.count(*key));
+        if count == 0.0 {
+            return 0.0;
+        }
         // From the rarity back to the number of texts.
         let having = (texts + 1.0) / f64::from(*idf - 1.0).exp() - 1.0;
         let weight = (1.0 + (texts - having + 0.5) / (having + 0.5)).ln();
-        if count > 0.0 { weight * count * 2.2 / (count + long) } else { 0.0 }
+        weight * count * 2.2 / (count + long)
     };
     query.content.iter().map(score).sum()
 }
@@ -74,15 +81,12 @@ pub(super) fn common_subsequence(left: &[Word], right: &[Word]) -> usize {
     let (left, right) =
         (left.get(..MOST_ORDERED).unwrap_or(left), right.get(..MOST_ORDERED).unwrap_or(right));
     let limbs = right.len().div_ceil(64);
-    let mut places: Vec<(u64, usize)> = right.iter().map(|word| word.key).zip(0..).collect();
-    places.sort_unstable();
+    let places = places(right);
     let mut row = vec![u64::MAX; limbs];
     let mut matching = vec![0_u64; limbs];
     for word in left {
-        let first = places.partition_point(|place| place.0 < word.key);
-        let same = places.iter().skip(first).take_while(|place| place.0 == word.key);
         let mut is_there = false;
-        for (_, place) in same {
+        for (_, place) in same(&places, word.key) {
             is_there = true;
             matching.iter_mut().skip(place / 64).take(1).for_each(|limb| *limb |= 1 << (place % 64));
         }
@@ -106,19 +110,35 @@ pub(super) fn common_subsequence(left: &[Word], right: &[Word]) -> usize {
 pub(super) fn longest_run(left: &[Word], right: &[Word]) -> usize {
     let (left, right) =
         (left.get(..MOST_ORDERED).unwrap_or(left), right.get(..MOST_ORDERED).unwrap_or(right));
-    let right: Vec<u64> = right.iter().map(|word| word.key).collect();
-    // How long the run is that ends at a word of `right` and at the last word of `left`, one place behind.
-    let mut ending = vec![0_u16; right.len() + 1];
-    let mut next = ending.clone();
+    let places = places(right);
+    // The runs that end at the last word of `left`: behind which place of `right`, and how long they are.
+    let (mut ending, mut next): (Vec<(usize, usize)>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
     let mut longest = 0;
     for word in left {
-        for ((cell, before), key) in next.iter_mut().skip(1).zip(&ending).zip(&right) {
-            *cell = if *key == word.key { before + 1 } else { 0 };
-            longest = longest.max(*cell);
+        let mut before = ending.iter().peekable();
+        for (_, place) in same(&places, word.key) {
+            while before.next_if(|(behind, _)| behind < place).is_some() {}
+            let run = before.peek().filter(|(behind, _)| behind == place).map_or(1, |(_, run)| run + 1);
+            longest = longest.max(run);
+            next.push((place + 1, run));
         }
         std::mem::swap(&mut ending, &mut next);
+        next.clear();
     }
-    usize::from(longest)
+    longest
+}
+
+/// Where each word is, sorted by word and place.
+fn places(words: &[Word]) -> Vec<(u64, usize)> {
+    let mut places: Vec<(u64, usize)> = words.iter().map(|word| word.key).zip(0..).collect();
+    places.sort_unstable();
+    places
+}
+
+/// The places of a word, in order.
+fn same(places: &[(u64, usize)], key: u64) -> impl Iterator<Item = &(u64, usize)> {
+    let first = places.partition_point(|place| place.0 < key);
+    places.iter().skip(first).take_while(move |place| place.0 == key)
 }
 
 #[cfg(test)]
@@ -140,5 +160,6 @@ mod tests {
         }
         assert_eq!(longest_run(&of("the red bridge of old Porto"), &of("a red bridge of Porto")), 3);
         assert_eq!(longest_run(&of("x"), &of("")), 0);
+        assert_eq!(longest_run(&of("a a a b a"), &of("b a a b a a a")), 4);
     }
 }

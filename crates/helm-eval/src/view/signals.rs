@@ -127,8 +127,9 @@ impl Signals {
         let trigrams = grams(&response.words, 3);
         let marks = Marks::of(exchange.response);
         words(&mut values, response, &bigrams, &marks);
-        relation(&mut values, user, response, &trigrams);
-        context(&mut values, view, exchange, &trigrams);
+        let to_user = closeness(user, response, &trigrams);
+        relation(&mut values, user, response, to_user);
+        context(&mut values, view, exchange, (to_user, &trigrams));
         phrases(&mut values, response, exchange.response, &marks);
         shape(&mut values, &marks);
         values.push(new_numbers(response, &[user, view.context(exchange), view.passages(exchange)]));
@@ -181,12 +182,13 @@ impl Marks {
         let text = prefix(text, 65_536);
         let mut marks = Self::default();
         let mut open = false;
+        let (mut chars, mut upper, mut digits, mut other, mut lines) = (0_u32, 0_u32, 0_u32, 0_u32, 0_u32);
         for char in text.chars() {
-            marks.chars += 1.0;
-            marks.upper += flag(char.is_uppercase());
-            marks.digits += flag(char.is_ascii_digit());
-            marks.other += flag(!char.is_ascii());
-            marks.lines += flag(char == '\n');
+            chars += 1;
+            upper += u32::from(char.is_uppercase());
+            digits += u32::from(char.is_ascii_digit());
+            other += u32::from(!char.is_ascii());
+            lines += u32::from(char == '\n');
             marks.has_question |= matches!(char, '?' | '？' | '؟');
             if is_sentence_end(char) {
                 marks.sentences += flag(open);
@@ -195,6 +197,8 @@ impl Marks {
                 open = true;
             }
         }
+        [marks.chars, marks.upper, marks.digits, marks.other, marks.lines] =
+            [chars, upper, digits, other, lines].map(f64::from);
         marks.sentences += flag(open);
         marks.list_lines = text.lines().filter(|line| is_list_line(line)).count() as f64;
         let last = text.trim_end().chars().next_back();
@@ -265,15 +269,20 @@ fn top_rarity(text: &Text) -> f64 {
     f64::from(top.iter().sum::<f32>()) / 5.0
 }
 
-fn relation(values: &mut Vec<f64>, user: &Text, response: &Text, trigrams: &[u64]) {
+/// How near an answer is to what it answers: cosine, BM25, and the share of its runs of three words.
+fn closeness(asked: &Text, response: &Text, trigrams: &[u64]) -> [f64; 3] {
+    [cosine(asked, response), bm25(asked, response).ln_1p(), share(trigrams, &grams(&asked.words, 3))]
+}
+
+fn relation(values: &mut Vec<f64>, user: &Text, response: &Text, [cosine, bm25, copied]: [f64; 3]) {
     let shared = response.keys.iter().filter(|key| user.has(**key)).count() as f64;
     let asked = user.stems.iter().filter(|stem| response.has_stem(stem.0));
     values.extend([
-        cosine(user, response),
-        bm25(user, response).ln_1p(),
+        cosine,
+        bm25,
         ratio(asked.count() as f64, user.stems.len() as f64),
         ratio(shared, (response.keys.len() + user.keys.len()) as f64 - shared),
-        share(trigrams, &grams(&user.words, 3)),
+        copied,
     ]);
 }
 
@@ -292,18 +301,20 @@ fn shared(values: &mut Vec<f64>, user: &Text, response: &Text) {
     ]);
 }
 
-fn context(values: &mut Vec<f64>, view: &View, exchange: &Exchange<'_>, trigrams: &[u64]) {
+fn context(
+    values: &mut Vec<f64>,
+    view: &View,
+    exchange: &Exchange<'_>,
+    (to_user, trigrams): ([f64; 3], &[u64]),
+) {
     let (user, response) = (view.user(exchange), view.response(exchange));
     let length_ratio = ((response.total + 1) as f64 / (user.total + 1) as f64).ln();
-    let alone = exchange.history.is_empty();
-    let context = if alone { user } else { view.context(exchange) };
+    let context = view.context(exchange);
     let new = response.content.iter().filter(|(key, _)| !context.has(*key)).count() as f64;
     values.extend([ratio(new, response.content.len() as f64), length_ratio]);
-    values.extend([
-        cosine(context, response),
-        bm25(context, response).ln_1p(),
-        share(trigrams, &grams(&context.words, 3)),
-    ]);
+    // Without a history the question is all there is.
+    let alone = exchange.history.is_empty();
+    values.extend(if alone { to_user } else { closeness(context, response, trigrams) });
 }
 
 /// What an answer says of itself, by kind; the first kind counts as a refusal only near the beginning.

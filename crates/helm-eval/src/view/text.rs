@@ -85,7 +85,9 @@ impl Text {
     /// Words are runs of letters and digits with at most one apostrophe inside; in scripts without spaces each
     /// character is a word.
     pub(crate) fn new(text: &str) -> Self {
-        let mut this = Self::default();
+        // A word and what follows it are some six bytes.
+        let expected = (text.len() / 5).min(MOST_WORDS);
+        let mut this = Self { words: Vec::with_capacity(expected), ..Self::default() };
         let mut chars = text.char_indices().peekable();
         let lexicon = lexicon();
         while let Some((start, first)) = chars.next() {
@@ -130,20 +132,22 @@ impl Text {
     }
 
     fn index(&mut self) {
-        let mut all: Vec<(u64, f32, bool, u64, u64)> = self
-            .words
-            .iter()
-            .map(|word| (word.key, word.entry.idf, word.entry.is_stop, word.stem, word.prefix))
-            .collect();
-        all.sort_unstable_by_key(|word| word.0);
+        let mut all: Vec<(u64, u32)> = self.words.iter().map(|word| word.key).zip(0..).collect();
+        all.sort_unstable();
+        for list in [&mut self.content, &mut self.stems, &mut self.prefixes] {
+            list.reserve(all.len());
+        }
+        self.keys.reserve(all.len());
+        self.counts.reserve(all.len());
         for same in all.chunk_by(|a, b| a.0 == b.0) {
-            let Some((key, idf, is_stop, stem, prefix)) = same.first().copied() else { continue };
+            let Some((key, place)) = same.first().copied() else { continue };
+            let Some(Word { entry, stem, prefix, .. }) = self.words.get(place as usize) else { continue };
             self.keys.push(key);
-            self.counts.push((key, same.len() as u32, idf));
-            if !is_stop {
-                self.content.push((key, idf));
-                self.stems.push((stem, idf));
-                self.prefixes.push((prefix, idf));
+            self.counts.push((key, same.len() as u32, entry.idf));
+            if !entry.is_stop {
+                self.content.push((key, entry.idf));
+                self.stems.push((*stem, entry.idf));
+                self.prefixes.push((*prefix, entry.idf));
             }
         }
         self.prefixes.sort_unstable_by_key(|prefix| prefix.0);
@@ -181,11 +185,14 @@ struct Spelled {
     chars: u32,
     digit: bool,
     apostrophe: bool,
-    /// The hashes of all but the last 0 to 6 characters, the latest first.
-    before: [Hash; 7],
-    /// The last 6 characters, the latest first.
-    last: [char; 6],
+    /// The hashes after each of the last characters, each at the place of its number in a ring of 8.
+    hashes: [Hash; RING],
+    /// The last characters, alike.
+    last: [char; RING],
 }
+
+/// More than the longest ending has characters, and a power of two.
+const RING: usize = 8;
 
 impl Default for Spelled {
     fn default() -> Self {
@@ -195,8 +202,8 @@ impl Default for Spelled {
             chars: 0,
             digit: false,
             apostrophe: false,
-            before: [Hash::NEW; 7],
-            last: ['\0'; 6],
+            hashes: [Hash::NEW; RING],
+            last: ['\0'; RING],
         }
     }
 }
@@ -224,20 +231,22 @@ impl Spelled {
             if self.chars <= 4 {
                 self.prefix = self.hash;
             }
-            self.before.rotate_right(1);
-            self.last.rotate_right(1);
-            if let (Some(before), Some(last)) = (self.before.first_mut(), self.last.first_mut()) {
-                (*before, *last) = (self.hash, char);
+            let place = self.chars as usize % RING;
+            if let (Some(hash), Some(last)) = (self.hashes.get_mut(place), self.last.get_mut(place)) {
+                (*hash, *last) = (self.hash, char);
             }
         });
     }
 
     /// The hash without the ending, where at least three characters stay.
     fn stem(&self) -> u64 {
-        let ends =
-            |ending: &&&[char]| self.chars as usize > ending.len() + 2 && self.last.starts_with(ending);
+        let back = |by: usize| (self.chars as usize).wrapping_sub(by) % RING;
+        let ends = |ending: &&&[char]| {
+            let is = |(by, char): (usize, &char)| self.last.get(back(by)) == Some(char);
+            self.chars as usize > ending.len() + 2 && ending.iter().enumerate().all(is)
+        };
         let length = ENDINGS.iter().find(ends).map_or(0, |ending| ending.len());
-        self.before.get(length).map_or(0, |hash| hash.end())
+        self.hashes.get(back(length)).map_or(0, |hash| hash.end())
     }
 }
 
