@@ -549,7 +549,7 @@ fn dollars(text: &str) -> Result<f64, String> {
 }
 
 /// Which ratings, and beside which reward.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct RatingsArguments {
     /// JSONL of rated answers.
     #[arg(long, value_name = "FILE", conflicts_with = "task")]
@@ -576,6 +576,9 @@ pub(crate) struct RatingsArguments {
 pub(crate) struct CalibrateArguments {
     #[command(flatten)]
     pub(crate) ratings: RatingsArguments,
+    /// A task whose feedback says what people like in this one too, as long as it has few ratings; may be repeated.
+    #[arg(long = "like", value_name = "TASK", requires = "task")]
+    pub(crate) others: Vec<String>,
     /// What the learned reward is called. Default: as the one it is learned from.
     #[arg(long)]
     pub(crate) name: Option<String>,

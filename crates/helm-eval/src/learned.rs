@@ -147,19 +147,56 @@ const HELD: f64 = 1e9;
 ///
 /// Fails without terms or ratings, and when `prior_ratings` is not a number above 0.
 pub fn learn(spec: &RewardSpec, ratings: &[Rating<'_>], learning: Learning) -> Result<Learned> {
+    learn_from(spec, ratings, learning, None)
+}
+
+/// Learns weights for several tasks that one reward is used in: each task's are drawn towards what people say in the others.
+///
+/// As [`learn`], but the prior of a task is what was learned from the ratings of all other tasks, whose own prior are the
+/// configured weights. So a task with few ratings begins with what people like elsewhere, and its own ratings take over; no rating
+/// tests weights that it has helped to learn.
+///
+/// # Errors
+///
+/// As [`learn`], for each task.
+pub fn learn_tasks<T: Ord + Clone>(
+    spec: &RewardSpec,
+    tasks: &BTreeMap<T, Vec<Rating<'_>>>,
+    learning: Learning,
+) -> Result<BTreeMap<T, Learned>> {
+    let of = |(task, ratings): (&T, &Vec<Rating<'_>>)| {
+        let others: Vec<&Rating<'_>> =
+            tasks.iter().filter(|(other, _)| *other != task).flat_map(|(_, ratings)| ratings).collect();
+        let prior = if others.is_empty() { None } else { Some(fit(spec, &others, learning, None)?) };
+        Ok((task.clone(), learn_from(spec, ratings, learning, prior.as_ref())?))
+    };
+    tasks.iter().map(of).collect()
+}
+
+fn learn_from(
+    spec: &RewardSpec,
+    ratings: &[Rating<'_>],
+    learning: Learning,
+    prior: Option<&LearnedWeights>,
+) -> Result<Learned> {
     if !(learning.prior_ratings.is_finite() && learning.prior_ratings > 0.0) {
         return Err(Error::NotFinite { what: "prior_ratings, which is above 0" });
     }
     let all: Vec<&Rating<'_>> = ratings.iter().collect();
-    let weights = fit(spec, &all, learning)?;
-    let corrected = fit(spec, &all, Learning { prior_ratings: HELD, ..learning })?;
-    let better = held_out(spec, ratings, learning);
+    let weights = fit(spec, &all, learning, prior)?;
+    let corrected = fit(spec, &all, Learning { prior_ratings: HELD, ..learning }, None)?;
+    let better = held_out(spec, ratings, learning, prior);
     let adopted = better.is_some_and(|comparison| comparison.difference.low > 0.0);
     Ok(Learned { weights, better, adopted, corrected })
 }
 
 /// How much better learned weights are on requests that they were not fitted on.
-fn held_out(spec: &RewardSpec, ratings: &[Rating<'_>], learning: Learning) -> Option<Comparison> {
+fn held_out(
+    spec: &RewardSpec,
+    ratings: &[Rating<'_>],
+    learning: Learning,
+    prior: Option<&LearnedWeights>,
+) -> Option<Comparison> {
     let requests: BTreeSet<&str> = ratings.iter().map(|rating| rating.request).collect();
     if requests.len() < LEAST_REQUESTS {
         return None;
@@ -170,7 +207,7 @@ fn held_out(spec: &RewardSpec, ratings: &[Rating<'_>], learning: Learning) -> Op
     for fold in 0..FOLDS {
         let train: Vec<&Rating<'_>> =
             ratings.iter().zip(&folds).filter(|(_, of)| **of != fold).map(|(rating, _)| rating).collect();
-        let weights = fit(spec, &train, learning).ok()?;
+        let weights = fit(spec, &train, learning, prior).ok()?;
         for ((value, rating), _) in learned.iter_mut().zip(ratings).zip(&folds).filter(|(_, of)| **of == fold)
         {
             // Each fold has an intercept of its own, which is not compared.
@@ -227,7 +264,12 @@ impl Column {
     }
 }
 
-fn fit(spec: &RewardSpec, ratings: &[&Rating<'_>], learning: Learning) -> Result<LearnedWeights> {
+fn fit(
+    spec: &RewardSpec,
+    ratings: &[&Rating<'_>],
+    learning: Learning,
+    known: Option<&LearnedWeights>,
+) -> Result<LearnedWeights> {
     let terms = &spec.config.terms;
     if terms.is_empty() || ratings.is_empty() {
         return Err(Error::TooFew {
@@ -246,7 +288,10 @@ fn fit(spec: &RewardSpec, ratings: &[&Rating<'_>], learning: Learning) -> Result
     let mean = crate::stats::mean(&people);
     let stretch = stretch(spec, ratings, &people, learning);
     let total: f64 = terms.iter().map(|term| term.weight).sum();
-    let prior = |term: &crate::spec::Term| stretch * term.weight / total;
+    let prior = |term: &crate::spec::Term| {
+        let elsewhere = known.and_then(|known| known.term(term.evaluator.as_str()));
+        elsewhere.map_or(stretch * term.weight / total, |elsewhere| elsewhere.weight)
+    };
     let rows: Vec<Vec<f64>> = ratings
         .iter()
         .map(|rating| {

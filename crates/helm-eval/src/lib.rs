@@ -24,7 +24,7 @@
 //!
 //! # Weights from people
 //!
-//! [`learn`] fits the weights of a specification to ratings, [`Combine::Learned`] uses them. What a person does with an answer
+//! [`learn`] fits the weights of a specification to ratings ([`learn_tasks`] those of several tasks), [`Combine::Learned`] uses them. What a person does with an answer
 //! beside rating it is a [`HumanSignal`].
 //!
 //! # Features
@@ -91,7 +91,7 @@ pub use evaluators::{
 };
 pub use exchange::Exchange;
 pub use human::HumanSignal;
-pub use learned::{Learned, LearnedTerm, LearnedWeights, Learning, Rating, learn};
+pub use learned::{Learned, LearnedTerm, LearnedWeights, Learning, Rating, learn, learn_tasks};
 pub use needs::{Need, Needs, Tier};
 pub use reward::{Composition, Evidence};
 pub use spec::{

@@ -4,7 +4,7 @@
 
 use helm_core::{Score, ScoreEntry, ScoreOutcome, UnitInterval};
 use helm_eval::{
-    Combine, Composition, Error, Evidence, Learning, Rating, RewardSpec, RewardSpecConfig, learn,
+    Combine, Composition, Error, Evidence, Learning, Rating, RewardSpec, RewardSpecConfig, learn, learn_tasks,
 };
 use serde_json::json;
 
@@ -193,4 +193,25 @@ fn what_scores_do_not_see_of_a_strategy_is_learned_from_its_ratings() {
     let value = |strategy| many.corrected.value_of(&scores, strategy);
     assert!(value(Some("a@1")) > value(None) && value(None) > value(Some("b@1")));
     assert_eq!(value(Some("never seen@1")), value(None));
+}
+
+#[test]
+fn a_task_with_few_ratings_begins_with_what_people_like_in_others() {
+    let (many, few) = (People::new(300, 0.9, 0.0), People::new(8, 0.9, 0.0));
+    let spec = build(&config()).expect("a spec");
+    let tasks = std::collections::BTreeMap::from([("many", many.ratings()), ("few", few.ratings())]);
+    let together = learn_tasks(&spec, &tasks, Learning::default()).expect("learns");
+    let alone = learn(&spec, &few.ratings(), Learning::default()).expect("learns");
+    // What people go by is the first score, by 0.9, and not the second.
+    let miss = |learned: &helm_eval::Learned| {
+        let [good, noise] = learned.weights.terms.as_slice() else { panic!("two terms") };
+        (good.weight - 0.9).abs() + noise.weight
+    };
+    assert!(miss(&together["few"]) < 0.6 * miss(&alone), "{} {}", miss(&together["few"]), miss(&alone));
+    let single = std::collections::BTreeMap::from([("few", few.ratings())]);
+    let single = learn_tasks(&spec, &single, Learning::default()).expect("learns");
+    assert_eq!(
+        single["few"].weights, alone.weights,
+        "without other tasks the configured weights are the prior"
+    );
 }

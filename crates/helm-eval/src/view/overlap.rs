@@ -112,7 +112,8 @@ pub(super) fn longest_run(left: &[Word], right: &[Word]) -> usize {
         (left.get(..MOST_ORDERED).unwrap_or(left), right.get(..MOST_ORDERED).unwrap_or(right));
     let places = places(right);
     // The runs that end at the last word of `left`: behind which place of `right`, and how long they are.
-    let (mut ending, mut next): (Vec<(usize, usize)>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
+    let mut ending: Vec<(usize, usize)> = Vec::new();
+    let mut next = Vec::new();
     let mut longest = 0;
     for word in left {
         let mut before = ending.iter().peekable();

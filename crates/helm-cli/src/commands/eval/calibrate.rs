@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use helm_core::RewardName;
-use helm_orchestrator::eval::{Combine, Learned, Learning, RewardSpec, RewardSpecConfig, learn};
+use helm_orchestrator::eval::dataset::RatedAnswer;
+use helm_orchestrator::eval::{
+    Combine, Learned, Learning, Rating, RewardSpec, RewardSpecConfig, learn_tasks,
+};
 use serde::Serialize;
 
 use super::agree::EstimateJson;
@@ -15,20 +18,47 @@ use crate::output::{self, Format};
 pub(super) async fn run(global: &Global, arguments: &CalibrateArguments) -> Result<ExitCode> {
     let spec = reward::spec(global, arguments.ratings.reward.as_deref())?;
     let answers = ratings::read(global, &arguments.ratings, &spec).await?;
-    let ratings: Vec<_> = answers.iter().map(|answer| answer.as_rating()).collect();
+    let ratings: Vec<_> = answers.iter().map(RatedAnswer::as_rating).collect();
     if ratings.is_empty() {
         output::complain("there are no rated answers; nothing can be learned");
         return Ok(ExitCode::from(TOO_LITTLE));
     }
     let learning = Learning::default().with_prior_ratings(arguments.prior_ratings).with_seed(arguments.seed);
-    let learned = learn(&spec, &ratings, learning).map_err(|error| Failure::wrong(error.to_string()))?;
-    let verdict = Verdict::of(&learned);
-    output::note(&verdict.sentence(ratings.len(), &learned));
+    let others = others(global, arguments, &spec).await?;
+    let mut tasks: BTreeMap<usize, Vec<Rating<'_>>> = others
+        .iter()
+        .enumerate()
+        .map(|(place, answers)| (place + 1, answers.iter().map(RatedAnswer::as_rating).collect()))
+        .collect();
+    tasks.retain(|_, ratings| !ratings.is_empty());
+    tasks.insert(OWN, ratings.clone());
+    let learned = learn_tasks(&spec, &tasks, learning).map_err(|error| Failure::wrong(error.to_string()))?;
+    let Some(learned) = learned.get(&OWN) else { return Err(Failure::wrong("nothing was learned")) };
+    let verdict = Verdict::of(learned);
+    output::note(&verdict.sentence(ratings.len(), learned));
     let name = name(&spec, arguments.name.as_deref())?;
-    let config = with_weights(&spec, &learned);
+    let config = with_weights(&spec, learned);
     config.build(&name).map_err(|error| Failure::wrong(error.to_string()))?;
-    write(global.output, &name, &config, &learned, ratings.len(), verdict == Verdict::Better)?;
+    write(global.output, &name, &config, learned, ratings.len(), verdict == Verdict::Better)?;
     Ok(verdict.code())
+}
+
+/// The task itself, among those that are learned together.
+const OWN: usize = 0;
+
+/// The rated answers of the tasks that are like this one.
+async fn others(
+    global: &Global,
+    arguments: &CalibrateArguments,
+    spec: &RewardSpec,
+) -> Result<Vec<Vec<RatedAnswer>>> {
+    let mut others = Vec::new();
+    for task in &arguments.others {
+        let mut like = arguments.ratings.clone();
+        like.task = Some(task.clone());
+        others.push(ratings::read(global, &like, spec).await?);
+    }
+    Ok(others)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
