@@ -27,6 +27,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "summaries",
             sql: include_str!("../../migrations/postgres/0003_summaries.sql"),
         },
+        Migration {
+            version: 4,
+            name: "open_turns",
+            sql: include_str!("../../migrations/postgres/0004_open_turns.sql"),
+        },
     ],
 };
 

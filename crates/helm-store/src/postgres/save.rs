@@ -1,6 +1,8 @@
 //! What a group of writes leaves behind: one statement a table, its rows in the order of their keys.
 
-use helm_core::{ConversationId, IdempotencyKey};
+use std::collections::{BTreeMap, BTreeSet};
+
+use helm_core::{ConversationId, IdempotencyKey, Timestamp};
 use sqlx::postgres::{PgConnection, PgQueryResult};
 
 use super::BACKEND;
@@ -12,7 +14,9 @@ use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Set
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::NewJob;
 
-const DECISIONS: &str = "INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy,
+const DECISIONS: &str = "WITH begun AS (INSERT INTO helm_open_turn (tenant, id, deadline)
+        SELECT * FROM unnest($17::text[], $18::uuid[], $19::timestamptz[]) ON CONFLICT DO NOTHING)
+    INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy,
         policy_hash, experiment, variant, conversation, draw, at, format, body)
     SELECT tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash, experiment, variant,
         conversation, draw, at, $16, body::jsonb
@@ -59,6 +63,9 @@ const FORGET: &str = "DELETE FROM helm_job j USING (
         JOIN helm_job l ON l.tenant = k.tenant AND l.dedupe = k.dedupe ORDER BY k.n FOR UPDATE OF l) f
     WHERE j.tenant = f.tenant AND j.id = f.id";
 
+const END: &str = "DELETE FROM helm_open_turn o USING unnest($1::text[], $2::uuid[]) k (tenant, id)
+    WHERE o.tenant = k.tenant AND o.id = k.id";
+
 const ENQUEUE: &str = "INSERT INTO helm_job
         (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, dead)
     SELECT tenant, kind, dedupe, body::json, run_at, 0, max_attempts, 0, false
@@ -73,7 +80,7 @@ pub(super) async fn save(
     mut changes: Changes,
 ) -> Result<(), Failure> {
     changes.decisions.sort_by_key(|new| (new.decision.context.tenant.clone(), new.decision.id));
-    decisions(connection, &changes.decisions).await?;
+    decisions(connection, &changes.decisions, &changes.begun).await?;
     changes.turns.sort_by_key(|new| (new.turn.tenant.clone(), new.turn.id));
     turns(connection, &changes.turns).await?;
     messages(connection, &changes.turns).await?;
@@ -87,6 +94,7 @@ pub(super) async fn save(
     if !preferences.is_empty() {
         users::put(connection, &preferences).await?;
     }
+    end(connection, &changes.ended).await?;
     forget(connection, &changes).await?;
     let jobs: Vec<_> = changes.jobs.iter().map(|((tenant, _), job)| (tenant.as_str(), job)).collect();
     enqueue(connection, &jobs).await?;
@@ -119,12 +127,17 @@ pub(super) fn all_new(done: &PgQueryResult, rows: usize, operation: &'static str
     Err(Failure::Again(Error::new(ErrorKind::Unavailable, BACKEND, operation, message)))
 }
 
-async fn decisions(connection: &mut PgConnection, new: &[NewDecision]) -> Result<(), Failure> {
+async fn decisions(
+    connection: &mut PgConnection,
+    new: &[NewDecision],
+    begun: &BTreeMap<Key, Timestamp>,
+) -> Result<(), Failure> {
     const OPERATION: &str = "log_decision";
     if new.is_empty() {
         return Ok(());
     }
     let assignment = |new: &'_ NewDecision| new.decision.assignment.clone();
+    let begun: Vec<_> = begun.iter().collect();
     let done = sqlx::query(DECISIONS)
         .bind(column(new, |new| new.decision.context.tenant.as_str()))
         .bind(column(new, |new| uuid(new.decision.id)))
@@ -142,6 +155,9 @@ async fn decisions(connection: &mut PgConnection, new: &[NewDecision]) -> Result
         .bind(column(new, |new| Moment(new.decision.at)))
         .bind(written(new, |new| &*new.decision, OPERATION)?)
         .bind(FORMAT)
+        .bind(column(&begun, |(key, _)| key.0.as_str()))
+        .bind(column(&begun, |(key, _)| uuid(key.1)))
+        .bind(column(&begun, |(_, deadline)| Moment(**deadline)))
         .execute(connection)
         .await
         .map_err(|error| failure(OPERATION, error))?;
@@ -251,6 +267,22 @@ async fn rewards(connection: &mut PgConnection, working: &Working, changes: &Cha
         .bind(written(&rows, |(.., settled)| &settled.contribution, OPERATION)?)
         .bind(FORMAT);
     done.execute(connection).await.map(drop).map_err(|error| failure(OPERATION, error))
+}
+
+/// Looks after turns no longer. Where one has just become a job, what was loaded is out of date.
+async fn end(connection: &mut PgConnection, ended: &BTreeSet<Key>) -> Result<(), Failure> {
+    const OPERATION: &str = "commit_turn";
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<_> = ended.iter().collect();
+    let done = sqlx::query(END)
+        .bind(column(&keys, |(tenant, _)| tenant.as_str()))
+        .bind(column(&keys, |(_, id)| uuid(*id)))
+        .execute(connection)
+        .await
+        .map_err(|error| failure(OPERATION, error))?;
+    all_new(&done, keys.len(), OPERATION)
 }
 
 async fn forget(connection: &mut PgConnection, changes: &Changes) -> Result<(), Failure> {
