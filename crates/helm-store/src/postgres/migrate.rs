@@ -29,8 +29,13 @@ const MIGRATIONS: Migrations = Migrations {
         },
         Migration {
             version: 4,
-            name: "open_turns",
-            sql: include_str!("../../migrations/postgres/0004_open_turns.sql"),
+            name: "less_to_write",
+            sql: include_str!("../../migrations/postgres/0004_less_to_write.sql"),
+        },
+        Migration {
+            version: 5,
+            name: "months_in_sight",
+            sql: include_str!("../../migrations/postgres/0005_months_in_sight.sql"),
         },
     ],
 };

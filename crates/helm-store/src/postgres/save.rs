@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use helm_core::{ConversationId, IdempotencyKey, Timestamp};
-use sqlx::postgres::{PgConnection, PgQueryResult};
+use sqlx::postgres::PgConnection;
 
 use super::BACKEND;
 use super::columns::{Moment, uuid};
-use super::decode::{FORMAT, integer, to_json};
+use super::decode::{FORMAT, get, integer, natural, to_json};
 use super::error::failure;
 use super::{sums, users, vectors};
 use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
@@ -26,7 +26,10 @@ const DECISIONS: &str = "WITH begun AS (INSERT INTO helm_open_turn (tenant, id, 
             conversation, draw, at, body)
     ON CONFLICT DO NOTHING";
 
-const TURNS: &str = "INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output,
+/// The turns, and those of them that are looked after no longer; how many there were of both.
+const TURNS: &str = "WITH ended AS (DELETE FROM helm_open_turn o USING unnest($18::text[], $19::uuid[]) k (tenant, id)
+        WHERE o.tenant = k.tenant AND o.id = k.id RETURNING o.id),
+    committed AS (INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output,
         latency_us, cost_nano_usd, input_tokens, output_tokens, outcome, digest, began, ended, format)
     SELECT tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
         input_tokens, output_tokens, outcome::jsonb, digest, began, ended, $17
@@ -35,7 +38,8 @@ const TURNS: &str = "INSERT INTO helm_turn (tenant, id, user_id, task, conversat
         $16::timestamptz[])
         k (tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
             input_tokens, output_tokens, outcome, digest, began, ended)
-    ON CONFLICT DO NOTHING";
+        ON CONFLICT DO NOTHING RETURNING id)
+    SELECT (SELECT count(*) FROM committed) AS committed, (SELECT count(*) FROM ended) AS ended";
 
 const MESSAGES: &str =
     "INSERT INTO helm_message (tenant, user_id, conversation, turn, number, role, body, at, format)
@@ -63,9 +67,6 @@ const FORGET: &str = "DELETE FROM helm_job j USING (
         JOIN helm_job l ON l.tenant = k.tenant AND l.dedupe = k.dedupe ORDER BY k.n FOR UPDATE OF l) f
     WHERE j.tenant = f.tenant AND j.id = f.id";
 
-const END: &str = "DELETE FROM helm_open_turn o USING unnest($1::text[], $2::uuid[]) k (tenant, id)
-    WHERE o.tenant = k.tenant AND o.id = k.id";
-
 const ENQUEUE: &str = "INSERT INTO helm_job
         (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, dead)
     SELECT tenant, kind, dedupe, body::json, run_at, 0, max_attempts, 0, false
@@ -82,7 +83,7 @@ pub(super) async fn save(
     changes.decisions.sort_by_key(|new| (new.decision.context.tenant.clone(), new.decision.id));
     decisions(connection, &changes.decisions, &changes.begun).await?;
     changes.turns.sort_by_key(|new| (new.turn.tenant.clone(), new.turn.id));
-    turns(connection, &changes.turns).await?;
+    turns(connection, &changes.turns, &changes.ended).await?;
     messages(connection, &changes.turns).await?;
     vectors::insert_collections(connection, &changes.collections).await?;
     if !changes.memories.is_empty() {
@@ -94,7 +95,6 @@ pub(super) async fn save(
     if !preferences.is_empty() {
         users::put(connection, &preferences).await?;
     }
-    end(connection, &changes.ended).await?;
     forget(connection, &changes).await?;
     let jobs: Vec<_> = changes.jobs.iter().map(|((tenant, _), job)| (tenant.as_str(), job)).collect();
     enqueue(connection, &jobs).await?;
@@ -119,8 +119,8 @@ fn written<'r, R, T: serde::Serialize + 'r>(
 }
 
 /// Fails when not all rows were new: somebody was faster, and what was loaded is out of date.
-pub(super) fn all_new(done: &PgQueryResult, rows: usize, operation: &'static str) -> Result<(), Failure> {
-    if done.rows_affected() == rows as u64 {
+pub(super) fn all_new(done: u64, rows: usize, operation: &'static str) -> Result<(), Failure> {
+    if done == rows as u64 {
         return Ok(());
     }
     let message = "another process wrote the same at once; try again";
@@ -161,10 +161,11 @@ async fn decisions(
         .execute(connection)
         .await
         .map_err(|error| failure(OPERATION, error))?;
-    all_new(&done, new.len(), OPERATION)
+    all_new(done.rows_affected(), new.len(), OPERATION)
 }
 
-async fn turns(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Failure> {
+/// Where one that is looked after has just become a job, what was loaded is out of date.
+async fn turns(connection: &mut PgConnection, new: &[NewTurn], ended: &BTreeSet<Key>) -> Result<(), Failure> {
     const OPERATION: &str = "commit_turn";
     if new.is_empty() {
         return Ok(());
@@ -174,7 +175,8 @@ async fn turns(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Fai
         let counts = new.iter().map(|new| part(&new.turn.outcome.usage).get());
         counts.map(|count| integer(count, "number of tokens", OPERATION)).collect::<Result<Vec<_>>>()
     };
-    let done = sqlx::query(TURNS)
+    let ended: Vec<_> = ended.iter().collect();
+    let row = sqlx::query(TURNS)
         .bind(column(new, |new| new.turn.tenant.as_str()))
         .bind(column(new, |new| uuid(new.turn.id)))
         .bind(column(new, |new| new.turn.user.as_str()))
@@ -192,10 +194,14 @@ async fn turns(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Fai
         .bind(column(new, |new| Moment(new.turn.began)))
         .bind(column(new, |new| Moment(new.turn.outcome.at)))
         .bind(FORMAT)
-        .execute(connection)
+        .bind(column(&ended, |(tenant, _)| tenant.as_str()))
+        .bind(column(&ended, |(_, id)| uuid(*id)))
+        .fetch_one(connection)
         .await
         .map_err(|error| failure(OPERATION, error))?;
-    all_new(&done, new.len(), OPERATION)
+    let count = |column| natural::<u64>(get(&row, column, OPERATION)?, "count", OPERATION);
+    all_new(count("committed")?, new.len(), OPERATION)?;
+    all_new(count("ended")?, ended.len(), OPERATION)
 }
 
 async fn messages(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Failure> {
@@ -241,7 +247,7 @@ async fn evidence(connection: &mut PgConnection, new: &[NewEvidence]) -> Result<
         .execute(connection)
         .await
         .map_err(|error| failure(OPERATION, error))?;
-    all_new(&done, new.len(), OPERATION)
+    all_new(done.rows_affected(), new.len(), OPERATION)
 }
 
 async fn rewards(connection: &mut PgConnection, working: &Working, changes: &Changes) -> Result<(), Failure> {
@@ -267,22 +273,6 @@ async fn rewards(connection: &mut PgConnection, working: &Working, changes: &Cha
         .bind(written(&rows, |(.., settled)| &settled.contribution, OPERATION)?)
         .bind(FORMAT);
     done.execute(connection).await.map(drop).map_err(|error| failure(OPERATION, error))
-}
-
-/// Looks after turns no longer. Where one has just become a job, what was loaded is out of date.
-async fn end(connection: &mut PgConnection, ended: &BTreeSet<Key>) -> Result<(), Failure> {
-    const OPERATION: &str = "commit_turn";
-    if ended.is_empty() {
-        return Ok(());
-    }
-    let keys: Vec<_> = ended.iter().collect();
-    let done = sqlx::query(END)
-        .bind(column(&keys, |(tenant, _)| tenant.as_str()))
-        .bind(column(&keys, |(_, id)| uuid(*id)))
-        .execute(connection)
-        .await
-        .map_err(|error| failure(OPERATION, error))?;
-    all_new(&done, keys.len(), OPERATION)
 }
 
 async fn forget(connection: &mut PgConnection, changes: &Changes) -> Result<(), Failure> {
