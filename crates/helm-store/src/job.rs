@@ -155,13 +155,16 @@ pub struct NewJob {
     pub max_attempts: u32,
 }
 
-/// The kind of the job that [`Store::log_decision`](crate::Store::log_decision) leaves behind and
-/// [`Store::commit_turn`](crate::Store::commit_turn) takes away: its handler ends a turn whose process did not.
-/// The body is `{"decision": ID}`.
+/// The kind of the job that there is for a decision whose deadline has passed, from
+/// [`Store::log_decision`](crate::Store::log_decision) until [`Store::commit_turn`](crate::Store::commit_turn): its
+/// handler ends a turn whose process did not. Until its deadline it is counted among those that wait. The body is `{"decision": ID}`.
 pub const TURN_DEADLINE: &str = "turn_deadline";
 
 /// Why a job died that was claimed again and again and never heard of.
 pub(crate) const UNHEARD: &str = "the last attempt ended without a word";
+
+/// How often it is tried to end such a turn.
+pub(crate) const DEADLINE_ATTEMPTS: u32 = 10;
 
 /// The job that ends a turn which has not ended by `at`.
 pub(crate) fn turn_deadline(id: DecisionId, at: Timestamp) -> NewJob {
@@ -170,7 +173,7 @@ pub(crate) fn turn_deadline(id: DecisionId, at: Timestamp) -> NewJob {
         dedupe: turn_deadline_key(id),
         body: serde_json::json!({ "decision": id }),
         run_at: at,
-        max_attempts: 10,
+        max_attempts: DEADLINE_ATTEMPTS,
     }
 }
 

@@ -42,8 +42,8 @@ pub trait Store: Send + Sync {
 
     /// A turn's first transaction: makes its decision durable. `Duplicate` when the same decision is stored.
     ///
-    /// A job of the kind [`TURN_DEADLINE`](crate::TURN_DEADLINE) is queued with it for `deadline`, and removed
-    /// by [`Store::commit_turn`]. So a decision whose process ended before its turn did is found, and can be
+    /// From `deadline` on there is a job of the kind [`TURN_DEADLINE`](crate::TURN_DEADLINE) for it, unless
+    /// [`Store::commit_turn`] has ended the turn. So a decision whose process ended before its turn did is found, and can be
     /// given an end. Choose a deadline after which no commit can still be on its way.
     ///
     /// # Errors

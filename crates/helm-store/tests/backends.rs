@@ -16,7 +16,8 @@ use helm_store::conformance::{
 use helm_store::memory::MemoryStore;
 use helm_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use helm_store::{
-    ErrorKind, LogQuery, Memory, MemoryId, NewJob, Selection, StateQuery, Store, TURN_DEADLINE, VectorQuery,
+    ErrorKind, JobState, LogQuery, Memory, MemoryId, NewJob, Selection, StateQuery, Store, TURN_DEADLINE,
+    VectorQuery,
 };
 use proptest::prelude::*;
 
@@ -285,7 +286,7 @@ async fn eight_openers_migrate_one_new_file() {
     let path = folder.path().join("helm.db");
     let stores = futures::future::join_all((0..8).map(|_| sqlite(path.clone()))).await;
     for store in stores {
-        assert_eq!(store.health().await.unwrap().schema, 7);
+        assert_eq!(store.health().await.unwrap().schema, 8);
         assert!(store.migrate().await.unwrap().applied.is_empty());
         store.close().await;
     }
@@ -448,12 +449,20 @@ async fn an_unreadable_job_dies_alone() {
     for number in [1, 2] {
         store.log_decision(&decision(number), Timestamp::from_micros(0)).await.unwrap();
     }
-    damage(&path, "UPDATE helm_job SET body = '{' WHERE id = 1").await;
+    damage(
+        &path,
+        "UPDATE helm_open_turn SET tenant = 'not a tenant' WHERE id = (SELECT min(id) FROM helm_open_turn)",
+    )
+    .await;
     let (now, lease) = (Timestamp::from_micros(1), std::time::Duration::from_secs(60));
     let claimed = store.jobs().claim(now, lease, 10, &[TURN_DEADLINE]).await.unwrap();
     assert_eq!(claimed.len(), 1);
+    assert!(store.jobs().release(&claimed[0], now).await.unwrap());
+    damage(&path, "UPDATE helm_job SET body = '{' WHERE dead = 0").await;
+    assert!(store.jobs().claim(now, lease, 10, &[TURN_DEADLINE]).await.unwrap().is_empty());
+    assert_eq!(store.jobs().counts().await.unwrap(), JobState { dead: 2, ..JobState::default() });
     let dead = store.jobs().dead(&tenant("t"), 10).await.unwrap();
-    assert_eq!((dead.len(), dead[0].body.as_str()), (1, "{"));
+    assert_eq!((dead.len(), dead[0].body.as_str()), (1, "{"), "the other one's tenant cannot be read");
     assert!(dead[0].error.as_ref().unwrap().contains("body"), "{dead:?}");
 }
 

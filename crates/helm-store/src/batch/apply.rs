@@ -12,7 +12,6 @@ use super::working::{CollectionKey, Draw, Key, Known, KnownTurn, Said, Settled, 
 use crate::changes::apply_preferences;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fold::{added, difference};
-use crate::job::{turn_deadline, turn_deadline_key};
 use crate::preference::Preferences;
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::{Case, Settle, Settlement, settled};
@@ -79,7 +78,7 @@ impl Unit {
             self.working.draws.insert(key.clone(), draw);
         }
         self.changes.decisions.push(NewDecision { decision: Arc::clone(decision), draw });
-        self.changes.enqueue(&key.0, turn_deadline(decision.id, deadline));
+        self.changes.begun.insert(key, deadline);
         Ok(Applied::Fresh)
     }
 
@@ -126,9 +125,9 @@ impl Unit {
         for job in &turn.jobs {
             self.changes.enqueue(&turn.tenant, job.clone());
         }
-        self.changes.forget(&turn.tenant, turn_deadline_key(turn.id));
         self.changes.turns.push(NewTurn { turn: Arc::clone(turn), digest });
         let known = self.working.known.entry(key.clone()).or_default();
+        self.changes.end(&key, std::mem::take(&mut known.open));
         known.turn = Some(KnownTurn { digest, outcome: Some(turn.outcome.clone()) });
         let reward = plan.and_then(|plan| self.settle(&key, plan));
         Ok(TurnReceipt { applied: Applied::Fresh, reward })

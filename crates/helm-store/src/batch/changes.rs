@@ -5,7 +5,7 @@ use helm_core::{Decision, Feedback, Stats, StrategyId, TaskId, TenantId, Timesta
 
 use super::working::{CollectionKey, Key};
 use crate::fold::Place;
-use crate::job::NewJob;
+use crate::job::{NewJob, turn_deadline_key};
 use crate::records::TurnRecord;
 use crate::vector::{Collection, Memory, MemoryId};
 
@@ -25,6 +25,10 @@ pub(crate) struct Changes {
     /// Collections that begin with their first memory.
     pub(crate) collections: BTreeMap<CollectionKey, Collection>,
     pub(crate) memories: BTreeMap<(TenantId, UserId, MemoryId), Memory>,
+    /// Turns that have begun, and until when they may take.
+    pub(crate) begun: BTreeMap<Key, Timestamp>,
+    /// Turns that had begun and have ended.
+    pub(crate) ended: BTreeSet<Key>,
     /// Queued jobs to be removed by their key, before others are added.
     pub(crate) forgotten: BTreeSet<(TenantId, String)>,
     /// Jobs to be added unless their key is queued.
@@ -65,11 +69,15 @@ impl Changes {
         self.jobs.entry((tenant.clone(), job.dedupe.clone())).or_insert(job);
     }
 
-    /// Removes a job that is no longer needed.
-    pub(super) fn forget(&mut self, tenant: &TenantId, dedupe: String) {
-        let key = (tenant.clone(), dedupe);
-        self.jobs.remove(&key);
-        self.forgotten.insert(key);
+    /// Looks no longer after a turn: `open` says that it waits for its end in the database, and not as a job.
+    pub(super) fn end(&mut self, key: &Key, open: bool) {
+        if self.begun.remove(key).is_some() {
+            return;
+        }
+        match open {
+            true => drop(self.ended.insert(key.clone())),
+            false => drop(self.forgotten.insert((key.0.clone(), turn_deadline_key(key.1)))),
+        }
     }
 
     /// Whether nothing has to be written.
@@ -82,6 +90,8 @@ impl Changes {
             preferences,
             collections,
             memories,
+            begun,
+            ended,
             forgotten,
             jobs,
             stats,
@@ -93,6 +103,8 @@ impl Changes {
             && preferences.is_empty()
             && collections.is_empty()
             && memories.is_empty()
+            && begun.is_empty()
+            && ended.is_empty()
             && forgotten.is_empty()
             && jobs.is_empty()
             && stats.is_empty()

@@ -31,6 +31,8 @@ pub(crate) struct Working {
 pub(crate) struct Known {
     pub(crate) decision: Option<Arc<Decision>>,
     pub(crate) turn: Option<KnownTurn>,
+    /// Whether its turn is among those that are looked after until they end.
+    pub(crate) open: bool,
     pub(crate) settled: Settled,
     pub(crate) feedback: BTreeMap<SourceName, Said>,
 }

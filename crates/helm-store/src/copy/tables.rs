@@ -161,6 +161,14 @@ pub(super) const TABLES: &[Table] = &[
                 r (tenant, user_id, collection, turn, number, text, embedding, metadata, at)
             JOIN helm_collection c ON c.tenant = r.tenant AND c.name = r.collection",
     },
+    Table {
+        name: "helm_open_turn",
+        kinds: &[Text, Id, Moment],
+        count: "SELECT count(*) FROM helm_open_turn",
+        select: "SELECT tenant, id, deadline FROM helm_open_turn",
+        insert: "INSERT INTO helm_open_turn (tenant, id, deadline)
+            SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[])",
+    },
     // Jobs keep their order and get numbers of the database's own.
     Table {
         name: "helm_job",

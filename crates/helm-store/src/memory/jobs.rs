@@ -6,7 +6,9 @@ use helm_core::{DecisionId, TenantId, Timestamp};
 
 use super::store::MemoryStore;
 use crate::error::Result;
-use crate::job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, UNHEARD};
+use crate::job::{
+    DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE, UNHEARD, turn_deadline, turn_deadline_key,
+};
 
 /// The queue of all tenants, with what a database would keep as indexes.
 #[derive(Default)]
@@ -15,6 +17,9 @@ pub(super) struct Jobs {
     keys: BTreeMap<(TenantId, String), JobId>,
     /// Living jobs by the moment from which they may be claimed.
     due: BTreeSet<(Timestamp, JobId)>,
+    /// Turns that have begun, and until when they may take: the oldest first, and by decision.
+    open: BTreeSet<(Timestamp, TenantId, DecisionId)>,
+    deadlines: BTreeMap<(TenantId, DecisionId), Timestamp>,
     last: i64,
 }
 
@@ -66,10 +71,30 @@ impl Jobs {
         added
     }
 
-    /// Removes a queued job that is no longer needed.
-    pub(super) fn forget(&mut self, tenant: &TenantId, dedupe: String) {
-        if let Some(id) = self.keys.get(&(tenant.clone(), dedupe)).copied() {
-            self.remove(id);
+    /// Looks after a turn until it ends.
+    pub(super) fn begin(&mut self, tenant: &TenantId, id: DecisionId, deadline: Timestamp) {
+        self.open.insert((deadline, tenant.clone(), id));
+        self.deadlines.insert((tenant.clone(), id), deadline);
+    }
+
+    /// Looks after it no longer.
+    pub(super) fn end(&mut self, tenant: &TenantId, id: DecisionId) {
+        match self.deadlines.remove(&(tenant.clone(), id)) {
+            Some(deadline) => drop(self.open.remove(&(deadline, tenant.clone(), id))),
+            None => {
+                let job = self.keys.get(&(tenant.clone(), turn_deadline_key(id))).copied();
+                job.into_iter().for_each(|job| self.remove(job));
+            }
+        }
+    }
+
+    /// Makes jobs of turns whose deadlines have passed.
+    fn take_over(&mut self, now: Timestamp, limit: usize) {
+        for _ in 0..limit {
+            let oldest = self.open.first().filter(|(deadline, ..)| *deadline <= now).cloned();
+            let Some((deadline, tenant, id)) = oldest else { return };
+            self.end(&tenant, id);
+            self.enqueue(&tenant, &[turn_deadline(id, deadline)]);
         }
     }
 
@@ -104,6 +129,9 @@ impl Jobs {
     }
 
     fn claim(&mut self, now: Timestamp, lease: Duration, limit: usize, kinds: &[&str]) -> Vec<Job> {
+        if kinds.contains(&TURN_DEADLINE) {
+            self.take_over(now, limit);
+        }
         let due = self.due.range(..=(now, JobId(i64::MAX)));
         let known = due.filter_map(|(_, id)| Some((*id, self.jobs.get(id)?)));
         let known = known.filter(|(_, job)| kinds.contains(&job.new.kind.as_str()));
@@ -231,7 +259,7 @@ impl JobQueue for MemoryStore {
                 jobs.filter(|job| wanted(job.dead, job.lease_until.is_some())).count() as u64
             };
             JobState {
-                waiting: count(|dead, leased| !dead && !leased),
+                waiting: count(|dead, leased| !dead && !leased) + state.jobs.open.len() as u64,
                 leased: count(|dead, leased| !dead && leased),
                 dead: count(|dead, _| dead),
             }

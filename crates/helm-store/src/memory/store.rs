@@ -12,7 +12,7 @@ use crate::bandit::BanditStore;
 use crate::changes::apply_preferences;
 use crate::conversation::ConversationStore;
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::{JobQueue, turn_deadline, turn_deadline_key};
+use crate::job::JobQueue;
 use crate::log::InteractionLog;
 use crate::preference::PreferenceStore;
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
@@ -121,8 +121,7 @@ impl Store for MemoryStore {
             match tenant.decisions.get(&decision.id) {
                 None => {
                     tenant.log(decision);
-                    let unfinished = turn_deadline(decision.id, deadline);
-                    state.jobs.enqueue(&decision.context.tenant, &[unfinished]);
+                    state.jobs.begin(&decision.context.tenant, decision.id, deadline);
                     Ok(Applied::Fresh)
                 }
                 Some(stored) if stored == decision => Ok(Applied::Duplicate),
@@ -164,7 +163,7 @@ impl Store for MemoryStore {
             tenant.put_memories(&turn.user, &turn.memories, made);
             tenant.add_messages(&turn);
             let reward = plan.and_then(|plan| tenant.apply(plan));
-            state.jobs.forget(&turn.tenant, turn_deadline_key(id));
+            state.jobs.end(&turn.tenant, id);
             state.jobs.enqueue(&turn.tenant, &turn.jobs);
             let tenant = state.tenant_mut(&turn.tenant);
             tenant.begun.insert((turn.began, id));

@@ -12,7 +12,9 @@ use super::save;
 use super::store::{PostgresStore, Work};
 use crate::batch::Failure;
 use crate::error::{Result, chain};
-use crate::job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, UNHEARD};
+use crate::job::{
+    DEADLINE_ATTEMPTS, DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE, UNHEARD,
+};
 
 /// Every claim raises `lease`, so a holder whose lease ran out cannot end the job of the next one. What another
 /// process is claiming is passed over. A job that ends its process would otherwise be claimed for ever, and end one
@@ -41,6 +43,9 @@ impl JobQueue for PostgresStore {
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize, kinds: &[&str]) -> Result<Vec<Job>> {
+        if kinds.contains(&TURN_DEADLINE) {
+            self.statement("claim", TakeOver { now, limit }).await?;
+        }
         let mut jobs = Vec::new();
         loop {
             let claim = Claim { now, lease, limit: limit - jobs.len(), kinds };
@@ -125,7 +130,8 @@ impl JobQueue for PostgresStore {
     async fn counts(&self) -> Result<JobState> {
         const OPERATION: &str = "counts";
         let row = sqlx::query(
-            "SELECT COUNT(*) FILTER (WHERE NOT dead AND lease_until IS NULL) AS waiting,
+            "SELECT COUNT(*) FILTER (WHERE NOT dead AND lease_until IS NULL)
+                        + (SELECT COUNT(*) FROM helm_open_turn) AS waiting,
                     COUNT(*) FILTER (WHERE NOT dead AND lease_until IS NOT NULL) AS leased,
                     COUNT(*) FILTER (WHERE dead) AS dead FROM helm_job",
         );
@@ -161,6 +167,34 @@ impl Work for Enqueue<'_> {
     async fn run(&self, connection: &mut PgConnection) -> Result<u64, Failure> {
         let jobs: Vec<_> = self.jobs.iter().map(|job| (self.tenant.as_str(), job)).collect();
         save::enqueue(connection, &jobs).await
+    }
+}
+
+/// Makes jobs of turns whose deadlines have passed. What another process is taking over, or ending, is passed over.
+struct TakeOver {
+    now: Timestamp,
+    limit: usize,
+}
+
+const TAKE_OVER: &str = "WITH overdue AS (DELETE FROM helm_open_turn o
+        USING (SELECT tenant, id FROM helm_open_turn WHERE deadline <= $1
+            ORDER BY deadline, tenant, id LIMIT $2 FOR UPDATE SKIP LOCKED) d
+        WHERE o.tenant = d.tenant AND o.id = d.id RETURNING o.tenant, o.id, o.deadline)
+    INSERT INTO helm_job (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, dead)
+    SELECT tenant, $3, $3 || ':' || id, json_build_object('decision', id), deadline, 0, $4, 0, false FROM overdue
+    ORDER BY deadline, tenant, id
+    ON CONFLICT (tenant, dedupe) DO NOTHING";
+
+impl Work for TakeOver {
+    type Done = ();
+
+    async fn run(&self, connection: &mut PgConnection) -> Result<(), Failure> {
+        let taken = sqlx::query(TAKE_OVER)
+            .bind(Moment(self.now))
+            .bind(rows_at_most(self.limit))
+            .bind(TURN_DEADLINE)
+            .bind(i64::from(DEADLINE_ATTEMPTS));
+        taken.execute(connection).await.map(drop).map_err(|error| failure("claim", error))
     }
 }
 

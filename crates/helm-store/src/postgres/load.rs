@@ -25,10 +25,11 @@ const LOCK: &str = "SELECT k.n, d.format, d.body::text AS body
 /// What is known about decisions and turns besides. A statement of its own, so that it sees what those committed
 /// who held the locks before.
 const EVIDENCE: &str = "SELECT k.n, t.digest, t.outcome::text AS outcome, t.format AS turn_format,
-        r.reward::text AS reward, r.contribution::text AS contribution, r.silence_ended, r.format AS reward_format,
+        o.id IS NOT NULL AS open, r.reward::text AS reward, r.contribution::text AS contribution, r.silence_ended, r.format AS reward_format,
         e.sources, e.given, e.revisions, e.moments
     FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY k (tenant, id, n)
     LEFT JOIN helm_turn t ON t.tenant = k.tenant AND t.id = k.id
+    LEFT JOIN helm_open_turn o ON o.tenant = k.tenant AND o.id = k.id
     LEFT JOIN helm_reward r ON r.tenant = k.tenant AND r.decision = k.id
     LEFT JOIN LATERAL (
         SELECT array_agg(c.source) AS sources, array_agg(c.value) AS given, array_agg(c.revision) AS revisions,
@@ -84,6 +85,7 @@ fn learn(known: &mut Known, row: &PgRow) -> Result<()> {
     for format in ["turn_format", "reward_format"] {
         check_format(row, format, OPERATION)?;
     }
+    known.open = get(row, "open", OPERATION)?;
     if let Some(digest) = get::<Option<&[u8]>>(row, "digest", OPERATION)? {
         let digest = digest.try_into().map_err(|error| unreadable(OPERATION, "digest", error))?;
         known.turn = Some(KnownTurn { digest, outcome: json_opt(row, "outcome", OPERATION)? });

@@ -27,6 +27,16 @@ const MIGRATIONS: Migrations = Migrations {
             name: "summaries",
             sql: include_str!("../../migrations/postgres/0003_summaries.sql"),
         },
+        Migration {
+            version: 4,
+            name: "less_to_write",
+            sql: include_str!("../../migrations/postgres/0004_less_to_write.sql"),
+        },
+        Migration {
+            version: 5,
+            name: "months_in_sight",
+            sql: include_str!("../../migrations/postgres/0005_months_in_sight.sql"),
+        },
     ],
 };
 

@@ -1,18 +1,22 @@
 //! What a group of writes leaves behind: one statement a table, its rows in the order of their keys.
 
-use helm_core::{ConversationId, IdempotencyKey};
-use sqlx::postgres::{PgConnection, PgQueryResult};
+use std::collections::{BTreeMap, BTreeSet};
+
+use helm_core::{ConversationId, IdempotencyKey, Timestamp};
+use sqlx::postgres::PgConnection;
 
 use super::BACKEND;
 use super::columns::{Moment, uuid};
-use super::decode::{FORMAT, integer, to_json};
+use super::decode::{FORMAT, get, integer, natural, to_json};
 use super::error::failure;
 use super::{sums, users, vectors};
 use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::NewJob;
 
-const DECISIONS: &str = "INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy,
+const DECISIONS: &str = "WITH begun AS (INSERT INTO helm_open_turn (tenant, id, deadline)
+        SELECT * FROM unnest($17::text[], $18::uuid[], $19::timestamptz[]) ON CONFLICT DO NOTHING)
+    INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy,
         policy_hash, experiment, variant, conversation, draw, at, format, body)
     SELECT tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash, experiment, variant,
         conversation, draw, at, $16, body::jsonb
@@ -22,7 +26,10 @@ const DECISIONS: &str = "INSERT INTO helm_decision (tenant, id, user_id, task, s
             conversation, draw, at, body)
     ON CONFLICT DO NOTHING";
 
-const TURNS: &str = "INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output,
+/// The turns, and those of them that are looked after no longer; how many there were of both.
+const TURNS: &str = "WITH ended AS (DELETE FROM helm_open_turn o USING unnest($18::text[], $19::uuid[]) k (tenant, id)
+        WHERE o.tenant = k.tenant AND o.id = k.id RETURNING o.id),
+    committed AS (INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output,
         latency_us, cost_nano_usd, input_tokens, output_tokens, outcome, digest, began, ended, format)
     SELECT tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
         input_tokens, output_tokens, outcome::jsonb, digest, began, ended, $17
@@ -31,7 +38,8 @@ const TURNS: &str = "INSERT INTO helm_turn (tenant, id, user_id, task, conversat
         $16::timestamptz[])
         k (tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
             input_tokens, output_tokens, outcome, digest, began, ended)
-    ON CONFLICT DO NOTHING";
+        ON CONFLICT DO NOTHING RETURNING id)
+    SELECT (SELECT count(*) FROM committed) AS committed, (SELECT count(*) FROM ended) AS ended";
 
 const MESSAGES: &str =
     "INSERT INTO helm_message (tenant, user_id, conversation, turn, number, role, body, at, format)
@@ -73,9 +81,9 @@ pub(super) async fn save(
     mut changes: Changes,
 ) -> Result<(), Failure> {
     changes.decisions.sort_by_key(|new| (new.decision.context.tenant.clone(), new.decision.id));
-    decisions(connection, &changes.decisions).await?;
+    decisions(connection, &changes.decisions, &changes.begun).await?;
     changes.turns.sort_by_key(|new| (new.turn.tenant.clone(), new.turn.id));
-    turns(connection, &changes.turns).await?;
+    turns(connection, &changes.turns, &changes.ended).await?;
     messages(connection, &changes.turns).await?;
     vectors::insert_collections(connection, &changes.collections).await?;
     if !changes.memories.is_empty() {
@@ -111,20 +119,25 @@ fn written<'r, R, T: serde::Serialize + 'r>(
 }
 
 /// Fails when not all rows were new: somebody was faster, and what was loaded is out of date.
-pub(super) fn all_new(done: &PgQueryResult, rows: usize, operation: &'static str) -> Result<(), Failure> {
-    if done.rows_affected() == rows as u64 {
+pub(super) fn all_new(done: u64, rows: usize, operation: &'static str) -> Result<(), Failure> {
+    if done == rows as u64 {
         return Ok(());
     }
     let message = "another process wrote the same at once; try again";
     Err(Failure::Again(Error::new(ErrorKind::Unavailable, BACKEND, operation, message)))
 }
 
-async fn decisions(connection: &mut PgConnection, new: &[NewDecision]) -> Result<(), Failure> {
+async fn decisions(
+    connection: &mut PgConnection,
+    new: &[NewDecision],
+    begun: &BTreeMap<Key, Timestamp>,
+) -> Result<(), Failure> {
     const OPERATION: &str = "log_decision";
     if new.is_empty() {
         return Ok(());
     }
     let assignment = |new: &'_ NewDecision| new.decision.assignment.clone();
+    let begun: Vec<_> = begun.iter().collect();
     let done = sqlx::query(DECISIONS)
         .bind(column(new, |new| new.decision.context.tenant.as_str()))
         .bind(column(new, |new| uuid(new.decision.id)))
@@ -142,13 +155,17 @@ async fn decisions(connection: &mut PgConnection, new: &[NewDecision]) -> Result
         .bind(column(new, |new| Moment(new.decision.at)))
         .bind(written(new, |new| &*new.decision, OPERATION)?)
         .bind(FORMAT)
+        .bind(column(&begun, |(key, _)| key.0.as_str()))
+        .bind(column(&begun, |(key, _)| uuid(key.1)))
+        .bind(column(&begun, |(_, deadline)| Moment(**deadline)))
         .execute(connection)
         .await
         .map_err(|error| failure(OPERATION, error))?;
-    all_new(&done, new.len(), OPERATION)
+    all_new(done.rows_affected(), new.len(), OPERATION)
 }
 
-async fn turns(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Failure> {
+/// Where one that is looked after has just become a job, what was loaded is out of date.
+async fn turns(connection: &mut PgConnection, new: &[NewTurn], ended: &BTreeSet<Key>) -> Result<(), Failure> {
     const OPERATION: &str = "commit_turn";
     if new.is_empty() {
         return Ok(());
@@ -158,7 +175,8 @@ async fn turns(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Fai
         let counts = new.iter().map(|new| part(&new.turn.outcome.usage).get());
         counts.map(|count| integer(count, "number of tokens", OPERATION)).collect::<Result<Vec<_>>>()
     };
-    let done = sqlx::query(TURNS)
+    let ended: Vec<_> = ended.iter().collect();
+    let row = sqlx::query(TURNS)
         .bind(column(new, |new| new.turn.tenant.as_str()))
         .bind(column(new, |new| uuid(new.turn.id)))
         .bind(column(new, |new| new.turn.user.as_str()))
@@ -176,10 +194,14 @@ async fn turns(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Fai
         .bind(column(new, |new| Moment(new.turn.began)))
         .bind(column(new, |new| Moment(new.turn.outcome.at)))
         .bind(FORMAT)
-        .execute(connection)
+        .bind(column(&ended, |(tenant, _)| tenant.as_str()))
+        .bind(column(&ended, |(_, id)| uuid(*id)))
+        .fetch_one(connection)
         .await
         .map_err(|error| failure(OPERATION, error))?;
-    all_new(&done, new.len(), OPERATION)
+    let count = |column| natural::<u64>(get(&row, column, OPERATION)?, "count", OPERATION);
+    all_new(count("committed")?, new.len(), OPERATION)?;
+    all_new(count("ended")?, ended.len(), OPERATION)
 }
 
 async fn messages(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Failure> {
@@ -225,7 +247,7 @@ async fn evidence(connection: &mut PgConnection, new: &[NewEvidence]) -> Result<
         .execute(connection)
         .await
         .map_err(|error| failure(OPERATION, error))?;
-    all_new(&done, new.len(), OPERATION)
+    all_new(done.rows_affected(), new.len(), OPERATION)
 }
 
 async fn rewards(connection: &mut PgConnection, working: &Working, changes: &Changes) -> Result<(), Failure> {

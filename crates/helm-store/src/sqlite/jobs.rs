@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -6,15 +6,16 @@ use helm_core::{TenantId, Timestamp};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::decode::{get, json, parsed, to_json};
-use super::decode::{integer, natural};
+use super::decode::{get, integer, json, natural, parsed, to_json};
 use super::error::driver;
 use super::many::{Many, many};
 use super::script::{Bound, Script};
 use super::store::SqliteStore;
-use crate::batch::size;
+use crate::batch::{Key, size};
 use crate::error::{Result, chain};
-use crate::job::{DeadJob, Job, JobId, JobQueue, JobState, NewJob, UNHEARD};
+use crate::job::{
+    DEADLINE_ATTEMPTS, DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE, UNHEARD,
+};
 
 #[async_trait]
 impl JobQueue for SqliteStore {
@@ -31,22 +32,32 @@ impl JobQueue for SqliteStore {
 
     async fn claim(&self, now: Timestamp, lease: Duration, limit: usize, kinds: &[&str]) -> Result<Vec<Job>> {
         const OPERATION: &str = "claim";
-        let kinds = to_json(&kinds, OPERATION)?;
+        let known = to_json(&kinds, OPERATION)?;
         // Looking before writing spares an idle installation a transaction a second.
         let due = sqlx::query(
-            "SELECT 1 FROM helm_job WHERE dead = 0 AND run_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1)
-                 AND kind IN (SELECT value FROM json_each(?2)) LIMIT 1",
+            "SELECT EXISTS (SELECT 1 FROM helm_job WHERE dead = 0 AND run_at <= ?1
+                     AND (lease_until IS NULL OR lease_until <= ?1)
+                     AND kind IN (SELECT value FROM json_each(?2))) AS jobs,
+                 ?3 AND EXISTS (SELECT 1 FROM helm_open_turn WHERE deadline <= ?1) AS overdue",
         );
         let due = due
             .bind(now.as_micros())
-            .bind(&kinds)
-            .fetch_optional(&mut *self.readers.get(OPERATION).await?)
-            .await;
-        if due.map_err(|error| driver(OPERATION, error))?.is_none() {
+            .bind(&known)
+            .bind(kinds.contains(&TURN_DEADLINE))
+            .fetch_one(&mut *self.readers.get(OPERATION).await?)
+            .await
+            .map_err(|error| driver(OPERATION, error))?;
+        let overdue: bool = get(&due, "overdue", OPERATION)?;
+        if !overdue && !get::<bool>(&due, "jobs", OPERATION)? {
             return Ok(Vec::new());
         }
         self.write(OPERATION, size::SMALL, move |connection| {
-            Box::pin(async move { claim(connection, now, lease, limit, &kinds).await })
+            Box::pin(async move {
+                if overdue {
+                    take_over(connection, now, limit).await?;
+                }
+                claim(connection, now, lease, limit, &known).await
+            })
         })
         .await
     }
@@ -136,7 +147,8 @@ impl JobQueue for SqliteStore {
     async fn counts(&self) -> Result<JobState> {
         const OPERATION: &str = "counts";
         let row = sqlx::query(
-            "SELECT COALESCE(SUM(dead = 0 AND lease_until IS NULL), 0), COALESCE(SUM(dead = 0 AND lease_until IS NOT NULL), 0),
+            "SELECT COALESCE(SUM(dead = 0 AND lease_until IS NULL), 0) + (SELECT COUNT(*) FROM helm_open_turn),
+                    COALESCE(SUM(dead = 0 AND lease_until IS NOT NULL), 0),
                     COALESCE(SUM(dead), 0) FROM helm_job",
         );
         let row = row
@@ -197,6 +209,55 @@ fn bind_job(query: Bound, (tenant, job): &(&TenantId, &NewJob)) -> Result<Bound>
         .bind(to_json(&job.body, "enqueue")?)
         .bind(job.run_at.as_micros())
         .bind(job.max_attempts))
+}
+
+const BEGIN: Many =
+    many!("INSERT OR FAIL INTO helm_open_turn (tenant, id, deadline) VALUES ", "(?, ?, ?)", "");
+
+/// Looks after turns until they end.
+pub(super) async fn begin(script: &mut Script<'_>, begun: &BTreeMap<Key, Timestamp>) -> Result<()> {
+    let begun: Vec<_> = begun.iter().collect();
+    let written = script.write(&BEGIN, &begun, "log_decision", |query, ((tenant, id), deadline)| {
+        Ok(query.bind(tenant.as_str()).bind(id.as_bytes().as_slice()).bind(deadline.as_micros()))
+    });
+    written.await
+}
+
+const END: &str = "DELETE FROM helm_open_turn WHERE (tenant, id) IN
+    (SELECT value ->> 0, unhex(value ->> 1, '-') FROM json_each(?))";
+
+/// Looks after them no longer.
+pub(super) fn end(script: &mut Script<'_>, ended: &BTreeSet<Key>) -> Result<()> {
+    const OPERATION: &str = "commit_turn";
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let keys = to_json(ended, OPERATION)?;
+    script.add(END, OPERATION, |query| Ok(query.bind(keys))).map(drop)
+}
+
+/// The oldest turns whose deadlines have passed, as jobs; and their removal from where they were.
+const OVERDUE: [&str; 2] = [
+    "INSERT INTO helm_job (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, dead)
+     SELECT tenant, ?1, ?1 || ':' || name, json_object('decision', name), deadline, 0, ?2, 0, 0
+     FROM (SELECT tenant, id, deadline, lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-'
+             || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21)) AS name
+         FROM helm_open_turn WHERE deadline <= ?3 ORDER BY deadline, tenant, id LIMIT ?4)
+     WHERE true ORDER BY deadline, tenant, id
+     ON CONFLICT (tenant, dedupe) DO NOTHING",
+    "DELETE FROM helm_open_turn WHERE (tenant, id) IN
+        (SELECT tenant, id FROM helm_open_turn WHERE deadline <= ? ORDER BY deadline, tenant, id LIMIT ?)",
+];
+
+/// Makes jobs of turns whose deadlines have passed.
+async fn take_over(connection: &mut SqliteConnection, now: Timestamp, limit: usize) -> Result<()> {
+    let (now, limit) = (now.as_micros(), i64::try_from(limit).unwrap_or(i64::MAX));
+    let [add, remove] = OVERDUE.map(sqlx::query);
+    let add = add.bind(TURN_DEADLINE).bind(DEADLINE_ATTEMPTS).bind(now).bind(limit);
+    for query in [add, remove.bind(now).bind(limit)] {
+        query.execute(&mut *connection).await.map_err(|error| driver("claim", error))?;
+    }
+    Ok(())
 }
 
 const FORGET: &str = "DELETE FROM helm_job WHERE id IN (SELECT j.id FROM json_each(?) k

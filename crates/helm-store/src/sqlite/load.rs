@@ -20,10 +20,11 @@ const OPERATION: &str = "load_batch";
 
 /// What is known about decisions and turns, of which something is: each row is a message from SQLite's thread. Lists come as JSON, here and below; ids in them are written as UUIDs.
 const KNOWN: &str = "SELECT k.key AS n, d.body AS decision, d.format AS decision_format, t.digest, t.outcome,
-        t.format AS turn_format, r.reward, r.contribution, r.silence_ended, r.format AS reward_format
+        t.format AS turn_format, o.id IS NOT NULL AS open, r.reward, r.contribution, r.silence_ended, r.format AS reward_format
     FROM json_each(?) k
     LEFT JOIN helm_decision d ON d.tenant = k.value ->> 0 AND d.id = unhex(k.value ->> 1, '-')
     LEFT JOIN helm_turn t ON t.tenant = k.value ->> 0 AND t.id = unhex(k.value ->> 1, '-')
+    LEFT JOIN helm_open_turn o ON o.tenant = k.value ->> 0 AND o.id = unhex(k.value ->> 1, '-')
     LEFT JOIN helm_reward r ON r.tenant = k.value ->> 0 AND r.decision = unhex(k.value ->> 1, '-')
     WHERE d.id IS NOT NULL OR t.id IS NOT NULL OR r.decision IS NOT NULL";
 
@@ -105,8 +106,11 @@ fn known(row: &SqliteRow) -> Result<Known> {
     for format in ["decision_format", "turn_format", "reward_format"] {
         check_format(row, format, OPERATION)?;
     }
-    let mut known =
-        Known { decision: json_opt(row, "decision", OPERATION)?.map(Arc::new), ..Known::default() };
+    let mut known = Known {
+        decision: json_opt(row, "decision", OPERATION)?.map(Arc::new),
+        open: get(row, "open", OPERATION)?,
+        ..Known::default()
+    };
     if let Some(digest) = get::<Option<&[u8]>>(row, "digest", OPERATION)? {
         let digest = digest.try_into().map_err(|error| unreadable(OPERATION, "digest", error))?;
         known.turn = Some(KnownTurn { digest, outcome: json_opt(row, "outcome", OPERATION)? });

@@ -36,6 +36,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "memories",
             sql: include_str!("../../migrations/sqlite/0007_fewer_pages.sql"),
         },
+        Migration {
+            version: 8,
+            name: "open_turns",
+            sql: include_str!("../../migrations/sqlite/0008_open_turns.sql"),
+        },
     ],
 };
 

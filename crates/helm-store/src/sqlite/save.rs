@@ -32,6 +32,8 @@ pub(super) async fn save(
         Some((&owner.0, &owner.1, after))
     });
     write_preferences(script, &owned.collect::<Vec<_>>()).await?;
+    jobs::begin(script, &changes.begun).await?;
+    jobs::end(script, &changes.ended)?;
     jobs::forget(script, &changes.forgotten)?;
     let jobs: Vec<_> = changes.jobs.iter().map(|((tenant, _), job)| (tenant, job)).collect();
     jobs::add(script, &jobs).await?;

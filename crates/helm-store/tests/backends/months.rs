@@ -1,5 +1,6 @@
 //! Turns of PostgreSQL by month.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use helm_core::{Clock, DecisionId, SystemClock, Timestamp};
 use helm_store::conformance::{MeanSettle, tenant, turn};
 use helm_store::{Retention, RowQuery, Store};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+use tokio_util::sync::CancellationToken;
 
 use super::postgres::opened;
 use super::services::Database;
@@ -55,6 +57,9 @@ async fn turns_are_kept_by_month() {
     assert_eq!(months(&database).await.len(), 4, "this month, two more and the rest");
     assert_eq!(store.health().await.unwrap().warnings, [""; 0]);
     commit(&store, 1, now).await;
+    // Nobody makes months meanwhile.
+    let mut maker = PgConnection::connect(&database.url()).await.unwrap();
+    maker.execute("SELECT pg_advisory_lock(hashtextextended('helm months', 0))").await.unwrap();
     for number in [2, 3] {
         commit(&store, number, long_ago).await;
     }
@@ -62,6 +67,7 @@ async fn turns_are_kept_by_month() {
     let warnings = store.health().await.unwrap().warnings;
     assert!(warnings.concat().contains("no month's partition"), "{warnings:?}");
     store.close().await;
+    maker.close().await.unwrap();
 
     // The next to open finds them a place.
     let store = opened(&database.url()).await;
@@ -98,7 +104,7 @@ async fn a_month_takes_what_is_being_written() {
     let mut maker = PgConnection::connect(&database.url()).await.unwrap();
     let made = async { maker.execute("SELECT helm_make_month('2025-03-01 00:00+00')").await };
     let commit = async {
-        let waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'helm_turn_rest'::regclass";
+        let waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'helm_turn'::regclass";
         while writer.fetch_optional(waits).await.unwrap().is_none() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -107,6 +113,41 @@ async fn a_month_takes_what_is_being_written() {
     let (made, ()) = futures::join!(made, commit);
     made.unwrap();
     assert_eq!(filled(&database).await[0], ("helm_turn_202503".to_owned(), 1));
+}
+
+/// Somebody reads the turns over and over while they are moved from the rest to their months.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_sees_turns_that_are_moved() {
+    let Some(database) = Database::create("a_reader_sees_turns_that_are_moved").await else { return };
+    let store = opened(&database.url()).await;
+    commit(&store, 1, SystemClock.now()).await;
+    store.close().await;
+    let mut maker = PgConnection::connect(&database.url()).await.unwrap();
+    let copies = "INSERT INTO helm_turn
+        SELECT tenant, helm_first_id(timestamptz '2025-01-02' + n * interval '1 month'), user_id, task, conversation,
+            status, input, output, latency_us, cost_nano_usd, input_tokens, output_tokens, format, outcome, digest,
+            began, ended FROM helm_turn, generate_series(0, 11) n";
+    maker.execute(copies).await.unwrap();
+    let reads = async |stop: CancellationToken| {
+        let mut reader = PgConnection::connect(&database.url()).await.unwrap();
+        let mut seen = BTreeSet::new();
+        while !stop.is_cancelled() {
+            let row = reader.fetch_one(AssertSqlSafe("SELECT count(*) FROM helm_turn")).await.unwrap();
+            seen.insert(row.get::<i64, _>(0));
+        }
+        seen
+    };
+    let stop = CancellationToken::new();
+    let made = async {
+        for month in 1..=12 {
+            let make = format!("SELECT helm_make_month('2025-{month:02}-01 00:00+00')");
+            maker.execute(AssertSqlSafe(make)).await.unwrap();
+        }
+        stop.cancel();
+    };
+    let (one, two, ()) = futures::join!(reads(stop.clone()), reads(stop.clone()), made);
+    assert_eq!([one, two], [BTreeSet::from([13]), BTreeSet::from([13])]);
+    assert_eq!(filled(&database).await.len(), 13);
 }
 
 /// Who may use an installation need not be able to change it.

@@ -73,7 +73,7 @@ async fn eight_stores_migrate_one_new_database() {
     for store in opened {
         let store = store.unwrap();
         let health = store.health().await.unwrap();
-        assert_eq!(health.schema, 3);
+        assert_eq!(health.schema, 5);
         assert!(health.detail.contains("PostgreSQL"), "{}", health.detail);
         assert!(store.migrate().await.unwrap().applied.is_empty());
         store.close().await;
@@ -295,7 +295,8 @@ async fn an_unreadable_job_dies_alone() {
     for number in [1, 2] {
         store.log_decision(&decision(number), Timestamp::from_micros(0)).await.unwrap();
     }
-    database.damage("UPDATE helm_job SET tenant = 'not a tenant' WHERE id = 1").await;
+    let first = "UPDATE helm_open_turn SET tenant = 'not a tenant' WHERE id = (SELECT min(id::text)::uuid FROM helm_open_turn)";
+    database.damage(first).await;
     let (now, lease) = (Timestamp::from_micros(1), Duration::from_secs(60));
     assert_eq!(store.jobs().claim(now, lease, 10, &[TURN_DEADLINE]).await.unwrap().len(), 1);
     assert_eq!(store.jobs().counts().await.unwrap().dead, 1);

@@ -63,7 +63,7 @@ pub(in super::super) async fn insert(
         .execute(connection)
         .await
         .map_err(|error| failure(OPERATION, error))?;
-    all_new(&done, rows.len(), OPERATION)
+    all_new(done.rows_affected(), rows.len(), OPERATION)
 }
 
 /// The collection of that name with the columns `metric` and `dimension`.
