@@ -34,8 +34,10 @@ proptest! {
         prop_assert!(near(one.p(), back.p(), 1.0) && near(one.p_greater() + one.p_less(), 1.0, 1.0));
         let moved = welch(&of(&a, shift, scale), &of(&b, shift, scale)).unwrap();
         prop_assert!((one.t() - moved.t()).abs() <= 1e-6 * one.t().abs().max(1.0), "{} {}", one.t(), moved.t());
-        let interval = one.interval(one.p().clamp(1e-12, 1.0 - 1e-12)).unwrap();
-        prop_assert!(interval.low.abs().min(interval.high.abs()) <= 1e-6 * one.error, "the interval at p touches 0");
+        if (1e-300..1.0).contains(&one.p()) {
+            let interval = one.interval(one.p()).unwrap();
+            prop_assert!(interval.low.abs().min(interval.high.abs()) <= 1e-6 * one.error, "the interval at p touches 0");
+        }
     }
 
     #[test]
