@@ -102,6 +102,15 @@ pub(crate) enum Command {
         #[arg(long)]
         live: bool,
     },
+    /// Ask a running server whether it takes requests.
+    #[command(
+        after_help = "Examples:\n  helmctl health\n  helmctl health --url http://127.0.0.1:9000 --output json\n\nFor containers and scripts: nothing but the answer of /readyz is looked at, for 3 seconds at most. Exit code 1\nwhen the server is not ready or not there."
+    )]
+    Health {
+        /// The server's address.
+        #[arg(long, default_value = "http://127.0.0.1:8080")]
+        url: String,
+    },
     /// Make keys that open the server's API.
     #[command(
         subcommand,

@@ -82,12 +82,39 @@ fn the_server_answers_until_it_is_told_to_stop() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"status\":\"completed\""), "{answer}");
+    let url = format!("http://{address}");
+    let health = || run(folder.path(), &[], &["health", "--url", &url, "--output", "json"]);
+    let ready = health();
+    assert_eq!(ready.status.code(), Some(0), "{}", text(&ready.stdout));
+    assert!(text(&ready.stdout).contains("store ok, turns ok"), "{}", text(&ready.stdout));
     signal(&child, "TERM");
     assert_eq!(ended(&mut child), Some(0));
+    assert_eq!(health().status.code(), Some(1));
     let mut log = String::new();
     told.read_to_string(&mut log).unwrap();
     assert!(log.contains("request_id=ticket-7"), "{log}");
     assert_eq!(pulls(folder.path()), 1);
+}
+
+#[test]
+fn health_is_asked_of_helm_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for url in ["127.0.0.1:8080", "ftp://127.0.0.1", "nonsense"] {
+        let wrong = run(folder.path(), &[], &["health", "--url", url]);
+        assert_eq!(wrong.status.code(), Some(2), "{url}");
+        assert!(text(&wrong.stderr).contains("http://127.0.0.1:8080"), "{}", text(&wrong.stderr));
+    }
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", other.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = other.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    });
+    let asked = run(folder.path(), &[], &["health", "--url", &url]);
+    answering.join().unwrap();
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(text(&asked.stdout).contains("not ready") && text(&asked.stdout).contains("404"));
 }
 
 #[test]

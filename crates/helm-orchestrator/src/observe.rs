@@ -1,7 +1,10 @@
 //! Metrics of finished turns. Names and labels are part of the public contract; no label holds a user's id.
 
+use std::future::Future;
+
 use helm_core::{Decision, Reward};
 use helm_store::TurnRecord;
+use tokio::time::Instant;
 
 /// Counts a finished turn.
 pub(crate) fn turn(record: &TurnRecord, decision: Option<&Decision>, reward: Option<&Reward>) {
@@ -34,4 +37,13 @@ pub(crate) fn turn(record: &TurnRecord, decision: Option<&Decision>, reward: Opt
     if let Some(reward) = reward {
         metrics::histogram!("helm_reward", "task" => task, "strategy" => strategy).record(reward.value.get());
     }
+}
+
+/// Measures a part of a turn: `recall` or `evaluate`.
+pub(crate) async fn timed<T>(operation: &'static str, work: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let done = work.await;
+    metrics::histogram!("helm_operation_duration_seconds", "operation" => operation)
+        .record(begun.elapsed().as_secs_f64());
+    done
 }

@@ -62,7 +62,7 @@ mod view;
 mod wire;
 
 pub use keys::{ApiKeys, ApiKeysError};
-pub use metrics::{MetricsError, install_metrics};
+pub use metrics::{METRICS, Metric, MetricKind, MetricsError, install_metrics, metrics_table};
 pub use openapi::openapi;
 pub use router::{ServerOptions, router};
 pub use serve::{ServeError, serve};

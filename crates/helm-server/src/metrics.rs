@@ -1,9 +1,168 @@
+use std::fmt::Write;
+
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Metrics could not be installed.
 #[derive(Debug, thiserror::Error)]
 #[error("metrics cannot be installed; they can be only once in a process")]
 pub struct MetricsError(#[from] BuildError);
+
+/// What a metric counts or measures, as `/metrics` shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Metric {
+    /// Its name. `_total` is a counter, `_seconds` is in seconds.
+    pub name: &'static str,
+    /// How it is counted.
+    pub kind: MetricKind,
+    /// Its labels. None of them holds a user, a conversation or a text: how many series there are is bounded by the
+    /// configuration.
+    pub labels: &'static [&'static str],
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// How a [`Metric`] is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// A number that only grows.
+    Counter,
+    /// A number that goes up and down.
+    Gauge,
+    /// How often values were at most so large.
+    Histogram,
+}
+
+impl MetricKind {
+    /// `counter`, `gauge` or `histogram`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Counter, labels, help }
+}
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Gauge, labels, help }
+}
+
+const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Histogram, labels, help }
+}
+
+/// Every metric that Helm has; `docs/metrics.md` is made of this.
+pub const METRICS: &[Metric] = &[
+    counter("helm_turns_total", &["task", "status"], "Finished turns."),
+    histogram(
+        "helm_operation_duration_seconds",
+        &["operation"],
+        "How long things take: turn, first_token (from the request to it), recall, evaluate, model (one attempt), embedding, commit (one transaction of the store).",
+    ),
+    histogram("helm_reward", &["task", "strategy"], "Rewards of finished turns, from 0 to 1."),
+    counter("helm_tokens_total", &["task", "kind"], "Tokens of prompts (input) and answers (output)."),
+    counter(
+        "helm_cost_nano_usd_total",
+        &["task"],
+        "Cost of turns whose price is known, in billionths of a dollar.",
+    ),
+    counter("helm_violations_total", &["category", "action", "stage"], "What guards found."),
+    counter(
+        "helm_feedback_total",
+        &["task", "applied"],
+        "Feedback, and whether it was new (fresh), a repetition (duplicate) or a correction (corrected).",
+    ),
+    counter(
+        "helm_turns_lost_total",
+        &[],
+        "Turns whose process ended before them; they were recorded as cancelled.",
+    ),
+    counter(
+        "helm_model_failures_total",
+        &["task", "kind"],
+        "Models that failed before their first word, by kind of failure.",
+    ),
+    counter("helm_llm_retries_total", &["model"], "Repeated calls of a model."),
+    counter(
+        "helm_tool_calls_total",
+        &["task", "tool", "outcome"],
+        "Calls of a task's own tools: ok or failed.",
+    ),
+    counter(
+        "helm_answer_cache_total",
+        &["model", "result"],
+        "Exact questions: answers that were kept (hit) or asked for (miss).",
+    ),
+    counter(
+        "helm_semantic_cache_total",
+        &["task", "strategy", "result"],
+        "Questions alike: answers used again (hit) or asked for (miss).",
+    ),
+    counter("helm_summaries_total", &["task", "outcome"], "Summaries of conversations."),
+    counter("helm_summary_tokens_total", &["task", "kind"], "Tokens of summaries."),
+    counter(
+        "helm_summary_cost_nano_usd_total",
+        &["task"],
+        "Cost of summaries whose price is known, in billionths of a dollar.",
+    ),
+    counter("helm_judgements_total", &["judge", "result"], "What came of asking model judges."),
+    counter("helm_judge_cost_nano_usd_total", &["judge"], "Cost of model judges, in billionths of a dollar."),
+    counter("helm_recall_failures_total", &["task"], "Turns that were carried out without their memories."),
+    counter(
+        "helm_consequences_dropped_total",
+        &[],
+        "Turns that were stored without preferences and memories.",
+    ),
+    counter("helm_work_dropped_total", &[], "Background work that was dropped because its queue was full."),
+    counter("helm_limiter_denied_total", &["resource"], "Turns that were refused by a limit."),
+    counter(
+        "helm_limiter_stand_in_total",
+        &[],
+        "Limits that a process kept for itself because Redis did not answer.",
+    ),
+    counter(
+        "helm_limiter_evicted_total",
+        &[],
+        "Limits in use that were forgotten because there were too many to keep.",
+    ),
+    gauge("helm_queue_depth", &["queue"], "Writes that wait for a transaction (commit)."),
+    histogram("helm_store_commit_batch_size", &[], "Writes that shared a transaction."),
+    gauge("helm_vector_shard_bytes", &[], "Memory that copies of memories take for searching."),
+    counter(
+        "helm_cache_requests_total",
+        &["kind", "result"],
+        "Reads through the cache: near (this process), far (Redis) or miss.",
+    ),
+    counter(
+        "helm_cache_damaged_total",
+        &["kind"],
+        "Cached values that could not be read, and were read anew.",
+    ),
+    counter(
+        "helm_cache_dropped_total",
+        &["kind"],
+        "Cached values that were forgotten because another replica changed the thing.",
+    ),
+    counter(
+        "helm_cache_distrusted_total",
+        &["kind"],
+        "How often a process forgot all that it had cached because notices of changes may have been missed.",
+    ),
+    counter("helm_cache_notices_lost_total", &[], "Notices of changes that could not be kept for Redis."),
+    gauge("helm_redis_up", &[], "1 while Redis answers, else 0."),
+    counter(
+        "helm_redis_failures_total",
+        &["reason"],
+        "Commands that Redis did not carry out: timeout or error.",
+    ),
+];
 
 /// Seconds, from 50 microseconds to a minute.
 const SECONDS: [f64; 15] =
@@ -29,46 +188,23 @@ pub fn install_metrics() -> Result<PrometheusHandle, MetricsError> {
 
 /// What the metrics mean, in the words that `/metrics` shows.
 fn describe() {
-    for (name, text) in [
-        ("helm_turns_total", "Finished turns by task and status."),
-        ("helm_tokens_total", "Tokens by task, of prompts (input) and answers (output)."),
-        ("helm_cost_nano_usd_total", "Cost of turns whose price is known, in billionths of a dollar."),
-        ("helm_violations_total", "What guards found, by category, action and stage."),
-        ("helm_feedback_total", "Feedback by task, and whether it was new, a repetition or a correction."),
-        ("helm_work_dropped_total", "Background work that was dropped because its queue was full."),
-        ("helm_llm_retries_total", "Repeated calls of a model, by model."),
-        (
-            "helm_model_failures_total",
-            "Models that failed before their first word, by task and kind of failure.",
-        ),
-        ("helm_tool_calls_total", "Calls of a task's own tools, by tool and outcome."),
-        ("helm_answer_cache_total", "Answers that were kept (hit) or asked for (miss), by model."),
-        ("helm_semantic_cache_total", "Answers used again for questions alike (hit), or asked for (miss)."),
-        ("helm_summaries_total", "Summaries of conversations, by task and outcome."),
-        ("helm_summary_tokens_total", "Tokens of summaries, by task and kind."),
-        (
-            "helm_summary_cost_nano_usd_total",
-            "Cost of summaries whose price is known, in billionths of a dollar.",
-        ),
-        ("helm_limiter_denied_total", "Turns that were refused by a limit, by resource."),
-        (
-            "helm_limiter_stand_in_total",
-            "Limits that a process kept for itself because Redis did not answer.",
-        ),
-        ("helm_recall_failures_total", "Turns that were carried out without their memories, by task."),
-        ("helm_consequences_dropped_total", "Turns that were stored without preferences and memories."),
-        ("helm_redis_failures_total", "Commands that Redis did not carry out, by reason."),
-    ] {
-        metrics::describe_counter!(name, text);
+    for metric in METRICS {
+        match metric.kind {
+            MetricKind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            MetricKind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+            MetricKind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
+        }
     }
-    for (name, text) in [
-        (
-            "helm_operation_duration_seconds",
-            "Duration of operations: turn, first_token (from the request to it), model (one attempt), store_*.",
-        ),
-        ("helm_reward", "Rewards of finished turns by task and strategy."),
-        ("helm_store_commit_batch_size", "Writes that shared a commit."),
-    ] {
-        metrics::describe_histogram!(name, text);
+}
+
+/// [`METRICS`] as a table in Markdown.
+#[must_use]
+pub fn metrics_table() -> String {
+    let mut table = "| metric | kind | labels | means |\n|---|---|---|---|\n".to_owned();
+    for Metric { name, kind, labels, help } in METRICS {
+        let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
+        // Writing to a string does not fail.
+        let _ = writeln!(table, "| `{name}` | {} | {} | {help} |", kind.as_str(), labels.join(", "));
     }
+    table
 }

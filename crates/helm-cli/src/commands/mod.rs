@@ -10,6 +10,7 @@ mod experiment;
 mod export;
 mod feedback;
 mod guard;
+mod health;
 mod init;
 mod keys;
 mod log;
@@ -57,6 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             log::retain(&global, &older_than, dry_run).await?;
         }
         Command::Doctor { live } => return doctor::run(&global, live).await,
+        Command::Health { url } => return health::run(&global, &url).await,
         Command::Keys(KeysCommand::New { name }) => keys::new(&global, &name)?,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,
         Command::Config(ConfigCommand::Show) => config::show(&global)?,

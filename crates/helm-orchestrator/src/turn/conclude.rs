@@ -186,7 +186,8 @@ impl Turn {
         if blocked {
             exchange = exchange.withheld();
         }
-        task.evaluators.evaluate_until(&exchange, self.evaluation_ends()).await
+        let scores = task.evaluators.evaluate_until(&exchange, self.evaluation_ends());
+        observe::timed("evaluate", scores).await
     }
 
     /// When evaluators must have judged, and why one that has not has no score.

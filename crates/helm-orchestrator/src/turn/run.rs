@@ -15,6 +15,7 @@ use tracing::Instrument;
 use super::{input::Input, stream::TurnStream};
 use crate::error::{Error, Result};
 use crate::inner::{Inner, TaskRuntime};
+use crate::observe;
 use crate::request::{TurnEvent, TurnRequest, TurnResponse};
 
 /// Whether the answer is wanted piece by piece.
@@ -167,7 +168,8 @@ impl Turn {
         let (message, found) = (input.message.clone(), input.result.clone());
         // Set once: nothing else sets it.
         let _ = self.known.input.set(input);
-        let recalled = self.bounded(longest_deadline(task), self.recall(task, &message)).await??;
+        let recall = observe::timed("recall", self.recall(task, &message));
+        let recalled = self.bounded(longest_deadline(task), recall).await??;
         let decision = self.decide(task, &recalled)?;
         let _ = self.known.decision.set(decision.clone());
         let execution = self.execute(task, &decision, &recalled, &message, events).await;

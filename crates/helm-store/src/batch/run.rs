@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::time::Instant;
 
 use super::operation::{Answer, Operation, Request};
 use crate::error::{Error, ErrorKind, Result, chain};
@@ -74,8 +75,11 @@ async fn tried<E: Engine>(engine: &mut E, part: &[Request]) -> Result<Vec<Result
     let operations: Vec<_> = part.iter().map(|request| &request.operation).collect();
     let mut attempt = 0;
     loop {
+        let begun = Instant::now();
         // A panic must not end the task that commits.
         let done = AssertUnwindSafe(engine.attempt(&operations, attempt)).catch_unwind().await;
+        metrics::histogram!("helm_operation_duration_seconds", "operation" => "commit")
+            .record(begun.elapsed().as_secs_f64());
         match done {
             Ok(Ok(answers)) => return Ok(answers),
             Ok(Err(Failure::Again(error))) => {

@@ -1,0 +1,78 @@
+use std::process::ExitCode;
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode, Url, redirect};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::arguments::Global;
+use crate::error::{Failure, Result, SAID_NO};
+use crate::output::{self, Format};
+
+/// How long a server may take to say that it is ready.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+#[derive(Serialize)]
+struct Health {
+    url: String,
+    ready: bool,
+    /// What the server said, or why nothing was heard of it.
+    detail: String,
+}
+
+/// Asks a running server whether it takes requests. Nothing else is opened: a check of a container runs often.
+pub(super) async fn run(global: &Global, url: &str) -> Result<ExitCode> {
+    let url = address(url)?;
+    let (ready, detail) = match ask(&url).await {
+        Ok((status, body)) => (status == StatusCode::OK, said(status, &body)),
+        Err(error) => (false, format!("no answer: {}", root(&error))),
+    };
+    let health = Health { url: url.to_string(), ready, detail };
+    match global.output {
+        Format::Table => output::line(&format!(
+            "{} {}: {}",
+            if health.ready { "ready" } else { "not ready" },
+            health.url,
+            health.detail
+        ))?,
+        format => output::json(format, &health)?,
+    }
+    Ok(if ready { ExitCode::SUCCESS } else { ExitCode::from(SAID_NO) })
+}
+
+fn address(url: &str) -> Result<Url> {
+    let wrong = |why: String| Failure::wrong(format!("--url {url:?}: {why}, such as http://127.0.0.1:8080"));
+    let url = Url::parse(url).map_err(|error| wrong(format!("{error}; it is the server's address")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("it begins with http:// or https://".to_owned()));
+    }
+    url.join("/readyz").map_err(|error| wrong(error.to_string()))
+}
+
+async fn ask(url: &Url) -> Result<(StatusCode, String), reqwest::Error> {
+    let client = Client::builder().no_proxy().timeout(PATIENCE).redirect(redirect::Policy::none()).build()?;
+    let answer = client.get(url.clone()).send().await?;
+    Ok((answer.status(), answer.text().await?))
+}
+
+/// The parts that a server names, or its status where it is none of Helm's.
+fn said(status: StatusCode, body: &str) -> String {
+    let body: Option<Value> = serde_json::from_str(body).ok();
+    let components = body.as_ref().and_then(|body| body.get("components")).and_then(Value::as_object);
+    match components {
+        Some(components) => {
+            let part = |(name, state): (&String, &Value)| format!("{name} {}", state.as_str().unwrap_or("?"));
+            components.iter().map(part).collect::<Vec<_>>().join(", ")
+        }
+        None => format!("status {status}, not as Helm answers"),
+    }
+}
+
+/// What an error came from in the end.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
