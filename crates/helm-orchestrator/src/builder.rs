@@ -412,7 +412,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         if !evaluators.names().chain(judged.clone()).any(|name| name == term) {
             let known = comma_separated(evaluators.names().chain(judged));
             let message = format!(
-                "reward {} names the evaluator {term}, which does not run here; add it or use one of: {known}",
+                "reward {} names the evaluator {term}, which does not run here; add it, or name a reward that counts only these: {known}",
                 reward.id()
             );
             return Err(Error::config(format!("{place}.reward"), message));

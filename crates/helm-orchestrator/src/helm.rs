@@ -13,6 +13,7 @@ use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::inner::Inner;
+use crate::ledger::LEDGER;
 use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
 use crate::request::{TurnRequest, TurnResponse};
@@ -238,7 +239,8 @@ impl Helm {
         changes: &[PreferenceChange],
         revision: Option<u64>,
     ) -> Result<Preferences> {
-        if let Some(name) = changes.iter().filter_map(changed).find(|name| OWN_PREFERENCES.contains(name)) {
+        let is_own = |name: &&str| user.as_str() == LEDGER || OWN_PREFERENCES.contains(name);
+        if let Some(name) = changes.iter().filter_map(changed).find(is_own) {
             return Err(Error::ReservedPreference { name: name.to_owned() });
         }
         let changes = storable::changes(changes);

@@ -55,6 +55,7 @@ mod explain;
 mod helm;
 mod inner;
 mod judges;
+mod ledger;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod observe;
