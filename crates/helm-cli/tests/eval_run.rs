@@ -225,6 +225,12 @@ async fn a_strategy_answers_what_is_left_and_the_cap_on_dollars_holds() {
     assert!(err(&other).contains("another run"), "{}", err(&other));
 }
 
+/// As many rows at once as may be begun.
+async fn capped(folder: &TempDir, cap: f64) -> Output {
+    let cap = cap.to_string();
+    answered(folder, &["--results", "out.jsonl", "--concurrency", "40", "--max-dollars", &cap]).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_do_not_open_the_cap_on_dollars() {
     // Two failures, one after the other, and then answers that cost something.
@@ -238,14 +244,7 @@ async fn failures_do_not_open_the_cap_on_dollars() {
     let folder = TempDir::new().unwrap();
     write(&folder, "rows.jsonl", &questions(40));
     write(&folder, "helm.toml", &configuration(&server, "input_price = 1000.0\noutput_price = 1000.0"));
-    let with = |cap: f64| {
-        let cap = cap.to_string();
-        async {
-            let cap = cap;
-            answered(&folder, &["--results", "out.jsonl", "--concurrency", "40", "--max-dollars", &cap]).await
-        }
-    };
-    let ended = with(0.05).await;
+    let ended = capped(&folder, 0.05).await;
     assert_eq!(code(&ended), 2, "{}", err(&ended));
     let costs = |text: &str| -> Vec<f64> {
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -257,7 +256,7 @@ async fn failures_do_not_open_the_cap_on_dollars() {
     assert!(first.len() == 1 || first.iter().sum::<f64>() + 2.0 * dearest <= 0.05, "{first:?}");
     // Going on knows what rows cost: it does not begin forty at once.
     let before = server.received().len();
-    let ended = with(0.05 + 3.5 * dearest).await;
+    let ended = capped(&folder, 0.05 + 3.5 * dearest).await;
     assert_eq!(code(&ended), 2, "{}", err(&ended));
     let begun = server.received().len() - before;
     assert!((1..=4).contains(&begun), "{begun} rows were begun");
@@ -265,7 +264,7 @@ async fn failures_do_not_open_the_cap_on_dollars() {
 
 /// What a judge says of everything.
 fn judged(body: &Value, level: u32) -> Reply {
-    let system = body["messages"][0]["content"].as_str().unwrap_or_default();
+    let system = body.pointer("/messages/0/content").and_then(Value::as_str).unwrap_or_default();
     match system.split("\"code\": \"").nth(1).and_then(|rest| rest.split('"').next()) {
         Some(code) => {
             Reply::Answer(json!({"evidence": "It is so.", "level": level, "code": code}).to_string())
@@ -348,6 +347,10 @@ async fn results_of_a_strategy_that_was_changed_are_not_gone_on_with() {
     write(&folder, "helm.toml", &configured);
     assert_eq!(code(&answered(&folder, &["--results", "out.jsonl"]).await), 0);
     assert_eq!(server.received().len(), 3);
+    // A row that asks something else now is answered anew.
+    write(&folder, "rows.jsonl", &questions(3).replace("bridge 1?", "tower 1?"));
+    assert_eq!(code(&answered(&folder, &["--results", "out.jsonl"]).await), 0);
+    assert_eq!(server.received().len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use helm_core::{Message, NanoUsd, PolicyHash, Role, StrategyName, TaskId, TokenCount, Usage};
+use helm_orchestrator::config::StrategySection;
 use helm_orchestrator::eval::dataset::Sample;
 use helm_orchestrator::llm::{self, ChatRequest};
 use helm_orchestrator::store::memory::MemoryStore;
@@ -120,10 +121,20 @@ impl Answer {
     }
 }
 
+/// A strategy as it is configured, and the name of its model.
+fn configured<'a>(
+    config: &'a HelmConfig,
+    task: &TaskId,
+    strategy: &StrategyName,
+) -> (Option<&'a StrategySection>, &'a str) {
+    let section = config.tasks.get(task).and_then(|section| section.strategies.get(strategy));
+    let model = section.and_then(|section| section.model.as_ref());
+    (section, model.map_or("main", |model| model.as_str()))
+}
+
 /// What the model of a strategy costs.
 fn price(config: &HelmConfig, task: &TaskId, strategy: &StrategyName) -> Result<Price> {
-    let section = config.tasks.get(task).and_then(|section| section.strategies.get(strategy));
-    let wanted = section.and_then(|section| section.model.as_ref()).map_or("main", |model| model.as_str());
+    let (_, wanted) = configured(config, task, strategy);
     let models = config.models(&open::variable)?;
     let model = models.iter().find(|model| model.name().as_str() == wanted);
     let many = Usage::reported(TokenCount::new(1_000_000), TokenCount::new(1_000_000));
@@ -137,8 +148,7 @@ fn price(config: &HelmConfig, task: &TaskId, strategy: &StrategyName) -> Result<
 
 /// Of the strategy, its prompt and its model, as they are configured.
 fn fingerprint(config: &HelmConfig, task: &TaskId, strategy: &StrategyName) -> Result<String> {
-    let section = config.tasks.get(task).and_then(|section| section.strategies.get(strategy));
-    let wanted = section.and_then(|section| section.model.as_ref()).map_or("main", |model| model.as_str());
+    let (section, wanted) = configured(config, task, strategy);
     let model = config.models.iter().find(|(name, _)| name.as_str() == wanted);
     let file = section.and_then(|section| section.system_file.as_ref());
     let system = file.map(|file| std::fs::read_to_string(config.folder.join(file))).transpose()?;

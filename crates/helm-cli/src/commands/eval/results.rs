@@ -111,8 +111,8 @@ impl ResultsFile {
         Ok(())
     }
 
-    /// Forgets results that are tried again: of rows that failed, and of those whose answer has changed since. Rows that the
-    /// data set has not are of another one.
+    /// Forgets results that are tried again: of rows that failed, and of those that have changed since, or whose answer has. Rows
+    /// that the data set has not are of another one.
     pub(super) fn keep_only(&mut self, rows: &[Sample], is_answered_here: bool) -> Result<()> {
         let known = by_key(rows);
         if let (Some(stranger), Some((path, _))) =
@@ -124,8 +124,11 @@ impl ResultsFile {
             )));
         }
         self.rows.retain(|key, result| {
-            let same = is_answered_here || known.get(key).is_some_and(|row| row.response == result.response);
-            same && result.error.is_none()
+            let is_same = |row: &&Sample| {
+                let is_answer = is_answered_here || row.response == result.response;
+                is_answer && result.row.as_ref() == Some(&row.fingerprint())
+            };
+            known.get(key).is_some_and(is_same) && result.error.is_none()
         });
         Ok(())
     }

@@ -230,6 +230,7 @@ impl Scoring {
     async fn result(&self, mut row: Sample) -> Result<Done> {
         let mut done = Done { result: RowResult::new(row.id.clone()), hopeless: false, silent: None };
         let result = &mut done.result;
+        result.row = Some(row.fingerprint());
         if let Some(answerer) = &self.answerer {
             let answer = answerer.answer(&row).await?;
             (result.dollars, result.seconds) = (answer.dollars, Some(answer.seconds));
