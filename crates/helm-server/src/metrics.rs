@@ -50,6 +50,15 @@ fn describe() {
             "helm_summary_cost_nano_usd_total",
             "Cost of summaries whose price is known, in billionths of a dollar.",
         ),
+        ("helm_judgements_total", "Turns that a model judge was to judge, by judge and result."),
+        (
+            "helm_judge_cost_nano_usd_total",
+            "Cost of judgements whose price is known, in billionths of a dollar.",
+        ),
+        (
+            "helm_reward_drift_total",
+            "How often people began to find answers better or worse than the reward says, by task.",
+        ),
         ("helm_limiter_denied_total", "Turns that were refused by a limit, by resource."),
         (
             "helm_limiter_stand_in_total",
@@ -61,6 +70,10 @@ fn describe() {
     ] {
         metrics::describe_counter!(name, text);
     }
+    metrics::describe_gauge!(
+        "helm_reward_learned_better",
+        "By how much weights learned from the latest ratings order answers better (Spearman), by task."
+    );
     for (name, text) in [
         (
             "helm_operation_duration_seconds",
