@@ -455,7 +455,7 @@ pub(crate) enum EvalCommand {
     },
     /// Score a data set, answered as it is or by a strategy, and say whether it shows what it must.
     #[command(
-        after_help = "Examples:\n  helmctl eval run --dataset rows.jsonl --gate 'relevance>=0.9'\n  helmctl eval run --dataset rows.jsonl --task support --strategy concise --results new.jsonl \\\n    --baseline old.jsonl --gate 'reward not-below baseline by 0.02' --report report.html --report junit.xml --max-dollars 2\n\nRows are those of `eval score`, `response` left out where a strategy answers. Gates are judged by 95 % intervals. Measures are\nthe evaluators, reward, seconds, dollars and errors. With --results, the same command goes on where it was ended.\nExit code 1 when a gate failed, 2 when the run could not be made, 3 when there is too little data to tell."
+        after_help = "Examples:\n  helmctl eval run --dataset rows.jsonl --gate 'relevance>=0.9'\n  helmctl eval run --dataset rows.jsonl --task support --strategy concise --results new.jsonl \\\n    --baseline old.jsonl --gate 'reward not-below baseline by 0.02' --report report.html --report junit.xml --max-dollars 2\n\nRows are those of `eval score`, `response` left out where a strategy answers. Gates are judged by 95 % intervals. Measures are\nthe evaluators, reward, seconds, dollars and errors, with --judges also the judges. With --results, the same command goes on where it was ended.\nExit code 1 when a gate failed, 2 when the run could not be made, 3 when there is too little data to tell."
     )]
     Run(RunArguments),
     /// Compare the results of two runs on the rows that both have.
@@ -487,7 +487,7 @@ pub(crate) struct RescoreArguments {
     /// Which task.
     #[arg(long)]
     pub(crate) task: String,
-    /// The reward: a name in the configuration, or a .toml file with its table. Default: default.
+    /// The reward: a name in the configuration, or a .toml file with its table. Default: the task's.
     #[arg(long, value_name = "SPEC")]
     pub(crate) reward: Option<String>,
     /// Only decisions that were made then or later: a date, an RFC 3339 moment, or how long ago, such as 7d.
@@ -507,7 +507,8 @@ pub(crate) struct RunArguments {
     /// The results of the run that relative gates compare with.
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
-    /// The reward: a name in the configuration, or a .toml file with its table. Default: default.
+    /// The reward: a name in the configuration, or a .toml file with its table. Default: the task's, and
+    /// without a task default.
     #[arg(long, value_name = "SPEC")]
     pub(crate) reward: Option<String>,
     /// A strategy of this task answers every row anew; nothing is learned from it.
@@ -523,13 +524,16 @@ pub(crate) struct RunArguments {
     #[arg(long = "report", value_name = "FILE")]
     pub(crate) reports: Vec<PathBuf>,
     /// Only the first so many rows.
-    #[arg(long)]
-    pub(crate) limit: Option<usize>,
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<std::num::NonZeroUsize>,
     /// How many rows are answered at once.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) concurrency: u16,
-    /// Dollars that all answers of these results together may cost.
-    #[arg(long, value_parser = dollars)]
+    /// The configured judges that the reward counts judge every row.
+    #[arg(long)]
+    pub(crate) judges: bool,
+    /// Dollars that all answers of these results, and their judgements, may cost together.
+    #[arg(long, value_parser = above_zero, allow_negative_numbers = true)]
     pub(crate) max_dollars: Option<f64>,
 }
 
@@ -550,10 +554,11 @@ pub(crate) struct CompareArguments {
     pub(crate) reports: Vec<PathBuf>,
 }
 
-fn dollars(text: &str) -> Result<f64, String> {
-    let dollars: Option<f64> = text.parse().ok();
-    dollars
-        .filter(|dollars| dollars.is_finite() && *dollars > 0.0)
+/// A number above 0.
+fn above_zero(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number
+        .filter(|number| number.is_finite() && *number > 0.0)
         .ok_or_else(|| "write a number above 0".to_owned())
 }
 
@@ -575,7 +580,8 @@ pub(crate) struct RatingsArguments {
     /// Only turns that began then or later: a date, an RFC 3339 moment, or how long ago, such as 7d.
     #[arg(long, value_name = "WHEN", requires = "task")]
     pub(crate) since: Option<String>,
-    /// The reward: a name in the configuration, or a .toml file with its table. Default: default.
+    /// The reward: a name in the configuration, or a .toml file with its table. Default: the task's, and
+    /// for a file default.
     #[arg(long, value_name = "SPEC")]
     pub(crate) reward: Option<String>,
 }
@@ -592,7 +598,7 @@ pub(crate) struct CalibrateArguments {
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// As how many ratings the configured weights count.
-    #[arg(long, default_value_t = 40.0)]
+    #[arg(long, default_value_t = 40.0, value_parser = above_zero, allow_negative_numbers = true)]
     pub(crate) prior_ratings: f64,
     /// The seed of the test by which weights are adopted.
     #[arg(long, default_value_t = 0)]

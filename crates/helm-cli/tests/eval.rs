@@ -210,6 +210,10 @@ fn feedback_in_the_log_is_a_rating() {
     assert_eq!(code(&agreed), 0, "{}", err(&agreed));
     let agreed: Value = serde_json::from_str(&out(&agreed)).unwrap();
     assert_eq!((&agreed[0]["measure"], &agreed[0]["answers"]), (&json!("reward"), &json!(12)));
+    for (figure, value) in [("--prior-ratings", "NaN"), ("--prior-ratings", "-1"), ("--prior-ratings", "0")] {
+        let refused = helmctl(folder.path(), &["eval", "calibrate", "--task", "support", figure, value], "");
+        assert!(code(&refused) == 2 && err(&refused).contains("above 0"), "{value}: {}", err(&refused));
+    }
     let later = helmctl(folder.path(), &["eval", "agree", "--task", "support", "--since", "2999-01-01"], "");
     assert_eq!(code(&later), 3);
     let unknown = helmctl(folder.path(), &["eval", "agree", "--task", "sport"], "");
@@ -241,4 +245,65 @@ fn an_old_log_is_scored_under_another_reward_and_stays_as_it_is() {
     assert!(out(&table).contains("under default@2"), "{}", out(&table));
     let none = helmctl(folder.path(), &["eval", "rescore", "--task", "support", "--since", "2999-01-01"], "");
     assert_eq!(code(&none), 3);
+}
+
+#[test]
+fn of_a_task_its_own_reward_is_meant() {
+    let folder = folder();
+    let configured = "[tasks.t]\nreward = \"own\"\n[tasks.t.strategies.s]\n[tasks.u.strategies.s]\n[rewards.own]\nversion = 3\n\
+                      terms = [{ evaluator = \"length\", weight = 1 }]\n[rewards.default]\nversion = 5\n\
+                      terms = [{ evaluator = \"relevance\", weight = 1 }]\n";
+    std::fs::write(folder.path().join("helm.toml"), configured).unwrap();
+    let chat: String = (0..12)
+        .map(|number| format!("How do I reset router {number}?\n/rate {}\n", 1 + number % 5))
+        .collect();
+    for (task, reward) in [("t", "own@3"), ("u", "default@5")] {
+        assert_eq!(code(&helmctl(folder.path(), &["chat", "--task", task], &chat)), 0);
+        let rescored = helmctl(folder.path(), &["eval", "rescore", "--task", task, "--output", "json"], "");
+        let report: Value = serde_json::from_str(&out(&rescored)).unwrap();
+        assert_eq!(report["reward"], json!(reward));
+        let calibrated =
+            helmctl(folder.path(), &["eval", "calibrate", "--task", task, "--output", "json"], "");
+        let calibrated: Value = serde_json::from_str(&out(&calibrated)).unwrap();
+        assert_eq!(
+            json!(format!(
+                "{}@{}",
+                calibrated["name"].as_str().unwrap(),
+                calibrated["reward"]["version"].as_u64().unwrap() - 1
+            )),
+            json!(reward)
+        );
+        let agreed = helmctl(folder.path(), &["eval", "agree", "--task", task, "--output", "json"], "");
+        let agreed: Value = serde_json::from_str(&out(&agreed)).unwrap();
+        let mean = |name: &str| {
+            let found = agreed.as_array().unwrap().iter().find(|one| one["measure"] == name);
+            found.unwrap()["mean"].as_f64().unwrap()
+        };
+        let counted = if task == "t" { "length" } else { "relevance" };
+        assert!((mean("reward") - mean(counted)).abs() < 1e-9, "{agreed}");
+    }
+}
+
+#[test]
+fn where_nothing_can_be_told_no_figure_is_made_up() {
+    let folder = folder();
+    let file = folder.path().join("rated.jsonl");
+    let agree = || helmctl(folder.path(), &["eval", "agree", "--ratings", "rated.jsonl"], "");
+    // Ratings that are all alike have no order, and one request's answers no independent evidence.
+    let one_request: String = (0..12)
+        .map(|number| {
+            let row = json!({"id": number, "user": "Who?", "response": "Ana. ".repeat(number + 1), "human": {"x": f64::from(number as u32 % 2)}});
+            format!("{row}\n")
+        })
+        .collect();
+    for rows in [rated(12, |_| 0.5), one_request] {
+        std::fs::write(&file, rows).unwrap();
+        let found = agree();
+        assert_eq!(code(&found), 3, "{}", err(&found));
+        assert!(
+            out(&found).contains("reward") && err(&found).contains("too little to tell"),
+            "{}",
+            out(&found)
+        );
+    }
 }

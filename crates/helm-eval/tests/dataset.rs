@@ -126,6 +126,53 @@ fn a_condition_is_judged_by_the_interval_and_not_by_the_mean() {
     assert_eq!(verdict("reward>=0.1", &[], None), Verdict::Unknown);
 }
 
+/// Rows of which some failed, and which all have the same reward.
+fn runs(count: usize, failed: usize, reward: f64) -> Vec<RowResult> {
+    let mut rows = rows(count, |_| reward);
+    rows.iter_mut().take(failed).for_each(|row| row.error = Some("no answer".to_owned()));
+    rows
+}
+
+#[test]
+fn what_never_happened_in_a_few_rows_may_still_happen() {
+    for (condition, count, failed, expected) in [
+        ("errors<=0.01", 5, 0, Verdict::Unknown),
+        ("errors<=0.01", 40, 0, Verdict::Unknown),
+        ("errors<=0.01", 400, 0, Verdict::Met),
+        ("errors<=0.1", 5, 5, Verdict::NotMet),
+        ("reward>=0.5", 9, 0, Verdict::Unknown),
+        ("reward>=0.5", 10, 0, Verdict::Met),
+        // No sample could tell this of all answers: it is asked of the rows.
+        ("errors<=0", 5, 0, Verdict::Met),
+        ("errors<=0", 400, 1, Verdict::NotMet),
+        ("relevance>=1", 5, 0, Verdict::Met),
+        // What no run can show needs no rows.
+        ("reward>=2", 3, 0, Verdict::NotMet),
+        ("reward<=1.5", 3, 0, Verdict::Met),
+    ] {
+        assert_eq!(verdict(condition, &runs(count, failed, 0.8), None), expected, "{condition}, {count}");
+    }
+    for (condition, count, failed, expected) in [
+        ("errors not-above baseline by 0.02", 5, 0, Verdict::Unknown),
+        ("errors not-above baseline by 0.02", 40, 0, Verdict::Met),
+        ("errors not-above baseline by 0.02", 40, 1, Verdict::Unknown),
+        ("errors not-above baseline by 0.02", 40, 12, Verdict::NotMet),
+        ("errors not-above baseline by 0.02", 900, 3, Verdict::Met),
+    ] {
+        let (before, after) = (runs(count, 0, 0.8), runs(count, failed, 0.8));
+        assert_eq!(verdict(condition, &after, Some(&before)), expected, "{condition}, {count}");
+    }
+}
+
+#[test]
+fn rows_without_a_value_are_counted() {
+    let mut rows = rows(20, |_| 0.8);
+    rows.iter_mut().take(3).for_each(|row| row.reward = None);
+    let condition: Condition = "reward>=0.5".parse().expect("a condition");
+    let judged = condition.judge(&rows, None, Resampling::default()).expect("a judgement");
+    assert_eq!((judged.rows, judged.missing), (17, 3));
+}
+
 #[test]
 fn against_a_baseline_the_same_rows_are_compared() {
     // Rows differ much from each other, and little between the runs: only pairs can tell.

@@ -3,8 +3,8 @@
 use helm_eval::Error;
 use helm_eval::stats::{
     Conformal, Drift, Isotonic, Moved, PairOutcome, Resampling, auroc, bootstrap, brier, compare,
-    expected_calibration_error, kendall_tau_b, pairwise_accuracy, prediction_powered_mean, ranks, spearman,
-    wilson,
+    expected_calibration_error, kendall_tau_b, paired_shares, pairwise_accuracy, prediction_powered_mean,
+    ranks, spearman, wilson,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -139,6 +139,24 @@ fn intervals_of_clusters_hold_the_mean_as_often_as_they_say() {
 }
 
 #[test]
+fn intervals_of_paired_shares_hold_the_difference_as_often_as_they_say() {
+    let mut random = Normal(11);
+    for (lost, gained, total) in [(0.02, 0.02, 40_u64), (0.1, 0.2, 30), (0.0, 0.05, 60)] {
+        let held = (0..2_000).filter(|_| {
+            let draws: Vec<f64> = (0..total).map(|_| random.uniform()).collect();
+            let count = |from: f64, to: f64| draws.iter().filter(|draw| (from..to).contains(*draw)).count();
+            let (down, up) = (count(0.0, lost) as u64, count(lost, lost + gained) as u64);
+            let found = paired_shares(down, up, total, 0.95).expect("shares");
+            (found.low..=found.high).contains(&(gained - lost))
+        });
+        let held = held.count() as f64 / 2_000.0;
+        assert!(held >= 0.93, "{lost} {gained} {total}: {held}");
+    }
+    assert!(paired_shares(1, 1, 1, 0.95).is_err() && paired_shares(0, 0, 0, 0.95).is_err());
+    assert!(paired_shares(0, 1, 2, 1.0).is_err());
+}
+
+#[test]
 fn comparisons_are_paired_and_repeatable() {
     let mut random = Normal(2);
     let rows: Vec<(f64, f64)> = (0..60)
@@ -260,12 +278,25 @@ fn normal(seed: u64) -> impl Iterator<Item = f64> {
 
 #[test]
 fn what_does_not_move_gives_few_alarms() {
-    let alarmed = (1..=200).filter(|seed| {
-        let mut drift = Drift::default();
-        normal(*seed).take(1_000).any(|value| drift.observe(0.2 * value + 0.1).expect("a number").is_some())
-    });
-    let alarmed = alarmed.count();
-    assert!(alarmed <= 10, "{alarmed} of 200");
+    // How many of 500 streams of 1,000 independent values give an alarm.
+    let false_alarms = |value: &dyn Fn(f64) -> f64| {
+        let alarmed = (1..=500).filter(|seed| {
+            let mut drift = Drift::default();
+            normal(*seed).take(1_000).any(|normal| drift.observe(value(normal)).expect("a number").is_some())
+        });
+        alarmed.count()
+    };
+    // Of standard normal values, 84 % are below 1, and 99.4 % below 2.5.
+    let thumbs = |below: f64| move |value: f64| if value < below { 0.3 } else { -0.7 };
+    for (what, alarms, most) in [
+        ("normal", false_alarms(&|value| 0.2 * value + 0.1), 15),
+        ("skewed", false_alarms(&|value| 0.1 * value * value), 15),
+        ("thumbs", false_alarms(&thumbs(1.0)), 20),
+        ("thumbs, nearly all up", false_alarms(&thumbs(2.5)), 15),
+        ("nearly always the same", false_alarms(&|value| if value < 2.0 { 0.0 } else { 0.01 }), 0),
+    ] {
+        assert!(alarms <= most, "{what}: {alarms} of 500");
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::admission::{Admission, AdmissionLimits};
 use crate::answers::AnswerCache;
 use crate::background;
 use crate::config::StoreLocation;
+use crate::drift::Watches;
 use crate::error::{Error, Result};
 use crate::helm::Helm;
 use crate::inner::{Inner, RunningExperiment, TaskRuntime, comma_separated};
@@ -26,6 +27,7 @@ use crate::prompt::Prompts;
 use crate::refit::Refits;
 use crate::semantic::SemanticCache;
 use crate::settle::TaskSettler;
+use crate::shadow::Shadows;
 use crate::sharing::Sharing;
 use crate::summarise::LEAST_HISTORY;
 use crate::task::{PolicyChoice, Task};
@@ -273,6 +275,8 @@ impl HelmBuilder {
             max_message_bytes: self.max_message_bytes,
             refit_every: self.refit_every,
             refits: Refits::default(),
+            watches: Watches::default(),
+            shadows: Shadows::default(),
             tracker: tracker.clone(),
         });
         if !self.observing {
@@ -412,7 +416,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         if !evaluators.names().chain(judged.clone()).any(|name| name == term) {
             let known = comma_separated(evaluators.names().chain(judged));
             let message = format!(
-                "reward {} names the evaluator {term}, which does not run here; add it or use one of: {known}",
+                "reward {} names the evaluator {term}, which does not run here; add it, or name a reward that counts only these: {known}",
                 reward.id()
             );
             return Err(Error::config(format!("{place}.reward"), message));
@@ -430,6 +434,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         policy,
         sticky: task.sticky,
         evaluators,
+        reward: reward.clone(),
         judges: task.judges,
         guardrails: task.guardrails.unwrap_or_else(GuardrailEngine::standard),
         prompts,

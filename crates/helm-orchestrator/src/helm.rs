@@ -10,9 +10,11 @@ use helm_store::{
 
 use crate::background;
 use crate::builder::HelmBuilder;
+use crate::drift;
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::inner::Inner;
+use crate::ledger::LEDGER;
 use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
 use crate::request::{TurnRequest, TurnResponse};
@@ -97,6 +99,9 @@ impl Helm {
             .increment(1);
         if receipt.applied != Applied::Duplicate {
             background::note_settled(&self.inner, &self.tenant, &receipt.task);
+        }
+        if receipt.applied == Applied::Fresh {
+            drift::note_feedback(&self.inner, &self.tenant, feedback.decision);
         }
         Ok(receipt)
     }
@@ -238,7 +243,8 @@ impl Helm {
         changes: &[PreferenceChange],
         revision: Option<u64>,
     ) -> Result<Preferences> {
-        if let Some(name) = changes.iter().filter_map(changed).find(|name| OWN_PREFERENCES.contains(name)) {
+        let is_own = |name: &&str| user.as_str() == LEDGER || OWN_PREFERENCES.contains(name);
+        if let Some(name) = changes.iter().filter_map(changed).find(is_own) {
             return Err(Error::ReservedPreference { name: name.to_owned() });
         }
         let changes = storable::changes(changes);
@@ -273,13 +279,17 @@ impl Helm {
         Ok(self.inner.store.conversations().summary(&self.tenant, user, conversation).await?)
     }
 
-    /// Whether state can be read and written.
+    /// Whether state can be read and written. Its warnings also tell where the people whose feedback came to this process
+    /// have begun to say something else than a task's reward, and where weights learned from them would be better.
     ///
     /// # Errors
     ///
     /// Fails when it cannot.
     pub async fn health(&self) -> Result<Health> {
-        Ok(self.inner.store.health().await?)
+        let mut health = self.inner.store.health().await?;
+        health.warnings.extend(self.inner.watches.warnings());
+        health.warnings.extend(self.inner.shadows.warnings());
+        Ok(health)
     }
 
     /// Whether turns are still taken.

@@ -5,7 +5,7 @@ use helm_core::{
     Clock, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, TokenCounter,
     VariantName,
 };
-use helm_eval::EvaluationEngine;
+use helm_eval::{EvaluationEngine, RewardSpec};
 use helm_experiment::Experiment;
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{ChatModel, EmbeddingModel, ToolHandler};
@@ -15,11 +15,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::admission::Admission;
 use crate::answers::AnswerCache;
+use crate::drift::Watches;
 use crate::error::{Error, Result};
 use crate::judges::TaskJudge;
 use crate::prompt::Prompts;
 use crate::refit::Refits;
 use crate::semantic::SemanticCache;
+use crate::shadow::Shadows;
 use crate::task::Sticky;
 use crate::worker::WorkerPool;
 
@@ -44,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) max_message_bytes: usize,
     pub(crate) refit_every: u64,
     pub(crate) refits: Refits,
+    pub(crate) watches: Watches,
+    pub(crate) shadows: Shadows,
 }
 
 impl Drop for Inner {
@@ -70,6 +74,7 @@ pub(crate) struct TaskRuntime {
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: EvaluationEngine,
+    pub(crate) reward: RewardSpec,
     /// Who judges its turns beside them.
     pub(crate) judges: Vec<TaskJudge>,
     pub(crate) guardrails: GuardrailEngine,

@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use helm_core::{
     Decision, DecisionId, EvaluatorName, Feedback, NanoUsd, NotScored, PolicyHash, Probability, ScoreEntry,
-    ScoreOutcome, SourceName, TaskId, TenantId, UserId,
+    ScoreOutcome, SourceName, TaskId, TenantId, UnitInterval,
 };
 use helm_eval::Exchange;
 use helm_eval::judge::{Cached, Judged, Judging};
 use helm_llm::Call;
-use helm_store::{NewJob, PreferenceChange, TurnRecord, TurnView};
+use helm_store::{NewJob, TurnRecord, TurnView};
 use serde::{Deserialize, Serialize};
 
 use crate::background::Undone;
 use crate::error::Result;
 use crate::inner::Inner;
+use crate::ledger::{Ledger, Spent};
 
 /// The kind of job that has a turn judged.
 pub(crate) const JUDGE: &str = "judge";
@@ -26,11 +27,10 @@ pub(crate) const JUDGE: &str = "judge";
 const ATTEMPTS: u32 = 4;
 /// How many verdicts a process keeps for exchanges that come again.
 const KEPT: usize = 1_024;
-/// In whose preferences it is kept what judges have spent on which day.
-const LEDGER: &str = "helm/judges";
-const DAY: i64 = 86_400_000_000;
 /// A verdict that is less sure is none.
 const LEAST_CONFIDENCE: f64 = 0.3;
+/// What data sets measure under names of their own.
+const MEASURES: [&str; 4] = ["reward", "dollars", "seconds", "errors"];
 
 /// A model judge of a task's turns: who judges, which turns, and for how much money a day.
 #[derive(Clone)]
@@ -41,6 +41,7 @@ pub struct TaskJudge {
     uncertain_spread: f64,
     new_strategy_turns: u64,
     dollars_per_day: Option<NanoUsd>,
+    judgements_per_day: Option<u64>,
 }
 
 impl TaskJudge {
@@ -58,6 +59,7 @@ impl TaskJudge {
             uncertain_spread: 0.25,
             new_strategy_turns: 20,
             dollars_per_day: Some(NanoUsd::from_dollars(1.0)?),
+            judgements_per_day: None,
         })
     }
 
@@ -90,6 +92,41 @@ impl TaskJudge {
         self
     }
 
+    /// Sets how many turns it may be asked about a day (in UTC) and tenant, over all processes; `None`, as is usual, for no
+    /// bound. This bounds judges whose prices nobody knows.
+    #[must_use]
+    pub fn with_judgements_per_day(mut self, most: Option<u64>) -> Self {
+        self.judgements_per_day = most;
+        self
+    }
+
+    /// Asks it outside of turns, as for a data set: nothing is set aside for that. A verdict counts as beside turns: one that is
+    /// hardly sure is none, and any other counts in full.
+    pub async fn ask(&self, exchange: &Exchange<'_>, call: &Call) -> Judged {
+        let mut judged = self.judge.judge(exchange, call).await;
+        if let ScoreOutcome::Scored(score) = &mut judged.outcome {
+            if score.confidence.get() < LEAST_CONFIDENCE {
+                let unsure = NotScored::Failed("the judge is not sure of its verdict".to_owned());
+                judged.outcome = ScoreOutcome::NotScored(unsure);
+            } else {
+                score.confidence = UnitInterval::ONE;
+            }
+        }
+        judged
+    }
+
+    /// The most that judging this can cost; `None` when that is not known.
+    #[must_use]
+    pub fn most(&self, exchange: &Exchange<'_>) -> Option<NanoUsd> {
+        self.judge.most(exchange)
+    }
+
+    /// Everything that its verdict depends on but what is judged.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        self.judge.identity()
+    }
+
     /// The judge's name.
     #[must_use]
     pub fn name(&self) -> &EvaluatorName {
@@ -99,6 +136,9 @@ impl TaskJudge {
     /// What is wrong with it, if anything.
     pub(crate) fn check(&self) -> Result<(), String> {
         SourceName::judge(self.name()).map_err(|error| error.to_string())?;
+        if MEASURES.contains(&self.name().as_str()) {
+            return Err("data sets measure something else under this name; give the judge another".to_owned());
+        }
         let priced = self.judge.most(&Exchange::new("", "")).is_some();
         if self.dollars_per_day.is_some() && !priced {
             return Err(
@@ -150,6 +190,10 @@ pub(crate) fn jobs(judges: &[TaskJudge], decision: &Decision, record: &TurnRecor
         return Vec::new();
     }
     let job = |judge: &TaskJudge| {
+        // Turns have no reference, nor anything else that a judge may need.
+        if !judge.judge.needs().is_empty() {
+            return None;
+        }
         let probability = judge.probability(decision, &record.outcome.scores);
         let drawn = share_of(decision.id, judge.name()) < probability;
         drawn.then(|| NewJob {
@@ -222,61 +266,65 @@ fn texts(turn: &TurnView) -> Option<(&str, &str)> {
     (!input.is_empty() && !output.is_empty()).then_some((input, output))
 }
 
-/// Judges, when the day's money allows the most that this can cost; takes down what it did cost.
+/// Judges, when what is left of the day allows it; takes down what it did cost.
 async fn spend(
     inner: &Inner,
     tenant: &TenantId,
     judge: &TaskJudge,
     exchange: &Exchange<'_>,
 ) -> Result<Option<Judged>, Undone> {
-    let call = Call::new(tenant.clone()).with_cancel(inner.abort.child_token());
-    let Some(cap) = judge.dollars_per_day else {
-        return Ok(Some(judge.judge.judge(exchange, &call).await));
-    };
-    let Some(most) = judge.judge.most(exchange) else { return Ok(None) };
     let ledger = Ledger::of_today(inner, tenant, judge.name());
-    let spent = ledger.add(most.nanos()).await?;
-    if spent > cap.nanos() {
-        ledger.add(-most.nanos()).await?;
-        return Ok(None);
-    }
+    let Some(reserved) = set_aside(&ledger, judge, exchange).await? else { return Ok(None) };
+    let call = Call::new(tenant.clone()).with_cancel(inner.abort.child_token());
     let judged = judge.judge.judge(exchange, &call).await;
-    // What nobody knows the cost of may have cost the most.
     if let Some(cost) = judged.cost {
-        ledger.add(cost.nanos() - most.nanos()).await?;
         metrics::counter!("helm_judge_cost_nano_usd_total", "judge" => judge.name().to_string())
             .increment(u64::try_from(cost.nanos()).unwrap_or(0));
     }
+    give_back(&ledger, reserved, &judged).await;
     Ok(Some(judged))
 }
 
-/// What a judge has spent and set aside today, in the store: all processes see the same, and it outlives them.
-struct Ledger<'a> {
-    inner: &'a Inner,
-    tenant: &'a TenantId,
-    judge: &'a EvaluatorName,
-    day: i64,
+/// Sets aside the most that a judgement can cost; `None` when the day has not so much left.
+async fn set_aside(
+    ledger: &Ledger<'_>,
+    judge: &TaskJudge,
+    exchange: &Exchange<'_>,
+) -> Result<Option<Spent>, Undone> {
+    let nanos = match judge.dollars_per_day {
+        None => 0,
+        Some(_) => match judge.judge.most(exchange) {
+            Some(most) => most.nanos(),
+            None => return Ok(None),
+        },
+    };
+    if judge.dollars_per_day.is_none() && judge.judgements_per_day.is_none() {
+        return Ok(Some(Spent::default()));
+    }
+    let one = Spent { judgements: 1, nanos };
+    let after = ledger.add(one).await?;
+    let is_too_dear = judge.dollars_per_day.is_some_and(|cap| after.nanos > cap.nanos());
+    let is_too_often = judge
+        .judgements_per_day
+        .is_some_and(|cap| i64::try_from(cap).is_ok_and(|cap| after.judgements > cap));
+    if is_too_dear || is_too_often {
+        ledger.add(one.negated()).await?;
+        return Ok(None);
+    }
+    Ok(Some(one))
 }
 
-impl<'a> Ledger<'a> {
-    fn of_today(inner: &'a Inner, tenant: &'a TenantId, judge: &'a EvaluatorName) -> Self {
-        Self { inner, tenant, judge, day: inner.clock.now().as_micros().div_euclid(DAY) }
-    }
-
-    /// Adds so many billionths of a dollar; the sum of the day after it.
-    async fn add(&self, nanos: i64) -> Result<i64, Undone> {
-        let (user, name) = (UserId::new(LEDGER).map_err(crate::Error::from)?, self.name(self.day));
-        // Days that are over are not needed any more.
-        let changes = [
-            PreferenceChange::Increment { name: name.clone(), by: nanos },
-            PreferenceChange::Remove { name: self.name(self.day - 2) },
-        ];
-        let after = self.inner.store.preferences().apply(self.tenant, &user, &changes, None).await?;
-        Ok(after.values.get(&name).and_then(serde_json::Value::as_i64).unwrap_or(i64::MAX))
-    }
-
-    fn name(&self, day: i64) -> String {
-        format!("{}/{day}", self.judge)
+/// Gives back what was set aside and not needed. What nobody knows the cost of may have cost the most.
+async fn give_back(ledger: &Ledger<'_>, reserved: Spent, judged: &Judged) {
+    let nanos =
+        judged.cost.map_or(0, |cost| if reserved.nanos > 0 { cost.nanos() - reserved.nanos } else { 0 });
+    let judgements = if judged.calls == 0 { -reserved.judgements } else { 0 };
+    let back = Spent { judgements, nanos };
+    // The judgement is paid for; it is not lost because the day has less left than it could.
+    if back != Spent::default()
+        && let Err(error) = ledger.add(back).await
+    {
+        tracing::warn!(error = %error.report(), "what a judgement did not cost stays set aside");
     }
 }
 

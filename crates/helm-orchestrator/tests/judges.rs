@@ -9,20 +9,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use helm_core::{
-    DecisionId, Feedback, ModelName, NanoUsd, Probability, Reward, RewardStage, SourceName, TaskId, TenantId,
-    Usage,
+    DecisionId, Feedback, ManualClock, ModelName, NanoUsd, Probability, Reward, RewardStage, SourceName,
+    TaskId, TenantId, Timestamp, Usage, UserId,
 };
-use helm_orchestrator::eval::judge::{Judge, JudgeOptions, Rubric};
+use helm_orchestrator::eval::judge::{Judge, JudgeOptions, PairJudge, Rubric};
 use helm_orchestrator::llm::{
     self, Call, Capabilities, ChatModel, ChatRequest, ChatResponse, ChatStream, Finish, FinishReason,
 };
-use helm_orchestrator::store::{Store, memory::MemoryStore};
+use helm_orchestrator::store::{PreferenceChange, Store, memory::MemoryStore};
 use helm_orchestrator::{Error, Helm, HelmConfig, Task, TaskJudge, TurnRequest};
 
 /// A judge that puts everything on one level, for one cent a time.
 struct Verdicts {
     name: ModelName,
     capabilities: Capabilities,
+    price: Option<NanoUsd>,
     level: u32,
     fails: AtomicU32,
     asked: AtomicU32,
@@ -31,13 +32,18 @@ struct Verdicts {
 const CENT: i64 = 10_000_000;
 
 fn verdicts(level: u32, fails: u32) -> Arc<Verdicts> {
-    Arc::new(Verdicts {
+    Arc::new(priced(level, fails, Some(NanoUsd::from_nanos(CENT))))
+}
+
+fn priced(level: u32, fails: u32, price: Option<NanoUsd>) -> Verdicts {
+    Verdicts {
         name: "judge".parse().unwrap(),
         capabilities: Capabilities::default(),
         level,
         fails: AtomicU32::new(fails),
         asked: AtomicU32::new(0),
-    })
+        price,
+    }
 }
 
 #[async_trait]
@@ -51,7 +57,7 @@ impl ChatModel for Verdicts {
     }
 
     fn price(&self, _: Usage) -> Option<NanoUsd> {
-        Some(NanoUsd::from_nanos(CENT))
+        self.price
     }
 
     async fn generate(&self, request: &ChatRequest, _: &Call) -> llm::Result<ChatResponse> {
@@ -62,7 +68,7 @@ impl ChatModel for Verdicts {
         let system = request.messages.first().unwrap().joined_text();
         let code = system.split("\"code\": \"").nth(1).unwrap().split('"').next().unwrap();
         let text = format!("{{\"evidence\": \"x\", \"level\": {}, \"code\": \"{code}\"}}", self.level);
-        let finish = Finish::new(FinishReason::Stop).with_cost(Some(NanoUsd::from_nanos(CENT)));
+        let finish = Finish::new(FinishReason::Stop).with_cost(self.price);
         Ok(ChatResponse::new(text, finish))
     }
 
@@ -200,6 +206,60 @@ async fn the_money_of_a_day_is_not_exceeded_by_any_number_of_processes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_costs_nobody_knows_what_is_bounded_by_a_number() {
+    let (store, model) = (MemoryStore::new(), Arc::new(priced(3, 0, None)));
+    let bounded = || judge(&model).with_dollars_per_day(None).with_judgements_per_day(Some(3));
+    let helm_of = async || helm(&store, bounded()).await;
+    let (one, two) = (helm_of().await, helm_of().await);
+    for number in 0..8 {
+        turn(if number % 2 == 0 { &one } else { &two }, number).await;
+    }
+    settled(&store).await;
+    assert_eq!(model.asked.load(Ordering::SeqCst), 3);
+    let unbounded = Helm::builder().task(task(judge(&model))).build().await.err().unwrap().report();
+    assert!(unbounded.contains("no bound on dollars can hold"), "{unbounded}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_begins_at_midnight_in_utc_and_older_ones_leave_the_ledger() {
+    const HOUR: i64 = 3_600_000_000;
+    let (store, model) = (MemoryStore::new(), verdicts(3, 0));
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(20_000 * 24 * HOUR + 23 * HOUR)));
+    // Two cents are set aside for a judgement, which costs one: two are made a day.
+    let judge = judge(&model).with_dollars_per_day(Some(NanoUsd::from_nanos(3 * CENT)));
+    let builder = Helm::builder().store(Arc::new(store.clone())).clock(Arc::clone(&clock) as _);
+    let helm = builder.workers(1, 64).task(task(judge)).build().await.unwrap();
+    let mut number = 0;
+    for asked in [2, 4, 6] {
+        for _ in 0..4 {
+            number += 1;
+            turn(&helm, number).await;
+        }
+        settled(&store).await;
+        assert_eq!(model.asked.load(Ordering::SeqCst), asked);
+        clock.advance(Duration::from_secs(3 * 24 * 3_600));
+    }
+    let ledger = UserId::new("helm/judges").unwrap();
+    let kept = helm.preferences(&ledger).await.unwrap();
+    let names: Vec<&str> = kept.values.keys().map(String::as_str).collect();
+    assert_eq!(names, ["helpful/20006/judgements", "helpful/20006/nano_usd"]);
+    let forged = PreferenceChange::Set { name: names[1].to_owned(), value: (-CENT * 1_000).into() };
+    let refused = helm.change_preferences(&ledger, &[forged]).await;
+    assert!(matches!(refused, Err(Error::ReservedPreference { .. })), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_is_not_judged_by_what_needs_a_reference() {
+    let (store, model) = (MemoryStore::new(), verdicts(3, 0));
+    let pair = PairJudge::new("helpful", "Which is right?", Arc::clone(&model) as _).unwrap();
+    let pair = pair.with_options(JudgeOptions::default().with_max_cost(None));
+    let helm = helm(&store, TaskJudge::new(Arc::new(pair)).unwrap()).await;
+    turn(&helm, 1).await;
+    let counts = store.jobs().counts().await.unwrap();
+    assert_eq!((counts.waiting + counts.leased, model.asked.load(Ordering::SeqCst)), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_well_known_and_agreed_upon_is_judged_seldom() {
     let (store, model) = (MemoryStore::new(), verdicts(3, 0));
     let none = Probability::new(0.0).unwrap();
@@ -228,6 +288,14 @@ fn a_judge_is_configured_under_the_name_that_rewards_know_it_by() {
     let prices = "input_price = 0.15\noutput_price = 0.6";
     with("model = \"main\"", prices).unwrap();
     with("model = \"main\"", "").unwrap();
+    with("models = [\"main\", \"main\", \"main\"]", prices).unwrap();
+    with("model = \"main\"\njudgements_per_day = 5", "").unwrap();
+    with(
+        "pair = true\nmodel = \"main\"\nstrong_model = \"main\"\nsure = 0.8\nquestion = \"Which is polite?\"",
+        prices,
+    )
+    .unwrap();
+    with("model = \"main\"\nstrong_model = \"main\"\nsure = 0.9\nlog_probabilities = true", prices).unwrap();
     with("model = \"main\"\nstrong_model = \"main\"\nquestion = \"Polite?\"\nlevels = [\"no\", \"yes\"]\nrate = 1", prices)
         .unwrap();
     for (judge, prices, said) in [
@@ -237,8 +305,43 @@ fn a_judge_is_configured_under_the_name_that_rewards_know_it_by() {
         ("model = \"main\"\ndollars_per_day = 1", "", "no bound on dollars can hold"),
         ("model = \"main\"\ndollars_per_day = 0", prices, "above 0"),
         ("model = \"main\"\ncolour = 1", prices, "colour"),
+        ("model = \"main\"\nmax_dollars = 0.1", "", "no bound on dollars can hold"),
+        (
+            "model = \"main\"\nstrong_model = \"main\"\nsure = 0.7",
+            prices,
+            "both models would always be asked",
+        ),
+        ("model = \"main\"\nstrong_model = \"other\"", prices, "judges.helpful.strong_model"),
+        ("model = \"main\"\nsure = 0.5", prices, "judges.helpful.sure"),
+        ("models = [\"main\"]", prices, "two models at least"),
+        ("models = [\"main\", \"other\"]", prices, "judges.helpful.models"),
+        ("model = \"main\"\nmodels = [\"main\", \"main\"]", prices, "models alone"),
+        ("", prices, "say who judges"),
+        ("strong_model = \"main\"", prices, "say who judges"),
+        ("pair = true\nmodel = \"main\"\nlevels = [\"a\", \"b\"]", prices, "judges.helpful.levels"),
+        (
+            "pair = true\nmodel = \"main\"\nlog_probabilities = true",
+            prices,
+            "judges.helpful.log_probabilities",
+        ),
     ] {
         let error = with(judge, prices).unwrap_err().report();
         assert!(error.contains(said), "{said}: {error}");
     }
+}
+
+#[test]
+fn the_reward_called_default_is_that_of_tasks_that_name_none() {
+    let text = "[tasks.t.strategies.s]\n[tasks.u]\nreward = \"default\"\n[tasks.u.strategies.s]\n[rewards.default]\n\
+                version = 7\nterms = [{ evaluator = \"absent\", weight = 1 }]\n";
+    let config = HelmConfig::from_toml(text, Path::new("helm.toml")).unwrap();
+    for task in ["t", "u"] {
+        assert_eq!(config.reward_of(&TaskId::new(task).unwrap()).unwrap().id().version, 7, "{task}");
+    }
+    let refused = config.builder(&|_| None).unwrap().check().unwrap_err().report();
+    assert!(refused.contains("default@7 names the evaluator absent"), "{refused}");
+    let none = config.reward_of(&TaskId::new("x").unwrap()).unwrap_err();
+    assert!(matches!(none, Error::UnknownTask { .. }));
+    let standard = HelmConfig::from_toml("[tasks.t.strategies.s]\n", Path::new("helm.toml")).unwrap();
+    assert_eq!(standard.reward_of(&TaskId::new("t").unwrap()).unwrap().id().to_string(), "default@2");
 }

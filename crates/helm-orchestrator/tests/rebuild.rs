@@ -5,9 +5,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use helm_core::{Features, Feedback, TaskId};
+use helm_core::{EvaluatorName, Features, Feedback, TaskId};
+use helm_orchestrator::eval::{EvaluationEngine, RewardSpec, RewardSpecConfig};
 use helm_orchestrator::store::memory::MemoryStore;
-use helm_orchestrator::{Helm, HelmConfig, TurnRequest};
+use helm_orchestrator::{Helm, HelmConfig, Task, TurnRequest};
 
 async fn open(store: &MemoryStore, kind: &str, human_weight: f64) -> Helm {
     let text = format!(
@@ -51,4 +52,52 @@ async fn a_state_follows_another_policy_and_another_reward() {
         let report = helm.report(&task).await.unwrap();
         assert_eq!(report.strategies.iter().map(|strategy| strategy.reward.count).sum::<u64>(), 12);
     }
+}
+
+/// The standard reward as its first version was, over the evaluators that it counted.
+async fn first_standard(store: &MemoryStore) -> Helm {
+    let terms =
+        "terms = [{ evaluator = \"relevance\", weight = 3 }, { evaluator = \"coherence\", weight = 1 },
+        { evaluator = \"length\", weight = 1 }, { evaluator = \"safety\", weight = 1 }]
+        gates = [{ evaluator = \"safety\", at_least = 0.3 }]";
+    let config: RewardSpecConfig = toml::from_str(terms).unwrap();
+    let reward = config.build(&"default".parse().unwrap()).unwrap();
+    let counted: Vec<EvaluatorName> = reward.evaluators().cloned().collect();
+    let engine = EvaluationEngine::standard().unwrap().only(|name| counted.contains(name));
+    let task = Task::new("t").unwrap().strategy("a", "Be brief.").unwrap();
+    let task = task.with_reward(reward).with_evaluators(engine);
+    Helm::builder().store(Arc::new(store.clone())).task(task).build().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_log_of_the_first_standard_reward_is_settled_under_the_present_one() {
+    let (store, task) = (MemoryStore::new(), TaskId::new("t").unwrap());
+    let helm = first_standard(&store).await;
+    let turn =
+        |number: u32| TurnRequest::new("ana", "t", format!("How do I reset router {number}?")).unwrap();
+    let unrated = helm.turn(turn(1)).await.unwrap();
+    assert_eq!((unrated.scores.len(), unrated.reward.unwrap().spec.version), (4, 1));
+    let rated = helm.turn(turn(2)).await.unwrap();
+    helm.feedback(Feedback::rating(rated.decision_id, 5.0).unwrap()).await.unwrap();
+
+    let now = Task::new("t").unwrap().strategy("a", "Be brief.").unwrap();
+    let helm = Helm::builder().store(Arc::new(store.clone())).task(now).build().await.unwrap();
+    let rebuilt = helm.rebuild_state(&task, |_| {}).await.unwrap();
+    assert_eq!((rebuilt.decisions, rebuilt.changed), (2, 2));
+    assert!(helm.check_state(&task, |_| {}).await.unwrap().is_equal());
+    let standard = RewardSpec::standard().unwrap();
+    for id in [unrated.decision_id, rated.decision_id] {
+        let reward = helm.explain(id).await.unwrap().turn.reward.expect("what was scored is just enough");
+        assert_eq!(reward.spec, *standard.id());
+        assert_eq!(reward.coverage.get(), standard.config().min_coverage);
+    }
+}
+
+#[tokio::test]
+async fn evaluators_of_the_first_standard_reward_need_a_reward_of_their_own() {
+    let engine = EvaluationEngine::standard().unwrap().only(|name| name.as_str() == "relevance");
+    let task = Task::new("t").unwrap().strategy("a", "Be brief.").unwrap().with_evaluators(engine);
+    let error = Helm::builder().task(task).build().await.err().unwrap().report();
+    assert!(error.contains("default@2 names the evaluator coherence"), "{error}");
+    assert!(error.contains("or name a reward that counts only these: relevance"), "{error}");
 }

@@ -114,6 +114,16 @@ pub const METRICS: &[Metric] = &[
     ),
     counter("helm_judgements_total", &["judge", "result"], "What came of asking model judges."),
     counter("helm_judge_cost_nano_usd_total", &["judge"], "Cost of model judges, in billionths of a dollar."),
+    counter(
+        "helm_reward_drift_total",
+        &["task", "people"],
+        "How often people began to find answers better or worse than the reward says.",
+    ),
+    gauge(
+        "helm_reward_learned_better",
+        &["task"],
+        "By how much weights learned from the latest ratings order answers better (Spearman).",
+    ),
     counter("helm_recall_failures_total", &["task"], "Turns that were carried out without their memories."),
     counter(
         "helm_consequences_dropped_total",

@@ -85,6 +85,7 @@ const MOST_OF_REQUEST: usize = 50;
 ///
 /// Fails for settings of the resampling out of range.
 pub fn agreement(answers: &[RatedAnswer], resampling: Resampling) -> Result<Vec<Agreement>> {
+    resampling.check()?;
     let mut names: Vec<&str> = Vec::new();
     for entry in answers.iter().flat_map(|answer| &answer.scores) {
         if !names.contains(&entry.evaluator.as_str()) {
@@ -153,7 +154,7 @@ fn estimate(
 fn known(estimate: Result<Estimate>) -> Result<Option<Estimate>> {
     match estimate {
         Ok(estimate) => Ok(Some(estimate)),
-        Err(crate::Error::TooFew { what, .. }) if what != "a bootstrap" => Ok(None),
+        Err(crate::Error::TooFew { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

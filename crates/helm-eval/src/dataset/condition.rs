@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::RowResult;
-use super::summary::{difference, measure};
+use super::summary::{Difference, Measure, difference, measure};
 use crate::error::{Error, Result};
 use crate::stats::{Estimate, Resampling};
 
@@ -16,7 +16,8 @@ use crate::stats::{Estimate, Resampling};
 /// | `seconds not-above baseline by 0.5`, `dollars below baseline` | the same downwards |
 ///
 /// It is judged by the interval of the mean or difference, not by the mean alone: with too few rows it is
-/// [unknown](Verdict::Unknown).
+/// [unknown](Verdict::Unknown). Only a limit at the end of a scale, such as `errors<=0` or `exact>=1`, is asked of each row,
+/// for no sample could tell it of answers that are still to come.
 ///
 /// ```
 /// use helm_eval::dataset::Condition;
@@ -79,7 +80,13 @@ pub struct Judgement {
     pub limit: f64,
     /// How many rows it rests on.
     pub rows: usize,
+    /// How many rows of the run have no value of the measure, and so no say: those that failed, and those where an evaluator
+    /// could not judge.
+    pub missing: usize,
 }
+
+/// With fewer rows the spread of a measure is hardly known. Shares of yes and no have intervals that need no such bound.
+const LEAST_ROWS: usize = 10;
 
 impl Condition {
     /// Which measure it is of.
@@ -101,7 +108,8 @@ impl Condition {
     }
 
     /// Judges a run: met when the whole interval is on the right side of the limit, not met when it is on the wrong
-    /// side, otherwise unknown. A measure without spread, such as an accuracy of 1 on every row, is judged by its mean.
+    /// side, otherwise unknown. With fewer than 10 rows the interval is the measure's whole scale, unless the measure says yes
+    /// or no (0 or 1) in every row; a run in which no row differs from the baseline is not below it, and not above.
     ///
     /// # Errors
     ///
@@ -114,14 +122,16 @@ impl Condition {
         resampling: Resampling,
     ) -> Result<Judgement> {
         let refuse = |message: String| Err(Error::InvalidSpec { message });
-        if !rows.is_empty() && rows.iter().all(|row| row.measure(&self.measure).is_none()) {
+        let missing = rows.iter().filter(|row| row.measure(&self.measure).is_none()).count();
+        if !rows.is_empty() && missing == rows.len() {
             let known = RowResult::measures(rows).join(", ");
             return refuse(format!("{self}: no row has a value of {}; there are: {known}", self.measure));
         }
-        match self.bound {
+        let judgement = match self.bound {
             Bound::Absolute { above, inclusive, limit } => {
                 let found = measure(rows, self.measure.clone(), resampling)?;
-                Ok(judged(found.interval, found.rows, limit, above, inclusive))
+                let limit = Limit { limit, above, inclusive };
+                limit.of_mean(&found, scale(&self.measure))
             }
             Bound::Relative { above, lenient, margin } => {
                 let Some(baseline) = baseline else {
@@ -129,28 +139,81 @@ impl Condition {
                 };
                 let found = difference(baseline, rows, self.measure.clone(), resampling)?;
                 let limit = if above == lenient { -margin } else { margin };
-                let interval = found.comparison.map(|comparison| comparison.difference);
-                Ok(judged(interval, found.rows, limit, above, lenient))
+                Limit { limit, above, inclusive: lenient }.of_difference(&found, scale(&self.measure))
             }
-        }
+        };
+        Ok(Judgement { missing, ..judgement })
     }
 }
 
-fn judged(estimate: Option<Estimate>, rows: usize, limit: f64, above: bool, inclusive: bool) -> Judgement {
-    // Means of the same numbers in another order differ in the last bits.
-    let slack = 1e-12 * (1.0 + limit.abs());
-    let holds = |value: f64| match (above, inclusive) {
-        (true, true) => value >= limit - slack,
-        (true, false) => value > limit + slack,
-        (false, true) => value <= limit + slack,
-        (false, false) => value < limit - slack,
-    };
-    let verdict = match estimate {
-        Some(Estimate { low, high, .. }) if holds(low) && holds(high) => Verdict::Met,
-        Some(Estimate { low, high, .. }) if !holds(low) && !holds(high) => Verdict::NotMet,
-        _ => Verdict::Unknown,
-    };
-    Judgement { verdict, estimate, limit, rows }
+/// Between which values a measure is.
+fn scale(measure: &str) -> (f64, f64) {
+    match measure {
+        "seconds" | "dollars" => (0.0, f64::INFINITY),
+        _ => (0.0, 1.0),
+    }
+}
+
+/// Which side of which number is the right one.
+#[derive(Clone, Copy)]
+struct Limit {
+    limit: f64,
+    above: bool,
+    inclusive: bool,
+}
+
+impl Limit {
+    fn of_mean(self, found: &Measure, (least, most): (f64, f64)) -> Judgement {
+        let end = if self.above { most } else { least };
+        if self.inclusive && self.limit == end && found.rows > 0 {
+            let all = found.values.iter().all(|value| self.holds(*value));
+            let verdict = if all { Verdict::Met } else { Verdict::NotMet };
+            return self.judgement(verdict, found.interval, found.rows);
+        }
+        let is_told = found.rows >= LEAST_ROWS || found.is_share();
+        self.judged(found.interval, found.rows, is_told, (least, most))
+    }
+
+    fn of_difference(self, found: &Difference, (least, most): (f64, f64)) -> Judgement {
+        let interval = found.comparison.map(|comparison| comparison.difference);
+        let is_enough = found.rows >= LEAST_ROWS;
+        if self.inclusive && is_enough && found.differing == 0 {
+            return self.judgement(Verdict::Met, interval, found.rows);
+        }
+        self.judged(interval, found.rows, is_enough || found.is_share, (least - most, most - least))
+    }
+
+    /// By the interval where it tells something, and else by all that is possible.
+    fn judged(
+        self,
+        interval: Option<Estimate>,
+        rows: usize,
+        is_told: bool,
+        possible: (f64, f64),
+    ) -> Judgement {
+        let ends = interval.filter(|_| is_told).map_or(possible, |interval| (interval.low, interval.high));
+        let verdict = match (self.holds(ends.0), self.holds(ends.1)) {
+            (true, true) => Verdict::Met,
+            (false, false) => Verdict::NotMet,
+            _ => Verdict::Unknown,
+        };
+        self.judgement(verdict, interval, rows)
+    }
+
+    fn holds(self, value: f64) -> bool {
+        // Means of the same numbers in another order differ in the last bits.
+        let slack = 1e-12 * (1.0 + self.limit.abs());
+        match (self.above, self.inclusive) {
+            (true, true) => value >= self.limit - slack,
+            (true, false) => value > self.limit + slack,
+            (false, true) => value <= self.limit + slack,
+            (false, false) => value < self.limit - slack,
+        }
+    }
+
+    fn judgement(self, verdict: Verdict, estimate: Option<Estimate>, rows: usize) -> Judgement {
+        Judgement { verdict, estimate, limit: self.limit, rows, missing: 0 }
+    }
 }
 
 impl fmt::Display for Condition {
@@ -189,7 +252,7 @@ impl FromStr for Condition {
 }
 
 fn is_measure(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|char| char.is_ascii_alphanumeric() || "_-.".contains(char))
+    !name.is_empty() && name.chars().all(|char| char.is_ascii_alphanumeric() || "_-.:/".contains(char))
 }
 
 fn absolute(text: &str) -> Option<Condition> {

@@ -10,6 +10,9 @@ use serde_json::Value;
 pub struct RowResult {
     /// The row's id.
     pub id: Value,
+    /// The row's [fingerprint](super::Sample::fingerprint), so that a result is not taken for that of another row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<String>,
     /// What was answered; `None` when nobody answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<String>,

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use helm_core::{Message, Role};
+use helm_core::{Message, PolicyHash, Role};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -70,6 +70,14 @@ impl Sample {
         exchange.system = self.system.as_deref();
         exchange.reference = self.reference.as_deref();
         exchange
+    }
+
+    /// Changes with everything that an answer is made or scored from, but not with the answer.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let before: Vec<String> = self.history.iter().map(Message::joined_text).collect();
+        let asked = (&self.system, before, &self.user, &self.knowledge, &self.reference);
+        PolicyHash::of(&format!("{asked:?}")).to_string()
     }
 
     /// What was asked, with what was said before: answers with equal requests can be compared.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Judged;
+use super::capped::affordable;
 use super::judging::sum;
 use super::prompt::Prompt;
 use crate::error::{Error, Result};
@@ -220,18 +221,7 @@ impl Question<'_> {
                 self.options.max_bytes
             ));
         }
-        let Some(most) = self.options.max_cost else { return Ok(()) };
-        match self.most() {
-            None => {
-                Err("what the judge costs is not known, so it may not be asked; give its model prices"
-                    .to_owned())
-            }
-            Some(could) if could > most => {
-                let [could, most] = [could, most].map(NanoUsd::dollars);
-                Err(format!("a judgement could cost ${could:.6}, more than the ${most:.6} that it may"))
-            }
-            Some(_) => Ok(()),
-        }
+        self.options.max_cost.map_or(Ok(()), |most| affordable(self.most(), most))
     }
 }
 

@@ -8,7 +8,7 @@
 //! | [`Cascade`] | what does the cheap one say, or else the strong one? | the strong one is asked where the cheap one is unsure |
 //!
 //! Each is a [`Judging`]; [`remote`] makes one an [evaluator](crate::Evaluator) that needs the network, [`Cached`] keeps what one
-//! said.
+//! said, [`Capped`] bounds what several of them may cost together.
 //!
 //! **What is judged is data.** It stands between lines that say a code made of itself, and the verdict must repeat another code
 //! that stands only in the instructions: a model that was talked into a verdict by the text does not know it. A verdict without
@@ -37,6 +37,7 @@
 
 mod asking;
 mod cached;
+mod capped;
 mod cascade;
 mod judging;
 mod pair;
@@ -48,6 +49,7 @@ mod verdict;
 
 pub use asking::JudgeOptions;
 pub use cached::Cached;
+pub use capped::Capped;
 pub use cascade::Cascade;
 pub use judging::{Judged, Judging, Remote, remote};
 pub use pair::PairJudge;

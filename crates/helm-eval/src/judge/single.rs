@@ -30,10 +30,10 @@ pub struct Judge {
     calibration: Option<Isotonic>,
 }
 
-/// How sure a level is of which nothing else is told.
-const PLAIN: f64 = 0.6;
-
 impl Judge {
+    /// How sure a level is of which no probabilities are told.
+    pub const PLAIN_CONFIDENCE: f64 = 0.6;
+
     /// A judge of this name.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl Judge {
                 let greatest = ((levels - 1) as f64 / 2.0).powi(2);
                 (mean, 1.0 - variance / greatest)
             }
-            None => (f64::from(verdict.level), PLAIN),
+            None => (f64::from(verdict.level), Self::PLAIN_CONFIDENCE),
         };
         let value = self.rubric.value(level);
         let value = self.calibration.as_ref().map_or(value, |curve| curve.apply(value));

@@ -47,7 +47,8 @@ impl Resampling {
         self
     }
 
-    fn check(self) -> Result<Self> {
+    /// The settings, when they are in range.
+    pub(crate) fn check(self) -> Result<Self> {
         if !(self.level > 0.0 && self.level < 1.0) {
             return Err(Error::NotFinite { what: "a level, which is above 0 and below 1" });
         }

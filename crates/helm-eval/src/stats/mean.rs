@@ -33,6 +33,36 @@ pub fn wilson(yes: u64, total: u64, level: f64) -> Result<Estimate> {
     Ok(Estimate { value: share, low, high, stderr })
 }
 
+/// An interval for the difference of two shares of the same `total` rows: `gained` rows that became yes less `lost` rows that
+/// were yes before, as a share of all. `level` is above 0 and below 1.
+///
+/// Agresti and Min, "Simple improved confidence intervals for comparing matched proportions" (2005): Wald's interval after half a
+/// row was added to each of the four cells, so that it has a width also where no row differs.
+///
+/// # Errors
+///
+/// Fails for no rows, more rows that changed than there are, and a level out of range.
+///
+/// ```
+/// let none = helm_eval::stats::paired_shares(0, 0, 30, 0.95)?;
+/// assert!(none.value == 0.0 && (none.high - 0.061).abs() < 0.001 && none.low == -none.high);
+/// # Ok::<(), helm_eval::Error>(())
+/// ```
+pub fn paired_shares(lost: u64, gained: u64, total: u64, level: f64) -> Result<Estimate> {
+    let changed = lost.saturating_add(gained);
+    if total == 0 || changed > total {
+        let least = changed.max(1) as usize;
+        return Err(Error::TooFew { what: "a difference of shares", least, found: total as usize });
+    }
+    let z = two_sided(level)?;
+    let (count, value) = (total as f64 + 2.0, (gained as f64 - lost as f64) / total as f64);
+    let difference = gained as f64 - lost as f64;
+    let stderr = (changed as f64 + 1.0 - difference * difference / count).sqrt() / count;
+    let (centre, half) = (difference / count, z * stderr);
+    let (low, high) = ((centre - half).clamp(-1.0, value), (centre + half).clamp(value, 1.0));
+    Ok(Estimate { value, low, high, stderr })
+}
+
 /// A mean from few labels and many scores.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]

@@ -24,13 +24,15 @@ use super::tools;
 use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
 use crate::helm::Helm;
-use crate::inner::no_such;
+use crate::inner::{comma_separated, no_such};
 use crate::judges::TaskJudge;
 use crate::semantic::SemanticCache;
 use crate::task::Task;
 
 /// The longest message that a configured installation takes, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// The reward of tasks that name none.
+const STANDARD: &str = "default";
 /// No setting in seconds is longer.
 const DAY: u64 = 86_400;
 
@@ -172,12 +174,37 @@ impl HelmConfig {
         let given = self.reward(name).map_err(|error| self.locate(error))?;
         match given {
             Some(spec) => Ok(spec),
-            None if name.as_str() == "default" => Ok(RewardSpec::standard()?),
-            None => {
-                let known = std::iter::once("default").chain(self.rewards.keys().map(RewardName::as_str));
-                Err(Error::config("rewards", no_such("rewards", name.as_str(), known)))
-            }
+            None if name.as_str() == STANDARD => Ok(RewardSpec::standard()?),
+            None => Err(Error::config("rewards", self.no_such_reward(name))),
         }
+    }
+
+    /// The reward of a task: the one that it names, or `default`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTask`] when there is no such task; otherwise when there is no such reward, or it contradicts itself.
+    pub fn reward_of(&self, task: &TaskId) -> Result<RewardSpec> {
+        let section = self.tasks.get(task).ok_or_else(|| Error::UnknownTask {
+            task: task.clone(),
+            known: comma_separated(self.tasks.keys()),
+        })?;
+        let found = self.reward_of_section(section, &format!("tasks.{task}"));
+        Ok(found.map_err(|error| self.locate(error))?.map_or_else(RewardSpec::standard, Ok)?)
+    }
+
+    /// The configured judges, by the names that rewards know them under. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a model or a judge cannot be set up.
+    pub fn judges(
+        &self,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<BTreeMap<EvaluatorName, TaskJudge>> {
+        let models = self.models(variable)?;
+        let judges = self.given_judges(&models, variable).map_err(|error| self.locate(error))?;
+        Ok(judges.into_iter().map(|(name, judge)| (name.clone(), judge)).collect())
     }
 
     #[cfg(feature = "mcp")]
@@ -325,13 +352,7 @@ impl HelmConfig {
         named: &Named<'_>,
         place: &str,
     ) -> Result<Task> {
-        if let Some(name) = &section.reward
-            && (name.as_str() != "default" || self.rewards.contains_key(name))
-        {
-            let known = || std::iter::once("default").chain(self.rewards.keys().map(RewardName::as_str));
-            let absent = || no_such("rewards", name.as_str(), known());
-            let spec = self.reward(name)?;
-            let spec = spec.ok_or_else(|| Error::config(format!("{place}.reward"), absent()))?;
+        if let Some(spec) = self.reward_of_section(section, place)? {
             let judges: BTreeSet<&EvaluatorName> = spec.evaluators().collect();
             for judge in judges.into_iter().filter_map(|name| named.judges.get(name)) {
                 task = task.with_judge(judge.clone());
@@ -348,6 +369,23 @@ impl HelmConfig {
             task = task.with_guardrails(engine.clone());
         }
         Ok(task)
+    }
+
+    /// The reward of a task; `None` for the standard one.
+    fn reward_of_section(&self, section: &TaskSection, place: &str) -> Result<Option<RewardSpec>> {
+        let standard = RewardName::new(STANDARD)?;
+        let name = section.reward.as_ref().unwrap_or(&standard);
+        match self.reward(name)? {
+            None if *name != standard => {
+                Err(Error::config(format!("{place}.reward"), self.no_such_reward(name)))
+            }
+            found => Ok(found),
+        }
+    }
+
+    fn no_such_reward(&self, name: &RewardName) -> String {
+        let others = self.rewards.keys().map(RewardName::as_str).filter(|name| *name != STANDARD);
+        no_such("rewards", name.as_str(), std::iter::once(STANDARD).chain(others))
     }
 
     fn reward(&self, name: &RewardName) -> Result<Option<RewardSpec>> {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use helm_core::{EvaluatorName, NanoUsd, Probability, TokenCount, UnitInterval};
-use helm_eval::judge::{Cascade, Judge, JudgeOptions, Judging, Rubric};
+use helm_eval::judge::{Capped, Cascade, Judge, JudgeOptions, Judging, PairJudge, Panel, Rubric};
 use helm_llm::ChatModel;
 use serde::{Deserialize, Serialize};
 
 use super::models::Place;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::inner::no_such;
 use crate::judges::TaskJudge;
 
@@ -18,14 +18,20 @@ use crate::judges::TaskJudge;
 #[non_exhaustive]
 pub struct JudgeSection {
     /// A name under `models`.
-    pub model: String,
+    pub model: Option<String>,
+    /// Instead of one model, a panel: two or more names under `models`, of whose verdicts the median counts. Default: none.
+    pub models: Vec<String>,
     /// A stronger model that is asked where the first is less sure than `sure`. Default: none.
     pub strong_model: Option<String>,
-    /// From 0 to 1. Default: 0.7.
+    /// From 0 to 1. Default: 0.7 with `log_probabilities`, else 0.6, by which the strong model is asked when the first has no
+    /// verdict, or, of pairs, says another thing in the other order.
     pub sure: Option<f64>,
+    /// Whether the answer is compared with the reference, in both orders, instead of put on a level. Only data sets have
+    /// references: turns are not judged so. Default: no.
+    pub pair: bool,
     /// What is judged, in words. Default: how well the answer does what was asked.
     pub question: Option<String>,
-    /// What each level means, the worst first; two to ten. Needed with a question.
+    /// What each level means, the worst first; two to ten. Needed with a question, but not for pairs.
     pub levels: Vec<String>,
     /// Which share of the turns is judged in any case. Default: 0.1.
     pub rate: Option<f64>,
@@ -33,17 +39,25 @@ pub struct JudgeSection {
     pub uncertain_rate: Option<f64>,
     /// Below how many rewards a strategy is so new that all its turns are judged. Default: 20.
     pub new_strategy_turns: Option<u64>,
-    /// What one judgement may cost at most. Default: 0.01, where the model's prices are known.
+    /// What one judgement may cost at most, by all models together. Default: 0.01, where all prices are known.
     pub max_dollars: Option<f64>,
-    /// What all judgements of a day and tenant may cost. Default: 1, where the model's prices are known.
+    /// What all judgements of a day and tenant may cost. Default: 1, where all prices are known.
     pub dollars_per_day: Option<f64>,
-    /// How long a judgement may take. Default: 30.
+    /// How many judgements there may be of a day and tenant. Default: no bound where all prices are known, else 1,000.
+    pub judgements_per_day: Option<u64>,
+    /// How long a model may take for a verdict. Default: 30.
     pub timeout_seconds: Option<f64>,
     /// The most tokens of a verdict, reasoning included. Default: 400.
     pub max_output_tokens: Option<u64>,
     /// Whether to ask for the probabilities of tokens, which some servers refuse. Default: no.
     pub log_probabilities: bool,
 }
+
+/// How many judgements of a day a judge gives whose prices are not known.
+const UNPRICED: u64 = 1_000;
+/// What decides between answers, unless something else is asked for.
+const BETTER: &str = "Which answer does better what the user asked? Correctness and completeness count; length, politeness and \
+    formatting do not.";
 
 /// The judge of a section. Nothing is sent.
 pub(super) fn judge(
@@ -52,43 +66,34 @@ pub(super) fn judge(
     models: &[Arc<dyn ChatModel>],
     place: &Place<'_>,
 ) -> Result<TaskJudge> {
-    let model = model(&section.model, "model", models, place)?;
-    let priced = model.price(helm_core::Usage::default()).is_some();
-    let money = |key: &str, given: Option<f64>, usual: f64| match given {
+    let members = Members::of(section, models, place)?;
+    let priced = members.all().iter().all(|model| model.price(helm_core::Usage::default()).is_some());
+    let money = |key: &str, given: Option<f64>, usual: f64| {
+        match given {
         None if !priced => Ok(None),
+        Some(_) if !priced => Err(place.wrong_at(
+            key,
+            "what the model costs is not known, so no bound on dollars can hold; give the model input_price and \
+             output_price (0 for one of your own), or leave the bound out",
+        )),
         given => dollars(given.unwrap_or(usual), key, place).map(Some),
-    };
-    let mut options =
-        JudgeOptions::default().with_max_cost(money("max_dollars", section.max_dollars, 0.01)?).with_timeout(
-            place.seconds("timeout_seconds", section.timeout_seconds, JudgeOptions::default().timeout)?,
-        );
-    if let Some(tokens) = section.max_output_tokens {
-        options = options.with_max_output_tokens(TokenCount::new(tokens));
     }
-    if section.log_probabilities {
-        options = options.with_log_probabilities();
-    }
-    let rubric = rubric(section, place)?;
-    let wrong = |error: helm_eval::Error| place.wrong(error.to_string());
-    let single = |name: &str, model| {
-        Ok::<_, Error>(Judge::new(name, rubric.clone(), model).map_err(wrong)?.with_options(options))
     };
-    let judge: Arc<dyn Judging> = match &section.strong_model {
-        None => Arc::new(single(name.as_str(), model)?),
-        Some(strong) => {
-            let strong = self::model(strong, "strong_model", models, place)?;
-            let sure = section.sure.unwrap_or(0.7);
-            let sure = UnitInterval::new(sure).map_err(|error| place.wrong_at("sure", error.to_string()))?;
-            let [cheap, strong] = [single("cheap", model)?, single("strong", strong)?];
-            Arc::new(Cascade::new(name.as_str(), Arc::new(cheap), Arc::new(strong), sure).map_err(wrong)?)
-        }
+    let max_cost = money("max_dollars", section.max_dollars, 0.01)?;
+    let kind = Kind::of(section, max_cost, place)?;
+    let judge = members.judge(name, section, &kind, place)?;
+    let judge = match max_cost {
+        Some(most) => Arc::new(Capped::new(judge, most)) as Arc<dyn Judging>,
+        None => judge,
     };
+    let judgements = section.judgements_per_day.or((!priced).then_some(UNPRICED));
+    let mut task_judge = TaskJudge::new(judge)?
+        .with_dollars_per_day(money("dollars_per_day", section.dollars_per_day, 1.0)?)
+        .with_judgements_per_day(judgements);
     let share = |key: &str, given: f64| {
         Probability::new(given)
             .map_err(|_| place.wrong_at(key, format!("write a number from 0 to 1, not {given}")))
     };
-    let mut task_judge =
-        TaskJudge::new(judge)?.with_dollars_per_day(money("dollars_per_day", section.dollars_per_day, 1.0)?);
     if let Some(rate) = section.rate {
         task_judge = task_judge.with_rate(share("rate", rate)?);
     }
@@ -102,13 +107,143 @@ pub(super) fn judge(
     Ok(task_judge)
 }
 
-fn rubric(section: &JudgeSection, place: &Place<'_>) -> Result<Rubric> {
-    let rubric = match (&section.question, section.levels.is_empty()) {
-        (None, true) => Rubric::helpfulness(),
-        (Some(question), false) => Rubric::new(question.as_str(), section.levels.iter().cloned()),
-        _ => return Err(place.wrong("give both question and levels, or neither")),
-    };
-    rubric.map_err(|error| place.wrong(error.to_string()))
+/// The models that judge.
+enum Members {
+    One(Arc<dyn ChatModel>),
+    Cascade { cheap: Arc<dyn ChatModel>, strong: Arc<dyn ChatModel> },
+    Panel(Vec<Arc<dyn ChatModel>>),
+}
+
+impl Members {
+    fn of(section: &JudgeSection, models: &[Arc<dyn ChatModel>], place: &Place<'_>) -> Result<Self> {
+        if section.sure.is_some() && section.strong_model.is_none() {
+            return Err(
+                place.wrong_at("sure", "it says when strong_model is asked; name one, or leave this out")
+            );
+        }
+        let model = |wanted: &str, key| model(wanted, key, models, place);
+        match (&section.model, section.models.as_slice(), &section.strong_model) {
+            (Some(one), [], None) => Ok(Self::One(model(one, "model")?)),
+            (Some(cheap), [], Some(strong)) => {
+                Ok(Self::Cascade { cheap: model(cheap, "model")?, strong: model(strong, "strong_model")? })
+            }
+            (None, [_, _, ..], None) => {
+                let members = section.models.iter().map(|wanted| model(wanted, "models"));
+                Ok(Self::Panel(members.collect::<Result<_>>()?))
+            }
+            (None, [_], None) => Err(place.wrong_at("models", "a panel needs two models at least")),
+            (None, [], _) => Err(place.wrong("say who judges: model, or for a panel models")),
+            _ => Err(place.wrong("a panel has models alone, without model and strong_model")),
+        }
+    }
+
+    fn all(&self) -> Vec<&Arc<dyn ChatModel>> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Cascade { cheap, strong } => vec![cheap, strong],
+            Self::Panel(members) => members.iter().collect(),
+        }
+    }
+
+    fn judge(
+        self,
+        name: &EvaluatorName,
+        section: &JudgeSection,
+        kind: &Kind,
+        place: &Place<'_>,
+    ) -> Result<Arc<dyn Judging>> {
+        let wrong = |error: helm_eval::Error| place.wrong(error.to_string());
+        match self {
+            Self::One(model) => kind.judge(name.as_str(), model).map_err(wrong),
+            Self::Cascade { cheap, strong } => {
+                let sure = kind.sure(section, place)?;
+                let [cheap, strong] = [("cheap", cheap), ("strong", strong)]
+                    .map(|(role, model)| kind.judge(role, model).map_err(wrong));
+                Ok(Arc::new(Cascade::new(name.as_str(), cheap?, strong?, sure).map_err(wrong)?))
+            }
+            Self::Panel(models) => {
+                let members = (1..).zip(models);
+                let members = members.map(|(number, model)| kind.judge(&format!("member{number}"), model));
+                let members = members.collect::<helm_eval::Result<_>>().map_err(wrong)?;
+                Ok(Arc::new(Panel::new(name.as_str(), members).map_err(wrong)?))
+            }
+        }
+    }
+}
+
+/// What is asked, and how.
+struct Kind {
+    options: JudgeOptions,
+    asks: Asks,
+}
+
+enum Asks {
+    Level(Rubric),
+    Better(String),
+}
+
+impl Kind {
+    fn of(section: &JudgeSection, max_cost: Option<NanoUsd>, place: &Place<'_>) -> Result<Self> {
+        let timeout =
+            place.seconds("timeout_seconds", section.timeout_seconds, JudgeOptions::default().timeout)?;
+        let mut options = JudgeOptions::default().with_max_cost(max_cost).with_timeout(timeout);
+        if let Some(tokens) = section.max_output_tokens {
+            options = options.with_max_output_tokens(TokenCount::new(tokens));
+        }
+        if section.log_probabilities {
+            options = options.with_log_probabilities();
+        }
+        Ok(Self { options, asks: Asks::of(section, place)? })
+    }
+
+    fn judge(&self, name: &str, model: Arc<dyn ChatModel>) -> helm_eval::Result<Arc<dyn Judging>> {
+        Ok(match &self.asks {
+            Asks::Level(rubric) => {
+                Arc::new(Judge::new(name, rubric.clone(), model)?.with_options(self.options))
+            }
+            Asks::Better(question) => {
+                Arc::new(PairJudge::new(name, question.as_str(), model)?.with_options(self.options))
+            }
+        })
+    }
+
+    /// How sure the first of two must be. Levels without probabilities are all equally sure.
+    fn sure(&self, section: &JudgeSection, place: &Place<'_>) -> Result<UnitInterval> {
+        let is_plain = matches!(self.asks, Asks::Level(_)) && !section.log_probabilities;
+        let usual = if section.log_probabilities { 0.7 } else { PLAIN };
+        let sure = UnitInterval::new(section.sure.unwrap_or(usual));
+        let sure = sure.map_err(|error| place.wrong_at("sure", error.to_string()))?;
+        if is_plain && sure.get() > PLAIN {
+            let message = format!(
+                "without log_probabilities a level is never surer than {PLAIN}, so both models would always be asked; \
+                 set log_probabilities = true, or write {PLAIN} to ask the strong one where the first has no verdict"
+            );
+            return Err(place.wrong_at("sure", message));
+        }
+        Ok(sure)
+    }
+}
+
+/// How sure a level is of which no probabilities are told; two ties of a pair are as sure.
+const PLAIN: f64 = Judge::PLAIN_CONFIDENCE;
+
+impl Asks {
+    fn of(section: &JudgeSection, place: &Place<'_>) -> Result<Self> {
+        let has_levels = !section.levels.is_empty();
+        if section.pair {
+            let unfit = [("levels", has_levels), ("log_probabilities", section.log_probabilities)];
+            return match unfit.into_iter().find(|(_, is_there)| *is_there) {
+                Some((key, _)) => Err(place.wrong_at(key, "a comparison of pairs has none; leave it out")),
+                None => Ok(Self::Better(section.question.as_deref().unwrap_or(BETTER).to_owned())),
+            };
+        }
+        let rubric = match (&section.question, has_levels) {
+            (None, false) => Rubric::helpfulness(),
+            (Some(question), true) => Rubric::new(question.as_str(), section.levels.iter().cloned()),
+            _ => return Err(place.wrong("give both question and levels, or neither")),
+        };
+        rubric.map(Self::Level).map_err(|error| place.wrong(error.to_string()))
+    }
 }
 
 fn model(

@@ -208,7 +208,7 @@ pub struct TaskSection {
     pub policy: Option<serde_json::Value>,
     /// How long a draw holds: `decision`, `conversation` or `user`. Default: `decision`.
     pub sticky: Sticky,
-    /// A name under `rewards`. Default: the standard reward.
+    /// A name under `rewards`. Default: `default`, which is the standard reward unless there is a `[rewards.default]`.
     pub reward: Option<RewardName>,
     /// A name under `guardrails`. Default: the standard guardrails.
     pub guardrails: Option<String>,

@@ -72,6 +72,7 @@ laws!(
     handles::a_write_that_was_cut_off_can_be_sent_again,
     handles::a_closed_store_is_unavailable,
     rewards::totals_count_each_source_once,
+    rewards::totals_count_no_judges,
     users::preferences_are_changed_atomically,
     users::one_of_two_expectations_wins,
     users::conversations_keep_their_order_and_their_owner,

@@ -198,6 +198,23 @@ pub(super) async fn totals_count_each_source_once(store: Arc<dyn Store>) {
     assert!(rows.iter().all(|row| row.scope == Scope::Task));
 }
 
+/// Sources of model judges begin with `judge:`, to the letter.
+pub(super) async fn totals_count_no_judges(store: Arc<dyn Store>) {
+    store.log_decision(&decision(0), deadline()).await.expect("logged");
+    for source in ["judge:helpful", "judge:Helpful"] {
+        say(&store, 0, source, 0.0).await;
+    }
+    for (source, value) in
+        [("Judge:helpful", 0.5), ("JUDGE:helpful", 0.25), ("judges", 1.0), ("a/judge:b", 0.75)]
+    {
+        say(&store, 0, source, value).await;
+    }
+    let task = decision(0).context.task;
+    let totals = store.bandits().strategy_totals(&tenant("t"), &task).await.expect("totals");
+    let brief: Vec<_> = totals.iter().map(|t| (t.feedback_count, t.feedback_sum.to_f64())).collect();
+    assert_eq!(brief, [(4, 2.5)]);
+}
+
 pub(super) async fn silence_after_a_turn_is_revised_by_late_feedback(store: Arc<dyn Store>) {
     store.log_decision(&decision(1), deadline()).await.expect("logged");
     store.commit_turn(turn(1), mean()).await.expect("committed");

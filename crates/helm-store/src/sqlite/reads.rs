@@ -152,7 +152,7 @@ impl BanditStore for SqliteStore {
 /// The current judgements of a task; without the hint SQLite would read the whole tenant's.
 const JUDGEMENTS: &str =
     "SELECT strategy, value, MAX(revision) FROM helm_evidence INDEXED BY helm_evidence_by_task
-    WHERE tenant = ? AND task = ? AND source NOT LIKE 'judge:%' GROUP BY decision, source";
+    WHERE tenant = ? AND task = ? AND source NOT GLOB 'judge:*' GROUP BY decision, source";
 
 /// A task's state, with a segment's and a user's.
 const STATE: &str =

@@ -14,7 +14,7 @@ const LEAST_RATINGS: usize = 10;
 
 /// How well scores and reward agree with people.
 pub(super) async fn run(global: &Global, arguments: &RatingsArguments) -> Result<ExitCode> {
-    let spec = reward::spec(global, arguments.reward.as_deref())?;
+    let spec = reward::spec(global, arguments.reward.as_deref(), arguments.task.as_deref())?;
     let answers = ratings::read(global, arguments, &spec).await?;
     if answers.len() < LEAST_RATINGS {
         output::complain(&format!(
@@ -25,10 +25,18 @@ pub(super) async fn run(global: &Global, arguments: &RatingsArguments) -> Result
     }
     let found = agreement(&answers, Resampling::default().with_resamples(1_000));
     let found = found.map_err(|error| Failure::wrong(error.to_string()))?;
+    let is_told =
+        found.iter().any(|one| one.order.is_some() || one.separation.is_some() || one.pairs.is_some());
     match global.output {
         Format::Table => output::line(&table(&found))?,
         Format::Json => output::json(global.output, &found.iter().map(json).collect::<Vec<_>>())?,
         Format::Jsonl => found.iter().try_for_each(|one| output::json(global.output, &json(one)))?,
+    }
+    if !is_told {
+        output::complain(
+            "people or measures say the same of all these answers, or the answers are of one request: too little to tell",
+        );
+        return Ok(ExitCode::from(TOO_LITTLE));
     }
     Ok(ExitCode::SUCCESS)
 }

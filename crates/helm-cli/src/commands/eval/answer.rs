@@ -1,12 +1,13 @@
-//! Who answers the rows of a data set, and what that may cost.
+//! Who answers the rows of a data set.
 
 use std::sync::Arc;
 
-use helm_core::{Message, NanoUsd, Role, StrategyName, TaskId};
-use helm_orchestrator::eval::dataset::{RowResult, Sample};
-use helm_orchestrator::llm::{ChatRequest, ErrorKind};
+use helm_core::{Message, NanoUsd, PolicyHash, Role, StrategyName, TaskId, TokenCount, Usage};
+use helm_orchestrator::config::StrategySection;
+use helm_orchestrator::eval::dataset::Sample;
+use helm_orchestrator::llm::{self, ChatRequest};
 use helm_orchestrator::store::memory::MemoryStore;
-use helm_orchestrator::{Helm, HelmConfig, TurnRequest};
+use helm_orchestrator::{AdmissionLimits, ErrorKind, Helm, HelmConfig, TurnRequest, TurnResponse};
 
 use crate::arguments::{Global, RunArguments};
 use crate::error::{Failure, Result};
@@ -15,17 +16,29 @@ use crate::{open, output};
 /// Who asks, in the turns of a run; these are kept nowhere.
 const USER: &str = "eval";
 
-/// A configured strategy, with a store of its own that nothing is learned in.
+/// A configured strategy, with a store of its own that nothing is learned in. Users' limits and the answers that are kept for
+/// them are not for a run, and no work is done beside its turns.
 pub(super) struct Answerer {
     helm: Helm,
     task: TaskId,
     strategy: StrategyName,
     name: String,
+    fingerprint: String,
+    price: Price,
+}
+
+/// What answers cost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Price {
+    Free,
+    Known,
+    Unknown,
 }
 
 /// How a row was answered.
 pub(super) struct Answer {
     pub(super) text: Option<String>,
+    /// `None` when that is not known.
     pub(super) dollars: Option<f64>,
     pub(super) seconds: f64,
     pub(super) error: Option<String>,
@@ -39,41 +52,108 @@ impl Answerer {
         let Some(task) = &arguments.task else { return Ok(None) };
         let task = TaskId::new(task)?;
         open::known_task(global, &task)?;
-        let config = open::config(global)?;
+        let mut config = open::config(global)?;
+        config.store.redis_url = None;
         open::log(&config, "error")?;
         let strategy = strategy(&config, &task, arguments.strategy.as_deref())?;
-        let built = config.builder(&open::variable)?.store(Arc::new(MemoryStore::new())).build().await;
+        let price = price(&config, &task, &strategy)?;
+        let builder = config.builder(&open::variable)?.limits(AdmissionLimits::default()).observing();
+        let built = builder.store(Arc::new(MemoryStore::new())).build().await;
         let helm = built.map_err(|error| config.locate(error))?;
         let name = format!("{task}/{strategy}");
+        let fingerprint = fingerprint(&config, &task, &strategy)?;
         if config.models.is_empty() {
             output::note("note: answers are simulated: no model is configured");
         }
-        Ok(Some(Self { helm, task, strategy, name }))
+        Ok(Some(Self { helm, task, strategy, name, fingerprint, price }))
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
+    /// Changes with the strategy and its model.
+    pub(super) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    pub(super) const fn price(&self) -> Price {
+        self.price
+    }
+
     pub(super) async fn answer(&self, row: &Sample) -> Result<Answer> {
-        let request = TurnRequest::of_chat(USER, &self.task, ChatRequest::new(conversation(row)))?;
-        let turn = self.helm.turn(request.with_strategy(self.strategy.clone())).await?;
-        let cost = turn.cost.map(NanoUsd::dollars);
-        let answered = turn.status.is_answered();
-        let failed =
-            || turn.error.clone().unwrap_or_else(|| format!("the turn ended as {}", turn.status.as_str()));
-        Ok(Answer {
-            dollars: if turn.simulated { Some(cost.unwrap_or(0.0)) } else { cost },
-            seconds: turn.latency.as_secs_f64(),
-            error: (!answered).then(failed),
-            hopeless: turn.failure.is_some_and(ErrorKind::needs_a_person),
-            text: turn.answer.filter(|_| answered),
-        })
+        let request = TurnRequest::of_chat(USER, &self.task, ChatRequest::new(conversation(row)));
+        let turn = match request {
+            Ok(request) => self.helm.turn(request.with_strategy(self.strategy.clone())).await,
+            Err(error) => Err(error),
+        };
+        match turn {
+            Ok(turn) => Ok(Answer::of(turn)),
+            // Such a row, as one that is too long, says nothing of the others.
+            Err(error) if error.kind() == ErrorKind::InvalidRequest => Ok(Answer::refused(error.report())),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub(super) async fn close(&self) {
         open::close(&self.helm).await;
     }
+}
+
+impl Answer {
+    fn of(turn: TurnResponse) -> Self {
+        let answered = turn.status.is_answered();
+        // Without a decision, as behind an input that was refused, no model was asked.
+        let is_free = turn.simulated || turn.strategy.is_none();
+        let cost = turn.cost.map(NanoUsd::dollars).or(is_free.then_some(0.0));
+        let error = turn.error.unwrap_or_else(|| format!("the turn ended as {}", turn.status.as_str()));
+        Self {
+            dollars: cost,
+            seconds: turn.latency.as_secs_f64(),
+            error: (!answered).then_some(error),
+            hopeless: turn.failure.is_some_and(llm::ErrorKind::needs_a_person),
+            text: turn.answer.filter(|_| answered),
+        }
+    }
+
+    fn refused(why: String) -> Self {
+        Self { text: None, dollars: Some(0.0), seconds: 0.0, error: Some(why), hopeless: false }
+    }
+}
+
+/// A strategy as it is configured, and the name of its model.
+fn configured<'a>(
+    config: &'a HelmConfig,
+    task: &TaskId,
+    strategy: &StrategyName,
+) -> (Option<&'a StrategySection>, &'a str) {
+    let section = config.tasks.get(task).and_then(|section| section.strategies.get(strategy));
+    let model = section.and_then(|section| section.model.as_ref());
+    (section, model.map_or("main", |model| model.as_str()))
+}
+
+/// What the model of a strategy costs.
+fn price(config: &HelmConfig, task: &TaskId, strategy: &StrategyName) -> Result<Price> {
+    let (_, wanted) = configured(config, task, strategy);
+    let models = config.models(&open::variable)?;
+    let model = models.iter().find(|model| model.name().as_str() == wanted);
+    let many = Usage::reported(TokenCount::new(1_000_000), TokenCount::new(1_000_000));
+    Ok(match model.map(|model| (model.capabilities().simulated, model.price(many))) {
+        Some((true, _)) => Price::Free,
+        Some((_, Some(price))) if price.nanos() == 0 => Price::Free,
+        Some((_, Some(_))) => Price::Known,
+        _ => Price::Unknown,
+    })
+}
+
+/// Of the strategy, its prompt and its model, as they are configured.
+fn fingerprint(config: &HelmConfig, task: &TaskId, strategy: &StrategyName) -> Result<String> {
+    let (section, wanted) = configured(config, task, strategy);
+    let model = config.models.iter().find(|(name, _)| name.as_str() == wanted);
+    let file = section.and_then(|section| section.system_file.as_ref());
+    let system = file.map(|file| std::fs::read_to_string(config.folder.join(file))).transpose()?;
+    let canonical = serde_json::to_string(&(section, model, system))?;
+    Ok(PolicyHash::of(&canonical).to_string())
 }
 
 /// The strategy that was named, or the only one.
@@ -111,73 +191,9 @@ fn conversation(row: &Sample) -> Vec<Message> {
     system.chain(before).chain([question]).collect()
 }
 
-/// Dollars that must not be exceeded. No row is begun when one as dear as the dearest so far, beside those that are under
-/// way, could exceed them; the first row is answered alone.
-pub(super) struct Budget {
-    most: Option<f64>,
-    spent: f64,
-    dearest: Option<f64>,
-}
-
-impl Budget {
-    pub(super) fn new(most: Option<f64>, spent: f64) -> Self {
-        Self { most, spent, dearest: None }
-    }
-
-    pub(super) fn allows(&self, running: usize) -> bool {
-        match (self.most, self.dearest) {
-            (None, _) => true,
-            (Some(most), None) => running == 0 && self.spent < most,
-            (Some(most), Some(dearest)) => self.spent + dearest * (running + 1) as f64 <= most,
-        }
-    }
-
-    /// Takes down what a row cost; fails when that is not known and must not be exceeded.
-    pub(super) fn spend(&mut self, row: &RowResult) -> Result<(), String> {
-        if self.most.is_some() && row.dollars.is_none() && row.seconds.is_some() && row.error.is_none() {
-            return Err(
-                "what an answer costs is not known, so --max-dollars cannot hold; give the model prices"
-                    .to_owned(),
-            );
-        }
-        let dollars = row.dollars.unwrap_or(0.0);
-        self.spent += dollars;
-        self.dearest = Some(self.dearest.unwrap_or(0.0).max(dollars));
-        Ok(())
-    }
-
-    pub(super) fn stopped_at(&self, done: usize, of: usize) -> String {
-        let (spent, most) = (self.spent, self.most.unwrap_or_default());
-        format!(
-            "stopped after {done} of {of} rows and ${spent:.4}: more could exceed --max-dollars {most}; with --results FILE, the same command goes on with more"
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn row(dollars: f64) -> RowResult {
-        let mut row = RowResult::new(1.into());
-        (row.dollars, row.seconds) = (Some(dollars), Some(1.0));
-        row
-    }
-
-    #[test]
-    fn a_budget_begins_no_row_that_could_exceed_it() {
-        let mut budget = Budget::new(Some(1.0), 0.0);
-        assert!(budget.allows(0) && !budget.allows(1), "what a row costs is not known yet");
-        budget.spend(&row(0.3)).unwrap();
-        assert!(budget.allows(0) && budget.allows(1) && !budget.allows(2));
-        budget.spend(&row(0.4)).unwrap();
-        assert!(!budget.allows(0), "0.7 and 0.4 are too much");
-        assert!(!Budget::new(Some(1.0), 1.0).allows(0), "earlier runs count");
-        assert!(Budget::new(None, 9.0).allows(50));
-        let mut unpriced = row(0.0);
-        unpriced.dollars = None;
-        assert!(budget.spend(&unpriced).unwrap_err().contains("not known"));
-    }
 
     #[test]
     fn what_was_said_before_ends_with_the_model() {

@@ -16,8 +16,9 @@ use crate::output::{self, Format};
 
 /// Learns weights from ratings; writes the reward with them when they are better, and says no when they are not.
 pub(super) async fn run(global: &Global, arguments: &CalibrateArguments) -> Result<ExitCode> {
-    let spec = reward::spec(global, arguments.ratings.reward.as_deref())?;
-    let answers = ratings::read(global, &arguments.ratings, &spec).await?;
+    let ratings = &arguments.ratings;
+    let spec = reward::spec(global, ratings.reward.as_deref(), ratings.task.as_deref())?;
+    let answers = ratings::read(global, ratings, &spec).await?;
     let ratings: Vec<_> = answers.iter().map(RatedAnswer::as_rating).collect();
     if ratings.is_empty() {
         output::complain("there are no rated answers; nothing can be learned");

@@ -2,8 +2,10 @@
 
 mod agree;
 mod answer;
+mod budget;
 mod calibrate;
 mod compare;
+mod judging;
 mod ratings;
 mod render;
 mod rescore;

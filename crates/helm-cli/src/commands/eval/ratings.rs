@@ -171,7 +171,7 @@ fn of_turn(turn: TurnView, spec: &RewardSpec) -> Result<Option<RatedAnswer>> {
     let request = turn.input.filter(|text| !text.is_empty()).unwrap_or_else(|| turn.id.to_string());
     let mut scores = outcome.scores;
     for entry in judged {
-        let evaluator = EvaluatorName::new(entry.source.as_judge().unwrap_or_default())?;
+        let Ok(evaluator) = EvaluatorName::new(entry.source.as_judge().unwrap_or_default()) else { continue };
         let outcome = ScoreOutcome::Scored(Score::new(entry.value, UnitInterval::ONE));
         scores.push(ScoreEntry { evaluator, outcome });
     }

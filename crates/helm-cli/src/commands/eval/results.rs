@@ -1,10 +1,11 @@
 //! A file of results: what run it is of on the first line, then one row a line, as each was done.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use helm_core::EvaluatorName;
 use helm_orchestrator::eval::dataset::{RowResult, Sample};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +26,12 @@ pub(super) struct Header {
     pub(super) spec: Value,
     /// The strategy that answered; `None` when the data set holds the answers.
     pub(super) answered_by: Option<String>,
+    /// Changes with that strategy, its prompt and its model.
+    #[serde(default)]
+    pub(super) strategy: Option<String>,
+    /// The judges, and what changes with their questions and models.
+    #[serde(default)]
+    pub(super) judges: BTreeMap<EvaluatorName, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,49 +39,80 @@ struct First {
     run: Header,
 }
 
+/// How a file of results begins.
+const BEGINNING: &str = "{\"run\":";
+
+impl Header {
+    fn is_named_as(&self, other: &Self) -> bool {
+        (&self.dataset, &self.reward, &self.answered_by)
+            == (&other.dataset, &other.reward, &other.answered_by)
+    }
+}
+
+/// What a row cost, and whether that is known; `None` when nobody was asked.
+pub(super) fn cost(row: &RowResult) -> Option<Option<f64>> {
+    (row.dollars.is_some() || row.seconds.is_some()).then_some(row.dollars)
+}
+
 /// Results, also on the disk when a file was named.
 pub(super) struct ResultsFile {
     file: Option<(PathBuf, File)>,
     rows: BTreeMap<String, RowResult>,
-    /// Dollars of all lines, also of those that were tried again.
-    spent: f64,
+    /// What all lines cost, also those that were tried again; `None` where nobody knows.
+    costs: Vec<Option<f64>>,
 }
 
 impl ResultsFile {
-    /// Opens a file to go on with, or begins it.
+    /// Opens a file to go on with, or begins it. No other run may write to it meanwhile.
     pub(super) fn open(path: Option<&Path>, header: &Header) -> Result<Self> {
-        let Some(path) = path else { return Ok(Self { file: None, rows: BTreeMap::new(), spent: 0.0 }) };
-        let wrong = |error: std::io::Error| Failure::wrong(format!("cannot use {}: {error}", path.display()));
+        let mut results = Self { file: None, rows: BTreeMap::new(), costs: Vec::new() };
+        let Some(path) = path else { return Ok(results) };
+        let wrong =
+            |error: &dyn std::fmt::Display| Failure::wrong(format!("cannot use {}: {error}", path.display()));
         let options = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
-        let mut file = options.map_err(wrong)?;
+        let mut file = options.map_err(|error| wrong(&error))?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => wrong(&"another run writes to it"),
+            TryLockError::Error(error) => wrong(&error),
+        })?;
         let mut text = String::new();
-        file.read_to_string(&mut text).map_err(wrong)?;
+        file.read_to_string(&mut text).map_err(|error| wrong(&error))?;
         // Whatever ended a run in the middle of a line has lost that line, and nothing else.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let kept = text.get(..whole).unwrap_or_default();
-        file.set_len(whole as u64).map_err(wrong)?;
-        file.seek(SeekFrom::End(0)).map_err(wrong)?;
-        let mut results = Self { file: Some((path.to_owned(), file)), rows: BTreeMap::new(), spent: 0.0 };
+        if !kept.is_empty() {
+            results.go_on(kept, path, header)?;
+        } else if !text.is_empty() && !text.starts_with(BEGINNING) {
+            return Err(wrong(&"it is no file of results of `eval run`"));
+        }
+        // Only what is known to be ours is cut.
+        file.set_len(whole as u64).map_err(|error| wrong(&error))?;
+        file.seek(SeekFrom::End(0)).map_err(|error| wrong(&error))?;
+        results.file = Some((path.to_owned(), file));
         if kept.is_empty() {
             results.line(&First { run: header.clone() })?;
-            return Ok(results);
         }
-        let (found, rows) = parse(kept, path)?;
-        if found != *header {
-            return Err(Failure::wrong(format!(
-                "{} holds results of another run ({} with {}); name another file, or remove it",
-                path.display(),
-                found.dataset,
-                found.reward
-            )));
-        }
-        results.spent = rows.iter().filter_map(|row| row.dollars).sum();
-        results.rows = rows.into_iter().map(|row| (row.key(), row)).collect();
         Ok(results)
     }
 
-    /// Forgets results that are tried again: of rows that failed, and of those whose answer has changed since. Rows that the
-    /// data set has not are of another one.
+    fn go_on(&mut self, text: &str, path: &Path, header: &Header) -> Result<()> {
+        let (found, rows) = parse(text, path)?;
+        if found != *header {
+            return Err(Failure::wrong(format!(
+                "{} holds results of another run ({} with {}{}); name another file, or remove it",
+                path.display(),
+                found.dataset,
+                found.reward,
+                if found.is_named_as(header) { ", of which something has been changed since" } else { "" }
+            )));
+        }
+        self.costs = rows.iter().filter_map(cost).collect();
+        self.rows = rows.into_iter().map(|row| (row.key(), row)).collect();
+        Ok(())
+    }
+
+    /// Forgets results that are tried again: of rows that failed, and of those that have changed since, or whose answer has. Rows
+    /// that the data set has not are of another one.
     pub(super) fn keep_only(&mut self, rows: &[Sample], is_answered_here: bool) -> Result<()> {
         let known = by_key(rows);
         if let (Some(stranger), Some((path, _))) =
@@ -86,8 +124,11 @@ impl ResultsFile {
             )));
         }
         self.rows.retain(|key, result| {
-            let same = is_answered_here || known.get(key).is_some_and(|row| row.response == result.response);
-            same && result.error.is_none()
+            let is_same = |row: &&Sample| {
+                let is_answer = is_answered_here || row.response == result.response;
+                is_answer && result.row.as_ref() == Some(&row.fingerprint())
+            };
+            known.get(key).is_some_and(is_same) && result.error.is_none()
         });
         Ok(())
     }
@@ -100,14 +141,14 @@ impl ResultsFile {
         self.rows.len()
     }
 
-    /// What the results here have cost, those of failures too.
-    pub(super) fn dollars(&self) -> f64 {
-        self.spent
+    /// What each result here has cost, those of failures too; `None` where nobody knows.
+    pub(super) fn costs(&self) -> impl Iterator<Item = Option<f64>> {
+        self.costs.iter().copied()
     }
 
     pub(super) fn add(&mut self, result: RowResult) -> Result<()> {
         self.line(&result)?;
-        self.spent += result.dollars.unwrap_or(0.0);
+        self.costs.extend(cost(&result));
         self.rows.insert(result.key(), result);
         Ok(())
     }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use helm_core::RewardName;
+use helm_core::{RewardName, TaskId};
 use helm_orchestrator::eval::{EvaluationEngine, RewardSpec, RewardSpecConfig};
 use serde::Deserialize;
 
@@ -15,9 +15,14 @@ struct Rewards {
     rewards: BTreeMap<RewardName, RewardSpecConfig>,
 }
 
-/// The reward that is meant: a TOML file, a name in the configuration, or nothing said, which is `default`.
-pub(super) fn spec(global: &Global, wanted: Option<&str>) -> Result<RewardSpec> {
-    let wanted = wanted.unwrap_or("default");
+/// The reward that is meant: a TOML file, a name in the configuration, or nothing said, which is that of the task, and without
+/// one `default`.
+pub(super) fn spec(global: &Global, wanted: Option<&str>, task: Option<&str>) -> Result<RewardSpec> {
+    let wanted = match (wanted, task) {
+        (Some(wanted), _) => wanted,
+        (None, Some(task)) => return Ok(open::config(global)?.reward_of(&TaskId::new(task)?)?),
+        (None, None) => "default",
+    };
     if Path::new(wanted).extension().is_some_and(|extension| extension == "toml") {
         return of_file(Path::new(wanted));
     }

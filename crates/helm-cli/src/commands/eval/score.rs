@@ -24,7 +24,7 @@ struct Scored<'a> {
 
 /// One line out for each line in, in order.
 pub(super) async fn run(global: &Global, wanted: Option<&str>) -> Result<ExitCode> {
-    let spec = reward::spec(global, wanted)?;
+    let spec = reward::spec(global, wanted, None)?;
     let engine = engine()?;
     reward::check_measured(global, &spec, &engine)?;
     let bar = output::progress(None, "{spinner} {human_pos} turns, {per_sec}");

@@ -46,6 +46,8 @@ pub(super) struct Gate {
     high: Option<f64>,
     limit: f64,
     rows: usize,
+    /// Rows without a value of the measure, which have no say.
+    missing: usize,
 }
 
 /// A mean and its 95 % interval.
@@ -94,18 +96,23 @@ impl Gate {
             high: estimate.map(|estimate| estimate.high),
             limit: judged.limit,
             rows: judged.rows,
+            missing: judged.missing,
         }
     }
 
     /// What was found, in words.
     fn found(&self) -> String {
         let interval = interval(self.value, self.low, self.high);
+        let missing = match self.missing {
+            0 => String::new(),
+            missing => format!("; {missing} rows have no value"),
+        };
         match self.verdict {
             UNKNOWN => format!(
-                "{interval} of {} rows is too little to tell whether it is beyond {}",
+                "{interval} of {} rows is too little to tell whether it is beyond {}{missing}",
                 self.rows, self.limit
             ),
-            _ => format!("{interval} of {} rows, limit {}", self.rows, self.limit),
+            _ => format!("{interval} of {} rows, limit {}{missing}", self.rows, self.limit),
         }
     }
 }
@@ -266,6 +273,7 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             // XML has no way to write these.
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
             char if char.is_control() && !char.is_whitespace() => out.push('\u{fffd}'),
             char => out.push(char),
         }
