@@ -126,7 +126,7 @@ pub(crate) enum Command {
         after_help = "Example: helmctl db copy sqlite://helm.db postgres://helm@localhost/helm"
     )]
     Db(DbCommand),
-    /// Plan A/B tests, and see whom they assign to what.
+    /// Plan A/B tests, check their specifications, and see whom they assign to what.
     #[command(subcommand, after_help = "Example: helmctl experiment power --effect 0.2 --power 0.9")]
     Experiment(ExperimentCommand),
     /// Estimate what another policy would have earned on a log.
@@ -152,6 +152,13 @@ pub(crate) enum ExperimentCommand {
         after_help = "Examples:\n  helmctl experiment power --effect 0.2\n  helmctl experiment power --shares 0.10,0.12 --units 4000\n  helmctl experiment power --units 1000 --turns 8 --correlation 0.3 --explained 0.5\n\nOf --effect (or --shares), --units and --power two are given, and the third is told; --power is 0.8 by default."
     )]
     Power(PowerArguments),
+    /// Everything that is wrong with specifications, with lines; exit code 1 if something is.
+    #[command(after_help = "Example: helmctl experiment check experiments/*.toml")]
+    Check {
+        /// The specifications.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Which variant a running experiment gives to users.
     #[command(after_help = "Example: helmctl experiment assign tone-2026-11 --unit ana --unit bob")]
     Assign {

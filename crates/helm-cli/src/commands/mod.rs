@@ -62,7 +62,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Config(ConfigCommand::Show) => config::show(&global)?,
         Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,
         Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
-        Command::Experiment(command) => experiment::run(&global, &command)?,
+        Command::Experiment(command) => return experiment::run(&global, &command),
         Command::Ope(arguments) => return ope::run(&global, &arguments),
         Command::Eval(command) => return eval::run(&global, &command).await,
         Command::Guard(command) => guard::run(&global, &command).await?,
