@@ -129,6 +129,11 @@ impl Experiment {
         std::iter::once(&self.first).chain(&self.rest).map(|side| &side.name)
     }
 
+    /// The variants' names and shares, in the order they were given.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (&VariantName, Probability)> {
+        std::iter::once(&self.first).chain(&self.rest).map(|side| (&side.name, side.share))
+    }
+
     /// The side that `unit` is on: the first 53 bits of SHA-256 over key and unit, read as a number in
     /// \[0, 1), looked up in the cumulated shares.
     #[must_use]

@@ -35,6 +35,7 @@
 
 mod analysis;
 mod metric;
+mod plain;
 mod plan;
 mod problem;
 mod read_analysis;

@@ -1,4 +1,4 @@
-use helm_core::{ExperimentKey, SpecDigest, TaskId, VariantName};
+use helm_core::{ExperimentKey, SpecDigest, TaskId, Timestamp, VariantName};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
@@ -78,6 +78,20 @@ impl Spec {
         Some(Self { key, version, task, is_aa, variants, assigning, metrics, plan, digest })
     }
 
+    pub(super) fn of(
+        key: ExperimentKey,
+        task: TaskId,
+        variants: Vec<SpecVariant>,
+        assigning: Assigning,
+        metrics: Vec<Metric>,
+        plan: AnalysisPlan,
+    ) -> Option<Self> {
+        let (first, version) = (variants.first()?, 1);
+        let is_aa = variants.iter().all(|variant| variant.treatment == first.treatment);
+        let digest = digest((&key, version, &task), &variants, &assigning, &plan)?;
+        Some(Self { key, version, task, is_aa, variants, assigning, metrics, plan, digest })
+    }
+
     /// Its key.
     #[must_use]
     pub const fn key(&self) -> &ExperimentKey {
@@ -100,6 +114,12 @@ impl Spec {
     #[must_use]
     pub const fn is_aa(&self) -> bool {
         self.is_aa
+    }
+
+    /// When it begins; `None` for at once.
+    #[must_use]
+    pub const fn start(&self) -> Option<Timestamp> {
+        self.assigning.start
     }
 
     /// Whether users keep their first variant when shares change.

@@ -27,8 +27,8 @@ pub(super) async fn run(global: &Global, arguments: &RatingsArguments) -> Result
     let found = found.map_err(|error| Failure::wrong(error.to_string()))?;
     match global.output {
         Format::Table => output::line(&table(&found))?,
-        Format::Json => output::json(global.output, &found.iter().map(json).collect::<Vec<_>>())?,
         Format::Jsonl => found.iter().try_for_each(|one| output::json(global.output, &json(one)))?,
+        _ => output::json(global.output, &found.iter().map(json).collect::<Vec<_>>())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,39 +1,47 @@
-use helm_core::{TenantId, UserId};
-use helm_orchestrator::experiment::{Experiment, Unit, Variant};
+use helm_core::{Clock, SegmentName, SystemClock, TenantId, UserId};
+use helm_orchestrator::experiment::{Enrolment, Person};
 use serde_json::json;
 
+use super::specification;
 use crate::arguments::Global;
-use crate::error::{Failure, Result};
-use crate::open;
+use crate::error::Result;
 use crate::output::{self, Format};
 
-pub(super) fn run(global: &Global, key: &str, users: &[String]) -> Result<()> {
-    let config = open::config(global)?;
-    let (key, section) = config.experiments.iter().find(|(own, _)| own.as_str() == key).ok_or_else(|| {
-        let known: Vec<_> = config.experiments.keys().map(ToString::to_string).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Failure::wrong(format!("there is no [experiments.{key}]; there are: {known}"))
-    })?;
-    let variants = section.variants.iter().map(|(name, variant)| Variant::new(name.clone(), variant.weight));
-    let experiment = Experiment::new(key.clone(), variants.collect());
-    let experiment = experiment.map_err(|error| Failure::wrong(error.to_string()))?;
-    let tenant = TenantId::single();
+/// What users would get now, were they new.
+pub(super) fn run(global: &Global, experiment: &str, segment: Option<&str>, users: &[String]) -> Result<()> {
+    let spec = specification(global, experiment)?;
+    let segment = segment.map(SegmentName::new).transpose()?;
+    let (tenant, now) = (TenantId::single(), SystemClock.now());
     let mut rows = Vec::with_capacity(users.len());
     for user in users {
-        let assigned = experiment.assign(&Unit::user(&tenant, &UserId::new(user.clone())?));
-        rows.push((user, assigned));
+        let user = UserId::new(user)?;
+        let person = Person::new(&tenant, &user).in_segment(segment.as_ref());
+        let found = match spec.enrol(&person, now, None) {
+            Enrolment::In(_, assignment) => Ok(assignment),
+            Enrolment::Out(reason) => Err(reason),
+        };
+        rows.push((user, found));
     }
     if global.output != Format::Table {
-        let value: Vec<_> = rows
-            .iter()
-            .map(|(user, assigned)| {
-                json!({ "user": user, "variant": assigned.variant, "share": assigned.share })
-            })
-            .collect();
-        return output::json(global.output, &value);
+        let row = |(user, found): &(UserId, Result<helm_core::Assignment, _>)| match found {
+            Ok(assigned) => {
+                json!({ "user": user, "variant": assigned.variant, "share": assigned.share, "by": assigned.by })
+            }
+            Err(reason) => {
+                let reason: &helm_orchestrator::experiment::OutReason = reason;
+                json!({ "user": user, "variant": null, "why": reason.as_str() })
+            }
+        };
+        return output::json(global.output, &rows.iter().map(row).collect::<Vec<_>>());
     }
-    let rows = rows.iter().map(|(user, assigned)| {
-        [(*user).clone(), assigned.variant.to_string(), output::percent(Some(assigned.share.get()))]
+    let rows = rows.iter().map(|(user, found)| match found {
+        Ok(assigned) => [
+            user.to_string(),
+            assigned.variant.to_string(),
+            output::percent(Some(assigned.share.get())),
+            assigned.by.as_str().to_owned(),
+        ],
+        Err(reason) => [user.to_string(), "-".to_owned(), "-".to_owned(), reason.as_str().to_owned()],
     });
-    output::line(&output::table(["user", "variant", "share"], rows))
+    output::line(&output::table(["user", "variant", "share", "by"], rows))
 }
