@@ -135,7 +135,7 @@ pub(crate) enum Command {
         after_help = "Example: helmctl db copy sqlite://helm.db postgres://helm@localhost/helm"
     )]
     Db(DbCommand),
-    /// Plan A/B tests, and see whom they assign to what.
+    /// Plan A/B tests, check their specifications, see whom they assign to what, and read what came of it.
     #[command(subcommand, after_help = "Example: helmctl experiment power --effect 0.2 --power 0.9")]
     Experiment(ExperimentCommand),
     /// Estimate what another policy would have earned on a log.
@@ -161,15 +161,47 @@ pub(crate) enum ExperimentCommand {
         after_help = "Examples:\n  helmctl experiment power --effect 0.2\n  helmctl experiment power --shares 0.10,0.12 --units 4000\n  helmctl experiment power --units 1000 --turns 8 --correlation 0.3 --explained 0.5\n\nOf --effect (or --shares), --units and --power two are given, and the third is told; --power is 0.8 by default."
     )]
     Power(PowerArguments),
-    /// Which variant a running experiment gives to users.
-    #[command(after_help = "Example: helmctl experiment assign tone-2026-11 --unit ana --unit bob")]
+    /// Everything that is wrong with specifications, with lines; exit code 1 if something is.
+    #[command(after_help = "Example: helmctl experiment check experiments/*.toml")]
+    Check {
+        /// The specifications.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// What the log says of an experiment: its health, a verdict, and the figures.
+    #[command(
+        after_help = "Examples:\n  helmctl experiment analyze tone-2026-11\n  helmctl experiment analyze tone.toml --output html > tone.html\n  helmctl export --to turns.jsonl && helmctl experiment analyze tone.toml --log turns.jsonl --output json\n\nFrom the database unless --log names an export. Exit code 1 when the log is not to be trusted, 3 when there is too little to\ntell. The same log and specification give the same bytes."
+    )]
+    Analyze {
+        /// The experiment's key in the configuration, or the file of its specification.
+        #[arg(value_name = "KEY|FILE")]
+        experiment: String,
+        /// An export of the log: JSON lines of `helmctl export`. Default: the database.
+        #[arg(long, value_name = "FILE")]
+        log: Option<PathBuf>,
+    },
+    /// Which variant an experiment gives to users.
+    #[command(
+        after_help = "Examples:\n  helmctl experiment assign tone-2026-11 --unit ana --unit bob\n  helmctl experiment assign tone.toml --unit ana --segment beta --output json"
+    )]
     Assign {
-        /// The experiment's key in the configuration.
-        key: String,
+        /// The experiment's key in the configuration, or the file of its specification.
+        #[arg(value_name = "KEY|FILE")]
+        experiment: String,
+        /// The segment that the users belong to.
+        #[arg(long)]
+        segment: Option<String>,
         /// The users.
         #[arg(long = "unit", required = true, value_name = "USER")]
         units: Vec<String>,
     },
+}
+
+impl ExperimentCommand {
+    /// Whether what it writes may be a page.
+    pub(crate) const fn is_report(&self) -> bool {
+        matches!(self, Self::Analyze { .. })
+    }
 }
 
 /// A planned test of two arms of equal size.

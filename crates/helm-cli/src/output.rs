@@ -12,11 +12,16 @@ use crate::error::Result;
 pub(crate) enum Format {
     /// For people.
     #[default]
+    #[value(alias = "text")]
     Table,
     /// One JSON document.
     Json,
     /// One JSON object a line.
     Jsonl,
+    /// Of reports of experiments: Markdown.
+    Markdown,
+    /// Of reports of experiments: one page with plots.
+    Html,
 }
 
 /// Writes a line of data.

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Context, DecisionId, Epoch, ExperimentKey, PolicyHash, PolicyName, Probability, StrategyId, Timestamp,
-    VariantName,
+    Context, DecisionId, Epoch, ExperimentKey, PolicyHash, PolicyName, Probability, SpecDigest, StrategyId,
+    Timestamp, VariantName,
 };
 
 /// Which strategy a turn uses, and the law it was drawn from. Made once, logged before the model is called.
@@ -55,6 +55,45 @@ pub struct Assignment {
     pub variant: VariantName,
     /// The share of units on this side.
     pub share: Probability,
+    /// How it came about.
+    #[serde(default)]
+    pub by: AssignedBy,
+    /// The version of the experiment's specification.
+    #[serde(default = "first")]
+    pub version: u32,
+    /// The specification that it was made under; `None` in what earlier builds wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<SpecDigest>,
+}
+
+fn first() -> u32 {
+    1
+}
+
+/// How a unit came to its side of an experiment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AssignedBy {
+    /// By its hash.
+    #[default]
+    Hash,
+    /// It kept the side that it had before the shares changed.
+    Sticky,
+    /// The specification names it, so its outcomes are not analysed.
+    Forced,
+}
+
+impl AssignedBy {
+    /// The snake-case name that logs use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::Sticky => "sticky",
+            Self::Forced => "forced",
+        }
+    }
 }
 
 /// How a choice came about.

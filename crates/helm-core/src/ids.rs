@@ -186,6 +186,10 @@ text_id!(
     VariantName, "variant name", Alphabet::Name
 );
 text_id!(
+    /// What of an experiment's specification must stay as it is while it runs, hashed.
+    SpecDigest, "specification digest", Alphabet::Name
+);
+text_id!(
     /// What a tool is called, in at most 64 bytes.
     ToolName, "tool", Alphabet::Tool
 );

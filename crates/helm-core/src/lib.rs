@@ -43,14 +43,14 @@ mod tool;
 mod unit;
 
 pub use context::{Context, Features};
-pub use decision::{Assignment, Candidate, Decision, DecisionMode, Exclusion, ExclusionReason};
+pub use decision::{AssignedBy, Assignment, Candidate, Decision, DecisionMode, Exclusion, ExclusionReason};
 pub use error::{Error, Result};
 pub use feedback::Feedback;
 pub use guard::{Category, GuardAction, Severity, Span, Stage, Violation};
 pub use ids::{
     ConversationId, DecisionId, EvaluatorName, ExperimentKey, IdempotencyKey, ModelName, PolicyHash,
-    PolicyName, RewardName, SegmentName, SourceName, StrategyId, StrategyName, TaskId, TenantId, ToolName,
-    UserId, VariantName,
+    PolicyName, RewardName, SegmentName, SourceName, SpecDigest, StrategyId, StrategyName, TaskId, TenantId,
+    ToolName, UserId, VariantName,
 };
 pub use image::Image;
 pub use message::{Message, Part, ProviderBlock, Role};

@@ -1,4 +1,4 @@
-use helm_core::{Assignment, ExperimentKey, Probability, TenantId, UserId, VariantName};
+use helm_core::{AssignedBy, Assignment, ExperimentKey, Probability, TenantId, UserId, VariantName};
 use sha2::{Digest, Sha256};
 
 /// A result whose error is this crate's [`Error`].
@@ -129,6 +129,11 @@ impl Experiment {
         std::iter::once(&self.first).chain(&self.rest).map(|side| &side.name)
     }
 
+    /// The variants' names and shares, in the order they were given.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (&VariantName, Probability)> {
+        std::iter::once(&self.first).chain(&self.rest).map(|side| (&side.name, side.share))
+    }
+
     /// The side that `unit` is on: the first 53 bits of SHA-256 over key and unit, read as a number in
     /// \[0, 1), looked up in the cumulated shares.
     #[must_use]
@@ -143,7 +148,14 @@ impl Experiment {
             upper += side.share.get();
             chosen = side;
         }
-        Assignment { experiment: self.key.clone(), variant: chosen.name.clone(), share: chosen.share }
+        Assignment {
+            experiment: self.key.clone(),
+            variant: chosen.name.clone(),
+            share: chosen.share,
+            by: AssignedBy::Hash,
+            version: 1,
+            spec: None,
+        }
     }
 }
 
@@ -167,7 +179,7 @@ fn check(key: &ExperimentKey, variants: &[Variant]) -> Result<()> {
 }
 
 /// The key's length goes first, so that no two pairs of key and unit give the same bytes.
-fn hash_to_unit(key: &str, unit: &str) -> f64 {
+pub(crate) fn hash_to_unit(key: &str, unit: &str) -> f64 {
     let mut hasher = Sha256::new();
     hasher.update((key.len() as u64).to_be_bytes());
     hasher.update(key.as_bytes());

@@ -72,6 +72,11 @@ pub fn variation(place: f64, ranges: &[(f64, f64)]) -> Option<usize> {
 /// Whether a unit is in a part of a namespace, in which experiments exclude each other.
 #[must_use]
 pub fn is_in_namespace(unit: &str, namespace: &str, part: (f64, f64)) -> bool {
-    let place = hash(&format!("__{namespace}"), unit, HashVersion::V1);
+    let place = namespace_place(unit, namespace);
     part.0 <= place && place < part.1
+}
+
+/// Where between 0 and 1 a unit is in a namespace.
+pub(crate) fn namespace_place(unit: &str, namespace: &str) -> f64 {
+    hash(&format!("__{namespace}"), unit, HashVersion::V1)
 }

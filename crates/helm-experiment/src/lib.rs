@@ -1,6 +1,6 @@
 //! Experiments over the decision log: who meets which variant, and what can be concluded from the outcomes.
 //!
-//! [`analysis`] holds the methods, as pure functions of values and moments; [`off_policy`]
+//! [`spec`] reads what people write of an experiment, [`report`] what the log says of it. [`analysis`] holds the methods, as pure functions of values and moments; [`off_policy`]
 //! what another policy would have earned, [`growthbook`] the buckets of another tool.
 //!
 //! Assignment is a pure function of the experiment's key and the unit: no state, the same on every replica, and
@@ -27,7 +27,13 @@
 
 pub mod analysis;
 mod assignment;
+mod enrol;
 pub mod growthbook;
 pub mod off_policy;
+pub mod report;
+pub mod spec;
 
 pub use assignment::{Error, Experiment, Result, Unit, Variant};
+pub use enrol::{Enrolment, OutReason, Person};
+pub use report::{LogRow, Report};
+pub use spec::Spec;

@@ -20,8 +20,9 @@ use crate::background;
 use crate::config::StoreLocation;
 use crate::drift::Watches;
 use crate::error::{Error, Result};
+use crate::experiments::{self, PlannedExperiment};
 use crate::helm::Helm;
-use crate::inner::{Inner, RunningExperiment, TaskRuntime, comma_separated};
+use crate::inner::{Inner, TaskRuntime, comma_separated};
 use crate::judges::TaskJudge;
 use crate::prompt::Prompts;
 use crate::refit::Refits;
@@ -54,7 +55,7 @@ pub struct HelmBuilder {
     embedder: EmbedderChoice,
     limits: AdmissionLimits,
     sharing: Sharing,
-    experiments: Vec<(TaskId, RunningExperiment)>,
+    experiments: Vec<PlannedExperiment>,
     workers: usize,
     queue: usize,
     max_message_bytes: usize,
@@ -173,7 +174,7 @@ impl HelmBuilder {
     }
 
     /// Runs an experiment on a task, assigning by user. Each variant fixes a strategy, or with `None` leaves
-    /// the choice to the task's policy. A task has at most one.
+    /// the choice to the task's policy. Its goal is reward a turn, and it may be read at any time.
     ///
     /// # Errors
     ///
@@ -184,11 +185,25 @@ impl HelmBuilder {
         key: helm_core::ExperimentKey,
         variants: Vec<(helm_experiment::Variant, Option<StrategyId>)>,
     ) -> Result<Self> {
-        let strategies = variants.iter().map(|(variant, strategy)| (variant.name.clone(), strategy.clone()));
-        let strategies = strategies.collect();
-        let variants = variants.into_iter().map(|(variant, _)| variant).collect();
-        let experiment = helm_experiment::Experiment::new(key, variants)?;
-        self.experiments.push((task, RunningExperiment { experiment, strategies }));
+        let variants =
+            variants.into_iter().map(|(variant, strategy)| (variant, strategy.map(|id| id.name().clone())));
+        let spec = helm_experiment::Spec::plain(key, task, variants.collect())?;
+        self.experiments.push(PlannedExperiment { spec, policies: std::collections::BTreeMap::new() });
+        Ok(self)
+    }
+
+    /// Runs an experiment as its specification has it, with policies by name from `registry`. Several run on one task
+    /// when their users are apart: see [`conflicts`](helm_experiment::spec::conflicts).
+    ///
+    /// # Errors
+    ///
+    /// Fails when a variant's policy is refused.
+    pub fn experiment_of(
+        mut self,
+        spec: helm_experiment::Spec,
+        registry: &helm_policy::Registry,
+    ) -> Result<Self> {
+        self.experiments.push(PlannedExperiment::new(spec, registry)?);
         Ok(self)
     }
 
@@ -246,8 +261,7 @@ impl HelmBuilder {
         let (models, mut tasks) = self.checked()?;
         #[cfg(feature = "mcp")]
         crate::mcp::add_tools(self.mcp, tasks.values_mut().map(|(task, _)| task)).await?;
-        let rules = tasks.values().map(|(task, reward)| (&task.id, reward.clone(), Arc::clone(&task.policy)));
-        let settler = Arc::new(TaskSettler::new(rules));
+        let settler = Arc::new(TaskSettler::new(tasks.values().map(|(task, reward)| (task, reward.clone()))));
         let tracker = TaskTracker::new();
         let embedder: Option<Arc<dyn EmbeddingModel>> = match self.embedder {
             EmbedderChoice::Builtin => Some(Arc::new(HashingEmbedder::new()?)),
@@ -365,7 +379,7 @@ type CheckedTasks = BTreeMap<TaskId, (TaskRuntime, RewardSpec)>;
 fn checked_tasks(
     tasks: Vec<Task>,
     models: &Models,
-    experiments: Vec<(TaskId, RunningExperiment)>,
+    experiments: Vec<PlannedExperiment>,
 ) -> Result<CheckedTasks> {
     let mut checked = CheckedTasks::new();
     for task in tasks {
@@ -377,17 +391,7 @@ fn checked_tasks(
     if checked.is_empty() {
         return Err(Error::config("tasks", "there is no task; add at least one with a strategy"));
     }
-    for (task, experiment) in experiments {
-        let place = format!("experiments.{}", experiment.key());
-        let known = comma_separated(checked.keys());
-        let Some((runtime, _)) = checked.get_mut(&task) else {
-            return Err(Error::config(
-                place,
-                format!("there is no task {task}; the configured tasks are: {known}"),
-            ));
-        };
-        add_experiment(runtime, experiment, place)?;
-    }
+    experiments::add(&mut checked, experiments)?;
     Ok(checked)
 }
 
@@ -442,7 +446,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         summaries: task.summaries,
         remember: task.remember,
         silence: reward.default_after(),
-        experiment: None,
+        experiments: Vec::new(),
     };
     Ok((runtime, reward))
 }
@@ -622,20 +626,4 @@ fn similar(task: &Task, prompts: &Prompts, place: &str) -> Result<BTreeMap<Strat
         similar.insert(strategy.id.clone(), *cache);
     }
     Ok(similar)
-}
-
-fn add_experiment(task: &mut TaskRuntime, experiment: RunningExperiment, place: String) -> Result<()> {
-    for strategy in experiment.strategies.values().flatten() {
-        if task.strategy(strategy).is_none() {
-            let known = comma_separated(task.strategies.iter().map(|strategy| &strategy.id));
-            let message = format!("task {} has no strategy {strategy}; it has: {known}", task.id);
-            return Err(Error::config(place, message));
-        }
-    }
-    if let Some(running) = &task.experiment {
-        let message = format!("task {} already runs the experiment {}", task.id, running.key());
-        return Err(Error::config(place, message));
-    }
-    task.experiment = Some(experiment);
-    Ok(())
 }

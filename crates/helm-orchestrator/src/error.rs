@@ -100,6 +100,14 @@ pub enum Error {
     /// A model is not usable.
     #[error("the model could not be set up")]
     Model(#[from] helm_llm::Error),
+    /// There is no such experiment.
+    #[error("there is no experiment {experiment}; the configured ones are: {known}")]
+    UnknownExperiment {
+        /// Which was asked for.
+        experiment: helm_core::ExperimentKey,
+        /// Those that there are.
+        known: String,
+    },
     /// An experiment is not usable.
     #[error("the experiment could not be set up")]
     Experiment(#[from] helm_experiment::Error),
@@ -172,6 +180,7 @@ impl Error {
             | Self::Unsupported { .. } => ErrorKind::InvalidRequest,
             Self::RateLimited { .. } => ErrorKind::RateLimited,
             Self::UnknownTask { .. }
+            | Self::UnknownExperiment { .. }
             | Self::UnknownStrategy { .. }
             | Self::UnknownDecision { .. }
             | Self::NoEmbeddings => ErrorKind::NotFound,

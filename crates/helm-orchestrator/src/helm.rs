@@ -1,8 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use helm_core::{ConversationId, DecisionId, Feedback, TaskId, TenantId, UserId};
+use helm_core::{ConversationId, DecisionId, ExperimentKey, Feedback, TaskId, TenantId, UserId};
 use helm_eval::RewardSpec;
+use helm_experiment::{Report, Spec};
 use helm_store::{
     Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Retained, Retention, Store,
     StoredMessage, Summary, TurnView,
@@ -12,8 +13,9 @@ use crate::background;
 use crate::builder::HelmBuilder;
 use crate::drift;
 use crate::error::{Error, Result};
+use crate::experiments;
 use crate::explain::Explanation;
-use crate::inner::Inner;
+use crate::inner::{Inner, comma_separated};
 use crate::ledger::LEDGER;
 use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
@@ -115,6 +117,33 @@ impl Helm {
         let view = self.inner.store.log().turn(&self.tenant, id).await?;
         let view: TurnView = view.ok_or(Error::UnknownDecision { id })?;
         Ok(Explanation::of(view))
+    }
+
+    /// The experiments that are configured, in the order of their tasks.
+    pub fn experiments(&self) -> impl Iterator<Item = &Spec> {
+        experiments::all(&self.inner)
+    }
+
+    /// What the log says of a configured experiment so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownExperiment`] when there is no such experiment; otherwise when the log cannot be read.
+    pub async fn experiment_report(&self, key: &ExperimentKey) -> Result<Report> {
+        let known = || comma_separated(self.experiments().map(Spec::key));
+        let spec = self.experiments().find(|spec| spec.key() == key);
+        let spec =
+            spec.ok_or_else(|| Error::UnknownExperiment { experiment: key.clone(), known: known() })?;
+        self.read_experiment(spec).await
+    }
+
+    /// What the log says of an experiment, whether it is configured or not.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the log cannot be read.
+    pub async fn read_experiment(&self, spec: &Spec) -> Result<Report> {
+        experiments::read(&self.inner, &self.tenant, spec).await
     }
 
     /// What has been learnt about a task's strategies.

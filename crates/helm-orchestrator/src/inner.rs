@@ -1,12 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use helm_core::{
-    Clock, ExperimentKey, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, TokenCounter,
-    VariantName,
-};
+use helm_core::{Clock, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, TokenCounter};
 use helm_eval::{EvaluationEngine, RewardSpec};
-use helm_experiment::Experiment;
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{ChatModel, EmbeddingModel, ToolHandler};
 use helm_policy::{Arm, Policy};
@@ -17,6 +13,7 @@ use crate::admission::Admission;
 use crate::answers::AnswerCache;
 use crate::drift::Watches;
 use crate::error::{Error, Result};
+use crate::experiments::RunningExperiment;
 use crate::judges::TaskJudge;
 use crate::prompt::Prompts;
 use crate::refit::Refits;
@@ -84,19 +81,8 @@ pub(crate) struct TaskRuntime {
     pub(crate) summaries: Option<ModelName>,
     pub(crate) remember: bool,
     pub(crate) silence: Option<std::time::Duration>,
-    pub(crate) experiment: Option<RunningExperiment>,
-}
-
-/// An experiment on a task: each variant pins a strategy or leaves the choice to the policy.
-pub(crate) struct RunningExperiment {
-    pub(crate) experiment: Experiment,
-    pub(crate) strategies: BTreeMap<VariantName, Option<StrategyId>>,
-}
-
-impl RunningExperiment {
-    pub(crate) fn key(&self) -> &ExperimentKey {
-        self.experiment.key()
-    }
+    /// Experiments whose users are apart.
+    pub(crate) experiments: Vec<RunningExperiment>,
 }
 
 impl Inner {

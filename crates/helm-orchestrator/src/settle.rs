@@ -2,12 +2,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helm_core::{
-    Decision, EvaluatorName, Outcome, Reward, Score, ScoreEntry, ScoreOutcome, SourceName, TaskId,
-    TurnStatus, UnitInterval,
+    Decision, EvaluatorName, ExperimentKey, Outcome, Reward, Score, ScoreEntry, ScoreOutcome, SourceName,
+    TaskId, TurnStatus, UnitInterval, VariantName,
 };
 use helm_eval::{Composition, Evidence, RewardSpec};
 use helm_policy::{Contribution, Policy};
 use helm_store::{Case, Settle, SettleError, Settlement};
+
+use crate::experiments::RunningExperiment;
+use crate::inner::TaskRuntime;
 
 /// Joins the two halves that a store must not know: the reward specification says what a decision's evidence
 /// is worth, the policy what that adds to learning state.
@@ -18,11 +21,25 @@ pub(crate) struct TaskSettler {
 struct Rules {
     reward: RewardSpec,
     policy: Arc<dyn Policy>,
+    /// Of variants of experiments that have policies of their own.
+    variants: BTreeMap<(ExperimentKey, VariantName), Arc<dyn Policy>>,
+}
+
+impl Rules {
+    /// The policy that chose, and learns from the decision.
+    fn policy(&self, decision: &Decision) -> &dyn Policy {
+        let assigned = decision.assignment.as_ref();
+        let own = assigned.and_then(|own| self.variants.get(&(own.experiment.clone(), own.variant.clone())));
+        &**own.unwrap_or(&self.policy)
+    }
 }
 
 impl TaskSettler {
-    pub(crate) fn new<'a>(tasks: impl Iterator<Item = (&'a TaskId, RewardSpec, Arc<dyn Policy>)>) -> Self {
-        let rules = tasks.map(|(task, reward, policy)| (task.clone(), Rules { reward, policy }));
+    pub(crate) fn new<'a>(tasks: impl Iterator<Item = (&'a TaskRuntime, RewardSpec)>) -> Self {
+        let rules = tasks.map(|(task, reward)| {
+            let variants = task.experiments.iter().flat_map(RunningExperiment::policies).collect();
+            (task.id.clone(), Rules { reward, policy: Arc::clone(&task.policy), variants })
+        });
         Self { rules: rules.collect() }
     }
 }
@@ -36,7 +53,7 @@ impl Settle for TaskSettler {
         let reward = compose(&rules.reward, case)?;
         let contribution = match teaches(case.decision, case.outcome) {
             true => rules
-                .policy
+                .policy(case.decision)
                 .contribution(case.decision, &evidence_for_policy(case.outcome, reward.as_ref()))?,
             false => Vec::new(),
         };

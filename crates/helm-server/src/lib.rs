@@ -42,6 +42,7 @@ mod chat;
 mod connection;
 mod dialect;
 mod events;
+mod experiments;
 mod feedback;
 pub mod json;
 mod keys;

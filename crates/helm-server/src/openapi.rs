@@ -4,7 +4,7 @@ use helm_orchestrator::Helm;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::{anthropic, chat, feedback, openai, status, users, view};
+use crate::{anthropic, chat, experiments, feedback, openai, status, users, view};
 
 /// The document of everything that is served, made from the handlers.
 #[derive(OpenApi)]
@@ -12,7 +12,7 @@ use crate::{anthropic, chat, feedback, openai, status, users, view};
     info(title = "Helm", description = "LLM applications that improve while they run.", license(name = "MIT OR Apache-2.0")),
     paths(
         chat::chat, feedback::feedback, status::health, status::livez, status::readyz,
-        view::tasks, view::report, view::decision,
+        view::tasks, view::report, view::decision, experiments::experiments, experiments::report,
         users::preferences, users::change_preferences, users::conversation,
         users::count_memories, users::search_memories, users::forget_memories, users::forget_memory,
         openai::chat::completions, openai::models::models, openai::models::model, openai::embeddings::embeddings,

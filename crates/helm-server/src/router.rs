@@ -19,7 +19,7 @@ use crate::dialect::Dialect;
 use crate::keys::{self, ApiKeys};
 use crate::problem::Problem;
 use crate::wire::RequestLimits;
-use crate::{anthropic, chat, feedback, openai, openapi, status, users, view};
+use crate::{anthropic, chat, experiments, feedback, openai, openapi, status, users, view};
 
 /// How the API behaves.
 #[derive(Clone)]
@@ -118,6 +118,8 @@ fn own_routes() -> Router<Helm> {
         .route("/helm/v1/tasks", get(view::tasks))
         .route("/helm/v1/tasks/{task}/report", get(view::report))
         .route("/helm/v1/decisions/{id}", get(view::decision))
+        .route("/helm/v1/experiments", get(experiments::experiments))
+        .route("/helm/v1/experiments/{key}", get(experiments::report))
         .route("/helm/v1/users/{user}/preferences", get(users::preferences).patch(users::change_preferences))
         .route("/helm/v1/users/{user}/conversations/{conversation}", get(users::conversation))
         .route("/helm/v1/users/{user}/memories", get(users::count_memories).delete(users::forget_memories))

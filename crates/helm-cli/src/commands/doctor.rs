@@ -148,7 +148,6 @@ async fn answer(model: &dyn ChatModel) -> Check {
 
 fn report(global: &Global, checks: &[Check]) -> Result<()> {
     match global.output {
-        Format::Json => output::json(Format::Json, &checks),
         Format::Jsonl => checks.iter().try_for_each(|check| output::json(Format::Jsonl, check)),
         Format::Table => checks.iter().try_for_each(|check| {
             let verdict = match check.verdict {
@@ -158,5 +157,6 @@ fn report(global: &Global, checks: &[Check]) -> Result<()> {
             };
             output::line(&format!("{verdict}  {:<20}  {}", check.check, check.detail))
         }),
+        _ => output::json(Format::Json, &checks),
     }
 }

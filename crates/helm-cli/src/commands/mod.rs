@@ -30,11 +30,18 @@ use crate::arguments::{
     Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, KeysCommand, LogCommand, PolicyCommand,
     ScenarioCommand, TasksCommand,
 };
-use crate::error::Result;
+use crate::error::{Failure, Result};
+use crate::output::Format;
 
 /// Runs a command.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { global, command } = arguments;
+    let is_report = matches!(&command, Command::Experiment(command) if command.is_report());
+    if matches!(global.output, Format::Markdown | Format::Html) && !is_report {
+        return Err(Failure::wrong(
+            "only reports of experiments are written as markdown or html; write table, json or jsonl",
+        ));
+    }
     match command {
         Command::Init { path, force } => init::run(&global, &path, force)?,
         Command::Chat { task, user, conversation } => {
@@ -64,7 +71,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Config(ConfigCommand::Show) => config::show(&global)?,
         Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,
         Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
-        Command::Experiment(command) => experiment::run(&global, &command)?,
+        Command::Experiment(command) => return experiment::run(&global, &command).await,
         Command::Ope(arguments) => return ope::run(&global, &arguments),
         Command::Eval(command) => return eval::run(&global, &command).await,
         Command::Guard(command) => guard::run(&global, &command).await?,

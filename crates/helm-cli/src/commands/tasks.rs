@@ -10,9 +10,9 @@ use crate::output::{self, Format};
 pub(super) fn list(global: &Global) -> Result<()> {
     let tasks: Vec<TaskId> = open::config(global)?.tasks.into_keys().collect();
     match global.output {
-        Format::Json => output::json(Format::Json, &tasks),
         Format::Jsonl => tasks.iter().try_for_each(|task| output::json(Format::Jsonl, task)),
         Format::Table => tasks.iter().try_for_each(|task| output::line(task.as_str())),
+        _ => output::json(Format::Json, &tasks),
     }
 }
 

@@ -147,4 +147,17 @@ impl ArmEstimates {
         let square: f64 = self.influences.iter().filter_map(own).map(|own| own * own).sum();
         Some(Difference { value, error: libm::sqrt(square), dof: f64::INFINITY })
     }
+
+    /// As [`contrast`](Self::contrast), with rows of the same unit taken together: `units` says of each row which it is,
+    /// counted from 0.
+    #[must_use]
+    pub fn contrast_by_unit(&self, arm: usize, control: usize, units: &[usize]) -> Option<Difference> {
+        let value = self.values.get(arm)? - self.values.get(control)?;
+        let mut sums = vec![0.0; units.iter().max()? + 1];
+        for (row, unit) in self.influences.iter().zip(units) {
+            *sums.get_mut(*unit)? += row.get(arm)? - row.get(control)?;
+        }
+        let square: f64 = sums.iter().map(|sum: &f64| sum * sum).sum();
+        Some(Difference { value, error: libm::sqrt(square), dof: f64::INFINITY })
+    }
 }

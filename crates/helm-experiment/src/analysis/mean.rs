@@ -74,7 +74,7 @@ impl Difference {
     }
 
     /// How many standard errors are exceeded with probability `q`.
-    pub(super) fn upper(&self, q: f64) -> f64 {
+    pub(crate) fn upper(&self, q: f64) -> f64 {
         if self.dof.is_finite() { student::upper_quantile(q, self.dof) } else { normal::upper_quantile(q) }
     }
 

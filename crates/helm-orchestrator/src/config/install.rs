@@ -8,7 +8,6 @@ use helm_core::{
     TokenCount, ToolName, UnitInterval,
 };
 use helm_eval::RewardSpec;
-use helm_experiment::Variant;
 use helm_guardrails::{GuardrailConfig, GuardrailEngine};
 use helm_llm::{ChatModel, ToolHandler};
 use helm_policy::Registry;
@@ -17,9 +16,7 @@ use super::checks::{self, Checks};
 use super::judges;
 use super::location::StoreLocation;
 use super::models::{self, Place};
-use super::sections::{
-    Environment, ExperimentSection, HelmConfig, SemanticCacheSection, StrategySection, TaskSection,
-};
+use super::sections::{Environment, HelmConfig, SemanticCacheSection, StrategySection, TaskSection};
 use super::tools;
 use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};
@@ -104,10 +101,10 @@ impl HelmConfig {
             (true, Some(embedder)) => builder.embeddings(embedder),
             (true, None) => builder,
         };
-        for (key, section) in &self.experiments {
-            let variants = self.variants(key.as_str(), section)?;
+        // What is wrong with an experiment is said also while none assigns.
+        for spec in self.experiments()? {
             if self.features.ab_testing {
-                builder = builder.experiment(section.task.clone(), key.clone(), variants)?;
+                builder = builder.experiment_of(spec, registry)?;
             }
         }
         Ok(builder)
@@ -417,23 +414,6 @@ impl HelmConfig {
             Ok((name, judges::judge(name, section, models, &place)?))
         };
         self.judges.iter().map(judge).collect()
-    }
-
-    fn variants(&self, key: &str, section: &ExperimentSection) -> Result<Vec<(Variant, Option<StrategyId>)>> {
-        let strategies = self.tasks.get(&section.task).map(|task| &task.strategies);
-        let variants = section.variants.iter().map(|(name, variant)| {
-            let place = format!("experiments.{key}.variants.{name}");
-            let strategy = variant.strategy.as_ref().map(|wanted| {
-                let found = strategies.and_then(|strategies| strategies.get(wanted));
-                let found = found.ok_or_else(|| {
-                    let message = format!("task {} has no strategy {wanted}", section.task);
-                    Error::config(place.clone(), message)
-                })?;
-                Ok::<_, Error>(StrategyId::new(wanted.clone(), version(found, &place)?))
-            });
-            Ok((Variant::new(name.clone(), variant.weight), strategy.transpose()?))
-        });
-        variants.collect()
     }
 }
 

@@ -7,6 +7,7 @@
 mod api_keys;
 mod checks;
 mod environment;
+mod experiments;
 mod install;
 mod judges;
 mod keys;
@@ -23,6 +24,7 @@ mod show;
 mod tools;
 
 pub use checks::{CheckKind, CheckSection};
+pub use experiments::{ExperimentSection, ExperimentsSection, VariantSection};
 pub use install::MAX_MESSAGE_BYTES;
 pub use judges::JudgeSection;
 pub use limits::{LimitSection, LimitsSection};
@@ -31,8 +33,7 @@ pub use location::{Server, StoreLocation};
 pub use mcp::McpSection;
 pub use model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 pub use sections::{
-    BackgroundSection, Environment, ExperimentSection, Fallback, FeatureSection, HelmConfig, LogFormat,
-    LogSection, SemanticCacheSection, ServerSection, StoreSection, StrategySection, TaskSection,
-    VariantSection,
+    BackgroundSection, Environment, Fallback, FeatureSection, HelmConfig, LogFormat, LogSection,
+    SemanticCacheSection, ServerSection, StoreSection, StrategySection, TaskSection,
 };
 pub use tools::ToolSection;

@@ -3,8 +3,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use helm_core::{
-    EvaluatorName, ExperimentKey, ModelName, Retrieval, RewardName, StrategyId, StrategyName, TaskId,
-    ToolName, VariantName,
+    EvaluatorName, ModelName, Retrieval, RewardName, StrategyId, StrategyName, TaskId, ToolName,
 };
 use helm_eval::RewardSpecConfig;
 use helm_guardrails::GuardrailConfig;
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::checks::CheckSection;
+use super::experiments::ExperimentsSection;
 use super::judges::JudgeSection;
 use super::limits::LimitsSection;
 use super::mcp::McpSection;
@@ -60,8 +60,8 @@ pub struct HelmConfig {
     /// Guardrail settings by name.
     #[serde(skip_serializing)]
     pub guardrails: BTreeMap<String, GuardrailConfig>,
-    /// Running experiments by key.
-    pub experiments: BTreeMap<ExperimentKey, ExperimentSection>,
+    /// Running experiments.
+    pub experiments: ExperimentsSection,
     /// The folder that relative paths in the file are relative to. Set by loading.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -301,32 +301,4 @@ impl Fallback {
             Self::Several(names) => names.clone(),
         }
     }
-}
-
-/// An experiment.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ExperimentSection {
-    /// The task it runs on.
-    pub task: TaskId,
-    /// Its variants by name, at least two.
-    pub variants: BTreeMap<VariantName, VariantSection>,
-}
-
-/// A variant.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct VariantSection {
-    /// Its share is its weight over the sum of weights. Default: 1.
-    #[serde(default = "one")]
-    pub weight: f64,
-    /// The strategy its users get; without it the policy chooses.
-    #[serde(default)]
-    pub strategy: Option<StrategyName>,
-}
-
-fn one() -> f64 {
-    1.0
 }

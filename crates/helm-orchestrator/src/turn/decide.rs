@@ -2,11 +2,12 @@ use helm_core::{
     Assignment, Candidate, Decision, DecisionId, DecisionMode, Epoch, Exclusion, PolicyHash, PolicyName,
     Probability, StrategyId,
 };
-use helm_experiment::Unit;
+use helm_experiment::{Enrolment, Person};
 use helm_policy::ChoiceRequest;
 
 use super::{recall::Recalled, run::Turn};
 use crate::error::{Error, Result};
+use crate::experiments::Given;
 use crate::inner::TaskRuntime;
 
 /// The exploration that a task keeps while an experiment runs on it, as a total probability mass.
@@ -73,25 +74,36 @@ impl Turn {
             let last = task.fallbacks.first().cloned().ok_or_else(|| self.nobody(task))?;
             return Ok(Chosen::certain(task, last, DecisionMode::Fallback, None));
         }
-        let assigned = self.assigned(task);
-        if let Some((assignment, Some(strategy))) = &assigned
+        let assigned = self.assigned(task, recalled);
+        if let Some((assignment, Given::Strategy(strategy))) = &assigned
             && eligible.contains(strategy)
         {
             let assignment = Some(assignment.clone());
             return Ok(Chosen::certain(task, strategy.clone(), DecisionMode::Assigned, assignment));
         }
-        // A variant without a strategy leaves the choice to the policy. A variant whose strategy is not
+        // A variant without a strategy leaves the choice to a policy. A variant whose strategy is not
         // eligible now cannot be shown, so the turn is no exposure.
-        let assignment = assigned.and_then(|(assignment, pinned)| pinned.is_none().then_some(assignment));
-        if let Some(draw) = recalled.held.as_ref().filter(|draw| eligible.contains(&draw.strategy)) {
+        let left = |given: &Given| given.among(eligible).filter(|among| !among.is_empty());
+        let assigned =
+            assigned.and_then(|(assignment, given)| Some((assignment, left(given)?, given.policy())));
+        let (assignment, eligible, policy) = match assigned {
+            Some((assignment, among, policy)) => (Some(assignment), among, policy),
+            None => (None, eligible.to_vec(), None),
+        };
+        let is_kept = |draw: &&Decision| {
+            let is_own = policy.is_none_or(|policy| draw.policy == *policy.name());
+            is_own && eligible.contains(&draw.strategy)
+        };
+        if let Some(draw) = recalled.held.as_ref().filter(is_kept) {
             return Ok(Chosen::kept(draw, assignment));
         }
+        let policy = policy.unwrap_or(&task.policy);
         let context = self.context();
-        let arms = task.arms(eligible);
+        let arms = task.arms(&eligible);
         let request = ChoiceRequest::new(self.id, &context, &arms, &recalled.snapshot);
         // What is learnt about a running experiment rests on every strategy being tried now and then.
-        let least = if task.experiment.is_some() { INFERENCE_FLOOR } else { 0.0 };
-        let choice = task.policy.choose(&request.with_least_floor(least))?;
+        let least = if task.experiments.is_empty() { 0.0 } else { INFERENCE_FLOOR };
+        let choice = policy.choose(&request.with_least_floor(least))?;
         Ok(Chosen {
             strategy: choice.strategy,
             propensity: choice.propensity,
@@ -100,7 +112,7 @@ impl Turn {
             mode: DecisionMode::Sampled,
             drawn_by: recalled.held.as_ref().map(|replaced| replaced.id),
             assignment,
-            law: law(task),
+            law: (policy.name().clone(), policy.hash().clone()),
         })
     }
 
@@ -108,11 +120,17 @@ impl Turn {
         Error::config(format!("tasks.{}", task.id), "there is no strategy to fall back on")
     }
 
-    fn assigned(&self, task: &TaskRuntime) -> Option<(Assignment, Option<StrategyId>)> {
-        let running = task.experiment.as_ref()?;
-        let assignment = running.experiment.assign(&Unit::user(&self.tenant, &self.request.user));
-        let strategy = running.strategies.get(&assignment.variant).cloned().flatten();
-        Some((assignment, strategy))
+    /// The variant of the experiment that the user takes part in, if there is one, and what it gives.
+    fn assigned<'t>(&self, task: &'t TaskRuntime, recalled: &Recalled) -> Option<(Assignment, &'t Given)> {
+        let segment = self.request.segment.as_ref();
+        let person = Person::new(&self.tenant, &self.request.user).in_segment(segment);
+        task.experiments.iter().find_map(|running| {
+            let held = recalled.variants.get(running.spec.key());
+            match running.spec.enrol(&person, self.began, held) {
+                Enrolment::In(variant, assignment) => Some((assignment, running.given.get(&variant.name)?)),
+                Enrolment::Out(_) => None,
+            }
+        })
     }
 
     fn decision(&self, task: &TaskRuntime, chosen: Chosen, excluded: Vec<Exclusion>) -> Decision {

@@ -1,7 +1,8 @@
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use helm_core::{Decision, Stage, Violation};
+use helm_core::{Decision, ExperimentKey, Stage, VariantName, Violation};
 use helm_llm::{Call, EmbeddingModel};
 use helm_policy::{PriorEstimate, Snapshot};
 use helm_store::{BanditState, DrawQuery, Preferences, Selection, StateQuery, VectorQuery};
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use super::past::Past;
 use super::run::{Stop, Turn};
 use crate::error::{Error, Result};
+use crate::experiments::RunningExperiment;
 use crate::inner::TaskRuntime;
 use crate::task::Sticky;
 
@@ -21,6 +23,8 @@ pub(super) struct Recalled {
     pub(super) snapshot: Snapshot,
     /// The draw that the conversation or the user keeps to.
     pub(super) held: Option<Decision>,
+    /// The variants that the user has of sticky experiments.
+    pub(super) variants: BTreeMap<ExperimentKey, VariantName>,
     pub(super) preferences: Preferences,
     pub(super) past: Past,
     pub(super) memories: Vec<String>,
@@ -37,15 +41,17 @@ impl Turn {
         let query = self.state_query(task);
         let state = async { store.bandits().load(&self.tenant, &task.id, &query).await.map_err(Error::from) };
         let preferences = async { store.preferences().get(&self.tenant, user).await.map_err(Error::from) };
-        let (state, held, preferences, past, (embedding, memories)) = tokio::try_join!(
+        let (state, held, variants, preferences, past, (embedding, memories)) = tokio::try_join!(
             state,
             self.held(task),
+            self.variants(task),
             preferences,
             self.past(task),
             self.memories_if_any(task, message)
         )?;
         let (memories, violations) = self.passing(task, memories).await?;
-        Ok(Recalled { snapshot: snapshot(state)?, held, preferences, past, memories, violations, embedding })
+        let snapshot = snapshot(state)?;
+        Ok(Recalled { snapshot, held, variants, preferences, past, memories, violations, embedding })
     }
 
     /// The draw that this turn keeps to, if the task has such and one was made.
@@ -59,11 +65,26 @@ impl Turn {
         Ok(self.inner.store.log().last_draw(&self.tenant, &query).await?)
     }
 
+    /// The variants that the user has of sticky experiments, each as the first decision under it has it.
+    async fn variants(&self, task: &TaskRuntime) -> Result<BTreeMap<ExperimentKey, VariantName>> {
+        let mut held = BTreeMap::new();
+        for running in task.experiments.iter().filter(|running| running.spec.is_sticky()) {
+            let log = self.inner.store.log();
+            let first = running.first_variant(log, &self.tenant, &self.request.user).await?;
+            held.extend(first.map(|variant| (running.spec.key().clone(), variant)));
+        }
+        Ok(held)
+    }
+
     fn state_query(&self, task: &TaskRuntime) -> StateQuery {
         let query = StateQuery::default().with_user(self.request.user.clone());
         let mut query = query.with_policy(task.policy.hash().clone());
         query.segment = self.context().segment;
-        query.since = task.policy.history(self.began);
+        // As far back as the policy looks that looks furthest.
+        let policies =
+            task.experiments.iter().flat_map(RunningExperiment::policies).map(|(_, policy)| policy);
+        let histories = policies.map(|policy| policy.history(self.began));
+        query.since = histories.fold(task.policy.history(self.began), |own, other| Some(own?.min(other?)));
         query
     }
 

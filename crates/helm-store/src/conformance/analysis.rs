@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use helm_core::{
-    Assignment, Candidate, Category, Decision, Features, GuardAction, ModelName, NanoUsd, NotScored,
-    Probability, RewardStage, Score, ScoreEntry, ScoreOutcome, Severity, Stage, TokenCount, TurnStatus,
-    UnitInterval, Violation,
+    AssignedBy, Assignment, Candidate, Category, Decision, Features, GuardAction, ModelName, NanoUsd,
+    NotScored, Probability, RewardStage, Score, ScoreEntry, ScoreOutcome, Severity, Stage, TokenCount,
+    TurnStatus, UnitInterval, Violation,
 };
 
 use super::fixtures::{at, deadline, decision, decision_id, feedback, mean, tenant, turn};
@@ -37,6 +37,9 @@ fn rich_decision(number: u64) -> Decision {
         experiment: "tone".parse().expect("an experiment"),
         variant: "warm".parse().expect("a variant"),
         share: probability,
+        by: AssignedBy::Sticky,
+        version: 3,
+        spec: Some("0123456789abcdef".parse().expect("a digest")),
     });
     decision
 }
@@ -101,6 +104,8 @@ pub(super) async fn a_row_shows_all_that_is_known(store: Arc<dyn Store>) {
     assert_eq!(first.policy_hash, Some(decided.policy_hash));
     let assigned = decided.assignment.expect("set above");
     assert_eq!((&first.experiment, &first.variant), (&Some(assigned.experiment), &Some(assigned.variant)));
+    assert_eq!((first.variant_share, first.assigned_by), (Some(assigned.share), Some(assigned.by)));
+    assert_eq!((first.experiment_version, &first.experiment_spec), (Some(assigned.version), &assigned.spec));
     assert_eq!((first.candidates.len(), first.candidates[0].probability.get()), (1, 0.1));
     assert_eq!((first.feature_schema, &first.features[..]), (Some(u64::MAX), &[0.1, -2.5, 1e300][..]));
     assert_eq!((first.status, &first.served, &first.model), (ended.status, &ended.served, &ended.model));

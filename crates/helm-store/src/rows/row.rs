@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use helm_core::{
-    Assignment, Category, ConversationId, Decision, DecisionId, DecisionMode, EvaluatorName, ExperimentKey,
-    Features, ModelName, Outcome, PolicyHash, PolicyName, Probability, RewardStage, SegmentName, StrategyId,
-    TaskId, TenantId, Timestamp, TurnStatus, UnitInterval, UserId, VariantName,
+    AssignedBy, Assignment, Category, ConversationId, Decision, DecisionId, DecisionMode, EvaluatorName,
+    ExperimentKey, Features, ModelName, Outcome, PolicyHash, PolicyName, Probability, RewardStage,
+    SegmentName, SpecDigest, StrategyId, TaskId, TenantId, Timestamp, TurnStatus, UnitInterval, UserId,
+    VariantName,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -48,6 +49,18 @@ pub struct TurnRow {
     pub experiment: Option<ExperimentKey>,
     /// The experiment's side.
     pub variant: Option<VariantName>,
+    /// The share of users on that side.
+    #[serde(default)]
+    pub variant_share: Option<Probability>,
+    /// How the user came to that side.
+    #[serde(default)]
+    pub assigned_by: Option<AssignedBy>,
+    /// The version of the experiment's specification.
+    #[serde(default)]
+    pub experiment_version: Option<u32>,
+    /// What of that specification must not change, hashed.
+    #[serde(default)]
+    pub experiment_spec: Option<SpecDigest>,
     /// The strategies that could have been chosen, with their probabilities.
     pub candidates: Vec<CandidateRow>,
     /// Which list of features it is: equal numbers mean equal lists. Written as text, for it may have 20 digits.
@@ -178,6 +191,10 @@ impl From<Finished> for TurnRow {
             policy_hash: None,
             experiment: None,
             variant: None,
+            variant_share: None,
+            assigned_by: None,
+            experiment_version: None,
+            experiment_spec: None,
             candidates: Vec::new(),
             feature_schema: None,
             features: Vec::new(),
@@ -223,8 +240,14 @@ impl TurnRow {
         self.mode = Some(decided.mode);
         self.policy = Some(decided.policy);
         self.policy_hash = Some(decided.policy_hash);
-        (self.experiment, self.variant) =
-            decided.assignment.map(|assigned| (assigned.experiment, assigned.variant)).unzip();
+        if let Some(assigned) = decided.assignment {
+            self.experiment = Some(assigned.experiment);
+            self.variant = Some(assigned.variant);
+            self.variant_share = Some(assigned.share);
+            self.assigned_by = Some(assigned.by);
+            self.experiment_version = Some(assigned.version);
+            self.experiment_spec = assigned.spec;
+        }
         self.candidates = decided.candidates;
         self.feature_schema = Some(decided.context.features.schema());
         self.features = decided.context.features.values().to_vec();

@@ -29,8 +29,8 @@ pub(super) async fn run(global: &Global, arguments: &RatingsArguments) -> Result
         found.iter().any(|one| one.order.is_some() || one.separation.is_some() || one.pairs.is_some());
     match global.output {
         Format::Table => output::line(&table(&found))?,
-        Format::Json => output::json(global.output, &found.iter().map(json).collect::<Vec<_>>())?,
         Format::Jsonl => found.iter().try_for_each(|one| output::json(global.output, &json(one)))?,
+        _ => output::json(global.output, &found.iter().map(json).collect::<Vec<_>>())?,
     }
     if !is_told {
         output::complain(

@@ -69,6 +69,16 @@ pub(super) const COLUMNS: &[Column] = &[
     }),
     optional("experiment", Kind::Text, |row| Ok(maybe(row.experiment.as_ref(), |name| text(name.as_str())))),
     optional("variant", Kind::Text, |row| Ok(maybe(row.variant.as_ref(), |name| text(name.as_str())))),
+    optional("variant_share", Kind::Double, |row| {
+        Ok(maybe(row.variant_share, |share| Cell::Double(share.get())))
+    }),
+    optional("assigned_by", Kind::Text, |row| Ok(maybe(row.assigned_by, |by| text(by.as_str())))),
+    optional("experiment_version", Kind::Integer, |row| {
+        Ok(maybe(row.experiment_version, |version| Cell::Integer(i64::from(version))))
+    }),
+    optional("experiment_spec", Kind::Text, |row| {
+        Ok(maybe(row.experiment_spec.as_ref(), |digest| text(digest.as_str())))
+    }),
     required("candidates", Kind::Text, |row| json(&row.candidates)),
     optional("feature_schema", Kind::Text, |row| Ok(maybe(row.feature_schema.as_ref(), shown))),
     required("features", Kind::Doubles, |row| Ok(Cell::Doubles(&row.features))),

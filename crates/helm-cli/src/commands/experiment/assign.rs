@@ -1,0 +1,47 @@
+use helm_core::{Clock, SegmentName, SystemClock, TenantId, UserId};
+use helm_orchestrator::experiment::{Enrolment, Person};
+use serde_json::json;
+
+use super::specification;
+use crate::arguments::Global;
+use crate::error::Result;
+use crate::output::{self, Format};
+
+/// What users would get now, were they new.
+pub(super) fn run(global: &Global, experiment: &str, segment: Option<&str>, users: &[String]) -> Result<()> {
+    let spec = specification(global, experiment)?;
+    let segment = segment.map(SegmentName::new).transpose()?;
+    let (tenant, now) = (TenantId::single(), SystemClock.now());
+    let mut rows = Vec::with_capacity(users.len());
+    for user in users {
+        let user = UserId::new(user)?;
+        let person = Person::new(&tenant, &user).in_segment(segment.as_ref());
+        let found = match spec.enrol(&person, now, None) {
+            Enrolment::In(_, assignment) => Ok(assignment),
+            Enrolment::Out(reason) => Err(reason),
+        };
+        rows.push((user, found));
+    }
+    if global.output != Format::Table {
+        let row = |(user, found): &(UserId, Result<helm_core::Assignment, _>)| match found {
+            Ok(assigned) => {
+                json!({ "user": user, "variant": assigned.variant, "share": assigned.share, "by": assigned.by })
+            }
+            Err(reason) => {
+                let reason: &helm_orchestrator::experiment::OutReason = reason;
+                json!({ "user": user, "variant": null, "why": reason.as_str() })
+            }
+        };
+        return output::json(global.output, &rows.iter().map(row).collect::<Vec<_>>());
+    }
+    let rows = rows.iter().map(|(user, found)| match found {
+        Ok(assigned) => [
+            user.to_string(),
+            assigned.variant.to_string(),
+            output::percent(Some(assigned.share.get())),
+            assigned.by.as_str().to_owned(),
+        ],
+        Err(reason) => [user.to_string(), "-".to_owned(), "-".to_owned(), reason.as_str().to_owned()],
+    });
+    output::line(&output::table(["user", "variant", "share", "by"], rows))
+}

@@ -1,0 +1,450 @@
+//! What a metric says of two variants.
+
+use helm_core::VariantName;
+use serde::Serialize;
+
+use super::sample::{Arms, Sample, arms, quantile_arm};
+use crate::analysis::{
+    AlwaysValid, Answer, Belief, Better, Difference, Interval, Lift, Moments, Proportion, Refusal, Sides,
+    TwoProportions, group_sequential_bounds, hodges_lehmann, mann_whitney, welch,
+};
+use crate::spec::{AnalysisPlan, Margin, Metric, MetricKind, Mode};
+
+/// What a metric says of a variant beside the control.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// The variant.
+    pub variant: VariantName,
+    /// The effect, or why there is none.
+    pub effect: Effect,
+}
+
+/// An effect, or why there is none.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Effect {
+    /// There is one.
+    Estimated(Box<Estimate>),
+    /// There is none.
+    Undefined {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Effect {
+    /// The estimate, if there is one.
+    #[must_use]
+    pub fn estimate(&self) -> Option<&Estimate> {
+        match self {
+            Self::Estimated(estimate) => Some(estimate),
+            Self::Undefined { .. } => None,
+        }
+    }
+}
+
+/// An effect with what is known of it. An end of an interval that is absent has no bound.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Estimate {
+    /// The treatment's value less the control's.
+    pub difference: f64,
+    /// Its standard error; absent where the method has none.
+    pub error: Option<f64>,
+    /// The interval of level 1 − alpha.
+    pub interval: Bounds,
+    /// The interval that holds together with those of the other comparisons of this role (Bonferroni's).
+    pub together: Bounds,
+    /// The probability of such a difference were there none; absent where the method gives none.
+    pub p: Option<f64>,
+    /// Its natural logarithm, which is there when `p` is too small for a number.
+    pub ln_p: Option<f64>,
+    /// The probability adjusted for the other comparisons of this role.
+    pub adjusted_p: Option<f64>,
+    /// The natural logarithm of the e-value, where the method has one.
+    pub ln_e: Option<f64>,
+    /// The change relative to the control.
+    pub lift: Relative,
+    /// The share of the variance that a covariate took off.
+    pub variance_reduction: Option<f64>,
+    /// As a belief: the probability that the treatment has more, and what choosing it loses on average.
+    pub belief: Option<Believed>,
+    /// Of a guardrail with a margin: the probability of so good a difference were it worse by the margin.
+    pub non_inferiority: Option<NotWorse>,
+    /// What can be said of it.
+    pub found: Found,
+    /// The difference that would be found in four of five cases with as many users.
+    pub detectable: Option<f64>,
+    /// How it was computed.
+    pub method: String,
+}
+
+/// An interval; an end that is absent has no bound.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Bounds {
+    /// The lower end.
+    pub low: Option<f64>,
+    /// The upper end.
+    pub high: Option<f64>,
+}
+
+impl From<Interval> for Bounds {
+    fn from(Interval { low, high }: Interval) -> Self {
+        let finite = |end: f64| end.is_finite().then_some(end);
+        Self { low: finite(low), high: finite(high) }
+    }
+}
+
+/// A change relative to the control.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Relative {
+    /// As a share of the control's value, with Fieller's interval for one look.
+    Estimated {
+        /// The change.
+        value: f64,
+        /// The lower end of the interval.
+        low: f64,
+        /// The upper end of the interval.
+        high: f64,
+    },
+    /// The control's value may be 0, so the interval has no bounds.
+    Unbounded {
+        /// The change.
+        value: f64,
+    },
+    /// There is none.
+    Undefined,
+}
+
+/// What is believed of a difference.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Believed {
+    /// The probability that the treatment has more.
+    pub chance_above: f64,
+    /// What choosing the treatment loses on average, in the metric's unit and by its direction.
+    pub risk: f64,
+}
+
+/// Whether a guardrail is at most its margin worse.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct NotWorse {
+    /// The margin in the metric's unit.
+    pub margin: f64,
+    /// The probability of so good a difference were it worse by the margin; absent where only a bound is known.
+    pub p: Option<f64>,
+    /// Whether it is shown.
+    pub holds: bool,
+}
+
+/// What can be said of a difference, at the level of the specification.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Found {
+    /// The treatment is better.
+    Better,
+    /// The treatment is worse.
+    Worse,
+    /// It may be either.
+    Open,
+}
+
+/// What the other comparisons of a role leave to one.
+#[derive(Clone, Copy)]
+pub(super) struct Level {
+    pub(super) alpha: f64,
+    /// Among so many comparisons.
+    pub(super) among: usize,
+    /// Users in all variants together, which says how far it has come.
+    pub(super) users: u64,
+}
+
+impl Level {
+    fn shared(self) -> f64 {
+        self.alpha / self.among.max(1) as f64
+    }
+}
+
+/// The effect of a variant on a metric. Whether something is found is settled later, with all comparisons known.
+pub(super) fn effect(
+    metric: &Metric,
+    plan: &AnalysisPlan,
+    control: &Sample,
+    treatment: &Sample,
+    level: Level,
+) -> Effect {
+    let estimated = match &metric.kind {
+        MetricKind::Rank { .. } => ranks(control, treatment),
+        MetricKind::Share { .. } if plan.mode == Mode::Fixed => shares(control, treatment, level),
+        _ => means(metric, plan, control, treatment, level),
+    };
+    match estimated {
+        Ok(estimate) => Effect::Estimated(Box::new(estimate)),
+        Err(refusal) => Effect::Undefined { reason: refusal.to_string() },
+    }
+}
+
+impl Estimate {
+    pub(super) fn new(difference: f64, method: impl Into<String>) -> Self {
+        let none = Bounds { low: None, high: None };
+        Self {
+            difference,
+            error: None,
+            interval: none,
+            together: none,
+            p: None,
+            ln_p: None,
+            adjusted_p: None,
+            ln_e: None,
+            lift: Relative::Undefined,
+            variance_reduction: None,
+            belief: None,
+            non_inferiority: None,
+            found: Found::Open,
+            detectable: None,
+            method: method.into(),
+        }
+    }
+}
+
+fn ranks(control: &Sample, treatment: &Sample) -> Answer<Estimate> {
+    let compared = mann_whitney(&control.values, &treatment.values)?;
+    let shift = hodges_lehmann(&control.values, &treatment.values)?;
+    let method = format!(
+        "Mann-Whitney by users, Hodges-Lehmann shift; a user of the variant has more with probability {:.3}",
+        compared.auc
+    );
+    let p = compared.p_exact.unwrap_or(compared.p);
+    Ok(Estimate { p: Some(p), ln_p: Some(libm::log(p)), ..Estimate::new(shift, method) })
+}
+
+fn shares(control: &Sample, treatment: &Sample, level: Level) -> Answer<Estimate> {
+    let proportion = |sample: &Sample| {
+        let successes = sample.values.iter().filter(|value| **value > 0.0).count() as u64;
+        Proportion::new(successes, sample.values.len() as u64)
+    };
+    let both = TwoProportions::new(proportion(control)?, proportion(treatment)?);
+    let (method, p) = if both.is_large() {
+        ("pooled z, Newcombe's interval", both.z().ok().map(|_| both.p()))
+    } else {
+        ("Fisher's exact test, Newcombe's interval", Some(both.fisher()))
+    };
+    let mut estimate = Estimate::new(both.difference(), method);
+    estimate.interval = both.newcombe(level.alpha)?.into();
+    estimate.together = both.newcombe(level.shared())?.into();
+    (estimate.p, estimate.ln_p) = (p, p.map(libm::log));
+    let arms = Arms { control: control.moments()?, treatment: treatment.moments()?, reduction: None };
+    estimate.lift = relative(&arms, level.alpha);
+    if let Ok(difference) = welch(&arms.control, &arms.treatment) {
+        estimate.error = Some(difference.error);
+        estimate.detectable = Some(detectable(&difference, level));
+    }
+    Ok(estimate)
+}
+
+fn means(
+    metric: &Metric,
+    plan: &AnalysisPlan,
+    control: &Sample,
+    treatment: &Sample,
+    level: Level,
+) -> Answer<Estimate> {
+    if let Some(refusal) = control.refused.as_ref().or(treatment.refused.as_ref()) {
+        return Err(refusal.clone());
+    }
+    let (arms, method) = match &metric.kind {
+        MetricKind::Quantile { q, .. } => {
+            let arm = |sample| quantile_arm(sample, *q, level.alpha);
+            let arms = Arms { control: arm(control)?, treatment: arm(treatment)?, reduction: None };
+            (arms, "quantiles of turns, clustered by user")
+        }
+        kind => {
+            let arms = arms(control, treatment, metric.covariate.is_some())?;
+            (
+                arms,
+                if matches!(kind, MetricKind::Ratio { .. }) {
+                    "ratio clustered by user"
+                } else {
+                    "means of users"
+                },
+            )
+        }
+    };
+    let difference = welch(&arms.control, &arms.treatment)?;
+    let mut estimate = Estimate::new(difference.value, method);
+    estimate.error = Some(difference.error);
+    estimate.variance_reduction = arms.reduction;
+    estimate.lift = relative(&arms, level.alpha);
+    estimate.detectable = Some(detectable(&difference, level));
+    if arms.reduction.is_some() {
+        estimate.method.push_str(", CUPED");
+    }
+    look(&mut estimate, &plan.mode, metric.better, &difference, level)?;
+    if let Some(margin) = metric.margin {
+        estimate.non_inferiority = Some(not_worse(metric, margin, &plan.mode, &arms, level)?);
+    }
+    Ok(estimate)
+}
+
+/// Interval and probability under the mode's own promise.
+pub(super) fn look(
+    estimate: &mut Estimate,
+    mode: &Mode,
+    better: Better,
+    difference: &Difference,
+    level: Level,
+) -> Answer<()> {
+    match mode {
+        Mode::Fixed | Mode::Adaptive { n_star: None } => {
+            estimate.interval = difference.interval(level.alpha)?.into();
+            estimate.together = difference.interval(level.shared())?.into();
+            (estimate.p, estimate.ln_p) = (Some(difference.p()), Some(difference.ln_p()));
+            estimate.method.push_str(if difference.dof.is_finite() { ", Welch's t" } else { ", normal" });
+        }
+        Mode::Sequential { n_star } | Mode::Adaptive { n_star: Some(n_star) } => {
+            let at = |alpha| AlwaysValid::new(alpha, *n_star, Sides::Two)?.look(difference, level.users);
+            let own = at(level.alpha)?;
+            estimate.interval = own.interval.into();
+            estimate.together = at(level.shared())?.interval.into();
+            (estimate.p, estimate.ln_p, estimate.ln_e) =
+                (Some(own.p), Some((-own.ln_e).min(0.0)), Some(own.ln_e));
+            estimate.method.push_str(", always-valid (asymptotic confidence sequence)");
+        }
+        Mode::GroupSequential { .. } => {
+            let (own, shared) = (bound(mode, level, level.alpha)?, bound(mode, level, level.shared())?);
+            let around = |z: f64| {
+                let half = as_t(z, difference) * difference.error;
+                Bounds::from(Interval { low: difference.value - half, high: difference.value + half })
+            };
+            (estimate.interval, estimate.together) = (around(own), around(shared));
+            estimate.method.push_str(", group sequential (Lan-DeMets)");
+        }
+        Mode::Bayes { prior_deviation } => {
+            let belief = match prior_deviation {
+                Some(deviation) => {
+                    let prior = Belief { mean: 0.0, deviation: *deviation };
+                    Belief::updated(&prior, difference.value, difference.error)?
+                }
+                None => Belief::flat(difference.value, difference.error)?,
+            };
+            estimate.interval = belief.interval(level.alpha)?.into();
+            estimate.together = belief.interval(level.shared())?.into();
+            let risk = match better {
+                Better::Higher => belief.risk_of_treatment(),
+                Better::Lower => belief.risk_of_control(),
+            };
+            estimate.belief = Some(Believed { chance_above: belief.chance_above(), risk });
+            estimate.method.push_str(", normal belief");
+        }
+    }
+    Ok(())
+}
+
+/// The bound in standard errors of the last planned look that has been reached; before the first one that of the first,
+/// after the last one that of the last.
+fn bound(mode: &Mode, level: Level, alpha: f64) -> Answer<f64> {
+    let Mode::GroupSequential { planned, looks, spending } = mode else { return Err(Refusal::NoUnits) };
+    let bounds = group_sequential_bounds(looks, alpha, Sides::Two, *spending)?;
+    let reached = looks.iter().filter(|look| **look <= level.users as f64 / *planned as f64).count();
+    bounds.get(reached.max(1) - 1).copied().ok_or(Refusal::NoUnits)
+}
+
+/// The quantile of Student's distribution that is exceeded as rarely: with few users the normal one finds too much.
+fn as_t(z: f64, difference: &Difference) -> f64 {
+    difference.upper(helm_numerics::normal::sf(z))
+}
+
+fn relative(arms: &Arms, alpha: f64) -> Relative {
+    let Ok(lift) = Lift::new(&arms.control, &arms.treatment) else { return Relative::Undefined };
+    match lift.fieller(alpha) {
+        Ok(Some(Interval { low, high })) => Relative::Estimated { value: lift.value, low, high },
+        Ok(None) => Relative::Unbounded { value: lift.value },
+        Err(_) => Relative::Undefined,
+    }
+}
+
+fn detectable(difference: &Difference, level: Level) -> f64 {
+    (difference.upper(0.5 * level.alpha) + difference.upper(0.2)) * difference.error
+}
+
+/// A relative margin moves the control by that share, so that no error of a quotient is needed.
+fn not_worse(metric: &Metric, margin: Margin, mode: &Mode, arms: &Arms, level: Level) -> Answer<NotWorse> {
+    match margin {
+        Margin::Absolute(margin) => {
+            let difference = welch(&arms.control, &arms.treatment)?;
+            not_worse_by(metric.better, margin, mode, &difference, level)
+        }
+        Margin::Relative(share) => {
+            let own = &arms.control;
+            let is_less = (metric.better == Better::Higher) == (own.mean >= 0.0);
+            let worse = if is_less { 1.0 - share } else { 1.0 + share };
+            let moved = Moments::new(own.count, own.mean * worse, own.variance() * worse * worse)?;
+            let difference = welch(&moved, &arms.treatment)?;
+            on_good_side(metric.better, mode, &difference, share * own.mean.abs(), level)
+        }
+    }
+}
+
+/// A margin in the metric's unit, of an effect whose arms are not known apart.
+pub(super) fn not_worse_by(
+    better: Better,
+    margin: f64,
+    mode: &Mode,
+    difference: &Difference,
+    level: Level,
+) -> Answer<NotWorse> {
+    let beyond = if better == Better::Higher { margin } else { -margin };
+    let moved = Difference { value: difference.value + beyond, ..*difference };
+    on_good_side(better, mode, &moved, margin, level)
+}
+
+/// Whether a difference from which a margin has been taken is shown to be on the good side of 0.
+fn on_good_side(
+    better: Better,
+    mode: &Mode,
+    difference: &Difference,
+    margin: f64,
+    level: Level,
+) -> Answer<NotWorse> {
+    let good = if better == Better::Higher { difference.value } else { -difference.value };
+    let (p, holds) = match mode {
+        Mode::Sequential { n_star } | Mode::Adaptive { n_star: Some(n_star) } => {
+            let sequence = AlwaysValid::new(level.alpha, *n_star, Sides::One)?;
+            (None, good > sequence.half_width(level.users) * difference.error)
+        }
+        Mode::GroupSequential { .. } => {
+            // A side of an interval of twice the level.
+            let z = bound(mode, level, (2.0 * level.alpha).min(0.99))?;
+            (None, good > as_t(z, difference) * difference.error)
+        }
+        _ => {
+            let p = if better == Better::Higher { difference.p_greater() } else { difference.p_less() };
+            (Some(p), p < level.alpha)
+        }
+    };
+    Ok(NotWorse { margin, p, holds })
+}
+
+impl Estimate {
+    /// Which side of 0 an interval lies on.
+    pub(super) fn side(&self, bounds: Bounds, better: Better) -> Found {
+        let is_above = bounds.low.is_some_and(|low| low > 0.0);
+        let is_below = bounds.high.is_some_and(|high| high < 0.0);
+        match (is_above, is_below, better) {
+            (true, _, Better::Higher) | (_, true, Better::Lower) => Found::Better,
+            (true, _, Better::Lower) | (_, true, Better::Higher) => Found::Worse,
+            _ => Found::Open,
+        }
+    }
+
+    /// The direction of the difference.
+    pub(super) fn direction(&self, better: Better) -> Found {
+        match (self.difference > 0.0, self.difference < 0.0, better) {
+            (true, _, Better::Higher) | (_, true, Better::Lower) => Found::Better,
+            (true, _, Better::Lower) | (_, true, Better::Higher) => Found::Worse,
+            _ => Found::Open,
+        }
+    }
+}
