@@ -75,14 +75,22 @@ async fn read(helm: &Helm) -> Report {
 
 #[tokio::test]
 async fn an_aa_test_of_the_orchestrator_finds_nothing() {
-    let same = SPEC.replace("strategy = \"b\"", "strategy = \"a\"").replace("min_units = 20", "min_units = 20\naa = true");
+    let same = SPEC
+        .replace("strategy = \"b\"", "strategy = \"a\"")
+        .replace("min_units = 20", "min_units = 20\naa = true");
     let helm = open(&MemoryStore::new(), &[&same]).await;
     for turn in 0..3 {
         for user in 0..60 {
             let decision = ask(&helm, &format!("u{user}")).await;
             let assigned = decision.assignment.unwrap();
-            assert_eq!((decision.mode, assigned.by, assigned.share.get()), (DecisionMode::Assigned, AssignedBy::Hash, 0.5));
-            assert_eq!((assigned.version, assigned.spec.as_ref()), (1, helm.experiments().next().map(Spec::digest)));
+            assert_eq!(
+                (decision.mode, assigned.by, assigned.share.get()),
+                (DecisionMode::Assigned, AssignedBy::Hash, 0.5)
+            );
+            assert_eq!(
+                (assigned.version, assigned.spec.as_ref()),
+                (1, helm.experiments().next().map(Spec::digest))
+            );
         }
         // Read while it runs.
         let report = read(&helm).await;
@@ -170,7 +178,8 @@ async fn variants_may_be_policies_over_strategies_of_their_own() {
 
 #[tokio::test]
 async fn who_is_not_meant_takes_no_part() {
-    let beta = [SPEC, "[targeting]\nall = [{ attr = \"segment\", op = \"in\", value = [\"beta\"] }]\n"].concat();
+    let beta =
+        [SPEC, "[targeting]\nall = [{ attr = \"segment\", op = \"in\", value = [\"beta\"] }]\n"].concat();
     let helm = open(&MemoryStore::new(), &[&beta]).await;
     assert_eq!(variant(&ask(&helm, "ana").await), None);
     let mut request = TurnRequest::new("ana", "support", "Hello").unwrap();
@@ -228,12 +237,21 @@ async fn specifications_are_files_or_folders_of_the_configuration() {
         let helm = config.builder(&off).unwrap().store(Arc::new(MemoryStore::new())).build().await.unwrap();
         assert_eq!((variant(&ask(&helm, "ana").await), helm.experiments().count()), (None, 0));
     }
-    let broken = configured(folder.path(), "experiments = \"experiments\"", &SPEC.replace("weight = 0.5", "weight = 0.6"));
+    let broken = configured(
+        folder.path(),
+        "experiments = \"experiments\"",
+        &SPEC.replace("weight = 0.5", "weight = 0.6"),
+    );
     let refused = broken.builder(&none).err().unwrap().report();
     assert!(refused.contains("tone.toml, line 1") && refused.contains("weights must sum to 1"), "{refused}");
-    let unknown = configured(folder.path(), "experiments = \"experiments\"", &SPEC.replace("strategy = \"b\"", "strategy = \"x\""));
+    let unknown = configured(
+        folder.path(),
+        "experiments = \"experiments\"",
+        &SPEC.replace("strategy = \"b\"", "strategy = \"x\""),
+    );
     let refused = unknown.builder(&none).unwrap().build().await.err().unwrap().report();
     assert!(refused.contains("has no strategy x; it has: a, b"), "{refused}");
-    let missing = HelmConfig::from_toml("experiments = [\"nowhere.toml\"]", &folder.path().join("helm.toml")).unwrap();
+    let missing =
+        HelmConfig::from_toml("experiments = [\"nowhere.toml\"]", &folder.path().join("helm.toml")).unwrap();
     assert!(missing.experiments().unwrap_err().report().contains("nowhere.toml"));
 }
