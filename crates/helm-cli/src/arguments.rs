@@ -180,6 +180,11 @@ pub(crate) enum ExperimentCommand {
         #[arg(long, value_name = "FILE")]
         log: Option<PathBuf>,
     },
+    /// Play simulated users, or those of a scenario, under the variants, and say what came of it.
+    #[command(
+        after_help = "Examples:\n  helmctl experiment run tone.toml --results played\n  helmctl experiment run tone.toml --results played --design between --users 400 --turns 3\n  helmctl experiment run tone.toml --results played --scenario talk.jsonl --max-dollars 2 --output html > tone.html\n\nEach variant has a database of its own in the folder, so nothing of the installation is touched. The same command goes on\nwhere it was ended. Exit codes are those of analyze."
+    )]
+    Run(ExperimentRunArguments),
     /// Which variant an experiment gives to users.
     #[command(
         after_help = "Examples:\n  helmctl experiment assign tone-2026-11 --unit ana --unit bob\n  helmctl experiment assign tone.toml --unit ana --segment beta --output json"
@@ -197,10 +202,48 @@ pub(crate) enum ExperimentCommand {
     },
 }
 
+/// Who is played, and how.
+#[derive(Args)]
+pub(crate) struct ExperimentRunArguments {
+    /// The file of the specification, or the experiment's key in the configuration.
+    #[arg(value_name = "FILE|KEY")]
+    pub(crate) experiment: String,
+    /// The folder that keeps what was played.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) results: PathBuf,
+    /// Whether users meet every variant and are compared with themselves, or one variant each.
+    #[arg(long, value_enum, default_value = "paired")]
+    pub(crate) design: Design,
+    /// Messages and ratings, as `scenario run` reads them. Default: simulated users.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// How many users are simulated.
+    #[arg(long, default_value_t = 100, conflicts_with = "scenario")]
+    pub(crate) users: usize,
+    /// Turns of each simulated user.
+    #[arg(long, default_value_t = 3, conflicts_with = "scenario")]
+    pub(crate) turns: u64,
+    /// What the simulated users derive from.
+    #[arg(long, default_value_t = 1, conflicts_with = "scenario")]
+    pub(crate) seed: u64,
+    /// Stops before models have cost more than this, what was played before included.
+    #[arg(long, value_name = "DOLLARS")]
+    pub(crate) max_dollars: Option<f64>,
+}
+
+/// Who meets which variant.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Design {
+    /// Every user every variant.
+    Paired,
+    /// Every user one variant, by hash.
+    Between,
+}
+
 impl ExperimentCommand {
     /// Whether what it writes may be a page.
     pub(crate) const fn is_report(&self) -> bool {
-        matches!(self, Self::Analyze { .. })
+        matches!(self, Self::Analyze { .. } | Self::Run(_))
     }
 }
 

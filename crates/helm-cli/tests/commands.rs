@@ -558,8 +558,5 @@ fn whom_an_experiment_assigns_to_what_is_told() {
     let asked = ["experiment", "assign", "tone", "--unit", "ana", "--unit", "bob", "--output", "json"];
     let data: Value = serde_json::from_str(&out(&run(&folder, &asked))).unwrap();
     assert_eq!((&data[0]["user"], &data[1]["share"]), (&"ana".into(), &0.5.into()), "{data}");
-    refused(
-        &run(&folder, &["experiment", "assign", "ton", "--unit", "ana"]),
-        &["no [experiments.ton]", "tone"],
-    );
+    refused(&run(&folder, &["experiment", "assign", "ton", "--unit", "ana"]), &["no experiment ton", "tone"]);
 }

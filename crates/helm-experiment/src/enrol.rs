@@ -89,6 +89,9 @@ impl Spec {
         if matches!(self.plan().mode, Mode::Adaptive { .. }) {
             return out(OutReason::AssignsNobody);
         }
+        if let Some(only) = own.only.as_ref().and_then(|name| self.variant(name)) {
+            return self.assigned(only, AssignedBy::Hash);
+        }
         if own.start.is_some_and(|start| at < start) {
             return out(OutReason::NotStarted);
         }

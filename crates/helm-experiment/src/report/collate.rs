@@ -21,6 +21,8 @@ pub(super) struct Participant<'a> {
     pub(super) turns: Vec<&'a LogRow>,
     /// The turns before, in order.
     pub(super) before: Vec<&'a LogRow>,
+    /// The same number for the same user in each variant.
+    pub(super) pair: usize,
 }
 
 /// Who took part, and what was left out.
@@ -40,6 +42,8 @@ pub(super) struct Collated<'a> {
     pub(super) other_versions: usize,
     /// Exposures under another specification of the same version.
     pub(super) other_specs: usize,
+    /// Users that were not played under every variant.
+    pub(super) incomplete: usize,
     /// Exposures to variants that the specification has not.
     pub(super) unknown_variants: BTreeSet<&'a str>,
 }
@@ -60,6 +64,42 @@ impl<'a> Collated<'a> {
         }
         // By the first turn's id where moments are the same, so that the order of the log does not matter.
         collated.users.sort_by_key(|user| (user.exposed, user.turns.first().map(|turn| turn.id)));
+        collated
+    }
+
+    /// Users that were played under every variant, each of which they are in; others are in none.
+    pub(super) fn paired(spec: &Spec, rows: &'a [LogRow]) -> Self {
+        let mut collated = Self::default();
+        let rows = collated.in_order(spec, rows);
+        let mut users: BTreeMap<(&TenantId, &UserId), Vec<Vec<&LogRow>>> = BTreeMap::new();
+        for row in rows {
+            collated.note(spec, row);
+            let Some(arm) = collated.exposure(spec, row) else { continue };
+            let arms = users
+                .entry((&row.tenant, &row.user))
+                .or_insert_with(|| vec![Vec::new(); spec.variants().len()]);
+            arms.get_mut(arm).into_iter().for_each(|turns| turns.push(row));
+        }
+        for (pair, arms) in users.into_values().enumerate() {
+            if arms.iter().any(Vec::is_empty) {
+                collated.incomplete += 1;
+                continue;
+            }
+            for (arm, turns) in arms.into_iter().enumerate() {
+                let Some(first) = turns.first() else { continue };
+                let (exposed, segment) = (first.began, first.segment.as_ref());
+                let before = Vec::new();
+                collated.users.push(Participant {
+                    arm,
+                    exposed,
+                    segment,
+                    has_share: true,
+                    turns,
+                    before,
+                    pair,
+                });
+            }
+        }
         collated
     }
 
@@ -121,6 +161,7 @@ impl<'a> Collated<'a> {
             has_share: first.variant_share.is_none() || first.variant_share == share,
             turns: own,
             before: before.to_vec(),
+            pair: self.users.len(),
         });
     }
 }

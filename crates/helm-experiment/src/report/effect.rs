@@ -1,12 +1,15 @@
 //! What a metric says of two variants.
 
+use std::collections::BTreeMap;
+
 use helm_core::VariantName;
 use serde::Serialize;
 
 use super::sample::{Arms, Sample, arms, quantile_arm};
 use crate::analysis::{
     AlwaysValid, Answer, Belief, Better, Difference, Interval, Lift, Moments, Proportion, Refusal, Sides,
-    TwoProportions, group_sequential_bounds, hodges_lehmann, mann_whitney, welch,
+    TwoProportions, differences, group_sequential_bounds, hodges_lehmann, mann_whitney, paired, quantile,
+    welch, wilcoxon,
 };
 use crate::spec::{AnalysisPlan, Margin, Metric, MetricKind, Mode};
 
@@ -159,6 +162,8 @@ pub(super) struct Level {
     pub(super) among: usize,
     /// Users in all variants together, which says how far it has come.
     pub(super) users: u64,
+    /// Whether the same users were played under every variant.
+    pub(super) is_paired: bool,
 }
 
 impl Level {
@@ -176,6 +181,7 @@ pub(super) fn effect(
     level: Level,
 ) -> Effect {
     let estimated = match &metric.kind {
+        _ if level.is_paired => pairs(metric, plan, control, treatment, level),
         MetricKind::Rank { .. } => ranks(control, treatment),
         MetricKind::Share { .. } if plan.mode == Mode::Fixed => shares(control, treatment, level),
         _ => means(metric, plan, control, treatment, level),
@@ -240,6 +246,51 @@ fn shares(control: &Sample, treatment: &Sample, level: Level) -> Answer<Estimate
     if let Ok(difference) = welch(&arms.control, &arms.treatment) {
         estimate.error = Some(difference.error);
         estimate.detectable = Some(detectable(&difference, level));
+    }
+    Ok(estimate)
+}
+
+/// Differences of users with themselves.
+fn pairs(
+    metric: &Metric,
+    plan: &AnalysisPlan,
+    control: &Sample,
+    treatment: &Sample,
+    level: Level,
+) -> Answer<Estimate> {
+    if let Some(refusal) = control.refused.as_ref().or(treatment.refused.as_ref()) {
+        return Err(refusal.clone());
+    }
+    let others: BTreeMap<usize, f64> =
+        treatment.pairs.iter().copied().zip(treatment.values.iter().copied()).collect();
+    let both =
+        control.pairs.iter().zip(&control.values).filter_map(|(pair, own)| Some((*own, *others.get(pair)?)));
+    let (own, other): (Vec<_>, Vec<_>) = both.unzip();
+    if matches!(metric.kind, MetricKind::Rank { .. }) {
+        let differences = differences(&own, &other)?;
+        let p = wilcoxon(&differences)?;
+        let middle = quantile(&differences, 0.5, level.alpha)?.value;
+        let method = "Wilcoxon's signed ranks, the median of the differences of users with themselves";
+        return Ok(Estimate { p: Some(p), ln_p: Some(libm::log(p)), ..Estimate::new(middle, method) });
+    }
+    if matches!(metric.kind, MetricKind::Quantile { .. }) {
+        return Err(Refusal::Unusable {
+            name: "a quantile",
+            why: "users are not compared with themselves by one; use the kind mean",
+        });
+    }
+    let difference = paired(&own, &other)?;
+    let mut estimate = Estimate::new(difference.value, "differences of users with themselves");
+    estimate.error = Some(difference.error);
+    estimate.detectable = Some(detectable(&difference, level));
+    look(&mut estimate, &plan.mode, metric.better, &difference, level)?;
+    if let Some(margin) = metric.margin {
+        let margin = match margin {
+            Margin::Absolute(margin) => margin,
+            // Of the control's mean as it was found, whose own error is small beside it.
+            Margin::Relative(share) => share * control.moments()?.mean.abs(),
+        };
+        estimate.non_inferiority = Some(not_worse_by(metric.better, margin, &plan.mode, &difference, level)?);
     }
     Ok(estimate)
 }

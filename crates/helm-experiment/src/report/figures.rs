@@ -43,6 +43,7 @@ pub(super) fn probability(p: Option<f64>, ln_p: Option<f64>) -> String {
     match (p, ln_p) {
         (None, _) => "–".to_owned(),
         (Some(p), Some(ln)) if p < 1e-300 => format!("10^{:.0}", ln / std::f64::consts::LN_10),
+        (Some(p), None) if p < 1e-300 => "< 1e-300".to_owned(),
         (Some(p), _) if p < 1e-4 => format!("{p:.1e}"),
         (Some(p), _) => format!("{p:.4}"),
     }

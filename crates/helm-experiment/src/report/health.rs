@@ -71,6 +71,18 @@ pub(super) fn checks(spec: &Spec, collated: &Collated<'_>) -> Vec<Check> {
     checks
 }
 
+/// Of users that were played under every variant.
+pub(super) fn pair_checks(spec: &Spec, collated: &Collated<'_>) -> Vec<Check> {
+    let mut checks = vec![too_few(spec, collated), specification(collated)];
+    if collated.incomplete > 0 {
+        let message =
+            format!("{} users were not played under every variant and are left out", collated.incomplete);
+        checks.push(Check::new("incomplete_users", CheckState::Warning, message));
+    }
+    checks.extend(left_out(collated));
+    checks
+}
+
 fn too_few(spec: &Spec, collated: &Collated<'_>) -> Check {
     let least = spec.plan().min_units;
     let counts = counts(spec, collated.users.iter());

@@ -28,6 +28,8 @@ pub(super) struct Sample {
     pub(super) values: Vec<f64>,
     /// What was known before, by user; `None` where nothing was.
     pub(super) before: Vec<Option<f64>>,
+    /// Whose values they are: the same number in each variant for the same user.
+    pub(super) pairs: Vec<usize>,
     /// Of quantiles: the turns' numbers, by user.
     pub(super) turns: Vec<Vec<f64>>,
     /// Users of whom the metric says nothing.
@@ -72,6 +74,7 @@ impl Sample {
                 continue;
             };
             sample.values.push(found);
+            sample.pairs.push(user.pair);
             if let Some(covariate) = covariate {
                 sample.before.push(earlier(covariate, user));
             }

@@ -37,7 +37,7 @@ pub(super) fn segments(spec: &Spec, collated: &Collated<'_>) -> Vec<SegmentRepor
                 Mode::GroupSequential { .. } => collated.users.len(),
                 _ => users.len(),
             };
-            let own = Level { alpha: spec.plan().alpha, among: 1, users: users_now as u64 };
+            let own = Level { alpha: spec.plan().alpha, among: 1, users: users_now as u64, is_paired: false };
             reports.extend(goals().map(|metric| part(spec, (*attribute, level), metric, &users, own)));
         }
     }

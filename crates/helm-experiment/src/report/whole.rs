@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 use super::adaptive;
 use super::collate::{Collated, Participant};
 use super::effect::{Comparison, Effect, Level, effect};
-use super::health::{Check, CheckState, VariantUsers, checks, variant_users};
+use super::health::{Check, CheckState, VariantUsers, checks, pair_checks, variant_users};
 use super::row::LogRow;
 use super::sample::{Sample, Window, quantile_arm};
 use super::segments::{SegmentReport, segments};
@@ -119,16 +119,30 @@ impl Report {
             return adaptive::report(spec, rows);
         }
         let collated = Collated::new(spec, rows);
+        let health = checks(spec, &collated);
+        Self::of(spec, &collated, health, false)
+    }
+
+    /// Reads a log of users who were each played under every variant, and compares them with themselves, which takes what
+    /// users differ in off the error. Users that were not played under every variant are left out. Nobody is dealt, so
+    /// there is no split to test; covariates are not used, and effects are not followed over time.
+    #[must_use]
+    pub fn paired(spec: &Spec, rows: &[LogRow]) -> Self {
+        let collated = Collated::paired(spec, rows);
+        let health = pair_checks(spec, &collated);
+        Self::of(spec, &collated, health, true)
+    }
+
+    fn of(spec: &Spec, collated: &Collated<'_>, mut health: Vec<Check>, is_paired: bool) -> Self {
         let users = collated.users.len() as u64;
         let mut metrics: Vec<_> =
-            spec.metrics().iter().map(|metric| metric_report(spec, metric, &collated)).collect();
+            spec.metrics().iter().map(|metric| metric_report(spec, metric, collated, is_paired)).collect();
         settle(spec.plan(), &mut metrics, users);
-        let mut health = checks(spec, &collated);
         health.extend(looks(spec, users));
         let parts = Parts {
             period: period(&collated.users),
-            variants: variant_users(spec, &collated),
-            segments: segments(spec, &collated),
+            variants: variant_users(spec, collated),
+            segments: if is_paired { Vec::new() } else { segments(spec, collated) },
             health,
             metrics,
             users,
@@ -254,16 +268,16 @@ pub(super) fn comparisons(spec: &Spec, metric: &Metric, samples: &[Sample], leve
 pub(super) fn level(spec: &Spec, metric: &Metric, users: u64) -> Level {
     let own = spec.metrics().iter().filter(|other| other.role == metric.role).count();
     let among = if metric.role == Role::Guardrail { 1 } else { own * (spec.variants().len() - 1) };
-    Level { alpha: spec.plan().alpha, among, users }
+    Level { alpha: spec.plan().alpha, among, users, is_paired: false }
 }
 
-fn metric_report(spec: &Spec, metric: &Metric, collated: &Collated<'_>) -> MetricReport {
+fn metric_report(spec: &Spec, metric: &Metric, collated: &Collated<'_>, is_paired: bool) -> MetricReport {
     let arms = by_arm(spec, &collated.users);
     let samples = samples(metric, &arms, Window::ALL);
-    let level = level(spec, metric, collated.users.len() as u64);
+    let level = Level { is_paired, ..level(spec, metric, collated.users.len() as u64) };
     let comparisons = comparisons(spec, metric, &samples, level);
-    let is_goal = metric.role == Role::Goal;
-    let period = period(&collated.users).filter(|_| is_goal);
+    let is_followed = metric.role == Role::Goal && !is_paired;
+    let period = period(&collated.users).filter(|_| is_followed);
     MetricReport {
         key: metric.key.clone(),
         role: metric.role,

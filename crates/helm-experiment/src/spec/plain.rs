@@ -47,6 +47,7 @@ impl Spec {
             all: Vec::new(),
             force: BTreeMap::new(),
             sticky: false,
+            only: None,
         };
         Self::of(key.clone(), task, variants, assigning, vec![reward_per_turn()], plan())
             .ok_or(Error::TooFewVariants { experiment: key, count: 0 })

@@ -126,4 +126,7 @@ pub(crate) struct Assigning {
     pub(crate) all: Vec<Condition>,
     pub(crate) force: BTreeMap<UserId, VariantName>,
     pub(crate) sticky: bool,
+    /// Played offline: everybody gets this variant.
+    #[serde(skip)]
+    pub(crate) only: Option<VariantName>,
 }

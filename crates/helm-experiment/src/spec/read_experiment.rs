@@ -41,6 +41,7 @@ pub(super) fn assigning(root: &Section<'_, '_>, experiment: &Section<'_, '_>, sa
         all,
         force,
         sticky: experiment.flag("sticky").unwrap_or(false),
+        only: None,
     }
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use helm_core::{ExperimentKey, SpecDigest, TaskId, Timestamp, VariantName};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -157,6 +159,28 @@ impl Spec {
     #[must_use]
     pub const fn plan(&self) -> &AnalysisPlan {
         &self.plan
+    }
+
+    /// The same, to be played offline: everybody gets this variant at all times, or with `None` the one of their hash.
+    /// The digest stays, so what is logged is read as the experiment's.
+    #[must_use]
+    pub fn offline(&self, only: Option<&VariantName>) -> Self {
+        let mut other = self.clone();
+        let Assigning { salt, hash, .. } = other.assigning;
+        other.assigning = Assigning {
+            salt,
+            hash,
+            namespace: None,
+            holdout: None,
+            start: None,
+            end: None,
+            ramp: Vec::new(),
+            all: Vec::new(),
+            force: BTreeMap::new(),
+            sticky: false,
+            only: only.cloned(),
+        };
+        other
     }
 
     /// The same, to be read in another mode.

@@ -64,7 +64,7 @@ fn read(path: &Path) -> Result<Vec<LogRow>, String> {
     Ok(rows)
 }
 
-fn write(format: Format, report: &Report) -> Result<()> {
+pub(super) fn write(format: Format, report: &Report) -> Result<()> {
     match format {
         // Written for people to read as it is.
         Format::Table | Format::Markdown => output::piece(&report.to_markdown()),
@@ -73,7 +73,7 @@ fn write(format: Format, report: &Report) -> Result<()> {
     }
 }
 
-fn code(report: &Report) -> ExitCode {
+pub(super) fn code(report: &Report) -> ExitCode {
     let is_little = report.health.iter().any(|check| check.state == CheckState::TooFew);
     match report.verdict.decision {
         Decision::Invalid => ExitCode::from(SAID_NO),

@@ -3,7 +3,9 @@
 mod analyze;
 mod assign;
 mod check;
+mod players;
 mod power;
+mod run;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,6 +23,7 @@ pub(super) async fn run(global: &Global, command: &ExperimentCommand) -> Result<
             assign::run(global, experiment, segment.as_deref(), units)?;
         }
         ExperimentCommand::Check { files } => return check::run(global, files),
+        ExperimentCommand::Run(arguments) => return run::run(global, arguments).await,
         ExperimentCommand::Analyze { experiment, log } => {
             return analyze::run(global, experiment, log.as_deref()).await;
         }

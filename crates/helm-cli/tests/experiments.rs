@@ -1,0 +1,118 @@
+//! Experiments on the command line: checked, played, read.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SPEC: &str = r#"[experiment]
+key = "tone"
+task = "support"
+mode = "fixed"
+min_units = 5
+[[variant]]
+key = "control"
+control = true
+weight = 0.5
+strategy = "concise"
+[[variant]]
+key = "warm"
+weight = 0.5
+strategy = "friendly"
+[[metric]]
+key = "reward"
+role = "goal"
+kind = "mean"
+value = { event = "reward", agg = "mean" }
+better = "higher"
+"#;
+
+fn helmctl(folder: &TempDir, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_helmctl"));
+    command.current_dir(folder.path()).env_clear().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn folder(spec: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tone.toml"), spec).unwrap();
+    folder
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| unreachable!("{}", text(&output.stderr)))
+}
+
+#[test]
+fn a_specification_is_checked_with_all_its_mistakes() {
+    let fine = folder(SPEC);
+    assert!(helmctl(&fine, &["experiment", "check", "tone.toml"]).status.success());
+    let wrong = folder(&SPEC.replace("weight = 0.5", "weight = 0.6").replace("\"fixed\"", "\"fix\""));
+    let said = helmctl(&wrong, &["experiment", "check", "tone.toml"]);
+    assert_eq!(said.status.code(), Some(1));
+    let lines = text(&said.stdout);
+    assert!(
+        lines.contains("tone.toml, line 1, column 1: experiment: the variants' weights must sum to 1"),
+        "{lines}"
+    );
+    assert!(lines.contains("line 4, column 8: experiment.mode: there is no \"fix\""), "{lines}");
+    let data = json(&helmctl(&wrong, &["experiment", "check", "tone.toml", "--output", "json"]));
+    assert_eq!(data["files"][0]["problems"][1]["line"], 4);
+    assert_eq!(helmctl(&fine, &["experiment", "check", "nowhere.toml"]).status.code(), Some(2));
+}
+
+#[test]
+fn users_are_played_under_every_variant_and_go_on_where_they_were_ended() {
+    let folder = folder(SPEC);
+    let run = |users: &str, more: &[&str]| {
+        let arguments =
+            ["experiment", "run", "tone.toml", "--results", "played", "--users", users, "--turns", "1"];
+        helmctl(&folder, &[&arguments, more].concat())
+    };
+    let first = json(&run("6", &["--output", "json"]));
+    assert_eq!((&first["variants"][0]["users"], &first["variants"][1]["turns"]), (&6.into(), &6.into()));
+    let second = run("12", &["--output", "json"]);
+    assert_eq!(json(&second)["variants"][0]["turns"], 12, "six were played before");
+    assert!(text(&second.stdout).contains("differences of users with themselves"));
+    let page = text(&run("12", &["--output", "html"]).stdout);
+    assert!(page.starts_with("<!doctype html>") && page.contains("<svg"), "{page}");
+    assert!(!Path::new(&folder.path().join("helm.db")).exists(), "the installation is not touched");
+}
+
+#[test]
+fn a_log_is_read_from_a_file_and_from_the_database_alike() {
+    let folder = folder(SPEC);
+    std::fs::write(
+        folder.path().join("helm.toml"),
+        "experiments = [\"tone.toml\"]\n[tasks.support.strategies]\nconcise = {}\nfriendly = {}\n",
+    )
+    .unwrap();
+    let scene = |user: u32| {
+        format!(
+            "{{\"user\":\"u{user}\",\"task\":\"support\",\"message\":\"How do I reset it?\",\"ratings\":{{\"friendly\":{}}}}}",
+            user % 5 + 1
+        )
+    };
+    let scenes: Vec<_> = (0..30).map(scene).collect();
+    std::fs::write(folder.path().join("talk.jsonl"), scenes.join("\n")).unwrap();
+    assert!(helmctl(&folder, &["scenario", "run", "talk.jsonl"]).status.success());
+    assert!(helmctl(&folder, &["export", "--to", "log.jsonl"]).status.success());
+    let live = helmctl(&folder, &["experiment", "analyze", "tone", "--output", "json"]);
+    let file =
+        helmctl(&folder, &["experiment", "analyze", "tone.toml", "--log", "log.jsonl", "--output", "json"]);
+    assert_eq!(text(&live.stdout), text(&file.stdout), "{}", text(&live.stderr));
+    assert!(
+        text(&helmctl(&folder, &["experiment", "analyze", "tone"]).stdout).starts_with("# Experiment tone")
+    );
+    let unknown = helmctl(&folder, &["experiment", "analyze", "tune"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("the configured ones are: tone"), "{}", text(&unknown.stderr));
+    let page = helmctl(&folder, &["tasks", "list", "--output", "html"]);
+    assert_eq!(page.status.code(), Some(2), "only reports are pages");
+}
