@@ -25,7 +25,7 @@ pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<ExitCode> {
             let file = file.display();
             match spec {
                 Ok(spec) => {
-                    output::line(&format!("{file}: fine ({} version {})", spec.key(), spec.version()))?
+                    output::line(&format!("{file}: fine ({} version {})", spec.key(), spec.version()))?;
                 }
                 Err(problems) => {
                     for problem in problems.all() {
