@@ -136,9 +136,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
 /// What answers without a key: whether the server runs, and no more.
 const OPEN: [&str; 3] = ["/livez", "/readyz", "/health"];
 
+/// Whoever asks what is open and has no key where one is needed. They are told no more than whether it runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Stranger;
+
 /// Lets those in who have a key, as a bearer token or in the header `x-api-key`.
 pub(crate) async fn guard(State(keys): State<ApiKeys>, mut request: Request, next: Next) -> Response {
     if OPEN.contains(&request.uri().path()) {
+        if given(request.headers()).and_then(|key| keys.name(key)).is_none() {
+            request.extensions_mut().insert(Stranger);
+        }
         return next.run(request).await;
     }
     let problem = match given(request.headers()) {

@@ -1,25 +1,33 @@
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use helm_orchestrator::Helm;
 use serde_json::{Value, json};
 
+use crate::keys::Stranger;
+
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Kept simple: one word, and what it runs on.
+/// Kept simple: one word, and what it runs on. Where keys are needed, nobody without one is told the latter.
 #[utoipa::path(
     get, path = "/health", tag = "Operation", security(()),
     responses((status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)),
 )]
-pub(crate) async fn health(State(helm): State<Helm>) -> (StatusCode, Json<Value>) {
-    match helm.health().await {
-        Ok(health) => (StatusCode::OK, Json(json!({ "status": "ok", "version": VERSION, "store": health }))),
-        Err(error) => {
-            let body =
-                json!({ "status": "failing", "version": VERSION, "store": { "error": error.report() } });
-            (StatusCode::SERVICE_UNAVAILABLE, Json(body))
-        }
+pub(crate) async fn health(
+    State(helm): State<Helm>,
+    stranger: Option<Extension<Stranger>>,
+) -> (StatusCode, Json<Value>) {
+    let store = helm.health().await;
+    let (code, status) = match &store {
+        Ok(_) => (StatusCode::OK, "ok"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
+    };
+    let mut body = json!({ "status": status, "version": VERSION });
+    if let (None, Some(body)) = (stranger, body.as_object_mut()) {
+        let store = store.map_or_else(|error| json!({ "error": error.report() }), |health| json!(health));
+        body.insert("store".to_owned(), store);
     }
+    (code, Json(body))
 }
 
 /// The process runs.
@@ -36,14 +44,21 @@ pub(crate) async fn livez() -> Json<Value> {
     get, path = "/readyz", tag = "Operation", security(()),
     responses((status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)),
 )]
-pub(crate) async fn readyz(State(helm): State<Helm>) -> (StatusCode, Json<Value>) {
+pub(crate) async fn readyz(
+    State(helm): State<Helm>,
+    stranger: Option<Extension<Stranger>>,
+) -> (StatusCode, Json<Value>) {
     let store = helm.health().await;
     let accepting = helm.is_accepting();
     let ready = store.is_ok() && accepting;
     let body = json!({
         "status": if ready { "ok" } else { "not ready" },
         "components": {
-            "store": store.map_or_else(|error| error.report(), |_| "ok".to_owned()),
+            "store": match store {
+                Ok(_) => "ok".to_owned(),
+                Err(_) if stranger.is_some() => "failing".to_owned(),
+                Err(error) => error.report(),
+            },
             "turns": if accepting { "ok" } else { "draining" },
         },
     });

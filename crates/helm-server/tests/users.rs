@@ -135,3 +135,23 @@ async fn nothing_but_the_state_of_the_server_is_open_without_a_key() {
     let (_, body) = call(&api, Method::GET, "/v1/models", None).await;
     assert_eq!(body["error"]["code"], "invalid_api_key");
 }
+
+#[tokio::test]
+async fn what_the_server_runs_on_is_told_to_those_with_a_key() {
+    let keys = ApiKeys::parse(&ApiKeys::entry("a", "hk_1_x")).unwrap();
+    let api = api(ServerOptions::default().with_keys(keys)).await;
+    let health = async |key: Option<&str>| {
+        let mut request = Request::get("/health");
+        if let Some(key) = key {
+            request = request.header("x-api-key", key);
+        }
+        let answer = api.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()
+    };
+    for key in [None, Some("hk_1_y")] {
+        let told = health(key).await;
+        assert_eq!((&told["status"], told.get("store")), (&json!("ok"), None), "{told}");
+    }
+    assert_eq!(health(Some("hk_1_x")).await["store"]["backend"], "memory");
+}
