@@ -227,7 +227,7 @@ pub(crate) struct ExperimentRunArguments {
     #[arg(long, default_value_t = 1, conflicts_with = "scenario")]
     pub(crate) seed: u64,
     /// Stops before models have cost more than this, what was played before included.
-    #[arg(long, value_name = "DOLLARS")]
+    #[arg(long, value_name = "DOLLARS", value_parser = above_zero, allow_negative_numbers = true)]
     pub(crate) max_dollars: Option<f64>,
 }
 

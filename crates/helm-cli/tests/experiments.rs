@@ -64,7 +64,39 @@ fn a_specification_is_checked_with_all_its_mistakes() {
     assert!(lines.contains("line 4, column 8: experiment.mode: there is no \"fix\""), "{lines}");
     let data = json(&helmctl(&wrong, &["experiment", "check", "tone.toml", "--output", "json"]));
     assert_eq!(data["files"][0]["problems"][1]["line"], 4);
-    assert_eq!(helmctl(&fine, &["experiment", "check", "nowhere.toml"]).status.code(), Some(2));
+    let absent = helmctl(&wrong, &["experiment", "check", "nowhere.toml", "tone.toml"]);
+    assert_eq!(absent.status.code(), Some(2));
+    let lines = text(&absent.stdout);
+    assert!(
+        lines.contains("nowhere.toml, it cannot be read") && lines.contains("there is no \"fix\""),
+        "{lines}"
+    );
+}
+
+#[test]
+fn a_folder_is_of_one_specification_and_kind_of_users() {
+    let folder = folder(SPEC);
+    let run = |more: &[&str]| {
+        let arguments =
+            ["experiment", "run", "tone.toml", "--results", "played", "--users", "2", "--turns", "1"];
+        helmctl(&folder, &[&arguments, more].concat())
+    };
+    assert_ne!(run(&[]).status.code(), Some(2));
+    for (more, said) in [
+        (&["--seed", "2"][..], "the seed 1, 1 turns each, not simulated from the seed 2"),
+        (&["--design", "between"], "design: paired, not between"),
+        (&["--max-dollars", "-1"], "above 0"),
+        (&["--max-dollars", "nan"], "above 0"),
+    ] {
+        let other = run(more);
+        assert_eq!(other.status.code(), Some(2), "{more:?}");
+        assert!(text(&other.stderr).contains(said), "{}", text(&other.stderr));
+    }
+    let adaptive = SPEC.replace("\"fixed\"", "\"adaptive\"").replace("weight = 0.5\n", "");
+    std::fs::write(folder.path().join("adaptive.toml"), adaptive).unwrap();
+    let refused = helmctl(&folder, &["experiment", "run", "adaptive.toml", "--results", "other"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stdout));
+    assert!(!folder.path().join("other").exists(), "nothing was begun");
 }
 
 #[test]

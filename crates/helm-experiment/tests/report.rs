@@ -201,6 +201,73 @@ fn a_log_does_not_depend_on_its_order() {
 }
 
 #[test]
+fn of_two_rows_of_a_turn_the_fuller_counts_in_whatever_order() {
+    let spec = spec(&[]);
+    let whole = rewarded(40, [0.4, 0.6], 1);
+    let early = whole.iter().map(|row| LogRow { reward: None, ..row.clone() });
+    let mut rows: Vec<_> = whole.iter().cloned().chain(early).collect();
+    let one = Report::new(&spec, &rows).to_json();
+    rows.reverse();
+    let other = Report::new(&spec, &rows);
+    assert_eq!(one, other.to_json());
+    assert_eq!(other.metrics[0].values[0].missing, 0);
+}
+
+#[test]
+fn what_is_not_known_is_not_0() {
+    let cost = r#"[[metric]]
+key = "cost"
+role = "guardrail"
+kind = "mean"
+value = { event = "cost_dollars", agg = "sum" }
+better = "lower"
+[[metric]]
+key = "cost_per_turn"
+role = "guardrail"
+kind = "ratio"
+num = { event = "cost_dollars", agg = "sum" }
+den = { event = "turn", agg = "count" }
+better = "lower"
+[[metric]]
+key = "liked"
+role = "secondary"
+kind = "share"
+value = { event = "feedback", agg = "mean" }
+better = "higher"
+"#;
+    let mut rows = rewarded(40, [0.5, 0.5], 2);
+    for (number, row) in rows.iter_mut().enumerate() {
+        let is_control = row.variant.as_ref().is_some_and(|variant| variant.as_str() == "control");
+        row.cost_nano_usd = is_control.then_some(1_000_000 + i64::try_from(number).unwrap());
+    }
+    let report = Report::new(&spec(&[cost]), &rows);
+    for metric in &report.metrics[1..] {
+        let values: Vec<_> = metric.values.iter().map(|own| (own.value.is_some(), own.missing)).collect();
+        let control = if metric.key == "liked" { (false, 40) } else { (true, 0) };
+        assert_eq!(values, [control, (false, 40)], "{}", metric.key);
+        assert!(matches!(metric.comparisons[0].effect, Effect::Undefined { .. }), "{}", metric.key);
+    }
+    assert!(!matches!(report.verdict.decision, Decision::Ship { .. }));
+}
+
+#[test]
+fn between_planned_looks_nothing_new_is_said() {
+    let spec = with(
+        "mode = \"fixed\"",
+        "mode = \"group_sequential\"\nplanned_units = 80\nlooks = [0.5, 1.0]\nspending = \"obrien_fleming\"",
+        &[],
+    );
+    let rows = rewarded(100, [0.5, 0.5], 3);
+    let at = |users: usize| Report::new(&spec, &rows[..users]);
+    assert_eq!(state(&at(39), "looks"), CheckState::TooFew);
+    let figures = |report: &Report| serde_json::to_string(&(&report.metrics, &report.verdict)).unwrap();
+    assert_eq!(figures(&at(40)), figures(&at(79)));
+    assert_ne!(figures(&at(40)), figures(&at(80)));
+    assert_eq!(figures(&at(80)), figures(&at(200)), "after the last look nothing more is said");
+    assert_eq!(at(200).metrics[0].values[0].users, 40);
+}
+
+#[test]
 fn a_wrong_split_invalidates() {
     let mut rows = rewarded(3_000, [0.5, 0.9], 3);
     rows.retain(|row| {

@@ -251,6 +251,9 @@ fn experiments_beside_each_other_keep_their_users_apart() {
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|one| one.contains("overlap in the namespace answers")), "{found:?}");
     assert!(conflicts(&[&one, &one])[0].contains("have the key a"));
+    let hashed = WHOLE.replace("hash = \"helm\"", "hash = \"growthbook_v2\"").replace("\"tone\"", "'e'");
+    let hashed = Spec::from_toml(&hashed.replace("[0.0, 0.5]", "[0.5, 1.0]")).unwrap();
+    assert!(conflicts(&[&one, &hashed])[0].contains("different hashes"));
     let free = Spec::from_toml(&WHOLE.replace("namespace = ", "#").replace("\"tone\"", "'d'")).unwrap();
     assert!(conflicts(&[&one, &free])[0].contains("both run on the task support"));
 }

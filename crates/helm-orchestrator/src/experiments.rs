@@ -178,7 +178,9 @@ pub(crate) async fn read(inner: &Inner, tenant: &TenantId, spec: &Spec) -> Resul
     }
     let log = inner.store.log();
     let rows: Vec<LogRow> = log.stream_rows(tenant, &query).map_ok(log_row).try_collect().await?;
-    Ok(Report::new(spec, &rows))
+    // Of a long log this takes seconds, which other turns must not wait for.
+    let spec = spec.clone();
+    tokio::task::spawn_blocking(move || Report::new(&spec, &rows)).await.map_err(|_| Error::Lost)
 }
 
 /// A row of the log as a report reads it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use helm_core::{DecisionMode, StrategyName, TenantId, UserId};
 
+use super::collate::fullness;
 use super::effect::{Comparison, Effect, Estimate, Level, look, not_worse_by};
 use super::health::{Check, CheckState, VariantUsers};
 use super::row::LogRow;
@@ -48,7 +49,13 @@ fn draws<'a>(spec: &Spec, rows: &'a [LogRow]) -> (Vec<Draw<'a>>, usize) {
     let mut own: Vec<_> =
         rows.iter().filter(|row| row.task == *spec.task() && row.strategy.is_some()).collect();
     own.sort_by_key(|row| (row.began, row.id));
-    own.dedup_by_key(|row| (row.id, &row.tenant));
+    own.dedup_by(|later, kept| {
+        let is_same = later.id == kept.id && later.tenant == kept.tenant;
+        if is_same && fullness(later) > fullness(kept) {
+            *kept = later;
+        }
+        is_same
+    });
     let all = own.len();
     let draws: Vec<_> = own.into_iter().filter_map(|row| draw(spec, row)).collect();
     let left_out = all - draws.len();

@@ -110,7 +110,13 @@ impl<'a> Collated<'a> {
             (one.began, one.id, &one.tenant).cmp(&(other.began, other.id, &other.tenant))
         });
         let all = own.len();
-        own.dedup_by(|one, other| one.id == other.id && one.tenant == other.tenant);
+        own.dedup_by(|later, kept| {
+            let is_same = later.id == kept.id && later.tenant == kept.tenant;
+            if is_same && fullness(later) > fullness(kept) {
+                *kept = later;
+            }
+            is_same
+        });
         self.duplicates = all - own.len();
         own
     }
@@ -164,6 +170,12 @@ impl<'a> Collated<'a> {
             pair: self.users.len(),
         });
     }
+}
+
+/// Which of two rows of one turn says more, as before and after its reward; the rest only makes it one of them in
+/// whatever order they come.
+pub(super) fn fullness(row: &LogRow) -> (bool, usize, String) {
+    (row.reward.is_some(), row.feedback.len(), format!("{row:?}"))
 }
 
 fn version(row: &LogRow) -> u32 {

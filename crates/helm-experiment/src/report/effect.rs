@@ -245,7 +245,7 @@ fn shares(control: &Sample, treatment: &Sample, level: Level) -> Answer<Estimate
     estimate.lift = relative(&arms, level.alpha);
     if let Ok(difference) = welch(&arms.control, &arms.treatment) {
         estimate.error = Some(difference.error);
-        estimate.detectable = Some(detectable(&difference, level));
+        estimate.detectable = Some(estimate.detects(&difference, level));
     }
     Ok(estimate)
 }
@@ -282,8 +282,8 @@ fn pairs(
     let difference = paired(&own, &other)?;
     let mut estimate = Estimate::new(difference.value, "differences of users with themselves");
     estimate.error = Some(difference.error);
-    estimate.detectable = Some(detectable(&difference, level));
     look(&mut estimate, &plan.mode, metric.better, &difference, level)?;
+    estimate.detectable = Some(estimate.detects(&difference, level));
     if let Some(margin) = metric.margin {
         let margin = match margin {
             Margin::Absolute(margin) => margin,
@@ -327,12 +327,12 @@ fn means(
     let mut estimate = Estimate::new(difference.value, method);
     estimate.error = Some(difference.error);
     estimate.variance_reduction = arms.reduction;
-    estimate.lift = relative(&arms, level.alpha);
-    estimate.detectable = Some(detectable(&difference, level));
     if arms.reduction.is_some() {
         estimate.method.push_str(", CUPED");
     }
     look(&mut estimate, &plan.mode, metric.better, &difference, level)?;
+    estimate.lift = relative(&arms, estimate.alpha_of_one_look(&plan.mode, &difference, level));
+    estimate.detectable = Some(estimate.detects(&difference, level));
     if let Some(margin) = metric.margin {
         estimate.non_inferiority = Some(not_worse(metric, margin, &plan.mode, &arms, level)?);
     }
@@ -397,9 +397,10 @@ pub(super) fn look(
 /// after the last one that of the last.
 fn bound(mode: &Mode, level: Level, alpha: f64) -> Answer<f64> {
     let Mode::GroupSequential { planned, looks, spending } = mode else { return Err(Refusal::NoUnits) };
-    let bounds = group_sequential_bounds(looks, alpha, Sides::Two, *spending)?;
     let reached = looks.iter().filter(|look| **look <= level.users as f64 / *planned as f64).count();
-    bounds.get(reached.max(1) - 1).copied().ok_or(Refusal::NoUnits)
+    // A bound rests on the looks before it alone.
+    let looks = looks.get(..reached.max(1)).unwrap_or(looks);
+    group_sequential_bounds(looks, alpha, Sides::Two, *spending)?.last().copied().ok_or(Refusal::NoUnits)
 }
 
 /// The quantile of Student's distribution that is exceeded as rarely: with few users the normal one finds too much.
@@ -414,10 +415,6 @@ fn relative(arms: &Arms, alpha: f64) -> Relative {
         Ok(None) => Relative::Unbounded { value: lift.value },
         Err(_) => Relative::Undefined,
     }
-}
-
-fn detectable(difference: &Difference, level: Level) -> f64 {
-    (difference.upper(0.5 * level.alpha) + difference.upper(0.2)) * difference.error
 }
 
 /// A relative margin moves the control by that share, so that no error of a quotient is needed.
@@ -479,6 +476,28 @@ fn on_good_side(
 }
 
 impl Estimate {
+    /// Half the interval's width; of one look, where the interval has none.
+    fn half_width(&self, difference: &Difference, level: Level) -> f64 {
+        match (self.interval.low, self.interval.high) {
+            (Some(low), Some(high)) => 0.5 * (high - low),
+            _ => difference.upper(0.5 * level.alpha) * difference.error,
+        }
+    }
+
+    /// The level at which an interval of one look is as wide as this one, so that what is relative promises the same.
+    fn alpha_of_one_look(&self, mode: &Mode, difference: &Difference, level: Level) -> f64 {
+        if matches!(mode, Mode::Fixed | Mode::Adaptive { n_star: None } | Mode::Bayes { .. }) {
+            return level.alpha;
+        }
+        let z = self.half_width(difference, level) / difference.error;
+        (2.0 * helm_numerics::normal::sf(z)).clamp(f64::MIN_POSITIVE, level.alpha)
+    }
+
+    /// The difference whose interval leaves 0 out in four of five cases.
+    fn detects(&self, difference: &Difference, level: Level) -> f64 {
+        self.half_width(difference, level) + difference.upper(0.2) * difference.error
+    }
+
     /// Which side of 0 an interval lies on.
     pub(super) fn side(&self, bounds: Bounds, better: Better) -> Found {
         let is_above = bounds.low.is_some_and(|low| low > 0.0);

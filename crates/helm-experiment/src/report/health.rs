@@ -136,6 +136,9 @@ fn judged(spec: &Spec, name: &'static str, counts: &[u64], fine: &str) -> Check 
 
 fn ratio_at_any_time(spec: &Spec, dealt: &[&Participant<'_>]) -> Check {
     const NAME: &str = "sample_ratio_at_any_time";
+    if dealt.is_empty() {
+        return Check::new(NAME, CheckState::TooFew, "there are no users");
+    }
     match monitored(spec, dealt) {
         Ok(p) if p < spec.plan().srm_alpha => {
             let message = "at some time users were not split as the weights say";

@@ -61,11 +61,12 @@ impl Sample {
             let found = match kind {
                 MetricKind::Mean { value } | MetricKind::Rank { value } => measure(value, &turns),
                 MetricKind::Share { value } => {
-                    Some(if measure(value, &turns).is_some_and(|value| value > 0.0) { 1.0 } else { 0.0 })
+                    measure(value, &turns).map(|value| if value > 0.0 { 1.0 } else { 0.0 })
                 }
                 MetricKind::Ratio { num, den } => {
-                    parts.extend(measure(num, &turns).zip(measure(den, &turns)));
-                    Some(0.0)
+                    let part = measure(num, &turns).zip(measure(den, &turns));
+                    parts.extend(part);
+                    part.map(|_| 0.0)
                 }
                 MetricKind::Quantile { event, .. } => sample.keep(event, &turns),
             };
@@ -189,7 +190,8 @@ pub(super) fn quantile_arm(sample: &Sample, q: f64, alpha: f64) -> Answer<Moment
 pub(super) fn measure(measure: &Measure, turns: &[&LogRow]) -> Option<f64> {
     let values = || turns.iter().filter_map(|turn| turn.measured(&measure.event));
     match measure.agg {
-        Aggregate::Sum => Some(values().sum()),
+        // Of what is not known, such as a cost without a price, the sum is not 0.
+        Aggregate::Sum => values().reduce(|sum, value| sum + value),
         Aggregate::Count => Some(values().count() as f64),
         Aggregate::Mean => {
             let (sum, count) = values().fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));

@@ -119,8 +119,13 @@ impl Report {
             return adaptive::report(spec, rows);
         }
         let collated = Collated::new(spec, rows);
-        let health = checks(spec, &collated);
-        Self::of(spec, &collated, health, false)
+        let mut health = checks(spec, &collated);
+        let Some(look) = PlannedLook::reached(spec, &collated.users) else {
+            return Self::of(spec, &collated, health, false);
+        };
+        health.push(look.check(collated.users.len()));
+        let then: Vec<_> = rows.iter().filter(|row| row.began <= look.at).cloned().collect();
+        Self::of(spec, &Collated::new(spec, &then), health, false)
     }
 
     /// Reads a log of users who were each played under every variant, and compares them with themselves, which takes what
@@ -217,18 +222,45 @@ fn period(users: &[Participant<'_>]) -> Option<(Timestamp, Timestamp)> {
     Some((first, last))
 }
 
-/// Whether planned looks are kept.
+/// The last planned look that has come. Between two looks nothing new may be concluded, so figures are of that moment.
+struct PlannedLook {
+    /// Counted from 1.
+    number: usize,
+    of: usize,
+    /// Users in all variants.
+    users: usize,
+    /// When that many had come.
+    at: Timestamp,
+}
+
+impl PlannedLook {
+    fn reached(spec: &Spec, users: &[Participant<'_>]) -> Option<Self> {
+        let Mode::GroupSequential { planned, looks, .. } = &spec.plan().mode else { return None };
+        let due = |look: &f64| (look * *planned as f64).ceil() as usize;
+        let number = looks.iter().filter(|look| due(look) <= users.len()).count();
+        let count = due(looks.get(number.checked_sub(1)?)?);
+        // Users are in the order in which they came.
+        let at = users.get(count.checked_sub(1)?)?.exposed;
+        Some(Self { number, of: looks.len(), users: count, at })
+    }
+
+    fn check(&self, all: usize) -> Check {
+        let Self { number, of, users, .. } = self;
+        let since = all.saturating_sub(*users);
+        let message = format!(
+            "the figures are of look {number} of {of}, when {users} users had come; {since} that came since wait for the next look"
+        );
+        Check::new("looks", CheckState::Fine, message)
+    }
+}
+
+/// Whether the first planned look has come.
 fn looks(spec: &Spec, users: u64) -> Option<Check> {
     let Mode::GroupSequential { planned, looks, .. } = &spec.plan().mode else { return None };
     let first = looks.first()? * *planned as f64;
     if (users as f64) < first {
         let message = format!("{users} users; the first planned look is at {first:.0}");
         return Some(Check::new("looks", CheckState::TooFew, message));
-    }
-    if users > *planned {
-        let message =
-            format!("{users} users are more than the planned {planned}; the last look's bound is kept");
-        return Some(Check::new("looks", CheckState::Warning, message));
     }
     None
 }

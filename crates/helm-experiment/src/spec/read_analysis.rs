@@ -82,6 +82,9 @@ fn spending(experiment: &Section<'_, '_>) -> Option<Spending> {
         .word("spending", &[("power", Spending::Power(2.0)), ("obrien_fleming", Spending::ObrienFleming)])
 }
 
+/// Each look costs an integration over those before it.
+const MOST_LOOKS: usize = 20;
+
 fn check_looks(experiment: &Section<'_, '_>, looks: Option<&[f64]>) {
     let Some(looks) = looks else {
         if !experiment.has("looks") {
@@ -93,6 +96,15 @@ fn check_looks(experiment: &Section<'_, '_>, looks: Option<&[f64]>) {
     if looks.is_empty() || !begins.zip(looks).all(|(before, look)| before < look && *look <= 1.0) {
         experiment
             .problem("looks", "they must increase from above 0 to at most 1, such as [0.25, 0.5, 0.75, 1.0]");
+    }
+    if looks.len() > MOST_LOOKS {
+        experiment.problem(
+            "looks",
+            format!(
+                "there are {}, more than {MOST_LOOKS}; the mode sequential is for looking often",
+                looks.len()
+            ),
+        );
     }
 }
 

@@ -22,6 +22,13 @@ fn conflict(one: &Spec, other: &Spec) -> Option<String> {
         return None;
     }
     match (&one.assigning.namespace, &other.assigning.namespace) {
+        (Some(own), Some(others)) if own.id == others.id && one.assigning.hash != other.assigning.hash => {
+            Some(format!(
+                "the experiments {key} and {} place users in the namespace {} by different hashes, so that disjoint ranges are not disjoint users; give both the same hash",
+                other.key(),
+                own.id
+            ))
+        }
         (Some(own), Some(others)) if are_apart(own, others) => None,
         (Some(own), Some(others)) if own.id == others.id => Some(format!(
             "the experiments {key} and {} overlap in the namespace {}: {:?} and {:?}; make their ranges disjoint",

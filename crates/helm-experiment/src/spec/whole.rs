@@ -161,7 +161,8 @@ impl Spec {
         &self.plan
     }
 
-    /// The same, to be played offline: everybody gets this variant at all times, or with `None` the one of their hash.
+    /// The same, to be played offline: everybody gets this variant at all times, or with `None` the one of their hash, and
+    /// no days are waited for.
     /// The digest stays, so what is logged is read as the experiment's.
     #[must_use]
     pub fn offline(&self, only: Option<&VariantName>) -> Self {
@@ -180,6 +181,7 @@ impl Spec {
             sticky: false,
             only: only.cloned(),
         };
+        other.plan.min_days = 0.0;
         other
     }
 

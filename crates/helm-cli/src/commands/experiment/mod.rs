@@ -3,6 +3,7 @@
 mod analyze;
 mod assign;
 mod check;
+mod played;
 mod players;
 mod power;
 mod run;

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use helm_core::{Feedback, TaskId, TenantId, UserId, VariantName};
+use helm_core::{Feedback, TaskId, TenantId, TurnStatus, UserId, VariantName};
 use helm_orchestrator::config::StoreLocation;
+use helm_orchestrator::experiment::spec::{MetricKind, Mode};
 use helm_orchestrator::experiment::{Enrolment, LogRow, Person, Report, Spec};
 use helm_orchestrator::llm::ErrorKind;
 use helm_orchestrator::policy::Registry;
@@ -13,6 +14,7 @@ use helm_orchestrator::store::{InteractionLogExt, RowQuery};
 use helm_orchestrator::{Helm, TurnRequest, TurnResponse, log_row};
 
 use super::analyze;
+use super::played::Played;
 use super::players::{Line, Player, players};
 use super::specification;
 use crate::arguments::{Design, ExperimentRunArguments, Global};
@@ -41,8 +43,10 @@ struct Purse {
 /// Plays users under the variants, and says what came of it.
 pub(super) async fn run(global: &Global, arguments: &ExperimentRunArguments) -> Result<ExitCode> {
     let spec = specification(global, &arguments.experiment)?;
+    playable(&spec, arguments.design)?;
     let players = players(&spec, arguments)?;
-    std::fs::create_dir_all(&arguments.results)?;
+    // Held to the end, so that nobody plays into the same folder meanwhile.
+    let _played = Played::open(&spec, arguments)?;
     let mut purse = Purse { most: arguments.max_dollars, spent: 0.0, dearest: 0.0 };
     let mut stages = Vec::new();
     for (index, variant) in spec.variants().iter().enumerate() {
@@ -66,6 +70,23 @@ pub(super) async fn run(global: &Global, arguments: &ExperimentRunArguments) -> 
     Ok(analyze::code(&report))
 }
 
+/// Refuses what no report could be made of, before anything is spent on it.
+fn playable(spec: &Spec, design: Design) -> Result<()> {
+    if matches!(spec.plan().mode, Mode::Adaptive { .. }) {
+        let why = "the mode adaptive reads what a policy draws by itself; there are no variants to play users under";
+        return Err(Failure::wrong(why));
+    }
+    let quantiles = spec.metrics().iter().filter(|metric| matches!(metric.kind, MetricKind::Quantile { .. }));
+    let quantiles: Vec<_> = quantiles.map(|metric| metric.key.as_str()).collect();
+    if design == Design::Paired && !quantiles.is_empty() {
+        let keys = quantiles.join(", ");
+        output::note(&format!(
+            "note: {keys}: users are not compared with themselves by a quantile, so this stays undefined; --design between can tell"
+        ));
+    }
+    Ok(())
+}
+
 async fn stage(
     global: &Global,
     spec: &Spec,
@@ -85,8 +106,9 @@ async fn stage(
     let helm = builder.build().await?;
     let mut played = BTreeMap::new();
     for row in rows(spec, &helm).await? {
-        *played.entry(row.user).or_default() += 1;
-        purse.spent += row.cost_nano_usd.map_or(0.0, |nanos| nanos as f64 * 1e-9);
+        let is_whole = is_whole(&row);
+        *played.entry(row.user).or_default() += usize::from(is_whole);
+        purse.pay(row.cost_nano_usd.map_or(0.0, |nanos| nanos as f64 * 1e-9));
     }
     Ok(Stage { variant: variant.clone(), helm, played })
 }
@@ -97,14 +119,19 @@ async fn rows(spec: &Spec, helm: &Helm) -> Result<Vec<LogRow>> {
     rows.map_err(|error| helm_orchestrator::Error::from(error).into())
 }
 
+/// Nobody leaves a turn here but a run that was interrupted, which plays it again.
+fn is_whole(row: &LogRow) -> bool {
+    row.status != TurnStatus::Cancelled
+}
+
 async fn read(spec: &Spec, design: Design, stages: &[Stage]) -> Result<Report> {
-    let mut all = Vec::new();
+    let (spec, mut all) = (spec.offline(None), Vec::new());
     for stage in stages {
-        all.extend(rows(spec, &stage.helm).await?);
+        all.extend(rows(&spec, &stage.helm).await?.into_iter().filter(is_whole));
     }
     Ok(match design {
-        Design::Paired => Report::paired(spec, &all),
-        Design::Between => Report::new(spec, &all),
+        Design::Paired => Report::paired(&spec, &all),
+        Design::Between => Report::new(&spec, &all),
     })
 }
 
@@ -190,9 +217,13 @@ impl Purse {
             }
             None => 0.0,
         };
+        self.pay(dollars);
+        Ok(())
+    }
+
+    fn pay(&mut self, dollars: f64) {
         self.spent += dollars;
         self.dearest = self.dearest.max(dollars);
-        Ok(())
     }
 
     fn stopped(&self) -> String {

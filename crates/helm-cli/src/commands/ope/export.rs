@@ -1,6 +1,6 @@
 //! Helm's own log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -13,6 +13,7 @@ use super::Logged;
 /// What of a turn is needed.
 #[derive(Deserialize)]
 struct Turn {
+    id: Option<String>,
     strategy: Option<String>,
     propensity: Option<f64>,
     mode: Option<String>,
@@ -30,13 +31,14 @@ struct Candidate {
 /// Rewards are expected of turns of the other parts, so that none is judged by itself.
 const PARTS: usize = 3;
 
+const REPEATED: &str = "turns that stand more than once";
 const UNDECIDED: &str = "turns without a decision";
 const UNREWARDED: &str = "turns without a reward";
 const UNDRAWN: &str = "turns whose strategy was not drawn (pinned, fallback)";
 const INELIGIBLE: &str = "turns in which the target could not have been chosen";
 
 pub(super) fn read(path: &Path, target: &str) -> Result<Logged, String> {
-    let (mut turns, mut left_out) = (Vec::new(), BTreeMap::new());
+    let (mut turns, mut left_out, mut known) = (Vec::new(), BTreeMap::new(), HashSet::new());
     let file = File::open(path).map_err(|error| error.to_string())?;
     for (number, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(|error| format!("line {}: {error}", number + 1))?;
@@ -47,6 +49,9 @@ pub(super) fn read(path: &Path, target: &str) -> Result<Logged, String> {
             serde_json::from_str(&line).map_err(|error| format!("line {}: {error}", number + 1))?;
         match why_left_out(&turn) {
             Some(why) => *left_out.entry(why).or_insert(0) += 1,
+            None if turn.id.as_ref().is_some_and(|id| !known.insert(id.clone())) => {
+                *left_out.entry(REPEATED).or_insert(0) += 1;
+            }
             None => turns.push((number + 1, turn)),
         }
     }
