@@ -492,6 +492,15 @@ fn a_log_says_what_another_policy_would_have_earned() {
     let little = asked("warm", &["--min-effective", "1000"]);
     assert_eq!(little.status.code(), Some(3));
     assert!(err(&little).contains("worth 200.0 decisions"), "{}", err(&little));
+    let once: String = even_log(400)
+        .lines()
+        .enumerate()
+        .map(|(number, line)| format!("{{\"id\":\"t{number}\",{}\n", line.trim_start_matches('{')))
+        .collect();
+    std::fs::write(folder.path().join("turns.jsonl"), once.repeat(2)).unwrap();
+    let data: Value = serde_json::from_str(&out(&asked("warm", &["--output", "json"]))).unwrap();
+    assert_eq!(data["diagnostics"]["effective"], 200.0, "a turn counts once");
+    assert_eq!(data["left_out"]["turns that stand more than once"], 400);
     std::fs::write(folder.path().join("turns.jsonl"), "{\"strategy\": 3}").unwrap();
     refused(&asked("warm", &[]), &["turns.jsonl: line 1"]);
 }

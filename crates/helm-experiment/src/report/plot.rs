@@ -17,6 +17,11 @@ const RIGHT: f64 = 16.0;
 const TOP: f64 = 28.0;
 const BOTTOM: f64 = 26.0;
 const LINE: f64 = 26.0;
+/// Labels of an axis that are nearer to each other would overlap: beside each other, and one below the other.
+const BESIDE: f64 = 90.0;
+const BELOW: f64 = 14.0;
+/// Longer names would run into the lines.
+const LONGEST: usize = 15;
 
 /// A value with its interval, at a moment in microseconds.
 pub(super) struct Point {
@@ -43,6 +48,18 @@ impl Scale {
         Self { from: from - margin, to: to + margin }
     }
 
+    /// The two ends, and 0 where its label has room between theirs on an axis of this length.
+    fn labels(&self, length: f64, apart: f64) -> impl Iterator<Item = f64> {
+        let from_end = self.share(0.0).min(1.0 - self.share(0.0)) * length;
+        [Some(self.from), (from_end >= apart).then_some(0.0), Some(self.to)].into_iter().flatten()
+    }
+
+    /// How the line of an interval is drawn: dashed where it goes on beyond what is shown.
+    fn dashes(&self, bounds: Bounds) -> &'static str {
+        let is_shown = |bound: Option<f64>| bound.is_some_and(|bound| (self.from..=self.to).contains(&bound));
+        if is_shown(bounds.low) && is_shown(bounds.high) { "" } else { " stroke-dasharray=\"6 3\"" }
+    }
+
     /// The share of the way from one end to the other.
     fn share(&self, value: f64) -> f64 {
         ((value - self.from) / (self.to - self.from)).clamp(0.0, 1.0)
@@ -66,14 +83,21 @@ pub(super) fn forest(lines: &[(String, Point)]) -> String {
             (x(point.bounds.low.unwrap_or(scale.from)), x(point.bounds.high.unwrap_or(scale.to)));
         let _ = writeln!(
             out,
-            "<text x=\"0\" y=\"{:.1}\">{}</text><line x1=\"{low:.1}\" x2=\"{high:.1}\" y1=\"{y}\" y2=\"{y}\" stroke=\"{BLUE}\" \
-             stroke-width=\"3\"/><circle cx=\"{:.1}\" cy=\"{y}\" r=\"4\" fill=\"{BLUE}\"/>",
+            "<text x=\"0\" y=\"{:.1}\">{}<title>{}</title></text><line x1=\"{low:.1}\" x2=\"{high:.1}\" y1=\"{y}\" y2=\"{y}\" \
+             stroke=\"{BLUE}\" stroke-width=\"3\"{}/><circle cx=\"{:.1}\" cy=\"{y}\" r=\"4\" fill=\"{BLUE}\"/>",
             y + 4.0,
+            escaped(&shortened(name)),
             escaped(name),
+            scale.dashes(point.bounds),
             x(point.value)
         );
     }
-    for (value, anchor) in [(scale.from, "start"), (0.0, "middle"), (scale.to, "end")] {
+    for value in scale.labels(WIDTH - LEFT - RIGHT, BESIDE) {
+        let anchor = match value {
+            value if value <= scale.from => "start",
+            value if value >= scale.to => "end",
+            _ => "middle",
+        };
         let _ = writeln!(
             out,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
@@ -102,7 +126,7 @@ pub(super) fn over_time(title: &str, points: &[Point]) -> String {
         "<text x=\"{LEFT}\" y=\"16\">{}</text><line x1=\"{LEFT}\" x2=\"{end}\" y1=\"{zero:.1}\" y2=\"{zero:.1}\" stroke=\"#999\"/>",
         escaped(title)
     );
-    for value in [scale.from, 0.0, scale.to] {
+    for value in scale.labels(HEIGHT - TOP - BOTTOM, BELOW) {
         let _ = writeln!(
             out,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
@@ -120,7 +144,8 @@ pub(super) fn over_time(title: &str, points: &[Point]) -> String {
         let _ = writeln!(
             out,
             "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{low:.1}\" y2=\"{high:.1}\" stroke=\"{BLUE}\" stroke-opacity=\"0.45\" \
-             stroke-width=\"4\"/><circle cx=\"{at:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{BLUE}\"/>",
+             stroke-width=\"4\"{}/><circle cx=\"{at:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{BLUE}\"/>",
+            scale.dashes(point.bounds),
             y(point.value)
         );
     }
@@ -134,6 +159,13 @@ pub(super) fn over_time(title: &str, points: &[Point]) -> String {
         );
     }
     out + "</svg>\n"
+}
+
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= LONGEST {
+        return name.to_owned();
+    }
+    name.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
 fn begin(title: &str, height: f64) -> String {
