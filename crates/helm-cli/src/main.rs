@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod error;
+mod locked_file;
 mod open;
 mod output;
 mod when;

@@ -342,6 +342,19 @@ impl FromStr for DecisionId {
     }
 }
 
+/// The first 8 bytes of the SHA-256 of a text, in hexadecimal.
+fn digits(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl SpecDigest {
+    /// Hashes a canonical specification to 16 hexadecimal digits.
+    #[must_use]
+    pub fn of(canonical: &str) -> Self {
+        Self(digits(canonical).into())
+    }
+}
+
 /// The first 8 bytes of the SHA-256 of a policy's canonical configuration, in hexadecimal: equal hashes mean
 /// equal sampling laws given equal state.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -352,8 +365,7 @@ impl PolicyHash {
     /// Hashes a canonical configuration.
     #[must_use]
     pub fn of(canonical: &str) -> Self {
-        let digest = Sha256::digest(canonical.as_bytes());
-        Self(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        Self(digits(canonical))
     }
 
     /// The 16 hexadecimal digits.

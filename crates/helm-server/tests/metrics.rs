@@ -34,17 +34,36 @@ fn names(text: &str, before: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Calls of the macros of `metrics` in a source without white space: the name, and the labels.
+fn calls(text: &str) -> Vec<(String, BTreeSet<String>)> {
+    let begins =
+        ["counter!(\"", "gauge!(\"", "histogram!(\""].into_iter().flat_map(|call| text.split(call).skip(1));
+    begins
+        .filter(|rest| rest.starts_with("helm_"))
+        .map(|rest| {
+            let (name, rest) = rest.split_once('"').unwrap();
+            let mut depth = 1;
+            let end = rest.find(|char| {
+                depth += i32::from(char == '(') - i32::from(char == ')');
+                depth == 0
+            });
+            let parts: Vec<_> = rest.get(..end.unwrap()).unwrap().split("\"=>").collect();
+            let before = parts.split_last().unwrap().1;
+            let labels = before.iter().map(|part| part.rsplit('"').next().unwrap().to_owned());
+            (name.to_owned(), labels.collect())
+        })
+        .collect()
+}
+
 #[test]
-fn what_the_code_counts_is_listed() {
+fn what_the_code_counts_is_listed_with_its_labels() {
     let sources = std::fs::read_dir(root().join("crates")).unwrap();
-    let mut counted = BTreeSet::new();
-    for file in sources.flat_map(|entry| files(&entry.unwrap().path().join("src"))) {
-        let text = std::fs::read_to_string(&file).unwrap_or_default().replace(char::is_whitespace, "");
-        for call in ["counter!(\"", "gauge!(\"", "histogram!(\""] {
-            counted.extend(names(&text, call));
-        }
-    }
-    let listed: BTreeSet<_> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
+    let files = sources.flat_map(|entry| files(&entry.unwrap().path().join("src")));
+    let texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
+    let counted: BTreeSet<_> = texts.flat_map(|text| calls(&text.replace(char::is_whitespace, ""))).collect();
+    let labels = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect::<BTreeSet<_>>();
+    let listed: BTreeSet<_> =
+        METRICS.iter().map(|metric| (metric.name.to_owned(), labels(metric.labels))).collect();
     assert_eq!(listed.len(), METRICS.len(), "each is listed once");
     assert_eq!(counted, listed);
 }

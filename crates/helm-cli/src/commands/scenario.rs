@@ -17,14 +17,15 @@ use crate::error::{Failure, Result};
 use crate::open;
 use crate::output::{self, Format};
 
+/// A message of a scenario, with the ratings of answers by strategy, from 1 to 5.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Scene {
-    user: UserId,
-    task: TaskId,
-    message: String,
+pub(super) struct Scene {
+    pub(super) user: UserId,
+    pub(super) task: TaskId,
+    pub(super) message: String,
     #[serde(default)]
-    ratings: BTreeMap<StrategyName, f64>,
+    pub(super) ratings: BTreeMap<StrategyName, f64>,
 }
 
 /// What came of a scenario.
@@ -69,7 +70,8 @@ fn verdict(outcome: &Outcome) -> Result<()> {
 }
 
 /// Reads the whole file and names every mistake before anything is played.
-fn read(file: &Path, config: &HelmConfig) -> Result<Vec<Scene>> {
+/// All messages of a file; the error holds everything that is wrong with it.
+pub(super) fn read(file: &Path, config: &HelmConfig) -> Result<Vec<Scene>> {
     let shown = file.display();
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::wrong(format!("cannot read {shown}: {error}")))?;

@@ -180,6 +180,9 @@ pub(super) fn effect(
     treatment: &Sample,
     level: Level,
 ) -> Effect {
+    if let Some(refusal) = control.refused.as_ref().or(treatment.refused.as_ref()) {
+        return Effect::Undefined { reason: refusal.to_string() };
+    }
     let estimated = match &metric.kind {
         _ if level.is_paired => pairs(metric, plan, control, treatment, level),
         MetricKind::Rank { .. } => ranks(control, treatment),
@@ -258,9 +261,6 @@ fn pairs(
     treatment: &Sample,
     level: Level,
 ) -> Answer<Estimate> {
-    if let Some(refusal) = control.refused.as_ref().or(treatment.refused.as_ref()) {
-        return Err(refusal.clone());
-    }
     let others: BTreeMap<usize, f64> =
         treatment.pairs.iter().copied().zip(treatment.values.iter().copied()).collect();
     let both =
@@ -302,9 +302,6 @@ fn means(
     treatment: &Sample,
     level: Level,
 ) -> Answer<Estimate> {
-    if let Some(refusal) = control.refused.as_ref().or(treatment.refused.as_ref()) {
-        return Err(refusal.clone());
-    }
     let (arms, method) = match &metric.kind {
         MetricKind::Quantile { q, .. } => {
             let arm = |sample| quantile_arm(sample, *q, level.alpha);

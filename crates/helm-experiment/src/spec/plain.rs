@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use helm_core::{ExperimentKey, StrategyName, TaskId};
 
 use super::analysis::{AnalysisPlan, Mode, ShipIf, Together};
@@ -36,19 +34,7 @@ impl Spec {
                 SpecVariant { name: name.clone(), weight, control: index == control, treatment }
             });
         let variants: Vec<_> = variants.collect();
-        let assigning = Assigning {
-            salt: key.to_string(),
-            hash: Hash::Helm,
-            namespace: None,
-            holdout: None,
-            start: None,
-            end: None,
-            ramp: Vec::new(),
-            all: Vec::new(),
-            force: BTreeMap::new(),
-            sticky: false,
-            only: None,
-        };
+        let assigning = Assigning::everybody(key.to_string(), Hash::Helm);
         Self::of(key.clone(), task, variants, assigning, vec![reward_per_turn()], plan())
             .ok_or(Error::TooFewVariants { experiment: key, count: 0 })
     }

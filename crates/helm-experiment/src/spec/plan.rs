@@ -130,3 +130,22 @@ pub(crate) struct Assigning {
     #[serde(skip)]
     pub(crate) only: Option<VariantName>,
 }
+
+impl Assigning {
+    /// Everybody takes part at all times.
+    pub(crate) fn everybody(salt: String, hash: Hash) -> Self {
+        Self {
+            salt,
+            hash,
+            namespace: None,
+            holdout: None,
+            start: None,
+            end: None,
+            ramp: Vec::new(),
+            all: Vec::new(),
+            force: BTreeMap::new(),
+            sticky: false,
+            only: None,
+        }
+    }
+}

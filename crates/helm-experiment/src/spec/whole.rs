@@ -1,8 +1,5 @@
-use std::collections::BTreeMap;
-
 use helm_core::{ExperimentKey, SpecDigest, TaskId, Timestamp, VariantName};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
 use super::analysis::{AnalysisPlan, Mode};
@@ -76,7 +73,7 @@ impl Spec {
         experiment.finish();
         root.finish();
         let (key, task, plan) = (key?, task?, plan?);
-        let digest = digest((&key, version, &task), &variants, &assigning, &plan)?;
+        let digest = digest((&key, version, &task), &variants, &assigning, &plan);
         Some(Self { key, version, task, is_aa, variants, assigning, metrics, plan, digest })
     }
 
@@ -90,7 +87,7 @@ impl Spec {
     ) -> Option<Self> {
         let (first, version) = (variants.first()?, 1);
         let is_aa = variants.iter().all(|variant| variant.treatment == first.treatment);
-        let digest = digest((&key, version, &task), &variants, &assigning, &plan)?;
+        let digest = digest((&key, version, &task), &variants, &assigning, &plan);
         Some(Self { key, version, task, is_aa, variants, assigning, metrics, plan, digest })
     }
 
@@ -168,19 +165,7 @@ impl Spec {
     pub fn offline(&self, only: Option<&VariantName>) -> Self {
         let mut other = self.clone();
         let Assigning { salt, hash, .. } = other.assigning;
-        other.assigning = Assigning {
-            salt,
-            hash,
-            namespace: None,
-            holdout: None,
-            start: None,
-            end: None,
-            ramp: Vec::new(),
-            all: Vec::new(),
-            force: BTreeMap::new(),
-            sticky: false,
-            only: only.cloned(),
-        };
+        other.assigning = Assigning { only: only.cloned(), ..Assigning::everybody(salt, hash) };
         other.plan.min_days = 0.0;
         other
     }
@@ -207,15 +192,13 @@ fn digest(
     variants: &[SpecVariant],
     assigning: &Assigning,
     plan: &AnalysisPlan,
-) -> Option<SpecDigest> {
+) -> SpecDigest {
     let weight = |variant: &SpecVariant| (!assigning.sticky).then_some(variant.weight);
     let variants: Vec<_> =
         variants.iter().map(|own| (&own.name, weight(own), own.control, &own.treatment)).collect();
     let Assigning { salt, hash, namespace, holdout, .. } = assigning;
     let text = serde_json::json!([fixed, variants, salt, hash, namespace, holdout, &plan.mode, plan.alpha]);
-    let digest = Sha256::digest(text.to_string().as_bytes());
-    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    SpecDigest::new(digits).ok()
+    SpecDigest::of(&text.to_string())
 }
 
 /// What is hashed with units. The first version has the key alone, as experiments without a specification do.

@@ -53,6 +53,9 @@ pub struct JudgeSection {
     pub log_probabilities: bool,
 }
 
+/// Why a bound on dollars is refused.
+const UNBOUNDED: &str = "what the model costs is not known, so no bound on dollars can hold; give the model input_price and \
+    output_price (0 for one of your own), or leave the bound out";
 /// How many judgements of a day a judge gives whose prices are not known.
 const UNPRICED: u64 = 1_000;
 /// What decides between answers, unless something else is asked for.
@@ -68,16 +71,10 @@ pub(super) fn judge(
 ) -> Result<TaskJudge> {
     let members = Members::of(section, models, place)?;
     let priced = members.all().iter().all(|model| model.price(helm_core::Usage::default()).is_some());
-    let money = |key: &str, given: Option<f64>, usual: f64| {
-        match given {
+    let money = |key: &str, given: Option<f64>, usual: f64| match given {
         None if !priced => Ok(None),
-        Some(_) if !priced => Err(place.wrong_at(
-            key,
-            "what the model costs is not known, so no bound on dollars can hold; give the model input_price and \
-             output_price (0 for one of your own), or leave the bound out",
-        )),
+        Some(_) if !priced => Err(place.wrong_at(key, UNBOUNDED)),
         given => dollars(given.unwrap_or(usual), key, place).map(Some),
-    }
     };
     let max_cost = money("max_dollars", section.max_dollars, 0.01)?;
     let kind = Kind::of(section, max_cost, place)?;

@@ -1,8 +1,8 @@
 //! A file of results: what run it is of on the first line, then one row a line, as each was done.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use helm_core::EvaluatorName;
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::run::by_key;
 use crate::error::{Failure, Result};
+use crate::locked_file;
 
 /// Which run results are of: those of another are not gone on with.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -69,14 +70,7 @@ impl ResultsFile {
         let Some(path) = path else { return Ok(results) };
         let wrong =
             |error: &dyn std::fmt::Display| Failure::wrong(format!("cannot use {}: {error}", path.display()));
-        let options = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
-        let mut file = options.map_err(|error| wrong(&error))?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => wrong(&"another run writes to it"),
-            TryLockError::Error(error) => wrong(&error),
-        })?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(|error| wrong(&error))?;
+        let (mut file, text) = locked_file::open(path)?;
         // Whatever ended a run in the middle of a line has lost that line, and nothing else.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let kept = text.get(..whole).unwrap_or_default();

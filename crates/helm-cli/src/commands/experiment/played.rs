@@ -1,5 +1,5 @@
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use helm_core::PolicyHash;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arguments::{Design, ExperimentRunArguments};
 use crate::error::{Failure, Result};
+use crate::locked_file;
 
 /// Says in a folder what was played into it.
 const NAME: &str = "experiment.json";
@@ -78,15 +79,7 @@ impl Played {
         let (folder, own) = (&arguments.results, Manifest::new(spec, arguments)?);
         std::fs::create_dir_all(folder).map_err(|error| unusable(folder, &error))?;
         let path = folder.join(NAME);
-        let options = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
-        let mut file = options.map_err(|error| unusable(&path, &error))?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => unusable(folder, &"another run plays into it"),
-            TryLockError::Error(error) => unusable(&path, &error),
-        })?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(|error| unusable(&path, &error))?;
-        // A run that ended before its first turn may have left it unfinished.
+        let (mut file, text) = locked_file::open(&path)?;
         match serde_json::from_str::<Manifest>(&text) {
             Ok(kept) if kept == own => {}
             Ok(kept) => {
@@ -103,7 +96,6 @@ impl Played {
 }
 
 fn write(file: &mut File, manifest: &Manifest) -> std::io::Result<()> {
-    file.seek(SeekFrom::Start(0))?;
     serde_json::to_writer_pretty(&mut *file, manifest)?;
     file.flush()
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use helm_core::{StrategyName, TaskId, UserId};
+use helm_orchestrator::HelmConfig;
 use helm_orchestrator::experiment::Spec;
 use helm_sim::{Messages, Population, PopulationConfig, SimulatedUser};
-use serde::Deserialize;
 
 use crate::arguments::ExperimentRunArguments;
+use crate::commands::scenario;
 use crate::error::{Failure, Result};
 
 /// A user with all that is said.
@@ -42,9 +43,13 @@ impl Player {
     }
 }
 
-pub(super) fn players(spec: &Spec, arguments: &ExperimentRunArguments) -> Result<Vec<Player>> {
+pub(super) fn players(
+    spec: &Spec,
+    arguments: &ExperimentRunArguments,
+    config: &HelmConfig,
+) -> Result<Vec<Player>> {
     match &arguments.scenario {
-        Some(file) => of_scenario(spec, file),
+        Some(file) => of_scenario(spec, file, config),
         None => simulated(spec, arguments),
     }
 }
@@ -65,34 +70,15 @@ fn simulated(spec: &Spec, arguments: &ExperimentRunArguments) -> Result<Vec<Play
     Ok(population.users().iter().enumerate().map(player).collect())
 }
 
-/// A line as `helmctl scenario run` reads it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Scene {
-    user: UserId,
-    task: TaskId,
-    message: String,
-    #[serde(default)]
-    ratings: BTreeMap<StrategyName, f64>,
-}
-
-fn of_scenario(spec: &Spec, file: &Path) -> Result<Vec<Player>> {
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::wrong(format!("{shown}: {error}")))?;
+fn of_scenario(spec: &Spec, file: &Path, config: &HelmConfig) -> Result<Vec<Player>> {
     let mut users: BTreeMap<UserId, Vec<Line>> = BTreeMap::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let wrong = |why: String| Failure::wrong(format!("{shown}, line {}: {why}", index + 1));
-        let scene: Scene = serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
-        if let Some(rating) = scene.ratings.values().find(|rating| !(1.0..=5.0).contains(*rating)) {
-            return Err(wrong(format!("a rating must be from 1 to 5, got {rating}")));
-        }
-        if scene.task == *spec.task() {
-            let line = Line { message: scene.message, ratings: scene.ratings };
-            users.entry(scene.user).or_default().push(line);
-        }
+    for scene in scenario::read(file, config)?.into_iter().filter(|scene| scene.task == *spec.task()) {
+        let line = Line { message: scene.message, ratings: scene.ratings };
+        users.entry(scene.user).or_default().push(line);
     }
     if users.is_empty() {
-        return Err(Failure::wrong(format!("{shown} holds no messages of the task {}", spec.task())));
+        let file = file.display();
+        return Err(Failure::wrong(format!("{file} holds no messages of the task {}", spec.task())));
     }
     Ok(users.into_iter().map(|(user, lines)| Player { user, lines, simulated: None }).collect())
 }

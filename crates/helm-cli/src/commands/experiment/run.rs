@@ -44,7 +44,7 @@ struct Purse {
 pub(super) async fn run(global: &Global, arguments: &ExperimentRunArguments) -> Result<ExitCode> {
     let spec = specification(global, &arguments.experiment)?;
     playable(&spec, arguments.design)?;
-    let players = players(&spec, arguments)?;
+    let players = players(&spec, arguments, &open::config(global)?)?;
     // Held to the end, so that nobody plays into the same folder meanwhile.
     let _played = Played::open(&spec, arguments)?;
     let mut purse = Purse { most: arguments.max_dollars, spent: 0.0, dearest: 0.0 };
