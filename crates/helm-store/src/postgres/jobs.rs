@@ -10,6 +10,7 @@ use super::decode::{get, integer, json, limit as rows_at_most, natural, parsed};
 use super::error::{driver, failure};
 use super::save;
 use super::store::{PostgresStore, Work};
+use super::together::Together;
 use crate::batch::Failure;
 use crate::error::{Result, chain};
 use crate::job::{
@@ -166,7 +167,9 @@ impl Work for Enqueue<'_> {
 
     async fn run(&self, connection: &mut PgConnection) -> Result<u64, Failure> {
         let jobs: Vec<_> = self.jobs.iter().map(|job| (self.tenant.as_str(), job)).collect();
-        save::enqueue(connection, &jobs).await
+        let mut writes = Together::new("enqueue");
+        save::enqueue(&mut writes, &jobs)?;
+        Ok(writes.run(connection).await?.into_iter().sum())
     }
 }
 

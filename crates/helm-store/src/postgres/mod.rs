@@ -29,6 +29,7 @@ mod save;
 mod stats_sql;
 mod store;
 mod sums;
+mod together;
 mod users;
 mod vectors;
 
