@@ -293,6 +293,9 @@ impl HelmBuilder {
             shadows: Shadows::default(),
             tracker: tracker.clone(),
         });
+        for answers in inner.tasks.values().flat_map(|task| task.answers.values()) {
+            tracker.spawn(inner.stopping.clone().run_until_cancelled_owned(answers.follow()));
+        }
         if !self.observing {
             let (alive, stopping) = (Arc::downgrade(&inner), inner.stopping.clone());
             tracker.spawn(background::run_jobs(alive, stopping, background::QUICK));

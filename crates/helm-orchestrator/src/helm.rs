@@ -5,8 +5,8 @@ use helm_core::{ConversationId, DecisionId, ExperimentKey, Feedback, TaskId, Ten
 use helm_eval::RewardSpec;
 use helm_experiment::{Report, Spec};
 use helm_store::{
-    Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Retained, Retention, Store,
-    StoredMessage, Summary, TurnView,
+    Applied, Audit, FeedbackReceipt, Forgotten, Health, PreferenceChange, Preferences, Retained, Retention,
+    Store, StoredMessage, Summary, TurnView,
 };
 
 use crate::background;
@@ -24,6 +24,7 @@ use crate::rescore::{self, Rescored};
 use crate::storable;
 use crate::task::Sticky;
 use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
+use crate::users::{self, UserExport, UserForgotten};
 
 /// An installation of Helm, seen by one tenant. Cloning is cheap and shares everything.
 #[derive(Clone)]
@@ -306,6 +307,47 @@ impl Helm {
         conversation: &ConversationId,
     ) -> Result<Option<Summary>> {
         Ok(self.inner.store.conversations().summary(&self.tenant, user, conversation).await?)
+    }
+
+    /// Everything that is kept of a user, held in memory at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be read.
+    pub async fn export_user(&self, user: &UserId) -> Result<UserExport> {
+        users::export(&self.inner, &self.tenant, user).await
+    }
+
+    /// Forgets a user, as [`UserStore::forget`](helm_store::UserStore::forget) does: what they said, like and are remembered by
+    /// is removed; their turns stay in the log under a pseudonym and without texts, so that nothing that was learnt is lost
+    /// and [`Helm::check_state`] still agrees. Kept answers of the tenant are removed too, in all processes that share a Redis;
+    /// those of other processes without one last until their time is over. `progress` is called with what was done so far.
+    /// Doing it again changes nothing.
+    ///
+    /// Send no turns of the user meanwhile: one that is running ends unstored, and one that begins is kept as anybody's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReservedUser`] for a name that Helm uses itself; otherwise when the store fails. Call it again then.
+    ///
+    /// # Cancellation safety
+    ///
+    /// Dropping the future leaves part of it undone; call it again to go on.
+    pub async fn forget_user(
+        &self,
+        user: &UserId,
+        mut progress: impl FnMut(Forgotten) + Send,
+    ) -> Result<UserForgotten> {
+        users::forget(&self.inner, &self.tenant, user, &mut progress).await
+    }
+
+    /// What [`Helm::forget_user`] would do. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Helm::forget_user`].
+    pub async fn count_user(&self, user: &UserId) -> Result<Forgotten> {
+        users::count(&self.inner, &self.tenant, user).await
     }
 
     /// Whether state can be read and written. Its warnings also tell where the people whose feedback came to this process

@@ -120,6 +120,7 @@ fn own_routes() -> Router<Helm> {
         .route("/helm/v1/decisions/{id}", get(view::decision))
         .route("/helm/v1/experiments", get(experiments::experiments))
         .route("/helm/v1/experiments/{key}", get(experiments::report))
+        .route("/helm/v1/users/{user}", get(users::export).delete(users::forget))
         .route("/helm/v1/users/{user}/preferences", get(users::preferences).patch(users::change_preferences))
         .route("/helm/v1/users/{user}/conversations/{conversation}", get(users::conversation))
         .route("/helm/v1/users/{user}/memories", get(users::count_memories).delete(users::forget_memories))

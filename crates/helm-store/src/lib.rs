@@ -38,6 +38,7 @@ pub mod conformance;
 mod conversation;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub mod copy;
+mod disguise;
 mod error;
 pub mod export;
 mod fold;
@@ -61,6 +62,7 @@ pub mod sqlite;
 mod store;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod stored;
+mod user;
 mod vector;
 
 pub use bandit::{
@@ -86,6 +88,7 @@ pub use retention::{Retained, Retention};
 pub use rows::{CandidateRow, InteractionLogExt, ROW_FORMAT, RowQuery, TurnRow};
 pub use settle::{Case, Settle, SettleError, Settlement};
 pub use store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
+pub use user::{Forgetting, Forgotten, UserConversation, UserJob, UserRecords, UserStatistics, UserStore};
 pub use vector::{
     Collection, CollectionInfo, Filter, Hit, MOST_DIMENSIONS, Memory, MemoryId, MetadataPath, Metric, Scalar,
     Selection, VectorQuery, VectorStore, Whose,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Applied, BanditStore, ConversationStore, FeedbackReceipt, InteractionLog, JobQueue, PreferenceStore,
-    Result, Settle, TurnReceipt, TurnRecord, VectorStore,
+    Result, Settle, TurnReceipt, TurnRecord, UserStore, VectorStore,
 };
 
 /// All durable state of an installation.
@@ -39,6 +39,9 @@ pub trait Store: Send + Sync {
 
     /// Follow-up work.
     fn jobs(&self) -> &dyn JobQueue;
+
+    /// All that is kept of one person.
+    fn users(&self) -> &dyn UserStore;
 
     /// A turn's first transaction: makes its decision durable. `Duplicate` when the same decision is stored.
     ///

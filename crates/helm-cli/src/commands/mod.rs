@@ -23,12 +23,13 @@ mod policy_simulate;
 mod scenario;
 mod serve;
 mod tasks;
+mod users;
 
 use std::process::ExitCode;
 
 use crate::arguments::{
     Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, KeysCommand, LogCommand, PolicyCommand,
-    ScenarioCommand, TasksCommand,
+    ScenarioCommand, TasksCommand, UsersCommand,
 };
 use crate::error::{Failure, Result};
 use crate::output::Format;
@@ -66,6 +67,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Doctor { live } => return doctor::run(&global, live).await,
         Command::Health { url } => return health::run(&global, &url).await,
+        Command::Users(UsersCommand::Export { user, tenant, to }) => {
+            users::export(&global, &user, &tenant, to.as_deref()).await?;
+        }
+        Command::Users(UsersCommand::Forget { user, tenant, dry_run, yes }) => {
+            let ask = users::Ask { dry_run, yes };
+            users::forget(&global, &user, &tenant, ask).await?;
+        }
         Command::Keys(KeysCommand::New { name }) => keys::new(&global, &name)?,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,
         Command::Config(ConfigCommand::Show) => config::show(&global)?,

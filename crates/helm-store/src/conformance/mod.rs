@@ -11,6 +11,7 @@ pub mod cache;
 mod decisions;
 mod draws;
 mod fixtures;
+mod forgetting;
 mod handles;
 mod jobs;
 pub mod limiter;
@@ -109,6 +110,11 @@ laws!(
     retention::what_is_needed_stays_in_the_log,
     retention::a_log_without_kept_draws_is_bounded,
     retention::turns_leave_while_others_are_written,
+    forgetting::a_user_is_forgotten_and_what_was_learnt_stays,
+    forgetting::what_is_left_of_a_user_says_nothing_of_them,
+    forgetting::forgetting_goes_on_where_it_was_cut_off,
+    forgetting::a_turn_that_runs_while_its_user_is_forgotten_is_not_stored,
+    forgetting::a_user_of_another_tenant_is_not_forgotten,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,
     jobs::jobs_are_completed_together,

@@ -18,6 +18,7 @@ use crate::preference::PreferenceStore;
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
 use crate::store::{Capabilities, Health, MigrationReport, Store};
+use crate::user::UserStore;
 use crate::vector::VectorStore;
 
 /// A store that keeps everything in the process's memory. A clone is a second handle to the same state, open
@@ -112,6 +113,10 @@ impl Store for MemoryStore {
     }
 
     fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    fn users(&self) -> &dyn UserStore {
         self
     }
 

@@ -25,6 +25,7 @@ use crate::preference::PreferenceStore;
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
 use crate::store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
+use crate::user::UserStore;
 use crate::vector::VectorStore;
 
 /// How often a small write is tried that others got in the way of.
@@ -226,6 +227,10 @@ impl Store for PostgresStore {
     }
 
     fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    fn users(&self) -> &dyn UserStore {
         self
     }
 

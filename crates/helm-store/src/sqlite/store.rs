@@ -27,6 +27,7 @@ use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
 use crate::store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
+use crate::user::UserStore;
 use crate::vector::VectorStore;
 
 /// A store in one SQLite file.
@@ -201,6 +202,10 @@ impl Store for SqliteStore {
     }
 
     fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    fn users(&self) -> &dyn UserStore {
         self
     }
 
