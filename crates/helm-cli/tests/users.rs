@@ -115,3 +115,53 @@ fn one_of_two_users_is_forgotten() {
     let other: Value = serde_json::from_str(&succeeded(&other)).unwrap();
     assert_eq!(other["turns"], 0);
 }
+
+#[test]
+fn keys_are_made_listed_rotated_and_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let json = |arguments: &[&str]| -> Value {
+        let output = helmctl(folder, &[arguments, &["--output", "json"]].concat(), "");
+        serde_json::from_str(&succeeded(&output)).unwrap()
+    };
+    let made = json(&["keys", "create", "shop", "--expires", "90d"]);
+    let key = made["key"].as_str().unwrap();
+    assert!(key.starts_with(&format!("hk_{}_", made["id"].as_str().unwrap())) && key.len() > 70, "{made}");
+    assert_eq!(
+        (&made["role"], &made["tenant"], &made["active"]),
+        (&"chat".into(), &"default".into(), &true.into())
+    );
+    json(&["keys", "create", "shop", "--role", "read", "--tenant", "eu"]);
+    let listed = helmctl(folder, &["keys", "list"], "");
+    assert!(!succeeded(&listed).contains(key), "the key is nowhere");
+    let bytes = std::fs::read(folder.join("helm.db")).unwrap();
+    assert!(!bytes.windows(key.len()).any(|window| window == key.as_bytes()));
+    let turned = json(&["keys", "rotate", "shop", "--overlap", "1h"]);
+    assert_eq!((&turned["role"], &turned["name"]), (&"chat".into(), &"shop".into()));
+    assert!(turned["expires"].is_string(), "as long as the old one");
+    let listed = json(&["keys", "list", "--tenant", "default"]);
+    let listed = listed.as_array().unwrap();
+    assert!(
+        listed.len() == 2 && listed.iter().all(|key| key["active"] == true && key["expires"].is_string())
+    );
+    let revoked = json(&["keys", "revoke", "shop"]);
+    assert_eq!(revoked.as_array().unwrap().len(), 2);
+    assert!(
+        json(&["keys", "list", "--tenant", "default"])
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|key| key["active"] == false)
+    );
+    assert_eq!(json(&["keys", "list", "--tenant", "eu"])[0]["active"], true);
+    for (wrong, told) in [
+        (&["keys", "revoke", "shop"][..], "no active key"),
+        (&["keys", "rotate", "nobody"], "no active key"),
+        (&["keys", "create", "x", "--role", "boss"], "chat, read, metrics and admin"),
+        (&["keys", "create", " "], "name"),
+    ] {
+        let refused = helmctl(folder, wrong, "");
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(told), "{refused:?}");
+    }
+}

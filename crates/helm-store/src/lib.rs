@@ -22,6 +22,7 @@
 //! | `parquet` | `export::Parquet`: the log as Parquet files | no |
 //! | `conformance` | `conformance`: the suites every backend, cache and limiter must pass, in-tree or yours | no |
 
+mod api_key;
 mod bandit;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod batch;
@@ -65,6 +66,7 @@ mod stored;
 mod user;
 mod vector;
 
+pub use api_key::{ApiKeyStore, KeyHash, StoredKey};
 pub use bandit::{
     Audit, BanditState, BanditStore, Mismatch, PriorDocument, StateQuery, StrategyTotal, UserTotal,
 };

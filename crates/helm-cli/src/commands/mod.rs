@@ -28,7 +28,7 @@ mod users;
 use std::process::ExitCode;
 
 use crate::arguments::{
-    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, KeysCommand, LogCommand, PolicyCommand,
+    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, LogCommand, PolicyCommand,
     ScenarioCommand, TasksCommand, UsersCommand,
 };
 use crate::error::{Failure, Result};
@@ -74,7 +74,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             let ask = users::Ask { dry_run, yes };
             users::forget(&global, &user, &tenant, ask).await?;
         }
-        Command::Keys(KeysCommand::New { name }) => keys::new(&global, &name)?,
+        Command::Keys(command) => keys::run(&global, &command).await?,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,
         Command::Config(ConfigCommand::Show) => config::show(&global)?,
         Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,

@@ -77,6 +77,10 @@ impl Store for FaultyStore {
         self.inner.jobs()
     }
 
+    fn api_keys(&self) -> &dyn store::ApiKeyStore {
+        self.inner.api_keys()
+    }
+
     fn users(&self) -> &dyn store::UserStore {
         self.inner.users()
     }

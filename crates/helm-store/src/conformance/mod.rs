@@ -7,6 +7,7 @@
 //! [`cache`] and [`limiter`] have suites of their own.
 
 mod analysis;
+mod api_keys;
 pub mod cache;
 mod decisions;
 mod draws;
@@ -115,6 +116,8 @@ laws!(
     forgetting::forgetting_goes_on_where_it_was_cut_off,
     forgetting::a_turn_that_runs_while_its_user_is_forgotten_is_not_stored,
     forgetting::a_user_of_another_tenant_is_not_forgotten,
+    api_keys::a_key_is_kept_once_and_comes_back,
+    api_keys::a_key_ends_once_and_only_earlier,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,
     jobs::jobs_are_completed_together,

@@ -8,6 +8,7 @@ use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timest
 
 use super::BACKEND;
 use super::state::{Judgement, Kept, State, Tenant};
+use crate::api_key::ApiKeyStore;
 use crate::bandit::BanditStore;
 use crate::changes::apply_preferences;
 use crate::conversation::ConversationStore;
@@ -113,6 +114,10 @@ impl Store for MemoryStore {
     }
 
     fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    fn api_keys(&self) -> &dyn ApiKeyStore {
         self
     }
 

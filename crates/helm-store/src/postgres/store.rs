@@ -15,6 +15,7 @@ use super::options::PostgresOptions;
 use super::restate::restate;
 use super::vectors::{Embeddings, Seen};
 use super::{BACKEND, connect, migrate, months};
+use crate::api_key::ApiKeyStore;
 use crate::bandit::BanditStore;
 use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed};
 use crate::conversation::ConversationStore;
@@ -227,6 +228,10 @@ impl Store for PostgresStore {
     }
 
     fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    fn api_keys(&self) -> &dyn ApiKeyStore {
         self
     }
 

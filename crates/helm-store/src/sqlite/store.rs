@@ -17,6 +17,7 @@ use super::restate::restate;
 use super::shards::Shards;
 use super::writer::Writer;
 use super::{BACKEND, connect, migrate, writes};
+use crate::api_key::ApiKeyStore;
 use crate::bandit::{BanditStore, PriorDocument};
 use crate::batch::{Answer, Committer, Limits, Operation, Request, closed, size};
 use crate::conversation::ConversationStore;
@@ -202,6 +203,10 @@ impl Store for SqliteStore {
     }
 
     fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    fn api_keys(&self) -> &dyn ApiKeyStore {
         self
     }
 
