@@ -111,6 +111,9 @@ pub(crate) enum Command {
         #[arg(long, default_value = "http://127.0.0.1:8080")]
         url: String,
     },
+    /// Look at background work that has failed for good, and bring it back or drop it.
+    #[command(subcommand, after_help = "Examples:\n  helmctl jobs list\n  helmctl jobs replay --all")]
+    Jobs(JobsCommand),
     /// Show people what is kept of them, and forget them.
     #[command(
         subcommand,
@@ -504,6 +507,54 @@ pub(crate) struct SimulateArguments {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum JobsCommand {
+    /// How much work there is, and what has died, newest first.
+    #[command(after_help = "Examples:\n  helmctl jobs list\n  helmctl jobs list --output json --limit 10")]
+    List {
+        /// Whose dead jobs.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+        /// How many dead ones at most.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// All that is known of a dead job.
+    #[command(after_help = "Example: helmctl jobs show 17")]
+    Show {
+        /// Its number.
+        id: i64,
+        /// Whose.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+    },
+    /// Make dead jobs due again, with all their attempts; any running server does them.
+    #[command(
+        after_help = "Examples:\n  helmctl jobs replay 17 18\n  helmctl jobs replay --all --kind judge"
+    )]
+    Replay(WhichJobs),
+    /// Remove dead jobs for good.
+    #[command(after_help = "Examples:\n  helmctl jobs drop 17\n  helmctl jobs drop --all --kind summarise")]
+    Drop(WhichJobs),
+}
+
+/// Which dead jobs.
+#[derive(Args)]
+pub(crate) struct WhichJobs {
+    /// Their numbers.
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+    pub(crate) ids: Vec<i64>,
+    /// All of the tenant's.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Of all, only those of this kind.
+    #[arg(long, requires = "all")]
+    pub(crate) kind: Option<String>,
+    /// Whose.
+    #[arg(long, default_value = "default")]
+    pub(crate) tenant: String,
+}
+
+#[derive(Subcommand)]
 pub(crate) enum UsersCommand {
     /// Everything that is kept of a user, as JSON.
     #[command(
@@ -604,8 +655,12 @@ pub(crate) enum ConfigCommand {
     #[command(after_help = "Example: helmctl config check --config etc/helm.toml")]
     Check,
     /// Show what holds in the end, without secrets.
-    #[command(after_help = "Examples:\n  helmctl config show\n  helmctl config show --output json")]
-    Show,
+    #[command(after_help = "Examples:\n  helmctl config show\n  helmctl config show --origin --output json")]
+    Show {
+        /// Say of each value where it comes from: a file and its line, an environment variable, a flag, or nowhere.
+        #[arg(long)]
+        origin: bool,
+    },
 }
 
 #[derive(Subcommand)]

@@ -75,6 +75,7 @@ mod storable;
 mod summarise;
 mod task;
 mod turn;
+mod user_rewards;
 mod users;
 mod worker;
 

@@ -12,6 +12,7 @@ mod feedback;
 mod guard;
 mod health;
 mod init;
+mod jobs;
 mod keys;
 mod log;
 mod migrate;
@@ -67,6 +68,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Doctor { live } => return doctor::run(&global, live).await,
         Command::Health { url } => return health::run(&global, &url).await,
+        Command::Jobs(command) => jobs::run(&global, &command).await?,
         Command::Users(UsersCommand::Export { user, tenant, to }) => {
             users::export(&global, &user, &tenant, to.as_deref()).await?;
         }
@@ -76,7 +78,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Keys(command) => keys::run(&global, &command).await?,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,
-        Command::Config(ConfigCommand::Show) => config::show(&global)?,
+        Command::Config(ConfigCommand::Show { origin: false }) => config::show(&global)?,
+        Command::Config(ConfigCommand::Show { origin: true }) => config::show_origins(&global)?,
         Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,
         Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
         Command::Experiment(command) => return experiment::run(&global, &command).await,

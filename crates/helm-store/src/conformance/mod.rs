@@ -126,6 +126,7 @@ laws!(
     jobs::a_lease_can_be_renewed,
     jobs::a_job_that_ends_its_holders_dies,
     jobs::a_dead_job_can_be_tried_again,
+    jobs::a_dead_job_can_be_removed_and_no_living_one,
     jobs::a_decision_leaves_a_job_until_its_turn_ends,
     jobs::a_job_dies_when_its_attempts_are_used_up,
 );

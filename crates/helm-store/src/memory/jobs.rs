@@ -300,6 +300,16 @@ impl JobQueue for MemoryStore {
         })
     }
 
+    async fn discard(&self, tenant: &TenantId, id: JobId) -> Result<bool> {
+        self.write("discard", |state| {
+            let found = state.jobs.jobs.get(&id).is_some_and(|job| job.dead && job.tenant == *tenant);
+            if found {
+                state.jobs.remove(id);
+            }
+            Ok(found)
+        })
+    }
+
     async fn counts(&self) -> Result<JobState> {
         self.read("counts", |state| {
             let count = |wanted: fn(bool, bool) -> bool| {

@@ -1,3 +1,5 @@
+mod reload;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -46,11 +48,13 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
     output::note(&format!("listening on http://{}", listener.local_addr().unwrap_or(address)));
     let options = options(&config.server, keys).with_metrics(metrics);
     let stop = CancellationToken::new();
+    let reloading = reload::watch(global, config, helm.clone());
     let serving = serve(listener, helm, options, stop.clone());
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => return ended(served),
         told = told_to_stop() => told?,
+        watched = reloading => return watched.map(|()| ExitCode::SUCCESS),
     }
     output::note("stopping: running turns may end; once more ends at once");
     stop.cancel();
