@@ -75,6 +75,8 @@ mod storable;
 mod summarise;
 mod task;
 mod turn;
+mod user_rewards;
+mod users;
 mod worker;
 
 pub use admission::AdmissionLimits;
@@ -93,6 +95,7 @@ pub use rescore::Rescored;
 pub use semantic::{SemanticCache, SimilarTurn};
 pub use task::{Sticky, Task};
 pub use turn::TurnStream;
+pub use users::{UserExport, UserForgotten};
 
 pub use helm_core as core;
 pub use helm_eval as eval;

@@ -13,7 +13,7 @@ use crate::{anthropic, chat, experiments, feedback, openai, status, users, view}
     paths(
         chat::chat, feedback::feedback, status::health, status::livez, status::readyz,
         view::tasks, view::report, view::decision, experiments::experiments, experiments::report,
-        users::preferences, users::change_preferences, users::conversation,
+        users::export, users::forget, users::preferences, users::change_preferences, users::conversation,
         users::count_memories, users::search_memories, users::forget_memories, users::forget_memory,
         openai::chat::completions, openai::models::models, openai::models::model, openai::embeddings::embeddings,
         anthropic::messages::messages, anthropic::count::count_tokens,

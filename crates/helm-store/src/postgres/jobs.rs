@@ -128,6 +128,12 @@ impl JobQueue for PostgresStore {
         Ok(revived.map_err(|error| driver("retry", error))?.rows_affected() == 1)
     }
 
+    async fn discard(&self, tenant: &TenantId, id: JobId) -> Result<bool> {
+        let removed = sqlx::query("DELETE FROM helm_job WHERE tenant = $1 AND id = $2 AND dead");
+        let removed = removed.bind(tenant.as_str()).bind(id.0).execute(&self.pool).await;
+        Ok(removed.map_err(|error| driver("discard", error))?.rows_affected() == 1)
+    }
+
     async fn counts(&self) -> Result<JobState> {
         const OPERATION: &str = "counts";
         let row = sqlx::query(

@@ -6,6 +6,7 @@
 //! back without such a lock. What got in each other's way all the same is tried again: every write is idempotent
 //! by its own key.
 
+mod api_keys;
 mod checkpoint;
 mod columns;
 mod connect;
@@ -15,6 +16,7 @@ pub(crate) mod copying;
 mod decode;
 mod engine;
 mod error;
+mod forget;
 mod jobs;
 mod load;
 mod logs;
@@ -22,6 +24,7 @@ mod migrate;
 mod months;
 mod options;
 mod reads;
+mod records;
 mod restate;
 mod retain;
 mod rows;

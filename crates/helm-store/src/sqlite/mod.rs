@@ -5,6 +5,7 @@
 //! waits for nothing. A write that is refused rolls back alone. What the log holds is moved into the file beside the
 //! writer, so that no commit waits for that.
 
+mod api_keys;
 mod checkpoint;
 mod committer;
 mod connect;
@@ -13,6 +14,7 @@ mod conversations;
 pub(crate) mod copying;
 mod decode;
 mod error;
+mod forget;
 mod jobs;
 mod load;
 mod loading;
@@ -23,6 +25,7 @@ mod mover;
 mod options;
 mod readers;
 mod reads;
+mod records;
 mod restate;
 mod retain;
 mod rows;
