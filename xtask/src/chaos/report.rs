@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Table, presets::NOTHING};
 use serde_json::{Value, json};
 
 use crate::chaos::fault::{Fault, Kind};
@@ -67,7 +67,7 @@ impl Report {
 
     fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.load_style(NOTHING);
         table.set_header(["", "found", "must be", ""]);
         for line in &self.0 {
             let mark = match (line.bar.is_empty(), line.holds) {
