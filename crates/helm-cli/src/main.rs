@@ -6,6 +6,7 @@ mod error;
 mod locked_file;
 mod open;
 mod output;
+mod traces;
 mod when;
 mod whole_file;
 
@@ -20,7 +21,9 @@ async fn main() -> ExitCode {
     // One TLS provider for the whole process, installed by the binary and by nobody else.
     let installed = rustls::crypto::ring::default_provider().install_default();
     debug_assert!(installed.is_ok(), "main runs once");
-    match commands::run(Arguments::parse()).await {
+    let done = commands::run(Arguments::parse()).await;
+    traces::end().await;
+    match done {
         Ok(code) => code,
         Err(error) => {
             output::complain(&error.to_string());

@@ -7,11 +7,14 @@ use helm_core::TaskId;
 use helm_orchestrator::config::LogFormat;
 use helm_orchestrator::store::memory::MemoryStore;
 use helm_orchestrator::{Helm, HelmConfig};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::arguments::Global;
 use crate::error::{Failure, Result};
 use crate::output;
+use crate::traces::{self, Receiver};
 
 /// The value of an environment variable.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -36,14 +39,16 @@ pub(crate) fn log(config: &HelmConfig, default: &str) -> Result<()> {
     let format =
         config.log.format.unwrap_or(if config.is_production() { LogFormat::Json } else { LogFormat::Text });
     let colour = std::io::stderr().is_terminal() && variable("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
     // When nobody reads the log any more, saying so on the same stream would panic wherever something is logged.
-    let builder = builder.log_internal_errors(false);
-    let begun = match format {
-        LogFormat::Json => builder.json().try_init(),
-        LogFormat::Text => builder.try_init(),
+    let lines = lines.log_internal_errors(false);
+    let lines = match format {
+        LogFormat::Json => lines.json().with_filter(filter).boxed(),
+        LogFormat::Text => lines.with_filter(filter).boxed(),
     };
+    let mut receivers: Vec<Receiver> = vec![lines];
+    receivers.extend(traces::receiver(config)?);
+    let begun = tracing_subscriber::registry().with(receivers).try_init();
     begun.map_err(|error| Failure::wrong(error.to_string()))
 }
 

@@ -13,6 +13,7 @@ use crate::stats::{Comparison, Resampling, compare, spearman};
 /// The value is `intercept` and, of every term, `weight` times how far the score is from `centre`; a score that is
 /// missing counts as its centre.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LearnedWeights {
     /// How many ratings they were fitted to.
@@ -29,9 +30,11 @@ pub struct LearnedWeights {
 
 /// One evaluator's fitted part.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LearnedTerm {
     /// Which evaluator.
+    #[cfg_attr(feature = "json-schema", schemars(with = "String"))]
     pub evaluator: EvaluatorName,
     /// How much the value rises from score 0 to score 1; at least 0.
     pub weight: f64,

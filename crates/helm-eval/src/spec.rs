@@ -15,6 +15,7 @@ pub struct RewardSpec {
 
 /// A reward specification as configuration writes it.
 #[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RewardSpecConfig {
@@ -50,9 +51,11 @@ pub struct RewardSpecConfig {
 
 /// One evaluator's part.
 #[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Term {
     /// Which evaluator.
+    #[cfg_attr(feature = "json-schema", schemars(with = "String"))]
     pub evaluator: EvaluatorName,
     /// How much it counts, above 0. Multiplied by the score's confidence.
     pub weight: f64,
@@ -63,6 +66,7 @@ pub struct Term {
 
 /// What happens when there is no score.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Missing {
@@ -70,13 +74,14 @@ pub enum Missing {
     #[default]
     Drop,
     /// It counts as this value.
-    Neutral(UnitInterval),
+    Neutral(#[cfg_attr(feature = "json-schema", schemars(with = "f64"))] UnitInterval),
     /// There is no reward.
     Block,
 }
 
 /// How terms are combined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Combine {
@@ -93,14 +98,18 @@ pub enum Combine {
 
 /// A limit that a mean cannot hide.
 #[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// Which evaluator.
+    #[cfg_attr(feature = "json-schema", schemars(with = "String"))]
     pub evaluator: EvaluatorName,
     /// A score below this closes the gate.
+    #[cfg_attr(feature = "json-schema", schemars(with = "f64"))]
     pub at_least: UnitInterval,
     /// The most that the reward can be behind a closed gate, whatever people say. Default: 0.
     #[serde(default)]
+    #[cfg_attr(feature = "json-schema", schemars(with = "f64"))]
     pub cap: UnitInterval,
     /// What happens when the turn was evaluated and there is no score. Default: there is no reward.
     #[serde(default)]
@@ -109,6 +118,7 @@ pub struct Gate {
 
 /// What a gate does without a score.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GateMissing {
@@ -123,6 +133,7 @@ pub enum GateMissing {
 
 /// What money and time cost.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Price {
     /// Reward lost for a dollar.
@@ -133,9 +144,11 @@ pub struct Price {
 
 /// The reward of silence.
 #[derive(Clone, Copy, PartialEq, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DefaultReward {
     /// What silence is worth.
+    #[cfg_attr(feature = "json-schema", schemars(with = "f64"))]
     pub value: UnitInterval,
     /// After how many seconds.
     pub after_seconds: u64,

@@ -80,6 +80,7 @@ pub enum RedactStyle {
 
 /// What is done when a check cannot be made: a detector panics, a remote check fails or does not answer in time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnError {
@@ -92,6 +93,7 @@ pub enum OnError {
 /// What a stream holds back for detectors that need a sentence or the whole text and may block. What they may
 /// redact is held back in any case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Hold {

@@ -43,7 +43,7 @@ pub struct Task {
 /// strategy is not eligible any more, a new draw takes the place of the first for good. Two first turns at once may
 /// draw twice; the draw with the earlier decision id holds from then on. A caller's own choice and an experiment's
 /// fixed strategy go first, and are no draws.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Sticky {

@@ -1,3 +1,4 @@
+use helm_orchestrator::HelmConfig;
 use serde_json::json;
 
 use crate::arguments::Global;
@@ -39,4 +40,8 @@ pub(super) fn show_origins(global: &Global) -> Result<()> {
         Format::Jsonl => settings.iter().try_for_each(|setting| output::json(Format::Jsonl, setting)),
         format => output::json(format, &settings),
     }
+}
+
+pub(super) fn schema(global: &Global) -> Result<()> {
+    output::json(global.output, &HelmConfig::schema())
 }

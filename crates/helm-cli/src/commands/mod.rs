@@ -77,6 +77,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             users::forget(&global, &user, &tenant, ask).await?;
         }
         Command::Keys(command) => keys::run(&global, &command).await?,
+        Command::Config(ConfigCommand::Schema) => config::schema(&global)?,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,
         Command::Config(ConfigCommand::Show { origin: false }) => config::show(&global)?,
         Command::Config(ConfigCommand::Show { origin: true }) => config::show_origins(&global)?,

@@ -46,6 +46,7 @@ use crate::url::UrlFilter;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct GuardrailConfig {
@@ -82,6 +83,7 @@ pub struct GuardrailConfig {
 
 /// What is done at a stage: by category an action, or a table of an action and its conditions.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct StageConfig {

@@ -26,6 +26,7 @@ pub struct RuleConfig {
 
 /// The name of a [`RedactStyle`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StyleName {
@@ -95,11 +96,54 @@ impl<'de> Visitor<'de> for RuleVisitor {
 }
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct RuleTable {
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<ActionName>"))]
     action: Option<GuardAction>,
     threshold: Option<f64>,
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<SeverityName>"))]
     severity: Option<Severity>,
     style: Option<StyleName>,
     keep: Option<u8>,
+}
+
+#[cfg(feature = "json-schema")]
+impl schemars::JsonSchema for RuleConfig {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Rule".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let (action, table) =
+            (generator.subschema_for::<ActionName>(), generator.subschema_for::<RuleTable>());
+        schemars::json_schema!({ "anyOf": [action, table] })
+    }
+}
+
+/// The words for what is done.
+#[cfg(feature = "json-schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its names are of use")]
+enum ActionName {
+    Allow,
+    Flag,
+    Redact,
+    Rewrite,
+    Ask,
+    Block,
+}
+
+/// The words for how bad something is.
+#[cfg(feature = "json-schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its names are of use")]
+enum SeverityName {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
 }

@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::inner::no_such;
 
 /// A check that somebody else makes, for guardrails to name under `checks`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CheckSection {
@@ -30,6 +30,7 @@ pub struct CheckSection {
     /// Where it is asked. Of `moderation` and `classifier`. Default of `moderation`:
     /// `https://api.openai.com/v1/moderations`.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub url: Option<RedactedUrl>,
     /// The environment variable that holds the key, sent as a bearer token. Default: `OPENAI_API_KEY` at OpenAI's own
     /// address, and no key elsewhere.
@@ -45,6 +46,7 @@ pub struct CheckSection {
     /// Which category's rule what it finds is subject to. Of `classifier` and `judge`; `moderation` finds toxicity.
     /// Default: `remote`.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub category: Option<Category>,
     /// Which labels of the answer count, such as `INJECTION` and not `SAFE`. Of `classifier`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -66,11 +68,12 @@ pub struct CheckSection {
     pub on_error: Option<OnError>,
     /// At which stages it is asked. Default: all that have a rule for its category.
     #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
     pub stages: Option<Vec<Stage>>,
 }
 
 /// Who makes a check.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CheckKind {

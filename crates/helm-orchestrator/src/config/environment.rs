@@ -30,6 +30,10 @@ pub(super) fn apply(config: &mut HelmConfig, variable: &dyn Fn(&str) -> Option<S
         config.store.redis_url = Some(value.into());
         note(config, "store.redis_url", "REDIS_URL");
     }
+    if let Some(value) = variable("OTEL_EXPORTER_OTLP_ENDPOINT") {
+        config.traces.otlp = Some(value.into());
+        note(config, "traces.otlp", "OTEL_EXPORTER_OTLP_ENDPOINT");
+    }
     if let Some(value) = variable("ENABLE_VECTOR_SEARCH") {
         config.features.vector_search = switch("ENABLE_VECTOR_SEARCH", &value)?;
         note(config, "features.vector_search", "ENABLE_VECTOR_SEARCH");

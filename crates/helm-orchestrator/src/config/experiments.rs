@@ -16,14 +16,16 @@ use crate::error::{Error, Result};
 
 /// Experiments: paths of specifications and of folders of them (`experiments = ["tone.toml"]`), or in short by key
 /// (`[experiments.KEY]`).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum ExperimentsSection {
     /// Paths, relative to the configuration file.
     Files(Vec<PathBuf>),
     /// By key.
-    Short(BTreeMap<ExperimentKey, ExperimentSection>),
+    Short(
+        #[schemars(with = "BTreeMap<String, ExperimentSection>")] BTreeMap<ExperimentKey, ExperimentSection>,
+    ),
 }
 
 impl Default for ExperimentsSection {
@@ -34,18 +36,20 @@ impl Default for ExperimentsSection {
 
 /// An experiment in short. Its goal is reward a turn, which may be read at any time; its control is the variant called
 /// `control`, else the first by name.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ExperimentSection {
     /// The task it runs on.
+    #[schemars(with = "String")]
     pub task: TaskId,
     /// Its variants by name, at least two.
+    #[schemars(with = "BTreeMap<String, VariantSection>")]
     pub variants: BTreeMap<VariantName, VariantSection>,
 }
 
 /// A variant.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VariantSection {
@@ -54,6 +58,7 @@ pub struct VariantSection {
     pub weight: f64,
     /// The strategy its users get; without it the policy chooses.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub strategy: Option<StrategyName>,
 }
 

@@ -13,7 +13,7 @@ use crate::inner::no_such;
 use crate::judges::TaskJudge;
 
 /// A model that judges turns, for rewards to name among their terms.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct JudgeSection {

@@ -9,7 +9,7 @@ use crate::admission::AdmissionLimits;
 use crate::error::{Error, Result};
 
 /// Whom the limits bind. Default: nobody.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LimitsSection {
@@ -22,7 +22,7 @@ pub struct LimitsSection {
 }
 
 /// How much may be used, at most, in each span of time. Default: no limit.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LimitSection {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use with::server;
 
 /// An MCP server, whose tools models call through their task's `mcp`: a program that is started here, or an address.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct McpSection {
@@ -18,6 +18,7 @@ pub struct McpSection {
     /// Names of environment variables that the program is told of, beside `PATH` and the like. Default: none.
     pub environment: Vec<String>,
     /// The address, which is spoken to over HTTP.
+    #[schemars(with = "Option<String>")]
     pub url: Option<RedactedUrl>,
     /// The environment variable that holds the key of the address, sent as a bearer token. Default: no key.
     pub key_env: Option<String>,

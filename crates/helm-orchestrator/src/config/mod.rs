@@ -20,6 +20,7 @@ mod model_section;
 mod models;
 mod origin;
 mod places;
+mod schema;
 mod sections;
 mod show;
 mod tools;
@@ -37,5 +38,6 @@ pub use origin::{Origin, Setting};
 pub use sections::{
     BackgroundSection, Environment, Fallback, FeatureSection, HelmConfig, LogFormat, LogSection,
     MetricsSection, SemanticCacheSection, ServerSection, StoreSection, StrategySection, TaskSection,
+    TracesSection,
 };
 pub use tools::ToolSection;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// A model.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ModelSection {
@@ -15,6 +15,7 @@ pub struct ModelSection {
     /// Where its provider is, up to and without the wire format's own path, such as `/chat/completions`. Default:
     /// `https://api.openai.com/v1`, `https://api.anthropic.com/v1`, `http://127.0.0.1:11434`.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub base_url: Option<RedactedUrl>,
     /// What the provider calls it.
     #[serde(default)]
@@ -69,6 +70,7 @@ pub struct ModelSection {
     pub named_tool_choice: Option<bool>,
     /// The dated version of the wire format: `2023-06-01` or `2026-10-21`. Of `anthropic`. Default: the later one.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub version: Option<AnthropicVersion>,
     /// The most tokens of an answer for strategies that do not say; the wire format wants a number. Of `anthropic`.
     /// Default: 4,096.
@@ -107,7 +109,7 @@ impl ModelSection {
 
 /// What a model can do; a strategy that asks for more is a mistake. Default: all that its wire format can say; to
 /// claim more than that is a mistake, too.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct CapabilitySection {
@@ -138,7 +140,7 @@ pub struct CapabilitySection {
 }
 
 /// The wire formats.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ModelFamily {
@@ -169,7 +171,7 @@ impl ModelFamily {
 }
 
 /// What makes texts comparable, for memories.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct EmbeddingSection {
@@ -178,6 +180,7 @@ pub struct EmbeddingSection {
     /// Of the family `local`: the folder of the model, relative to the configuration file.
     pub path: Option<PathBuf>,
     /// Where the provider is, up to and without `/embeddings`. Default: `https://api.openai.com/v1`.
+    #[schemars(with = "Option<String>")]
     pub base_url: Option<RedactedUrl>,
     /// What the provider calls the model.
     pub model: Option<String>,
@@ -197,7 +200,7 @@ pub struct EmbeddingSection {
 }
 
 /// Where embeddings come from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EmbeddingFamily {

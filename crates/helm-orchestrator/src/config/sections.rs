@@ -19,11 +19,12 @@ use super::mcp::McpSection;
 use super::model_section::{EmbeddingSection, ModelSection};
 use super::origin::Origin;
 use super::places::Places;
+use super::schema::{PolicyTable, RetrievalTable};
 use super::tools::ToolSection;
 use crate::task::Sticky;
 
 /// A whole configuration, as `helm.toml` writes it. Parsed, not yet checked: [`HelmConfig::builder`] checks.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct HelmConfig {
@@ -37,31 +38,40 @@ pub struct HelmConfig {
     pub log: LogSection,
     /// Metrics.
     pub metrics: MetricsSection,
+    /// Traces.
+    pub traces: TracesSection,
     /// What can be switched off.
     pub features: FeatureSection,
     /// Background work.
     pub background: BackgroundSection,
     /// Models by name. None: the built-in model as `main`.
+    #[schemars(with = "BTreeMap<String, ModelSection>")]
     pub models: BTreeMap<ModelName, ModelSection>,
     /// Tools behind addresses, by name.
+    #[schemars(with = "BTreeMap<String, ToolSection>")]
     pub tools: BTreeMap<ToolName, ToolSection>,
     /// Models that judge turns, by the name that rewards know them under.
+    #[schemars(with = "BTreeMap<String, JudgeSection>")]
     pub judges: BTreeMap<EvaluatorName, JudgeSection>,
     /// Checks that guardrails leave to others, by name.
     pub checks: BTreeMap<String, CheckSection>,
     /// MCP servers, by name.
+    #[schemars(with = "BTreeMap<String, McpSection>")]
     pub mcp: BTreeMap<ToolName, McpSection>,
     /// How much may be used.
     pub limits: LimitsSection,
     /// What makes texts comparable, for memories.
     pub embeddings: EmbeddingSection,
     /// Tasks by name.
+    #[schemars(with = "BTreeMap<String, TaskSection>")]
     pub tasks: BTreeMap<TaskId, TaskSection>,
     /// Reward specifications by name.
     #[serde(skip_serializing)]
+    #[schemars(with = "BTreeMap<String, RewardSpecConfig>")]
     pub rewards: BTreeMap<RewardName, RewardSpecConfig>,
     /// Guardrail settings by name.
     #[serde(skip_serializing)]
+    #[schemars(with = "BTreeMap<String, GuardrailConfig>")]
     pub guardrails: BTreeMap<String, GuardrailConfig>,
     /// Running experiments.
     pub experiments: ExperimentsSection,
@@ -80,7 +90,7 @@ pub struct HelmConfig {
 }
 
 /// Where Helm runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
     /// On somebody's desk: logs for people.
@@ -90,11 +100,12 @@ pub enum Environment {
 }
 
 /// The HTTP server.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ServerSection {
     /// Where to listen. Without keys only loopback addresses are accepted. Default: `127.0.0.1:8080`.
+    #[schemars(with = "String")]
     pub listen: SocketAddr,
     /// The largest request body in bytes. Default: 2 MiB.
     pub max_body_bytes: usize,
@@ -128,18 +139,20 @@ impl Default for ServerSection {
 }
 
 /// Where state is kept.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct StoreSection {
     /// `sqlite://PATH`, where a relative path is relative to the working directory, as everywhere but in files that
     /// the configuration includes; or `postgres://USER@HOST/DATABASE`. Environment: `DATABASE_URL`. Default:
     /// `sqlite://helm.db`.
+    #[schemars(with = "String")]
     pub url: RedactedUrl,
     /// How many connections a process holds to a PostgreSQL server at most, 3 at least; building indexes takes one
     /// more now and then. Default: three times the number of cores and two more, from 8 to 26.
     pub connections: Option<u32>,
     /// A Redis that holds limits and kept answers of all processes together. Environment: `REDIS_URL`.
+    #[schemars(with = "Option<String>")]
     pub redis_url: Option<RedactedUrl>,
 }
 
@@ -150,7 +163,7 @@ impl Default for StoreSection {
 }
 
 /// Logs.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogSection {
@@ -162,7 +175,7 @@ pub struct LogSection {
 }
 
 /// How logs are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -171,8 +184,19 @@ pub enum LogFormat {
     Json,
 }
 
+/// Traces.
+#[derive(schemars::JsonSchema, Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct TracesSection {
+    /// Where traces are sent to over OTLP/HTTP, without `/v1/traces`, for example `http://127.0.0.1:4318`. Needs a program
+    /// that was built with it. Environment: `OTEL_EXPORTER_OTLP_ENDPOINT`. Default: nowhere.
+    #[schemars(with = "Option<String>")]
+    pub otlp: Option<RedactedUrl>,
+}
+
 /// Metrics.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct MetricsSection {
@@ -181,7 +205,7 @@ pub struct MetricsSection {
 }
 
 /// What can be switched off.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct FeatureSection {
@@ -198,7 +222,7 @@ impl Default for FeatureSection {
 }
 
 /// Background work.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct BackgroundSection {
@@ -215,15 +239,17 @@ impl Default for BackgroundSection {
 }
 
 /// A task.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct TaskSection {
     /// The policy: a table with `kind` and that kind's parameters. Default: `{ kind = "auto" }`.
+    #[schemars(with = "Option<PolicyTable>")]
     pub policy: Option<serde_json::Value>,
     /// How long a draw holds: `decision`, `conversation` or `user`. Default: `decision`.
     pub sticky: Sticky,
     /// A name under `rewards`. Default: `default`, which is the standard reward unless there is a `[rewards.default]`.
+    #[schemars(with = "Option<String>")]
     pub reward: Option<RewardName>,
     /// A name under `guardrails`. Default: the standard guardrails.
     pub guardrails: Option<String>,
@@ -231,29 +257,35 @@ pub struct TaskSection {
     /// first also answers when none is eligible. A name, or a list of names. Default: all, by name.
     pub fallback: Option<Fallback>,
     /// Names under `tools` of what the models may call. Default: none.
+    #[schemars(with = "Vec<String>")]
     pub tools: Vec<ToolName>,
     /// Names under `mcp` of servers whose tools the models may call. Default: none.
+    #[schemars(with = "Vec<String>")]
     pub mcp: Vec<ToolName>,
     /// How many tokens of the conversation are sent along. Default: 2,000.
     pub history_tokens: Option<u64>,
     /// The model that sums up what of a conversation is no longer sent along; a name under `models`. Default: none.
+    #[schemars(with = "Option<String>")]
     pub summary_model: Option<ModelName>,
     /// Whether messages are kept as memories. Default: no.
     pub remember: bool,
     /// The strategies by name.
+    #[schemars(with = "BTreeMap<String, StrategySection>")]
     pub strategies: BTreeMap<StrategyName, StrategySection>,
 }
 
 /// A strategy.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct StrategySection {
     /// A name under `models`. Default: `main`.
+    #[schemars(with = "Option<String>")]
     pub model: Option<ModelName>,
     /// Raised whenever the prompt changes. Default: 1.
     pub version: Option<u32>,
     /// The version this one was made from.
+    #[schemars(with = "Option<String>")]
     pub parent: Option<StrategyId>,
     /// The system prompt template.
     pub system: Option<String>,
@@ -270,12 +302,14 @@ pub struct StrategySection {
     /// How long a turn may take, retries included, in seconds up to a day. Default: 60.
     pub deadline_seconds: Option<f64>,
     /// What is recalled.
+    #[schemars(with = "Option<RetrievalTable>")]
     pub retrieve: Option<Retrieval>,
     /// How long an answer is kept for whoever asks exactly the same, in seconds. Default: not at all.
     pub cache_seconds: Option<f64>,
     /// When an answer is used again for a question that means the same. Default: never.
     pub semantic_cache: Option<SemanticCacheSection>,
     /// Which of the task's tools the model may call. Default: all.
+    #[schemars(with = "Option<Vec<String>>")]
     pub tools: Option<Vec<ToolName>>,
     /// How many rounds of tool calls a turn may have. Default: 8.
     pub tool_turns: Option<u32>,
@@ -287,7 +321,7 @@ pub struct StrategySection {
 }
 
 /// When an answer is used again for a question that means the same.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SemanticCacheSection {
@@ -298,13 +332,13 @@ pub struct SemanticCacheSection {
 }
 
 /// One strategy or several.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Fallback {
     /// One.
-    One(StrategyName),
+    One(#[schemars(with = "String")] StrategyName),
     /// Several, in order.
-    Several(Vec<StrategyName>),
+    Several(#[schemars(with = "Vec<String>")] Vec<StrategyName>),
 }
 
 impl Fallback {

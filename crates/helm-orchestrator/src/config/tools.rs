@@ -14,13 +14,14 @@ use super::models::Place;
 use crate::error::Result;
 
 /// A tool behind an address: its arguments are posted there as a JSON object, and what comes back is its result.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ToolSection {
     /// What it does and when to call it, for the model to read.
     pub description: String,
     /// Where calls are posted to.
+    #[schemars(with = "String")]
     pub url: RedactedUrl,
     /// What its arguments must look like, as a JSON Schema of an object. Default: it takes none.
     #[serde(default)]

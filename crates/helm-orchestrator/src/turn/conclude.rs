@@ -318,7 +318,8 @@ impl Turn {
     async fn commit(&self, record: &TurnRecord) -> Result<TurnReceipt> {
         let settler = || std::sync::Arc::clone(&self.inner.settler);
         let record = storable::turn(record.clone());
-        Ok(persist(|| self.inner.store.commit_turn(record.clone(), settler())).await?)
+        let committing = persist(|| self.inner.store.commit_turn(record.clone(), settler()));
+        Ok(observe::step("commit", committing).await?)
     }
 
     fn after_commit(&self, task: &TaskRuntime) {

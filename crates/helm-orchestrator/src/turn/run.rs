@@ -85,6 +85,7 @@ pub(crate) fn start(
         cancel: cancel.clone(),
         known: Known::default(),
     };
+    let span = observe::turn_span(&turn.request.task, turn.id);
     let (sender, receiver) = mpsc::channel(64);
     let played = async move {
         let end = turn.admitted(&sender).await;
@@ -101,7 +102,7 @@ pub(crate) fn start(
         }
     };
     // What the turn logs belongs to the request that began it.
-    inner.tracker.spawn(played.in_current_span());
+    inner.tracker.spawn(played.instrument(span));
     Ok(TurnStream::new(receiver, cancel.drop_guard()))
 }
 

@@ -8,10 +8,12 @@ use futures::FutureExt;
 use futures::future::join_all;
 use helm_core::{Stage, ToolCall, ToolResult, Violation};
 use helm_llm::{RequestedCall, ToolContext, ToolHandler};
+use tracing::Instrument;
 
 use super::execute::Ending;
 use super::progress::Progress;
 use super::round::Work;
+use crate::observe;
 
 /// A tool that takes longer has failed.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -76,7 +78,7 @@ impl Work<'_> {
         let (id, name) = (requested.call.id.clone(), requested.call.name.as_str());
         let known = self.task.tools.iter().find(|handler| handler.tool().name.as_str() == name);
         let done = match known {
-            Some(handler) => self.use_tool(handler, requested).await,
+            Some(handler) => self.use_tool(handler, requested).instrument(observe::tool_span(name)).await,
             None => Err(format!("there is no tool {name:?}")),
         };
         let outcome = if done.is_ok() { "ok" } else { "failed" };

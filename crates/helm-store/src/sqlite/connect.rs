@@ -36,8 +36,10 @@ pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Re
 
 /// Under load the pages of a few indexes are written again and again. So many are held in memory, in kibibytes, and
 /// the log may grow to so many pages, before the writer itself moves them into the file. What a statement could have to
-/// take back stays in memory.
+/// take back stays in memory. What a page that is written anyway no longer holds is overwritten in it, so that nobody is found there who
+/// has been forgotten.
 fn writing(wanted: SqliteConnectOptions) -> SqliteConnectOptions {
+    let wanted = wanted.pragma("secure_delete", "FAST");
     wanted.pragma("cache_size", "-32768").pragma("wal_autocheckpoint", "16384").pragma("temp_store", "memory")
 }
 

@@ -11,6 +11,7 @@ use sqlx::{Connection, Executor, Row};
 use super::checkpoint::keep;
 use super::decode::{decision_id, natural, parsed, stats_row, to_json};
 use super::error::driver;
+use super::retain::shrink;
 use super::script::Script;
 use super::store::SqliteStore;
 use super::sums::{STATS, add};
@@ -26,7 +27,7 @@ const OPERATION: &str = "forget";
 
 /// Whatever leaves is overwritten, also on pages that are free then.
 const OVERWRITE: &str = "PRAGMA secure_delete = ON";
-const AS_BEFORE: &str = "PRAGMA secure_delete = OFF";
+const AS_BEFORE: &str = "PRAGMA secure_delete = FAST";
 
 macro_rules! of_user {
     ($table:literal) => {
@@ -154,6 +155,8 @@ impl UserStore for SqliteStore {
         }
         all.add(self.step(tenant, forgetting, disguise_checkpoint).await?);
         progress(all);
+        // Pages that were freed long ago may hold what somebody said then.
+        while self.write(OPERATION, size::SMALL, |connection| Box::pin(shrink(connection))).await? {}
         self.truncate_log().await;
         Ok(all)
     }

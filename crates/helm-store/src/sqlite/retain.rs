@@ -104,7 +104,7 @@ pub(super) async fn retain(
 }
 
 /// Gives some pages back; answers whether there are more.
-async fn shrink(connection: &mut SqliteConnection) -> Result<bool> {
+pub(super) async fn shrink(connection: &mut SqliteConnection) -> Result<bool> {
     let failed = |error| driver(OPERATION, error);
     let free = async |connection: &mut SqliteConnection| -> Result<i64> {
         let row = sqlx::query("PRAGMA freelist_count").fetch_one(connection).await.map_err(failed)?;

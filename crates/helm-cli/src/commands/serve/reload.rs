@@ -16,7 +16,8 @@ use crate::open;
 /// How often the files are looked at. Asking them works on every file system, also where a mount hides what happens to it.
 const LOOK: Duration = Duration::from_secs(1);
 /// What only the next start takes.
-const FIXED: [&str; 7] = ["environment", "server", "store", "log", "features", "background", "embeddings"];
+const FIXED: [&str; 8] =
+    ["environment", "server", "store", "log", "traces", "features", "background", "embeddings"];
 
 /// Takes the configuration again on SIGHUP, and when one of its files has changed and then been left alone for a moment. One
 /// that is wrong is refused as a whole, and the present one stays. Ends only when signals cannot be had.

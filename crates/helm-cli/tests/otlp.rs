@@ -1,0 +1,124 @@
+//! The traces of the built program, as a collector receives them.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use helm_testkit::{ModelServer, Reply};
+use serde_json::Value;
+
+/// Takes whatever is posted; where it is, and what came.
+fn collector() -> (String, Receiver<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, received) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, sender) = (stream.unwrap(), sender.clone());
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                while let Some((path, body)) = posted(&mut reader) {
+                    assert_eq!(path, "/v1/traces");
+                    sender.send(serde_json::from_slice(&body).unwrap()).unwrap();
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+                }
+            });
+        }
+    });
+    (address, received)
+}
+
+/// The next request's path and body.
+fn posted(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+    let path = line.split(' ').nth(1)?.to_owned();
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim().split_once(':') else { break };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((path, body))
+}
+
+/// A span's attribute.
+fn attribute<'s>(span: &'s Value, key: &str) -> Option<&'s Value> {
+    let found = span["attributes"].as_array()?.iter().find(|attribute| attribute["key"] == key)?;
+    found["value"].as_object()?.values().next()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_is_one_trace_through_every_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = ModelServer::start([Reply::Answer("Yes, it is plugged in.".to_owned())]).await.unwrap();
+    let (address, received) = collector();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_helmctl"))
+        .current_dir(folder.path())
+        .env_clear()
+        .envs([("OPENAI_API_KEY", "sk-very-secret"), ("OPENAI_MODEL", "gpt-test"), ("LOG_LEVEL", "error")])
+        .envs([("OPENAI_BASE_URL", model.base_url()), ("OTEL_EXPORTER_OTLP_ENDPOINT", address)])
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let address = loop {
+        let mut line = String::new();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it never listened");
+        if let Some(address) = line.trim().strip_prefix("listening on http://") {
+            break address.to_owned();
+        }
+    };
+    let answer = tokio::task::spawn_blocking(move || {
+        let body = r#"{"user_id":"zephyrine","task":"support","message":"Is my quokka plugged in?"}"#;
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "POST /chat HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answer = answer.await.unwrap();
+    assert!(answer.contains("\"status\":\"completed\""), "{answer}");
+    let kill = format!("kill -TERM {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    assert!(tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap().success());
+    let mut spans = Vec::new();
+    while let Ok(batch) = received.recv_timeout(Duration::from_secs(1)) {
+        assert!(batch["resourceSpans"][0]["resource"]["attributes"].to_string().contains("helm"), "{batch}");
+        for scope in batch["resourceSpans"][0]["scopeSpans"].as_array().unwrap() {
+            spans.extend(scope["spans"].as_array().unwrap().iter().cloned());
+        }
+    }
+    let find = |name: &str| {
+        spans.iter().find(|span| span["name"] == name).unwrap_or_else(|| {
+            let names: Vec<_> = spans.iter().map(|span| &span["name"]).collect();
+            panic!("no span {name}, but {names:?}")
+        })
+    };
+    let (turn, request) = (find("invoke_agent support"), find("request"));
+    assert_eq!(turn["parentSpanId"], request["spanId"]);
+    for part in ["recall", "chat", "evaluate", "commit"] {
+        let part = find(part);
+        assert_eq!(part["traceId"], turn["traceId"], "{part}");
+        assert_eq!(part["parentSpanId"], turn["spanId"], "{part}");
+    }
+    assert_eq!(attribute(turn, "gen_ai.operation.name").unwrap(), "invoke_agent");
+    assert_eq!(attribute(turn, "gen_ai.agent.name").unwrap(), "support");
+    assert_eq!(attribute(turn, "helm.status").unwrap(), "completed");
+    assert!(attribute(turn, "helm.strategy").is_some() && attribute(turn, "helm.reward").is_some());
+    assert_eq!(attribute(find("chat"), "gen_ai.request.model").unwrap(), "gpt-test");
+    let all = serde_json::to_string(&spans).unwrap();
+    for secret in ["very-secret", "quokka", "zephyrine"] {
+        assert!(!all.contains(secret), "{secret} is in a trace");
+    }
+}
