@@ -22,6 +22,7 @@
 //! | `parquet` | `export::Parquet`: the log as Parquet files | no |
 //! | `conformance` | `conformance`: the suites every backend, cache and limiter must pass, in-tree or yours | no |
 
+mod activity;
 mod bandit;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod batch;
@@ -63,6 +64,7 @@ mod store;
 mod stored;
 mod vector;
 
+pub use activity::{Activity, ActivityQuery, Finding, FindingQuery, MOST_SLOTS};
 pub use bandit::{
     Audit, BanditState, BanditStore, Mismatch, PriorDocument, StateQuery, StrategyTotal, UserTotal,
 };

@@ -37,6 +37,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "months_in_sight",
             sql: include_str!("../../migrations/postgres/0005_months_in_sight.sql"),
         },
+        Migration {
+            version: 6,
+            name: "activity",
+            sql: include_str!("../../migrations/postgres/0006_activity.sql"),
+        },
     ],
 };
 

@@ -41,6 +41,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "open_turns",
             sql: include_str!("../../migrations/sqlite/0008_open_turns.sql"),
         },
+        Migration {
+            version: 9,
+            name: "activity",
+            sql: include_str!("../../migrations/sqlite/0009_activity.sql"),
+        },
     ],
 };
 
