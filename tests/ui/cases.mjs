@@ -176,7 +176,7 @@ export function* cases({ filled, empty, keyed }) {
       assert.ok(turns > 24);
       await page.locator("figure", { hasText: "Reward over time" }).getByText("Figures").click();
       assert.ok((await page.getByRole("table", { name: "Reward over time" }).locator("tbody tr").count()) > 3);
-      await page.getByLabel("Task").selectOption("support");
+      await page.getByLabel("Task", { exact: true }).selectOption("support");
       await page.waitForURL(/task=support/);
     },
   };
