@@ -71,7 +71,8 @@ export const styleOf = (index) => `s${index % 8}`;
 
 export function select(label, options, chosen, changed) {
   const option = ([value, name]) => h("option", { value, selected: String(value) === String(chosen) }, name);
-  return h("label", { class: "field" }, h("span", null, label), h("select", { onchange: (event) => changed(event.target.value) }, options.map(option)));
+  const id = `choose-${label.toLowerCase()}`;
+  return h("div", { class: "field" }, h("label", { for: id }, label), h("select", { id, onchange: (event) => changed(event.target.value) }, options.map(option)));
 }
 
 export function hoursSelect(chosen, changed) {
