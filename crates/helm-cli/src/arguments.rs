@@ -111,10 +111,19 @@ pub(crate) enum Command {
         #[arg(long, default_value = "http://127.0.0.1:8080")]
         url: String,
     },
+    /// Look at background work that has failed for good, and bring it back or drop it.
+    #[command(subcommand, after_help = "Examples:\n  helmctl jobs list\n  helmctl jobs replay --all")]
+    Jobs(JobsCommand),
+    /// Show people what is kept of them, and forget them.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  helmctl users export ana --to ana.json\n  helmctl users forget ana --dry-run"
+    )]
+    Users(UsersCommand),
     /// Make keys that open the server's API.
     #[command(
         subcommand,
-        after_help = "Example: helmctl keys new laptop --output json\n\nThe entry goes into the file that server.keys_file names, or into HELM_API_KEYS."
+        after_help = "Examples:\n  helmctl keys create shop --role chat\n  helmctl keys rotate shop --overlap 7d"
     )]
     Keys(KeysCommand),
     /// Look at the configuration.
@@ -498,11 +507,145 @@ pub(crate) struct SimulateArguments {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum JobsCommand {
+    /// How much work there is, and what has died, newest first.
+    #[command(after_help = "Examples:\n  helmctl jobs list\n  helmctl jobs list --output json --limit 10")]
+    List {
+        /// Whose dead jobs.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+        /// How many dead ones at most.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// All that is known of a dead job.
+    #[command(after_help = "Example: helmctl jobs show 17")]
+    Show {
+        /// Its number.
+        id: i64,
+        /// Whose.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+    },
+    /// Make dead jobs due again, with all their attempts; any running server does them.
+    #[command(
+        after_help = "Examples:\n  helmctl jobs replay 17 18\n  helmctl jobs replay --all --kind judge"
+    )]
+    Replay(WhichJobs),
+    /// Remove dead jobs for good.
+    #[command(after_help = "Examples:\n  helmctl jobs drop 17\n  helmctl jobs drop --all --kind summarise")]
+    Drop(WhichJobs),
+}
+
+/// Which dead jobs.
+#[derive(Args)]
+pub(crate) struct WhichJobs {
+    /// Their numbers.
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+    pub(crate) ids: Vec<i64>,
+    /// All of the tenant's.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Of all, only those of this kind.
+    #[arg(long, requires = "all")]
+    pub(crate) kind: Option<String>,
+    /// Whose.
+    #[arg(long, default_value = "default")]
+    pub(crate) tenant: String,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum UsersCommand {
+    /// Everything that is kept of a user, as JSON.
+    #[command(
+        after_help = "Example:\n  helmctl users export ana --to ana.json\n\nPreferences, conversations, memories, turns with decisions and feedback, what was learnt from them, and jobs."
+    )]
+    Export {
+        /// The user.
+        user: String,
+        /// In which tenant.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+        /// Into this file, which appears under its name when it is whole. Default: standard output.
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Forget a user: what they said goes, what was learnt stays under a pseudonym.
+    #[command(
+        after_help = "Examples:\n  helmctl users forget ana --dry-run\n  helmctl users forget ana --yes --output json\n\nEnded early, it goes on when it is run again; done, it changes nothing. Backups and files that were exported keep what is\nin them, and so do logs. Kept answers are removed here and in Redis; where servers share none, theirs last until their\ntime is over: ask the server instead, with DELETE /helm/v1/users/USER."
+    )]
+    Forget {
+        /// The user.
+        user: String,
+        /// In which tenant.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+        /// Only count.
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Make a key: it is shown once, with the entry for the server that holds its hash.
+    /// Make a key that every server on the database knows: it is shown once, and only its hash is kept.
+    #[command(
+        after_help = "Examples:\n  helmctl keys create shop --role chat\n  helmctl keys create prometheus --role metrics --expires 90d --output json\n\nchat has turns, judges them and uses the chat APIs; read looks at everything of the tenant; metrics asks for /metrics; admin\ndoes everything."
+    )]
+    Create {
+        /// What it is called; limits are counted by the name.
+        name: String,
+        /// What it may do: chat, read, metrics or admin.
+        #[arg(long, default_value = "chat")]
+        role: String,
+        /// Whose data it opens.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+        /// How long it opens anything: 90d, 12h, 52w. Default: for ever.
+        #[arg(long, value_name = "AGE")]
+        expires: Option<String>,
+    },
+    /// The keys of the database, without the keys.
+    #[command(after_help = "Examples:\n  helmctl keys list\n  helmctl keys list --tenant shop --output json")]
+    List {
+        /// Only this tenant's.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Make a new key of the same name, role and lifetime, and let the old ones end after a while.
+    #[command(after_help = "Example: helmctl keys rotate shop --overlap 7d")]
+    Rotate {
+        /// Its name or id.
+        key: String,
+        /// Whose.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+        /// How long both open.
+        #[arg(long, value_name = "AGE", default_value = "24h")]
+        overlap: String,
+    },
+    /// Let a key open nothing any more, at once.
+    #[command(after_help = "Example: helmctl keys revoke 1f9c27e0")]
+    Revoke {
+        /// Its id, or its name for all of that name.
+        key: String,
+        /// Whose.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+    },
+    /// Make a key for server.keys_file or HELM_API_KEYS: it is shown once, with the entry that holds its hash.
     New {
         /// What it is called.
         name: String,
+        /// What it may do: chat, read, metrics or admin. Default: admin.
+        #[arg(long)]
+        role: Option<String>,
+        /// Whose data it opens. Default: that of the installation's only tenant.
+        #[arg(long)]
+        tenant: Option<String>,
     },
 }
 
@@ -512,8 +655,12 @@ pub(crate) enum ConfigCommand {
     #[command(after_help = "Example: helmctl config check --config etc/helm.toml")]
     Check,
     /// Show what holds in the end, without secrets.
-    #[command(after_help = "Examples:\n  helmctl config show\n  helmctl config show --output json")]
-    Show,
+    #[command(after_help = "Examples:\n  helmctl config show\n  helmctl config show --origin --output json")]
+    Show {
+        /// Say of each value where it comes from: a file and its line, an environment variable, a flag, or nowhere.
+        #[arg(long)]
+        origin: bool,
+    },
 }
 
 #[derive(Subcommand)]

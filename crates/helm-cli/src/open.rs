@@ -23,6 +23,7 @@ pub(crate) fn config(global: &Global) -> Result<HelmConfig> {
     let mut config = HelmConfig::load(global.config.as_deref().map(Path::new), &variable)?;
     if let Some(url) = &global.database {
         config.store.url = url.as_str().into();
+        config.note_flag("store.url", "--database");
     }
     Ok(config)
 }

@@ -12,6 +12,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use services::Database;
+use sqlx::Connection;
 
 /// The program in this folder on this database, with nothing of the shell's environment.
 fn helmctl(folder: &Path, url: &str, arguments: &[&str], input: &str) -> Output {
@@ -97,4 +98,42 @@ async fn an_installation_moves_from_a_file_to_postgres() {
         assert_eq!(refused.status.code(), Some(2), "{told}");
         assert!(told.contains(expected) && !told.contains("panicked"), "{told}");
     }
+}
+
+/// Every row of every table that holds a text, by table.
+async fn holding(url: &str, text: &str) -> Vec<String> {
+    use sqlx::Row;
+    let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+    let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
+    let tables = sqlx::query(tables).fetch_all(&mut connection).await.unwrap();
+    assert!(tables.len() > 15);
+    let mut found = Vec::new();
+    for table in tables.iter().map(|row| row.get::<String, _>(0)) {
+        let rows = format!("SELECT count(*) FROM {table} t WHERE strpos(t::text, $1) > 0");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(rows)).bind(text);
+        let rows: i64 = rows.fetch_one(&mut connection).await.unwrap().get(0);
+        found.extend((rows > 0).then_some(table));
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_user_is_in_no_table() {
+    let Some(database) = Database::create("a_forgotten_user_is_in_no_table").await else { return };
+    let (folder, url) = (tempfile::tempdir().unwrap(), database.url());
+    let config =
+        "[tasks.support]\nremember = true\n[tasks.support.strategies.concise]\nsystem = \"Be brief.\"\n";
+    std::fs::write(folder.path().join("helm.toml"), config).unwrap();
+    let run = |arguments: &[&str], input: &str| helmctl(folder.path(), &url, arguments, input);
+    let talk = "My quokka eats leaves\n/rate 5\n/set tone quokka\nWhat does my quokka eat?\n/rate 2\n";
+    let chat = ["chat", "--task", "support", "--user", "zephyrine", "--conversation", "wombat"];
+    succeeded(&run(&chat, talk));
+    assert!(holding(&url, "zephyrine").await.len() > 5, "{:?}", holding(&url, "zephyrine").await);
+    let report = report(folder.path(), &url);
+    succeeded(&run(&["users", "forget", "zephyrine", "--yes"], ""));
+    for word in ["zephyrine", "quokka", "wombat"] {
+        assert_eq!(holding(&url, word).await, Vec::<String>::new(), "{word}");
+    }
+    assert_eq!(self::report(folder.path(), &url), report);
+    assert!(succeeded(&run(&["policy", "rebuild", "--task", "support", "--check"], "")).contains("agree"));
 }

@@ -8,6 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use helm_core::{TenantId, Timestamp};
+use helm_orchestrator::store::sqlite::{SqliteOptions, SqliteStore};
+use helm_orchestrator::store::{NewJob, Store};
 use helm_testkit::{ModelServer, Reply};
 use serde_json::Value;
 
@@ -237,4 +240,220 @@ async fn the_doctor_asks_each_model_once_and_changes_nothing() {
     let looked = run(folder.path(), &[], &["doctor", "--live"]);
     assert_eq!(looked.status.code(), Some(1));
     assert!(text(&looked.stdout).contains("refused"), "the cause is told: {}", text(&looked.stdout));
+}
+
+/// A server on a free port, and what it says from then on.
+fn served(
+    folder: &Path,
+    environment: &[(&str, &str)],
+) -> (Child, BufReader<std::process::ChildStderr>, String) {
+    let mut child = start(folder, environment, &["serve", "--listen", "127.0.0.1:0"]);
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let address = loop {
+        let mut line = String::new();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it never listened");
+        if let Some(address) = line.trim().strip_prefix("listening on http://") {
+            break address.to_owned();
+        }
+    };
+    (child, told, address)
+}
+
+/// What the server answers, or nothing when it is not there.
+fn ask(address: &str, method: &str, path: &str, body: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let length = body.len();
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// Waits until the server answers so.
+fn wait_for(address: &str, path: &str, holds: impl Fn(&str) -> bool) -> String {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = ask(address, "GET", path, "").unwrap();
+        if holds(&answer) {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{answer}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn task(name: &str) -> String {
+    format!("[tasks.{name}.strategies.concise]\nsystem = \"Be brief.\"\n")
+}
+
+#[test]
+fn a_changed_configuration_is_taken_and_a_wrong_one_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.toml");
+    std::fs::write(&path, task("support")).unwrap();
+    let (mut child, told, address) = served(folder.path(), &[]);
+    assert!(ask(&address, "GET", "/helm/v1/tasks", "").unwrap().contains("[\"support\"]"));
+    std::fs::write(&path, task("support") + &task("tutor")).unwrap();
+    wait_for(&address, "/helm/v1/tasks", |answer| answer.contains("[\"support\",\"tutor\"]"));
+    let chat = r#"{"user_id":"ana","task":"tutor","message":"What is a prime?"}"#;
+    assert!(ask(&address, "POST", "/chat", chat).unwrap().contains("\"status\":\"completed\""));
+    std::fs::write(&path, task("support") + "[tasks.support]\nunheard_of = 1\n").unwrap();
+    let refused = "helm_config_reload_total{outcome=\"refused\"} 1";
+    wait_for(&address, "/metrics", |answer| answer.contains(refused));
+    assert!(ask(&address, "GET", "/helm/v1/tasks", "").unwrap().contains("tutor"), "the present one stays");
+    // A wrong one is not read again and again, but when somebody asks for it.
+    signal(&child, "HUP");
+    wait_for(&address, "/metrics", |answer| answer.contains("outcome=\"refused\"} 2"));
+    std::fs::write(&path, task("tutor")).unwrap();
+    wait_for(&address, "/helm/v1/tasks", |answer| answer.contains("[\"tutor\"]"));
+    wait_for(&address, "/metrics", |answer| answer.contains("outcome=\"taken\"} 2"));
+    signal(&child, "TERM");
+    assert_eq!(ended(&mut child), Some(0));
+    let log = std::io::read_to_string(told).unwrap();
+    assert!(log.contains("refused") && log.contains("unheard_of"), "{log}");
+}
+
+#[test]
+fn a_stop_under_load_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("helm.toml"),
+        "[server]\ndrain_seconds = 8\n".to_owned() + &task("support"),
+    )
+    .unwrap();
+    let (mut child, _told, address) = served(folder.path(), &[]);
+    let talking = (0..6).map(|user| {
+        let address = address.clone();
+        std::thread::spawn(move || {
+            let body =
+                format!(r#"{{"user_id":"user-{user}","task":"support","message":"What is a prime?"}}"#);
+            let mut acknowledged = Vec::new();
+            while let Some(answer) = ask(&address, "POST", "/chat", &body) {
+                if !answer.starts_with("HTTP/1.1 200") {
+                    break;
+                }
+                let id = answer.split("\"decision_id\":\"").nth(1).unwrap()[..36].to_owned();
+                acknowledged.push(id);
+            }
+            acknowledged
+        })
+    });
+    let talking: Vec<_> = talking.collect();
+    std::thread::sleep(Duration::from_millis(1500));
+    signal(&child, "TERM");
+    let told = Instant::now();
+    assert_eq!(ended(&mut child), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(9), "{:?}", told.elapsed());
+    let acknowledged: Vec<String> = talking.into_iter().flat_map(|one| one.join().unwrap()).collect();
+    assert!(acknowledged.len() > 20, "{}", acknowledged.len());
+    let log = text(&run(folder.path(), &[], &["export"]).stdout);
+    for id in &acknowledged {
+        let row = log.lines().find(|row| row.contains(id)).unwrap_or_else(|| panic!("{id} is lost"));
+        assert!(row.contains("completed"), "{row}");
+    }
+    let checked = run(folder.path(), &[], &["policy", "rebuild", "--task", "support", "--check"]);
+    assert!(checked.status.success(), "{}", text(&checked.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ModelServer::start([Reply::Stall("It is".to_owned(), 1)]).await.unwrap();
+    let url = server.base_url();
+    let (mut child, _told, address) = served(folder.path(), &provider(&url));
+    let body = r#"{"user_id":"ana","task":"support","message":"Is it plugged in?","stream":true}"#;
+    let asking = std::thread::spawn(move || ask(&address, "POST", "/chat", body));
+    while server.received().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    signal(&child, "TERM");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(child.try_wait().unwrap().is_none(), "the turn may end");
+    signal(&child, "TERM");
+    let told = Instant::now();
+    assert_eq!(ended(&mut child), Some(130));
+    assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
+    drop(asking.join());
+}
+
+#[test]
+fn each_value_says_where_it_comes_from() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("helm.toml"),
+        "[background]\nworkers = 7\n".to_owned() + &task("support"),
+    )
+    .unwrap();
+    let environment = [("LOG_LEVEL", "debug"), ("OPENAI_API_KEY", "sk-very-secret")];
+    let arguments = ["config", "show", "--origin", "--output", "json", "--database", "sqlite://x.db"];
+    let shown = run(folder.path(), &environment, &arguments);
+    assert!(!text(&shown.stdout).contains("very-secret"));
+    let settings: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let of = |key: &str| {
+        let found = settings.as_array().unwrap().iter().find(|setting| setting["key"] == key);
+        found.unwrap_or_else(|| panic!("{key} is not there")).clone()
+    };
+    assert_eq!(
+        (&of("background.workers")["value"], &of("background.workers")["origin"]["line"]),
+        (&7.into(), &2.into())
+    );
+    assert_eq!(of("tasks.support.strategies.concise.system")["origin"]["file"], "helm.toml");
+    assert_eq!(of("log.level")["origin"]["variable"], "LOG_LEVEL");
+    assert_eq!(of("models.main.family")["origin"]["variable"], "OPENAI_API_KEY");
+    assert_eq!(of("store.url")["origin"]["flag"], "--database");
+    assert_eq!(of("background.queue")["origin"]["kind"], "default");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let shown = run(elsewhere.path(), &[], &["config", "show", "--origin"]);
+    assert!(
+        text(&shown.stdout).contains("default") && !text(&shown.stdout).contains("helm.toml"),
+        "{}",
+        text(&shown.stdout)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_jobs_are_listed_brought_back_and_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(SqliteOptions::new(folder.path().join("helm.db"))).await.unwrap();
+    let (tenant, now) = (TenantId::single(), Timestamp::from_micros(9));
+    let job = |number: u32| NewJob {
+        kind: "odd".to_owned(),
+        dedupe: format!("odd:{number}"),
+        body: serde_json::json!({ "n": number }),
+        run_at: now,
+        max_attempts: 1,
+    };
+    store.jobs().enqueue(&tenant, &[job(1), job(2), job(3)]).await.unwrap();
+    for held in store.jobs().claim(now, Duration::from_secs(9), 9, &["odd"]).await.unwrap() {
+        assert!(store.jobs().fail(&held, "it broke", now).await.unwrap());
+    }
+    store.close().await;
+    let json = |arguments: &[&str]| -> Value {
+        let output = run(folder.path(), &[], &[arguments, &["--output", "json"]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let listed = json(&["jobs", "list"]);
+    assert_eq!((&listed["counts"]["dead"], listed["dead"].as_array().unwrap().len()), (&3.into(), 3));
+    let id = listed["dead"][0]["id"].to_string();
+    let shown = json(&["jobs", "show", &id]);
+    assert_eq!(
+        (&shown["kind"], &shown["error"], &shown["body"]),
+        (&"odd".into(), &"it broke".into(), &"{\"n\":3}".into())
+    );
+    assert_eq!(json(&["jobs", "replay", &id])["changed"], 1);
+    assert_eq!(json(&["jobs", "list"])["counts"]["waiting"], 1);
+    assert_eq!(json(&["jobs", "drop", "--all", "--kind", "other"])["changed"], 0);
+    assert_eq!(json(&["jobs", "drop", "--all", "--tenant", "elsewhere"])["changed"], 0);
+    assert_eq!(json(&["jobs", "drop", "--all", "--kind", "odd"])["changed"], 2);
+    assert_eq!(json(&["jobs", "list"])["counts"]["dead"], 0);
+    for (wrong, expected) in [
+        (&["jobs", "show", &id][..], "jobs list"),
+        (&["jobs", "drop", &id], "jobs list"),
+        (&["jobs", "replay"], "--all"),
+    ] {
+        let refused = run(folder.path(), &[], wrong);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains(expected), "{}", text(&refused.stderr));
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use helm_core::NanoUsd;
+use helm_core::{NanoUsd, TenantId};
 use helm_llm::{
     AnswerParts, Call, ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, Error, ErrorKind,
     FinishReason, TimeoutKind,
@@ -74,6 +74,16 @@ impl AnswerCache {
         let telling = Telling { finding: Some(Box::pin(finding)), events, ready: VecDeque::new() };
         stream::unfold(telling, |mut telling| async { telling.next().await.map(|item| (item, telling)) })
             .boxed()
+    }
+
+    /// Forgets all answers of a tenant, and tells other processes so. Answers whether they could be told.
+    pub(crate) async fn clear(&self, tenant: &TenantId) -> bool {
+        self.answers.clear(tenant).await
+    }
+
+    /// Forgets what other processes say is to be forgotten.
+    pub(crate) fn follow(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.answers.follow()
     }
 
     async fn find<F>(

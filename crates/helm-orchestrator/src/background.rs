@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
-use crate::inner::Inner;
+use crate::inner::{Inner, Running};
 use crate::judges::{self, JUDGE};
 use crate::summarise::{self, SUMMARISE};
 
@@ -34,6 +34,8 @@ const POLL: Duration = Duration::from_secs(1);
 const ELSEWHERE: Duration = Duration::from_secs(60);
 /// How often new memories are taken into indexes, where the store has any.
 const INDEXING: Duration = Duration::from_secs(60);
+/// How often the jobs are counted.
+const COUNTING: Duration = Duration::from_secs(30);
 /// Users read at a time for the prior.
 const USERS: usize = 500;
 
@@ -81,11 +83,13 @@ async fn all_users(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<Ve
 
 /// Looks for due jobs until Helm stops, and runs them on the workers. Holds on to Helm only while there is
 /// something to do, so an installation that is dropped without a shutdown ends.
-pub(crate) async fn run_jobs(inner: Weak<Inner>, stopping: CancellationToken, kinds: &[&str]) {
+pub(crate) async fn run_jobs(running: Weak<Running>, stopping: CancellationToken, kinds: &[&str]) {
     loop {
-        let Some(alive) = inner.upgrade() else { return };
-        let more = run_due_jobs(&alive, kinds).await;
-        drop(alive);
+        let Some(alive) = running.upgrade() else { return };
+        let inner = alive.current();
+        // Whoever is configured to have none of it leaves it to those that are.
+        let more = (kinds != SLOW || inner.has_slow_work()) && run_due_jobs(&inner, kinds).await;
+        drop((inner, alive));
         tokio::select! {
             biased;
             () = stopping.cancelled() => return,
@@ -95,7 +99,7 @@ pub(crate) async fn run_jobs(inner: Weak<Inner>, stopping: CancellationToken, ki
 }
 
 /// Lets the store index new memories now and then until Helm stops. Until it has, they are found all the same.
-pub(crate) async fn index_memories(inner: Weak<Inner>, stopping: CancellationToken) {
+pub(crate) async fn index_memories(running: Weak<Running>, stopping: CancellationToken) {
     loop {
         tokio::select! {
             biased;
@@ -103,7 +107,7 @@ pub(crate) async fn index_memories(inner: Weak<Inner>, stopping: CancellationTok
             () = tokio::time::sleep(INDEXING) => {}
         }
         // Only the store is held on to: building may take long, and Helm says that it stops when it is dropped.
-        let Some(store) = inner.upgrade().map(|alive| Arc::clone(&alive.store)) else { return };
+        let Some(store) = running.upgrade().map(|alive| Arc::clone(&alive.store)) else { return };
         // Cut off, it is finished another time.
         let built = tokio::select! {
             biased;
@@ -112,6 +116,28 @@ pub(crate) async fn index_memories(inner: Weak<Inner>, stopping: CancellationTok
         };
         if let Err(error) = built {
             tracing::warn!(%error, "memories could not be indexed");
+        }
+    }
+}
+
+/// Counts the jobs there are now and then, for the metrics, until Helm stops.
+pub(crate) async fn count_jobs(running: Weak<Running>, stopping: CancellationToken) {
+    loop {
+        let Some(store) = running.upgrade().map(|alive| Arc::clone(&alive.store)) else { return };
+        match store.jobs().counts().await {
+            Ok(counts) => {
+                for (state, jobs) in
+                    [("waiting", counts.waiting), ("leased", counts.leased), ("dead", counts.dead)]
+                {
+                    metrics::gauge!("helm_jobs", "state" => state).set(jobs as f64);
+                }
+            }
+            Err(error) => tracing::debug!(%error, "the jobs could not be counted"),
+        }
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(COUNTING) => {}
         }
     }
 }
@@ -137,15 +163,20 @@ async fn run_job(inner: &Inner, job: Job) {
         performed = AssertUnwindSafe(perform(inner, &job)).catch_unwind() => performed,
         () = keep_lease(inner, &job) => return lost(&job),
     };
-    let ended = match performed {
-        Ok(Ok(())) => jobs.complete(&job).await,
+    let (outcome, ended) = match performed {
+        Ok(Ok(())) => ("done", jobs.complete(&job).await),
         Ok(Err(Undone::Elsewhere)) => {
             tracing::debug!(kind = %job.kind, "a job was left to another process");
-            jobs.release(&job, inner.clock.now().after(ELSEWHERE)).await
+            ("released", jobs.release(&job, inner.clock.now().after(ELSEWHERE)).await)
         }
-        Ok(Err(Undone::Failed(why))) => give_back(inner, &job, &why).await,
-        Err(panic) => give_back(inner, &job, &panicked(&*panic)).await,
+        Ok(Err(Undone::Failed(why))) => ("failed", give_back(inner, &job, &why).await),
+        Err(panic) => ("failed", give_back(inner, &job, &panicked(&*panic)).await),
     };
+    let outcome = match &ended {
+        Ok(true) => outcome,
+        _ => "lost",
+    };
+    metrics::counter!("helm_jobs_total", "kind" => job.kind.clone(), "outcome" => outcome).increment(1);
     match ended {
         Ok(true) => {}
         Ok(false) => lost(&job),

@@ -18,20 +18,18 @@ use crate::admission::{Admission, AdmissionLimits};
 use crate::answers::AnswerCache;
 use crate::background;
 use crate::config::StoreLocation;
-use crate::drift::Watches;
 use crate::error::{Error, Result};
 use crate::experiments::{self, PlannedExperiment};
 use crate::helm::Helm;
-use crate::inner::{Inner, TaskRuntime, comma_separated};
+use crate::inner::{Inner, Running, TaskRuntime, comma_separated};
 use crate::judges::TaskJudge;
 use crate::prompt::Prompts;
-use crate::refit::Refits;
 use crate::semantic::SemanticCache;
 use crate::settle::TaskSettler;
-use crate::shadow::Shadows;
 use crate::sharing::Sharing;
 use crate::summarise::LEAST_HISTORY;
 use crate::task::{PolicyChoice, Task};
+use crate::user_rewards::UserRewards;
 use crate::worker::WorkerPool;
 
 /// Puts an installation together.
@@ -60,6 +58,7 @@ pub struct HelmBuilder {
     queue: usize,
     max_message_bytes: usize,
     refit_every: u64,
+    user_rewards: usize,
     observing: bool,
     #[cfg(feature = "mcp")]
     mcp: Vec<helm_llm::McpConfig>,
@@ -93,6 +92,7 @@ impl Default for HelmBuilder {
             queue: 1_024,
             max_message_bytes: 1 << 20,
             refit_every: 200,
+            user_rewards: 0,
             observing: false,
             #[cfg(feature = "mcp")]
             mcp: Vec::new(),
@@ -231,6 +231,12 @@ impl HelmBuilder {
         self
     }
 
+    /// Shows the latest reward of so many users in the gauge `helm_user_reward`, the first that come; its labels name them.
+    pub fn user_rewards(mut self, users: usize) -> Self {
+        self.user_rewards = users;
+        self
+    }
+
     /// Leaves due jobs to other processes: for those that only want to look.
     pub fn observing(mut self) -> Self {
         self.observing = true;
@@ -257,55 +263,128 @@ impl HelmBuilder {
     ///
     /// Panics outside a tokio runtime.
     pub async fn build(mut self) -> Result<Helm> {
-        #[cfg_attr(not(feature = "mcp"), expect(unused_mut, reason = "only MCP servers add tools"))]
-        let (models, mut tasks) = self.checked()?;
-        #[cfg(feature = "mcp")]
-        crate::mcp::add_tools(self.mcp, tasks.values_mut().map(|(task, _)| task)).await?;
-        let settler = Arc::new(TaskSettler::new(tasks.values().map(|(task, reward)| (task, reward.clone()))));
+        let mut parts = self.parts().await?;
+        let embedder: Option<Arc<dyn EmbeddingModel>> =
+            match std::mem::replace(&mut self.embedder, EmbedderChoice::Off) {
+                EmbedderChoice::Builtin => Some(Arc::new(HashingEmbedder::new()?)),
+                EmbedderChoice::Given(model) => Some(model),
+                EmbedderChoice::Off => None,
+            };
         let tracker = TaskTracker::new();
-        let embedder: Option<Arc<dyn EmbeddingModel>> = match self.embedder {
-            EmbedderChoice::Builtin => Some(Arc::new(HashingEmbedder::new()?)),
-            EmbedderChoice::Given(model) => Some(model),
-            EmbedderChoice::Off => None,
-        };
         let shared = self.sharing.open().await?;
-        let tasks = tasks.into_iter().map(|(id, (mut task, _))| {
-            task.answers = kept_answers(&task.strategies, shared.cache.as_ref());
-            (id, task)
-        });
-        let inner = Arc::new(Inner {
+        let stopping = CancellationToken::new();
+        let ends = stopping.child_token();
+        let inner = Inner {
             store: open(self.store).await?,
             clock: self.clock,
             tokens: self.tokens,
-            tasks: tasks.collect(),
-            models,
+            tasks: parts.tasks(shared.cache.as_ref(), &tracker, &ends),
+            models: parts.models,
             embedder,
             admission: Admission { limiter: shared.limiter, limits: self.limits },
-            settler,
+            settler: parts.settler,
             pool: WorkerPool::new(tracker.clone(), self.workers, self.queue),
             workers: self.workers.max(1),
-            stopping: CancellationToken::new(),
+            stopping,
             abort: CancellationToken::new(),
             max_message_bytes: self.max_message_bytes,
             refit_every: self.refit_every,
-            refits: Refits::default(),
-            watches: Watches::default(),
-            shadows: Shadows::default(),
-            tracker: tracker.clone(),
-        });
+            refits: Arc::default(),
+            watches: Arc::default(),
+            shadows: Arc::default(),
+            user_rewards: Arc::new(UserRewards::new(self.user_rewards)),
+            far: shared.cache,
+            _ends: ends.drop_guard(),
+            tracker,
+        };
+        let running = Arc::new(Running::new(inner));
         if !self.observing {
-            let (alive, stopping) = (Arc::downgrade(&inner), inner.stopping.clone());
-            tracker.spawn(background::run_jobs(alive, stopping, background::QUICK));
-            if inner.tasks.values().any(|task| task.summaries.is_some() || !task.judges.is_empty()) {
-                let (alive, stopping) = (Arc::downgrade(&inner), inner.stopping.clone());
-                tracker.spawn(background::run_jobs(alive, stopping, background::SLOW));
-            }
-            if inner.embedder.is_some() {
-                tracker.spawn(background::index_memories(Arc::downgrade(&inner), inner.stopping.clone()));
+            begin_work(&running);
+        }
+        Ok(Helm::new(running))
+    }
+
+    /// Checks everything, and makes it the successor of what is configured at present, on the same store.
+    pub(crate) async fn succeed(mut self, present: &Inner) -> Result<Inner> {
+        let mut parts = self.parts().await?;
+        let ends = present.stopping.child_token();
+        Ok(Inner {
+            store: Arc::clone(&present.store),
+            clock: Arc::clone(&present.clock),
+            tokens: Arc::clone(&present.tokens),
+            tasks: parts.tasks(present.far.as_ref(), &present.tracker, &ends),
+            models: parts.models,
+            embedder: present.embedder.clone(),
+            admission: Admission { limiter: Arc::clone(&present.admission.limiter), limits: self.limits },
+            settler: parts.settler,
+            pool: present.pool.clone(),
+            workers: present.workers,
+            stopping: present.stopping.clone(),
+            abort: present.abort.clone(),
+            max_message_bytes: self.max_message_bytes,
+            refit_every: self.refit_every,
+            refits: Arc::clone(&present.refits),
+            watches: Arc::clone(&present.watches),
+            shadows: Arc::clone(&present.shadows),
+            user_rewards: Arc::clone(&present.user_rewards),
+            far: present.far.clone(),
+            _ends: ends.drop_guard(),
+            tracker: present.tracker.clone(),
+        })
+    }
+
+    /// What a configuration says by itself.
+    async fn parts(&mut self) -> Result<Parts> {
+        #[cfg_attr(not(feature = "mcp"), expect(unused_mut, reason = "only MCP servers add tools"))]
+        let (models, mut tasks) = self.checked()?;
+        #[cfg(feature = "mcp")]
+        {
+            let servers = std::mem::take(&mut self.mcp);
+            crate::mcp::add_tools(servers, tasks.values_mut().map(|(task, _)| task)).await?;
+        }
+        let settler = Arc::new(TaskSettler::new(tasks.values().map(|(task, reward)| (task, reward.clone()))));
+        Ok(Parts { models, tasks: tasks.into_iter().map(|(id, (task, _))| (id, task)).collect(), settler })
+    }
+}
+
+/// What a configuration says by itself, checked.
+struct Parts {
+    models: Models,
+    tasks: BTreeMap<TaskId, TaskRuntime>,
+    settler: Arc<TaskSettler>,
+}
+
+impl Parts {
+    /// The tasks, taken out, with what they keep of answers; that is followed until `ends`.
+    fn tasks(
+        &mut self,
+        far: Option<&Arc<dyn Cache>>,
+        tracker: &TaskTracker,
+        ends: &CancellationToken,
+    ) -> BTreeMap<TaskId, TaskRuntime> {
+        let mut tasks = std::mem::take(&mut self.tasks);
+        for task in tasks.values_mut() {
+            task.answers = kept_answers(&task.strategies, far);
+            for answers in task.answers.values() {
+                tracker.spawn(ends.clone().run_until_cancelled_owned(answers.follow()));
             }
         }
-        Ok(Helm::new(inner))
+        tasks
     }
+}
+
+/// Begins the work beside the turns.
+fn begin_work(running: &Arc<Running>) {
+    let inner = running.current();
+    let (tracker, stopping) = (&inner.tracker, || inner.stopping.clone());
+    for kinds in [background::QUICK, background::SLOW] {
+        tracker.spawn(background::run_jobs(Arc::downgrade(running), stopping(), kinds));
+    }
+    if inner.embedder.is_some() {
+        tracker.spawn(background::index_memories(Arc::downgrade(running), stopping()));
+    }
+    let counting = background::count_jobs(Arc::downgrade(running), stopping());
+    tracker.spawn(counting);
 }
 
 impl HelmBuilder {

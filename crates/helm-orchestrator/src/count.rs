@@ -9,7 +9,8 @@ impl Helm {
     /// neither does what a strategy would add to it.
     #[must_use]
     pub fn count_tokens(&self, request: &ChatRequest) -> TokenCount {
-        let counter = &*self.inner.tokens;
+        let inner = self.inner();
+        let counter = &*inner.tokens;
         let messages = request.messages.iter().map(|message| of_message(message, counter));
         let tools = request.tools.iter().map(|tool| of_tool(tool, counter));
         let form = request.output.iter().map(|output| counter.count(&output.schema.value().to_string()));

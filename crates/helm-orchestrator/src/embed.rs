@@ -22,7 +22,7 @@ impl Helm {
     /// The embedding model's name and the length of its vectors; `None` when vector search is off.
     #[must_use]
     pub fn embedder(&self) -> Option<(&ModelName, usize)> {
-        self.inner.embedder.as_ref().map(|embedder| (embedder.name(), embedder.dimensions()))
+        self.running.embedder.as_ref().map(|embedder| (embedder.name(), embedder.dimensions()))
     }
 
     /// The texts as vectors of the model that memories are compared with.
@@ -33,7 +33,7 @@ impl Helm {
     pub async fn embed(&self, texts: &[String]) -> Result<Embedded> {
         let embedder = self.embedding_model()?;
         let vectors = embedder.embed(texts, &self.embedding_call()).await.map_err(Error::Embedding)?;
-        let tokens = texts.iter().map(|text| self.inner.tokens.count(text).get()).sum();
+        let tokens = texts.iter().map(|text| self.inner().tokens.count(text).get()).sum();
         Ok(Embedded { model: embedder.name().clone(), vectors, tokens: TokenCount::new(tokens) })
     }
 
@@ -52,7 +52,7 @@ impl Helm {
             return Ok(Vec::new());
         };
         let query = VectorQuery::new(self.of_user(user, embedder), vector, most);
-        Ok(self.inner.store.vectors().search(&self.tenant, &query).await?)
+        Ok(self.inner().store.vectors().search(&self.tenant, &query).await?)
     }
 
     /// How many memories a user has.
@@ -62,7 +62,7 @@ impl Helm {
     /// [`Error::NoEmbeddings`] when vector search is off; otherwise when the store cannot be read.
     pub async fn count_memories(&self, user: &UserId) -> Result<u64> {
         let own = self.of_user(user, self.embedding_model()?);
-        Ok(self.inner.store.vectors().count(&self.tenant, &own).await?)
+        Ok(self.inner().store.vectors().count(&self.tenant, &own).await?)
     }
 
     /// Removes these memories of a user, or all when none are named, and answers how many there were.
@@ -72,7 +72,7 @@ impl Helm {
     /// [`Error::NoEmbeddings`] when vector search is off; otherwise when the store cannot be written.
     pub async fn forget_memories(&self, user: &UserId, ids: Option<&[MemoryId]>) -> Result<u64> {
         let own = self.of_user(user, self.embedding_model()?);
-        let vectors = self.inner.store.vectors();
+        let vectors = self.running.store.vectors();
         Ok(match ids {
             Some(ids) => vectors.delete(&self.tenant, user, ids).await?,
             None => vectors.delete_where(&self.tenant, &own).await?,
@@ -85,17 +85,18 @@ impl Helm {
     ///
     /// [`Error::UnknownTask`] when there is no such task.
     pub fn strategies(&self, task: &TaskId) -> Result<Vec<StrategyId>> {
-        let task = self.inner.task(task)?;
+        let inner = self.inner();
+        let task = inner.task(task)?;
         Ok(task.strategies.iter().map(|strategy| strategy.id.clone()).collect())
     }
 
     fn embedding_model(&self) -> Result<&dyn EmbeddingModel> {
-        self.inner.embedder.as_deref().ok_or(Error::NoEmbeddings)
+        self.running.embedder.as_deref().ok_or(Error::NoEmbeddings)
     }
 
     /// Ends when this process does, and when nobody waits for it any more.
     fn embedding_call(&self) -> Call {
-        Call::new(self.tenant.clone()).with_cancel(self.inner.abort.child_token())
+        Call::new(self.tenant.clone()).with_cancel(self.inner().abort.child_token())
     }
 
     fn of_user(&self, user: &UserId, embedder: &dyn EmbeddingModel) -> Selection {

@@ -45,6 +45,12 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// The user is none: helm keeps something of its own under this name.
+    #[error("{user} is not a user; helm keeps something of its own under this name")]
+    ReservedUser {
+        /// The name.
+        user: helm_core::UserId,
+    },
     /// The source belongs to a model judge.
     #[error("the source {source_name} belongs to a model judge; give feedback under another one")]
     ReservedSource {
@@ -176,6 +182,7 @@ impl Error {
             Self::Invalid(_)
             | Self::InvalidMessage(_)
             | Self::ReservedPreference { .. }
+            | Self::ReservedUser { .. }
             | Self::ReservedSource { .. }
             | Self::Unsupported { .. } => ErrorKind::InvalidRequest,
             Self::RateLimited { .. } => ErrorKind::RateLimited,

@@ -5,8 +5,8 @@ use helm_core::{ConversationId, DecisionId, ExperimentKey, Feedback, TaskId, Ten
 use helm_eval::RewardSpec;
 use helm_experiment::{Report, Spec};
 use helm_store::{
-    Applied, Audit, FeedbackReceipt, Health, PreferenceChange, Preferences, Retained, Retention, Store,
-    StoredMessage, Summary, TurnView,
+    Applied, Audit, FeedbackReceipt, Forgotten, Health, PreferenceChange, Preferences, Retained, Retention,
+    Store, StoredMessage, Summary, TurnView,
 };
 
 use crate::background;
@@ -15,7 +15,7 @@ use crate::drift;
 use crate::error::{Error, Result};
 use crate::experiments;
 use crate::explain::Explanation;
-use crate::inner::{Inner, comma_separated};
+use crate::inner::{Inner, Running, comma_separated};
 use crate::ledger::LEDGER;
 use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
@@ -24,11 +24,12 @@ use crate::rescore::{self, Rescored};
 use crate::storable;
 use crate::task::Sticky;
 use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
+use crate::users::{self, UserExport, UserForgotten};
 
 /// An installation of Helm, seen by one tenant. Cloning is cheap and shares everything.
 #[derive(Clone)]
 pub struct Helm {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) running: Arc<Running>,
     pub(crate) tenant: TenantId,
 }
 
@@ -38,14 +39,33 @@ impl Helm {
         HelmBuilder::default()
     }
 
-    pub(crate) fn new(inner: Arc<Inner>) -> Self {
-        Self { inner, tenant: TenantId::single() }
+    pub(crate) fn new(running: Arc<Running>) -> Self {
+        Self { running, tenant: TenantId::single() }
+    }
+
+    /// What is configured at this moment.
+    pub(crate) fn inner(&self) -> Arc<Inner> {
+        self.running.current()
+    }
+
+    /// Puts the tasks, strategies, models, tools, judges, guardrails, rewards, experiments and limits of another
+    /// configuration in the place of the present ones, for every clone and tenant. Turns that run end under those with which
+    /// they began; what was learnt stays. Store, Redis, embeddings, clock and background workers stay as they are, whatever
+    /// the builder says. Models begin without a record of failures.
+    ///
+    /// # Errors
+    ///
+    /// As for [`HelmBuilder::build`]; then everything stays as it was.
+    pub async fn reload(&self, builder: HelmBuilder) -> Result<()> {
+        let next = builder.succeed(&self.inner()).await?;
+        self.running.replace(next);
+        Ok(())
     }
 
     /// The same installation as another tenant sees it.
     #[must_use]
     pub fn for_tenant(&self, tenant: TenantId) -> Self {
-        Self { inner: Arc::clone(&self.inner), tenant }
+        Self { running: Arc::clone(&self.running), tenant }
     }
 
     /// Answers one message and learns from it.
@@ -61,7 +81,7 @@ impl Helm {
     ///
     /// Dropping the future cancels the turn, which is then recorded as cancelled.
     pub async fn turn(&self, request: TurnRequest) -> Result<TurnResponse> {
-        turn::start(&self.inner, &self.tenant, request, Delivery::Whole)?.into_response().await
+        turn::start(&self.inner(), &self.tenant, request, Delivery::Whole)?.into_response().await
     }
 
     /// Answers one message piece by piece. Guards hold back what they have not cleared.
@@ -74,7 +94,7 @@ impl Helm {
     ///
     /// Panics outside a tokio runtime.
     pub fn turn_stream(&self, request: TurnRequest) -> Result<TurnStream> {
-        turn::start(&self.inner, &self.tenant, request, Delivery::Streamed)
+        turn::start(&self.inner(), &self.tenant, request, Delivery::Streamed)
     }
 
     /// Records a person's judgement of a turn and revises its reward. Repeating it changes nothing.
@@ -86,8 +106,8 @@ impl Helm {
         if feedback.source.as_judge().is_some() {
             return Err(Error::ReservedSource { source_name: feedback.source });
         }
-        let (at, settler) = (self.inner.clock.now(), Arc::clone(&self.inner.settler));
-        let recorded = self.inner.store.record_feedback(&self.tenant, &feedback, at, settler).await;
+        let (at, settler) = (self.inner().clock.now(), Arc::clone(&self.inner().settler));
+        let recorded = self.inner().store.record_feedback(&self.tenant, &feedback, at, settler).await;
         let receipt = recorded.map_err(|error| match error.kind() {
             helm_store::ErrorKind::NotFound => Error::UnknownDecision { id: feedback.decision },
             _ => error.into(),
@@ -100,10 +120,10 @@ impl Helm {
         metrics::counter!("helm_feedback_total", "task" => receipt.task.to_string(), "applied" => applied)
             .increment(1);
         if receipt.applied != Applied::Duplicate {
-            background::note_settled(&self.inner, &self.tenant, &receipt.task);
+            background::note_settled(&self.inner(), &self.tenant, &receipt.task);
         }
         if receipt.applied == Applied::Fresh {
-            drift::note_feedback(&self.inner, &self.tenant, feedback.decision);
+            drift::note_feedback(&self.inner(), &self.tenant, feedback.decision);
         }
         Ok(receipt)
     }
@@ -114,14 +134,14 @@ impl Helm {
     ///
     /// [`Error::UnknownDecision`] when there is no such turn.
     pub async fn explain(&self, id: DecisionId) -> Result<Explanation> {
-        let view = self.inner.store.log().turn(&self.tenant, id).await?;
+        let view = self.inner().store.log().turn(&self.tenant, id).await?;
         let view: TurnView = view.ok_or(Error::UnknownDecision { id })?;
         Ok(Explanation::of(view))
     }
 
     /// The experiments that are configured, in the order of their tasks.
-    pub fn experiments(&self) -> impl Iterator<Item = &Spec> {
-        experiments::all(&self.inner)
+    pub fn experiments(&self) -> impl Iterator<Item = Spec> {
+        experiments::all(&self.inner()).cloned().collect::<Vec<_>>().into_iter()
     }
 
     /// What the log says of a configured experiment so far.
@@ -130,11 +150,11 @@ impl Helm {
     ///
     /// [`Error::UnknownExperiment`] when there is no such experiment; otherwise when the log cannot be read.
     pub async fn experiment_report(&self, key: &ExperimentKey) -> Result<Report> {
-        let known = || comma_separated(self.experiments().map(Spec::key));
+        let known = || comma_separated(self.experiments().map(|spec| spec.key().clone()));
         let spec = self.experiments().find(|spec| spec.key() == key);
         let spec =
             spec.ok_or_else(|| Error::UnknownExperiment { experiment: key.clone(), known: known() })?;
-        self.read_experiment(spec).await
+        self.read_experiment(&spec).await
     }
 
     /// What the log says of an experiment, whether it is configured or not.
@@ -143,7 +163,7 @@ impl Helm {
     ///
     /// Fails when the log cannot be read.
     pub async fn read_experiment(&self, spec: &Spec) -> Result<Report> {
-        experiments::read(&self.inner, &self.tenant, spec).await
+        experiments::read(&self.inner(), &self.tenant, spec).await
     }
 
     /// What has been learnt about a task's strategies.
@@ -152,7 +172,7 @@ impl Helm {
     ///
     /// [`Error::UnknownTask`] when there is no such task; otherwise when state cannot be read.
     pub async fn report(&self, task: &TaskId) -> Result<TaskReport> {
-        report::report(&self.inner, &self.tenant, task).await
+        report::report(&self.inner(), &self.tenant, task).await
     }
 
     /// Compares a task's learning state with the log it was made from.
@@ -161,8 +181,8 @@ impl Helm {
     ///
     /// [`Error::UnknownTask`] when there is no such task; otherwise when state cannot be read.
     pub async fn audit(&self, task: &TaskId) -> Result<Audit> {
-        self.inner.task(task)?;
-        Ok(self.inner.store.bandits().audit(&self.tenant, task).await?)
+        self.inner().task(task)?;
+        Ok(self.inner().store.bandits().audit(&self.tenant, task).await?)
     }
 
     /// Settles all logged decisions of a task again, from their stored evidence with the present policy and reward,
@@ -174,7 +194,7 @@ impl Helm {
     /// [`Error::UnknownTask`] when there is no such task; otherwise when state cannot be read, or a decision cannot
     /// be settled.
     pub async fn check_state(&self, task: &TaskId, mut progress: impl FnMut(u64) + Send) -> Result<Rebuild> {
-        let compared = rebuild::compare(&self.inner, &self.tenant, task, &mut progress).await?;
+        let compared = rebuild::compare(&self.inner(), &self.tenant, task, &mut progress).await?;
         Ok(compared.0)
     }
 
@@ -194,7 +214,7 @@ impl Helm {
         task: &TaskId,
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Rebuild> {
-        rebuild::rebuild(&self.inner, &self.tenant, task, &mut progress).await
+        rebuild::rebuild(&self.inner(), &self.tenant, task, &mut progress).await
     }
 
     /// What a task's settled decisions are worth under another reward, oldest first; nothing is changed. `progress` is called
@@ -209,8 +229,8 @@ impl Helm {
         spec: &RewardSpec,
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Vec<Rescored>> {
-        self.inner.task(task)?;
-        rescore::rescore(&self.inner, &self.tenant, task, spec, &mut progress).await
+        self.inner().task(task)?;
+        rescore::rescore(&self.inner(), &self.tenant, task, spec, &mut progress).await
     }
 
     /// Removes old turns from the log, as [`InteractionLog::retain`](helm_store::InteractionLog::retain) does, and with
@@ -225,16 +245,17 @@ impl Helm {
         mut retention: Retention,
         mut progress: impl FnMut(Retained) + Send,
     ) -> Result<Retained> {
-        let tasks = self.inner.tasks.values();
-        let fleeting = tasks.filter(|task| task.sticky == Sticky::Decision).map(|task| task.id.clone());
+        let inner = self.inner();
+        let fleeting =
+            inner.tasks.values().filter(|task| task.sticky == Sticky::Decision).map(|task| task.id.clone());
         retention.fleeting.extend(fleeting);
-        Ok(self.inner.store.log().retain(&self.tenant, &retention, &mut progress).await?)
+        Ok(self.inner().store.log().retain(&self.tenant, &retention, &mut progress).await?)
     }
 
     /// The configured tasks, in alphabetical order.
     #[must_use]
     pub fn tasks(&self) -> Vec<TaskId> {
-        self.inner.tasks.keys().cloned().collect()
+        self.inner().tasks.keys().cloned().collect()
     }
 
     /// A user's preferences.
@@ -243,7 +264,7 @@ impl Helm {
     ///
     /// Fails when they cannot be read.
     pub async fn preferences(&self, user: &UserId) -> Result<Preferences> {
-        Ok(self.inner.store.preferences().get(&self.tenant, user).await?)
+        Ok(self.inner().store.preferences().get(&self.tenant, user).await?)
     }
 
     /// Changes a user's preferences in one transaction and answers the new ones. U+FFFD stands for NUL in values.
@@ -277,7 +298,7 @@ impl Helm {
             return Err(Error::ReservedPreference { name: name.to_owned() });
         }
         let changes = storable::changes(changes);
-        Ok(self.inner.store.preferences().apply(&self.tenant, user, &changes, revision).await?)
+        Ok(self.inner().store.preferences().apply(&self.tenant, user, &changes, revision).await?)
     }
 
     /// The last `limit` messages of a user's conversation, in the order they were said.
@@ -291,7 +312,7 @@ impl Helm {
         conversation: &ConversationId,
         limit: usize,
     ) -> Result<Vec<StoredMessage>> {
-        Ok(self.inner.store.conversations().recent(&self.tenant, user, conversation, limit).await?)
+        Ok(self.inner().store.conversations().recent(&self.tenant, user, conversation, limit).await?)
     }
 
     /// What the beginning of a user's conversation came to, where its task has that
@@ -305,7 +326,48 @@ impl Helm {
         user: &UserId,
         conversation: &ConversationId,
     ) -> Result<Option<Summary>> {
-        Ok(self.inner.store.conversations().summary(&self.tenant, user, conversation).await?)
+        Ok(self.inner().store.conversations().summary(&self.tenant, user, conversation).await?)
+    }
+
+    /// Everything that is kept of a user, held in memory at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be read.
+    pub async fn export_user(&self, user: &UserId) -> Result<UserExport> {
+        users::export(&self.inner(), &self.tenant, user).await
+    }
+
+    /// Forgets a user, as [`UserStore::forget`](helm_store::UserStore::forget) does: what they said, like and are remembered by
+    /// is removed; their turns stay in the log under a pseudonym and without texts, so that nothing that was learnt is lost
+    /// and [`Helm::check_state`] still agrees. Kept answers of the tenant are removed too, in all processes that share a Redis;
+    /// those of other processes without one last until their time is over. `progress` is called with what was done so far.
+    /// Doing it again changes nothing.
+    ///
+    /// Send no turns of the user meanwhile: one that is running ends unstored, and one that begins is kept as anybody's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReservedUser`] for a name that Helm uses itself; otherwise when the store fails. Call it again then.
+    ///
+    /// # Cancellation safety
+    ///
+    /// Dropping the future leaves part of it undone; call it again to go on.
+    pub async fn forget_user(
+        &self,
+        user: &UserId,
+        mut progress: impl FnMut(Forgotten) + Send,
+    ) -> Result<UserForgotten> {
+        users::forget(&self.inner(), &self.tenant, user, &mut progress).await
+    }
+
+    /// What [`Helm::forget_user`] would do. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Helm::forget_user`].
+    pub async fn count_user(&self, user: &UserId) -> Result<Forgotten> {
+        users::count(&self.inner(), &self.tenant, user).await
     }
 
     /// Whether state can be read and written. Its warnings also tell where the people whose feedback came to this process
@@ -315,27 +377,27 @@ impl Helm {
     ///
     /// Fails when it cannot.
     pub async fn health(&self) -> Result<Health> {
-        let mut health = self.inner.store.health().await?;
-        health.warnings.extend(self.inner.watches.warnings());
-        health.warnings.extend(self.inner.shadows.warnings());
+        let mut health = self.inner().store.health().await?;
+        health.warnings.extend(self.inner().watches.warnings());
+        health.warnings.extend(self.inner().shadows.warnings());
         Ok(health)
     }
 
     /// Whether turns are still taken.
     #[must_use]
     pub fn is_accepting(&self) -> bool {
-        !self.inner.stopping.is_cancelled()
+        !self.inner().stopping.is_cancelled()
     }
 
     /// The store, for what this facade does not cover.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.inner.store
+        &self.running.store
     }
 
     /// Takes no more turns, without waiting for those that run.
     pub fn stop_accepting(&self) {
-        self.inner.stopping.cancel();
+        self.inner().stopping.cancel();
     }
 
     /// Takes no more turns, waits for those that run, cancels what is left after `deadline`, and closes the
@@ -348,13 +410,13 @@ impl Helm {
     ///
     /// Dropping the future leaves Helm stopped but its store open; call it again to go on.
     pub async fn shutdown(&self, deadline: Duration) -> bool {
-        self.inner.stopping.cancel();
-        self.inner.tracker.close();
-        let drained = tokio::time::timeout(deadline, self.inner.tracker.wait()).await.is_ok();
-        self.inner.abort.cancel();
+        self.inner().stopping.cancel();
+        self.inner().tracker.close();
+        let drained = tokio::time::timeout(deadline, self.inner().tracker.wait()).await.is_ok();
+        self.inner().abort.cancel();
         let closing = async {
-            self.inner.tracker.wait().await;
-            self.inner.store.close().await;
+            self.inner().tracker.wait().await;
+            self.inner().store.close().await;
         };
         if tokio::time::timeout(CLOSING, closing).await.is_err() {
             tracing::warn!("turns or the store did not end in time and are left behind");

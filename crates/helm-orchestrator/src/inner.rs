@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use helm_core::{Clock, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, TokenCounter};
 use helm_eval::{EvaluationEngine, RewardSpec};
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{ChatModel, EmbeddingModel, ToolHandler};
 use helm_policy::{Arm, Policy};
-use helm_store::{Settle, Store};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use helm_store::{Cache, Settle, Store};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
 use crate::answers::AnswerCache;
@@ -20,9 +21,10 @@ use crate::refit::Refits;
 use crate::semantic::SemanticCache;
 use crate::shadow::Shadows;
 use crate::task::Sticky;
+use crate::user_rewards::UserRewards;
 use crate::worker::WorkerPool;
 
-/// Everything a [`Helm`](crate::Helm) holds; immutable but for the counters.
+/// Everything a [`Helm`](crate::Helm) holds under one configuration; immutable but for the counters.
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -42,12 +44,52 @@ pub(crate) struct Inner {
     pub(crate) workers: usize,
     pub(crate) max_message_bytes: usize,
     pub(crate) refit_every: u64,
-    pub(crate) refits: Refits,
-    pub(crate) watches: Watches,
-    pub(crate) shadows: Shadows,
+    pub(crate) refits: Arc<Refits>,
+    pub(crate) watches: Arc<Watches>,
+    pub(crate) shadows: Arc<Shadows>,
+    pub(crate) user_rewards: Arc<UserRewards>,
+    /// What processes share of kept answers.
+    pub(crate) far: Option<Arc<dyn Cache>>,
+    /// Ends what follows this configuration alone.
+    pub(crate) _ends: DropGuard,
 }
 
-impl Drop for Inner {
+impl Inner {
+    /// Whether there is work that waits for models.
+    pub(crate) fn has_slow_work(&self) -> bool {
+        self.tasks.values().any(|task| task.summaries.is_some() || !task.judges.is_empty())
+    }
+}
+
+/// An installation while configurations come and go.
+pub(crate) struct Running {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) embedder: Option<Arc<dyn EmbeddingModel>>,
+    current: RwLock<Arc<Inner>>,
+    stopping: CancellationToken,
+}
+
+impl Running {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self {
+            store: Arc::clone(&inner.store),
+            embedder: inner.embedder.clone(),
+            stopping: inner.stopping.clone(),
+            current: RwLock::new(Arc::new(inner)),
+        }
+    }
+
+    /// What is configured at this moment.
+    pub(crate) fn current(&self) -> Arc<Inner> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace(&self, next: Inner) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+    }
+}
+
+impl Drop for Running {
     /// Ends the search for due jobs, whoever forgot to shut down.
     fn drop(&mut self) {
         self.stopping.cancel();

@@ -76,6 +76,8 @@ mod storable;
 mod summarise;
 mod task;
 mod turn;
+mod user_rewards;
+mod users;
 mod worker;
 
 pub use admission::AdmissionLimits;
@@ -95,6 +97,7 @@ pub use rescore::Rescored;
 pub use semantic::{SemanticCache, SimilarTurn};
 pub use task::{Sticky, Task};
 pub use turn::TurnStream;
+pub use users::{UserExport, UserForgotten};
 
 pub use helm_core as core;
 pub use helm_eval as eval;

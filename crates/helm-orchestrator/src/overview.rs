@@ -34,7 +34,7 @@ impl Helm {
     /// The present moment, by this installation's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        self.inner().clock.now()
     }
 
     /// When the log's first turn began; `None` while it is empty.
@@ -43,7 +43,7 @@ impl Helm {
     ///
     /// Fails when the log cannot be read.
     pub async fn log_begins(&self) -> Result<Option<Timestamp>> {
-        let first = self.inner.store.log().rows(&self.tenant, &RowQuery::default(), None, 1).await?;
+        let first = self.inner().store.log().rows(&self.tenant, &RowQuery::default(), None, 1).await?;
         Ok(first.items.first().map(|turn| turn.began))
     }
 
@@ -53,7 +53,7 @@ impl Helm {
     ///
     /// Fails when the log cannot be read.
     pub async fn activity(&self, query: &ActivityQuery) -> Result<Vec<Activity>> {
-        Ok(self.inner.store.log().activity(&self.tenant, query).await?)
+        Ok(self.inner().store.log().activity(&self.tenant, query).await?)
     }
 
     /// What guards found, by kind.
@@ -62,7 +62,7 @@ impl Helm {
     ///
     /// Fails when the log cannot be read.
     pub async fn findings(&self, query: &FindingQuery) -> Result<Vec<Finding>> {
-        Ok(self.inner.store.log().findings(&self.tenant, query).await?)
+        Ok(self.inner().store.log().findings(&self.tenant, query).await?)
     }
 
     /// At most `limit` turns that have ended and match, newest first, continuing after `after`.
@@ -76,7 +76,7 @@ impl Helm {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<TurnView>> {
-        Ok(self.inner.store.log().scan(&self.tenant, query, after, limit).await?)
+        Ok(self.inner().store.log().scan(&self.tenant, query, after, limit).await?)
     }
 
     /// What a task would earn if each of its strategies were chosen equally often: the mean of their mean rewards.
@@ -86,8 +86,9 @@ impl Helm {
     ///
     /// [`Error::UnknownTask`](crate::Error::UnknownTask) when there is no such task; otherwise when state cannot be read.
     pub async fn evenly(&self, task: &TaskId) -> Result<Option<f64>> {
-        let task = self.inner.task(task)?;
-        let snapshot = known(&self.inner, &self.tenant, task, None).await?;
+        let inner = self.inner();
+        let task = inner.task(task)?;
+        let snapshot = known(&inner, &self.tenant, task, None).await?;
         let mean = |id: &StrategyId| {
             let total = snapshot.task_total(id);
             (total.count > 0).then(|| total.reward.to_f64() / total.count as f64)
@@ -104,9 +105,10 @@ impl Helm {
     ///
     /// [`Error::UnknownTask`](crate::Error::UnknownTask) when there is no such task; otherwise when state cannot be read.
     pub async fn outlook(&self, task: &TaskId, user: Option<&UserId>) -> Result<Vec<Candidate>> {
-        let task = self.inner.task(task)?;
-        let snapshot = known(&self.inner, &self.tenant, task, user).await?;
-        offered(&self.inner, &self.tenant, task, user, &snapshot)
+        let inner = self.inner();
+        let task = inner.task(task)?;
+        let snapshot = known(&inner, &self.tenant, task, user).await?;
+        offered(&inner, &self.tenant, task, user, &snapshot)
     }
 
     /// What each of at most `users` users has taught a task, in the order of their ids, beginning after `after`.
@@ -120,8 +122,9 @@ impl Helm {
         after: Option<&UserId>,
         users: usize,
     ) -> Result<Vec<UserTotal>> {
-        let task = self.inner.task(task)?;
-        Ok(self.inner.store.bandits().user_totals(&self.tenant, &task.id, after, users).await?)
+        let inner = self.inner();
+        let task = inner.task(task)?;
+        Ok(self.inner().store.bandits().user_totals(&self.tenant, &task.id, after, users).await?)
     }
 
     /// With which probabilities a task's strategies were drawn over time: in each slot, the mean over its first
@@ -131,7 +134,7 @@ impl Helm {
     ///
     /// [`Error::UnknownTask`](crate::Error::UnknownTask) when there is no such task; otherwise when the log cannot be read.
     pub async fn offers(&self, task: &TaskId, query: &ActivityQuery) -> Result<Vec<Offer>> {
-        self.inner.task(task)?;
+        self.inner().task(task)?;
         let bounds: Vec<_> = query.bounds().collect();
         let slots = bounds.iter().copied().zip(bounds.iter().skip(1).copied());
         let offers = stream::iter(slots).map(|(from, until)| self.offer(task, from, until));
@@ -140,7 +143,7 @@ impl Helm {
 
     async fn offer(&self, task: &TaskId, from: Timestamp, until: Timestamp) -> Result<Option<Offer>> {
         let query = RowQuery::default().with_task(task.clone()).with_since(from).with_until(until);
-        let page = self.inner.store.log().rows(&self.tenant, &query, None, LOOKED_AT).await?;
+        let page = self.inner().store.log().rows(&self.tenant, &query, None, LOOKED_AT).await?;
         let drawn: Vec<_> = page.items.iter().filter(|row| !row.candidates.is_empty()).collect();
         if drawn.is_empty() {
             return Ok(None);

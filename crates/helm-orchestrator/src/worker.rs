@@ -25,15 +25,32 @@ impl WorkerPool {
             metrics::counter!("helm_work_dropped_total").increment(1);
             return false;
         };
-        let workers = Arc::clone(&self.workers);
+        let (workers, waiting) = (Arc::clone(&self.workers), Waiting::begin());
         self.tracker.spawn(async move {
             let _place = place;
             let Ok(_worker) = workers.acquire_owned().await else {
                 return;
             };
+            drop(waiting);
             work.await;
         });
         true
+    }
+}
+
+/// Work that waits for a worker, counted for as long as it does.
+struct Waiting;
+
+impl Waiting {
+    fn begin() -> Self {
+        metrics::gauge!("helm_queue_depth", "queue" => "background").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        metrics::gauge!("helm_queue_depth", "queue" => "background").decrement(1.0);
     }
 }
 

@@ -88,8 +88,8 @@ async fn an_aa_test_of_the_orchestrator_finds_nothing() {
                 (DecisionMode::Assigned, AssignedBy::Hash, 0.5)
             );
             assert_eq!(
-                (assigned.version, assigned.spec.as_ref()),
-                (1, helm.experiments().next().map(Spec::digest))
+                (assigned.version, assigned.spec.clone()),
+                (1, helm.experiments().next().map(|spec| spec.digest().clone()))
             );
         }
         // Read while it runs.

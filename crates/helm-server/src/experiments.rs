@@ -67,7 +67,9 @@ impl From<&Spec> for ExperimentJson {
     responses((status = 200, body = ExperimentsJson)),
 )]
 pub(crate) async fn experiments(State(helm): State<Helm>) -> Json<ExperimentsJson> {
-    Json(ExperimentsJson { experiments: helm.experiments().map(ExperimentJson::from).collect() })
+    Json(ExperimentsJson {
+        experiments: helm.experiments().map(|spec| ExperimentJson::from(&spec)).collect(),
+    })
 }
 
 /// What the log says of an experiment so far: its health, a verdict with its rule, and the figures. With

@@ -67,7 +67,7 @@ mod view;
 mod watch;
 mod wire;
 
-pub use keys::{ApiKeys, ApiKeysError};
+pub use keys::{ApiKeys, ApiKeysError, Role, UnknownRole};
 pub use metrics::{METRICS, Metric, MetricKind, MetricsError, install_metrics, metrics_table};
 pub use openapi::openapi;
 pub use router::{ServerOptions, router};

@@ -142,7 +142,27 @@ pub const METRICS: &[Metric] = &[
         &[],
         "Limits in use that were forgotten because there were too many to keep.",
     ),
-    gauge("helm_queue_depth", &["queue"], "Writes that wait for a transaction (commit)."),
+    gauge(
+        "helm_queue_depth",
+        &["queue"],
+        "What waits: writes for a transaction (commit), work beside turns for a worker (background).",
+    ),
+    gauge("helm_jobs", &["state"], "Durable work, counted every 30 s: waiting, leased or dead."),
+    counter(
+        "helm_jobs_total",
+        &["kind", "outcome"],
+        "What came of durable work: done, failed (tried again, or dead in the end), released (to another process) or lost (to another worker).",
+    ),
+    counter(
+        "helm_config_reload_total",
+        &["outcome"],
+        "Changed configurations that a running server met: taken or refused.",
+    ),
+    gauge(
+        "helm_user_reward",
+        &["task", "user"],
+        "The latest reward of each of a few users, where metrics.user_rewards asks for it.",
+    ),
     histogram("helm_store_commit_batch_size", &[], "Writes that shared a transaction."),
     gauge("helm_vector_shard_bytes", &[], "Memory that copies of memories take for searching."),
     counter(

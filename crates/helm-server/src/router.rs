@@ -1,10 +1,11 @@
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
@@ -16,7 +17,7 @@ use tracing::Instrument;
 
 use crate::body::BodyLimit;
 use crate::dialect::Dialect;
-use crate::keys::{self, ApiKeys};
+use crate::keys::{ApiKeys, Gate, enter};
 use crate::problem::Problem;
 use crate::watch::Watchers;
 use crate::wire::RequestLimits;
@@ -79,7 +80,9 @@ impl ServerOptions {
         self
     }
 
-    /// Lets in only those who have a key. `/livez`, `/readyz` and `/health` stay open.
+    /// Lets in only those who have a key, and shows each the data of the key's tenant; as long as there has never been a
+    /// key, everybody. `/livez`, `/readyz` and `/health` stay open. [`serve`](crate::serve) takes the store's keys every second; who mounts
+    /// the router calls [`ApiKeys::refresh`].
     #[must_use]
     pub fn with_keys(mut self, keys: ApiKeys) -> Self {
         self.keys = Some(keys);
@@ -94,7 +97,7 @@ pub fn router(helm: Helm, options: ServerOptions) -> Router {
         let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
         routes = routes.route("/metrics", get(move || async move { (text, metrics.render()) }));
     }
-    let mut routes = routes
+    let routes = routes
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
@@ -102,11 +105,12 @@ pub fn router(helm: Helm, options: ServerOptions) -> Router {
         .layer(Extension(BodyLimit(options.max_body_bytes)))
         .layer(Extension(options.limits))
         .layer(Extension(Watchers::default()));
-    if let Some(keys) = options.keys {
-        routes = routes.layer(from_fn_with_state(keys, keys::guard));
-    }
+    let router = match options.keys {
+        Some(keys) => Router::new().fallback(enter).with_state(Arc::new(Gate::new(keys, routes, helm))),
+        None => routes.with_state(helm),
+    };
     // The pages hold no data and need no key; what they show comes from the paths above.
-    routes.merge(ui::routes()).layer(from_fn(identify)).with_state(helm)
+    router.merge(ui::routes()).layer(from_fn(identify))
 }
 
 /// Helm's own words.
@@ -123,6 +127,7 @@ fn own_routes() -> Router<Helm> {
         .route("/helm/v1/decisions/{id}", get(view::decision))
         .route("/helm/v1/experiments", get(experiments::experiments))
         .route("/helm/v1/experiments/{key}", get(experiments::report))
+        .route("/helm/v1/users/{user}", get(users::export).delete(users::forget))
         .route("/helm/v1/users/{user}/preferences", get(users::preferences).patch(users::change_preferences))
         .route("/helm/v1/users/{user}/conversations/{conversation}", get(users::conversation))
         .route("/helm/v1/users/{user}/memories", get(users::count_memories).delete(users::forget_memories))

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Closable;
+use crate::keys::ApiKeys;
 use crate::router::{ServerOptions, router};
 
 /// The server stopped by itself.
@@ -17,6 +18,8 @@ pub struct ServeError(#[from] std::io::Error);
 
 /// How often the metrics' memory is tidied: histograms grow until somebody does.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// How often the store is asked for the API's keys.
+const KEYS: Duration = Duration::from_secs(1);
 /// The most of the drain that is kept for what cancelled turns still have to say.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -37,7 +40,7 @@ pub async fn serve(
     options: ServerOptions,
     stop: CancellationToken,
 ) -> Result<bool, ServeError> {
-    let (drain, metrics) = (options.drain, options.metrics.clone());
+    let (drain, metrics, keys) = (options.drain, options.metrics.clone(), options.keys.clone());
     let close = CancellationToken::new();
     // However this future ends, no connection outlives it.
     let _closing = close.clone().drop_guard();
@@ -57,6 +60,7 @@ pub async fn serve(
         served = &mut serving => Some(served),
         () = stop.cancelled() => None,
         () = tidy(metrics) => None,
+        () = refresh(keys, &helm) => None,
     };
     if let Some(served) = ended {
         served?;
@@ -87,5 +91,17 @@ async fn tidy(metrics: Option<PrometheusHandle>) {
     loop {
         ticks.tick().await;
         metrics.run_upkeep();
+    }
+}
+
+/// Takes the store's keys again and again.
+async fn refresh(keys: Option<ApiKeys>, helm: &Helm) {
+    let Some(keys) = keys else { return std::future::pending().await };
+    let mut ticks = tokio::time::interval(KEYS);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = keys.refresh(helm.store().api_keys()).await {
+            tracing::warn!(%error, "the API's keys could not be read; those known before hold on");
+        }
     }
 }

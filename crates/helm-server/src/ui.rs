@@ -8,7 +8,6 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use helm_orchestrator::Helm;
 use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
@@ -56,7 +55,7 @@ static TAG: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The page at `/ui` and below, and its files at `/ui/static/`.
-pub(crate) fn routes() -> Router<Helm> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/ui", get(|| async { Redirect::temporary("/ui/") }))
         .route("/ui/", get(page))

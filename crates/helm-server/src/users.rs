@@ -7,8 +7,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use helm_core::{ConversationId, DecisionId, Message, UserId};
-use helm_orchestrator::Helm;
-use helm_orchestrator::store::{Hit, MemoryId, PreferenceChange, Preferences, StoredMessage, Summary};
+use helm_orchestrator::store::{
+    Forgotten, Hit, MemoryId, PreferenceChange, Preferences, StoredMessage, Summary,
+};
+use helm_orchestrator::{Helm, UserExport};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -54,6 +56,97 @@ pub(crate) async fn preferences(
 ) -> Result<Json<PreferencesJson>, Problem> {
     let user: UserId = user.parse()?;
     Ok(Json(helm.preferences(&user).await?.into()))
+}
+
+/// Everything that is kept of a user, as one document.
+#[utoipa::path(
+    get, path = "/helm/v1/users/{user}", tag = "Helm",
+    params(("user" = String, Path, description = "the user")),
+    responses(
+        (status = 200, description = "preferences, conversations, memories, turns, statistics, jobs", body = Value),
+        (status = "4XX", body = Problem),
+    ),
+)]
+pub(crate) async fn export(
+    State(helm): State<Helm>,
+    PathOf(user): PathOf,
+) -> Result<Json<UserExport>, Problem> {
+    Ok(Json(helm.export_user(&user.parse()?).await?))
+}
+
+/// Whether to do it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Forget {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What was done, or would be.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ForgottenJson {
+    dry_run: bool,
+    /// Removed: 1 when there were preferences.
+    preferences: u64,
+    /// Removed.
+    messages: u64,
+    /// Removed.
+    summaries: u64,
+    /// Removed.
+    memories: u64,
+    /// Removed.
+    jobs: u64,
+    /// Now under a pseudonym, without texts.
+    turns: u64,
+    /// Now under a pseudonym.
+    decisions: u64,
+    /// Kept without the keys that they came with.
+    judgements: u64,
+    /// Rows of sums that are now a pseudonym's.
+    statistics: u64,
+    /// Whether kept answers are gone everywhere; else they go when their time is over.
+    caches_cleared: bool,
+}
+
+impl ForgottenJson {
+    fn new(stored: Forgotten, dry_run: bool, caches_cleared: bool) -> Self {
+        Self {
+            dry_run,
+            preferences: stored.preferences,
+            messages: stored.messages,
+            summaries: stored.summaries,
+            memories: stored.memories,
+            jobs: stored.jobs,
+            turns: stored.turns,
+            decisions: stored.decisions,
+            judgements: stored.judgements,
+            statistics: stored.statistics,
+            caches_cleared,
+        }
+    }
+}
+
+/// Forgets a user. What was learnt stays, under a pseudonym.
+#[utoipa::path(
+    delete, path = "/helm/v1/users/{user}", tag = "Helm",
+    params(
+        ("user" = String, Path, description = "the user"),
+        ("dry_run" = Option<bool>, Query, description = "only count"),
+    ),
+    responses((status = 200, body = ForgottenJson), (status = "4XX", body = Problem)),
+)]
+pub(crate) async fn forget(
+    State(helm): State<Helm>,
+    PathOf(user): PathOf,
+    asked: Result<Query<Forget>, QueryRejection>,
+) -> Result<Json<ForgottenJson>, Problem> {
+    let asked = asked.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
+    let user: UserId = user.parse()?;
+    if asked.dry_run {
+        return Ok(Json(ForgottenJson::new(helm.count_user(&user).await?, true, false)));
+    }
+    let forgotten = helm.forget_user(&user, |_| {}).await?;
+    Ok(Json(ForgottenJson::new(forgotten.stored, false, forgotten.caches_cleared)))
 }
 
 /// Changes some preferences of a user, all or none of them, and answers the new ones.

@@ -155,3 +155,34 @@ async fn what_the_server_runs_on_is_told_to_those_with_a_key() {
     }
     assert_eq!(health(Some("hk_1_x")).await["store"]["backend"], "memory");
 }
+
+#[tokio::test]
+async fn a_user_is_shown_and_forgotten() {
+    let api = api(ServerOptions::default()).await;
+    let chat =
+        json!({ "user_id": "ana", "task": "support", "message": "I like tea", "conversation_id": "c1" });
+    let (_, answer) = call(&api, Method::POST, "/chat", Some(chat)).await;
+    let decision = format!("/helm/v1/decisions/{}", answer["decision_id"].as_str().unwrap());
+    let path = "/helm/v1/users/ana";
+    let (status, shown) = call(&api, Method::GET, path, None).await;
+    assert_eq!((status, shown["turns"][0]["input"].as_str()), (200, Some("I like tea")));
+    assert_eq!(shown["conversations"][0]["messages"].as_array().unwrap().len(), 2);
+    let (status, counted) = call(&api, Method::DELETE, "/helm/v1/users/ana?dry_run=true", None).await;
+    assert_eq!((status, &counted["turns"], &counted["dry_run"]), (200, &json!(1), &json!(true)));
+    assert_eq!(call(&api, Method::GET, path, None).await.1, shown, "nothing was done");
+    let (status, forgotten) = call(&api, Method::DELETE, path, None).await;
+    assert_eq!(
+        (status, &forgotten["messages"], &forgotten["caches_cleared"]),
+        (200, &json!(2), &json!(true))
+    );
+    let (_, shown) = call(&api, Method::GET, path, None).await;
+    for held in ["conversations", "memories", "turns", "statistics", "jobs"] {
+        assert_eq!(shown[held], json!([]), "{held}");
+    }
+    let (status, explained) = call(&api, Method::GET, &decision, None).await;
+    assert_eq!(status, 200);
+    assert!(explained["user_id"].as_str().unwrap().starts_with("forgotten-"), "{explained}");
+    let (status, problem) = call(&api, Method::DELETE, "/helm/v1/users/helm%2Fjudges", None).await;
+    assert_eq!((status, problem["code"].is_string()), (422, true), "{problem}");
+    assert_eq!(call(&api, Method::DELETE, "/helm/v1/users/ana?dry=true", None).await.0, 400);
+}

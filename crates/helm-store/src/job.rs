@@ -89,6 +89,13 @@ pub trait JobQueue: Send + Sync {
     /// Fails when the database does.
     async fn retry(&self, tenant: &TenantId, id: JobId, run_at: Timestamp) -> Result<bool>;
 
+    /// Removes a dead job for good. Answers `false` when the tenant has no dead job of this number.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn discard(&self, tenant: &TenantId, id: JobId) -> Result<bool>;
+
     /// How many jobs wait, run and are dead, over all tenants.
     ///
     /// # Errors
@@ -133,6 +140,10 @@ impl<T: JobQueue + ?Sized> JobQueue for Arc<T> {
 
     async fn retry(&self, tenant: &TenantId, id: JobId, run_at: Timestamp) -> Result<bool> {
         (**self).retry(tenant, id, run_at).await
+    }
+
+    async fn discard(&self, tenant: &TenantId, id: JobId) -> Result<bool> {
+        (**self).discard(tenant, id).await
     }
 
     async fn counts(&self) -> Result<JobState> {

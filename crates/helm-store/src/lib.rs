@@ -23,6 +23,7 @@
 //! | `conformance` | `conformance`: the suites every backend, cache and limiter must pass, in-tree or yours | no |
 
 mod activity;
+mod api_key;
 mod bandit;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod batch;
@@ -39,6 +40,7 @@ pub mod conformance;
 mod conversation;
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub mod copy;
+mod disguise;
 mod error;
 pub mod export;
 mod fold;
@@ -62,9 +64,11 @@ pub mod sqlite;
 mod store;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod stored;
+mod user;
 mod vector;
 
 pub use activity::{Activity, ActivityQuery, Finding, FindingQuery, MOST_SLOTS};
+pub use api_key::{ApiKeyStore, KeyHash, StoredKey};
 pub use bandit::{
     Audit, BanditState, BanditStore, Mismatch, PriorDocument, StateQuery, StrategyTotal, UserTotal,
 };
@@ -88,6 +92,7 @@ pub use retention::{Retained, Retention};
 pub use rows::{CandidateRow, InteractionLogExt, ROW_FORMAT, RowQuery, TurnRow};
 pub use settle::{Case, Settle, SettleError, Settlement};
 pub use store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
+pub use user::{Forgetting, Forgotten, UserConversation, UserJob, UserRecords, UserStatistics, UserStore};
 pub use vector::{
     Collection, CollectionInfo, Filter, Hit, MOST_DIMENSIONS, Memory, MemoryId, MetadataPath, Metric, Scalar,
     Selection, VectorQuery, VectorStore, Whose,

@@ -5,8 +5,8 @@ use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timest
 use serde::Serialize;
 
 use crate::{
-    Applied, BanditStore, ConversationStore, FeedbackReceipt, InteractionLog, JobQueue, PreferenceStore,
-    Result, Settle, TurnReceipt, TurnRecord, VectorStore,
+    ApiKeyStore, Applied, BanditStore, ConversationStore, FeedbackReceipt, InteractionLog, JobQueue,
+    PreferenceStore, Result, Settle, TurnReceipt, TurnRecord, UserStore, VectorStore,
 };
 
 /// All durable state of an installation.
@@ -39,6 +39,12 @@ pub trait Store: Send + Sync {
 
     /// Follow-up work.
     fn jobs(&self) -> &dyn JobQueue;
+
+    /// Keys of the API.
+    fn api_keys(&self) -> &dyn ApiKeyStore;
+
+    /// All that is kept of one person.
+    fn users(&self) -> &dyn UserStore;
 
     /// A turn's first transaction: makes its decision durable. `Duplicate` when the same decision is stored.
     ///

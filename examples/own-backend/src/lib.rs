@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::stream::BoxStream;
-use helm_core::{Clock, Timestamp};
+use helm_core::{Clock, TenantId, Timestamp};
 use helm_store::{Cache, CacheCapabilities, CacheEvent, CacheKey, Cached, FENCE, Notice, PutOutcome};
 
 /// A cache in a map. Clones see the same map, as replicas see the same server.
@@ -91,6 +91,13 @@ impl Cache for MapCache {
 
     async fn remove(&self, key: &CacheKey) {
         self.current().entries.remove(key);
+    }
+
+    async fn clear(&self, kind: &str, tenant: &TenantId) -> bool {
+        let mut shared = self.current();
+        shared.entries.retain(|key, _| key.kind() != kind || key.tenant() != tenant);
+        shared.listeners.retain(|listener| listener.unbounded_send(CacheEvent::Missed).is_ok());
+        true
     }
 
     async fn invalidate(&self, notice: &Notice) {

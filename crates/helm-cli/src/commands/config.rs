@@ -26,3 +26,17 @@ pub(super) fn show(global: &Global) -> Result<()> {
         format => output::json(format, &config.shown()?),
     }
 }
+
+pub(super) fn show_origins(global: &Global) -> Result<()> {
+    let settings = config(global)?.settings()?;
+    match global.output {
+        Format::Table => {
+            let rows = settings
+                .iter()
+                .map(|setting| [setting.key.clone(), setting.value.to_string(), setting.origin.to_string()]);
+            output::line(&output::texts(["key", "value", "from"], rows))
+        }
+        Format::Jsonl => settings.iter().try_for_each(|setting| output::json(Format::Jsonl, setting)),
+        format => output::json(format, &settings),
+    }
+}

@@ -1,11 +1,45 @@
 use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
 
-use helm_server::ApiKeys;
+use helm_core::{Clock, SystemClock, TenantId, Timestamp};
+use helm_orchestrator::store::{Store, StoredKey};
+use helm_server::{ApiKeys, Role};
 use serde::Serialize;
 
-use crate::arguments::Global;
+use crate::arguments::{Global, KeysCommand};
 use crate::error::{Failure, Result};
+use crate::open;
 use crate::output::{self, Format};
+use crate::when::age;
+
+/// Makes, lists and ends keys.
+pub(super) async fn run(global: &Global, command: &KeysCommand) -> Result<()> {
+    match command {
+        KeysCommand::New { name, role, tenant } => new(global, name, role.as_deref(), tenant.as_deref()),
+        KeysCommand::Create { name, role, tenant, expires } => {
+            let expires = expires.as_deref().map(lifetime).transpose()?;
+            create(global, name, parsed(role)?, tenant.parse()?, expires).await
+        }
+        KeysCommand::List { tenant } => list(global, tenant.as_deref()).await,
+        KeysCommand::Rotate { key, tenant, overlap } => {
+            rotate(global, key, &tenant.parse()?, age(overlap).map_err(Failure::wrong)?).await
+        }
+        KeysCommand::Revoke { key, tenant } => revoke(global, key, &tenant.parse()?).await,
+    }
+}
+
+fn parsed(role: &str) -> Result<Role> {
+    role.parse().map_err(|error: helm_server::UnknownRole| Failure::wrong(error.to_string()))
+}
+
+fn failed(error: helm_orchestrator::store::Error) -> Failure {
+    helm_orchestrator::Error::from(error).into()
+}
+
+fn lifetime(text: &str) -> Result<Duration> {
+    age(text).map_err(Failure::wrong)
+}
 
 #[derive(Serialize)]
 struct NewKey<'a> {
@@ -14,10 +48,16 @@ struct NewKey<'a> {
     entry: String,
 }
 
-/// Makes a key. It is shown once and kept nowhere: the server knows its hash alone.
-pub(super) fn new(global: &Global, name: &str) -> Result<()> {
+/// Makes a key for a file. It is shown once and kept nowhere: the server knows its hash alone.
+fn new(global: &Global, name: &str, role: Option<&str>, tenant: Option<&str>) -> Result<()> {
     let key = format!("hk_{}_{}", random(4)?, random(32)?);
-    let entry = ApiKeys::entry(name, &key);
+    let mut entry = ApiKeys::entry(name, &key);
+    if role.is_some() || tenant.is_some() {
+        entry += &format!(":{}", parsed(role.unwrap_or("admin"))?);
+    }
+    if let Some(tenant) = tenant {
+        entry += &format!(":{}", TenantId::new(tenant)?);
+    }
     ApiKeys::parse(&entry)
         .map_err(|_| Failure::wrong("a key's name must have no colon, comma or # in it"))?;
     match global.output {
@@ -30,6 +70,193 @@ pub(super) fn new(global: &Global, name: &str) -> Result<()> {
         }
         format => output::json(format, &NewKey { name, key, entry }),
     }
+}
+
+/// A key as it is shown: all but the key.
+#[derive(Serialize)]
+struct KeyJson<'a> {
+    id: &'a str,
+    name: &'a str,
+    role: &'a str,
+    tenant: &'a TenantId,
+    created: Timestamp,
+    expires: Option<Timestamp>,
+    active: bool,
+}
+
+impl<'a> KeyJson<'a> {
+    fn new(key: &'a StoredKey, now: Timestamp) -> Self {
+        Self {
+            id: &key.id,
+            name: &key.name,
+            role: &key.role,
+            tenant: &key.tenant,
+            created: key.created,
+            expires: key.expires,
+            active: is_active(key, now),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct MadeJson<'a> {
+    key: &'a str,
+    #[serde(flatten)]
+    about: KeyJson<'a>,
+}
+
+fn is_active(key: &StoredKey, now: Timestamp) -> bool {
+    key.expires.is_none_or(|expires| now < expires)
+}
+
+/// Makes a key that the database keeps the hash of.
+async fn create(
+    global: &Global,
+    name: &str,
+    role: Role,
+    tenant: TenantId,
+    expires: Option<Duration>,
+) -> Result<()> {
+    let store = open::config(global)?.location()?.open().await?;
+    let now = SystemClock.now();
+    let made = add(&store, name, role.as_str(), tenant, expires.map(|lifetime| now.after(lifetime))).await;
+    store.close().await;
+    show_made(global, &made?)
+}
+
+async fn add(
+    store: &Arc<dyn Store>,
+    name: &str,
+    role: &str,
+    tenant: TenantId,
+    expires: Option<Timestamp>,
+) -> Result<(StoredKey, String)> {
+    if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
+        return Err(Failure::wrong("a key's name has a letter at least, and no space around it"));
+    }
+    let id = random(4)?;
+    let key = format!("hk_{id}_{}", random(32)?);
+    let stored = StoredKey {
+        tenant,
+        id,
+        name: name.to_owned(),
+        role: role.to_owned(),
+        hash: ApiKeys::hash(&key),
+        created: SystemClock.now(),
+        expires,
+    };
+    match store.api_keys().add(&stored).await.map_err(failed)? {
+        true => Ok((stored, key)),
+        false => Err(Failure::wrong("another key has this id by chance; run this again")),
+    }
+}
+
+fn show_made(global: &Global, (stored, key): &(StoredKey, String)) -> Result<()> {
+    let about = KeyJson::new(stored, SystemClock.now());
+    match global.output {
+        Format::Table => {
+            output::note(&format!(
+                "the key {} ({}, tenant {}), which is shown this once; servers know it within a second:",
+                stored.id, stored.role, stored.tenant
+            ));
+            output::line(key)
+        }
+        format => output::json(format, &MadeJson { key, about }),
+    }
+}
+
+async fn list(global: &Global, tenant: Option<&str>) -> Result<()> {
+    let tenant = tenant.map(TenantId::new).transpose()?;
+    let store = open::config(global)?.location()?.open_as_it_is().await?;
+    let keys = store.api_keys().all().await;
+    store.close().await;
+    let (mut keys, now) = (keys.map_err(failed)?, SystemClock.now());
+    keys.retain(|key| tenant.as_ref().is_none_or(|tenant| key.tenant == *tenant));
+    let shown: Vec<_> = keys.iter().map(|key| KeyJson::new(key, now)).collect();
+    if global.output != Format::Table {
+        let mut series = output::Series::new(global.output);
+        shown.iter().try_for_each(|key| series.value(key))?;
+        return series.end();
+    }
+    let rows = shown.iter().map(|key| {
+        let until = key.expires.map_or_else(|| "-".to_owned(), |expires| expires.to_string());
+        let state = if key.active { "active" } else { "ended" };
+        [key.id, key.name, key.role, key.tenant.as_str(), state, &until].map(str::to_owned)
+    });
+    output::line(&output::texts(["id", "name", "role", "tenant", "", "until"], rows))
+}
+
+/// A new key of the same name, role and lifetime; the old ones end a while later.
+async fn rotate(global: &Global, which: &str, tenant: &TenantId, overlap: Duration) -> Result<()> {
+    let store = open::config(global)?.location()?.open_as_it_is().await?;
+    let made = rotated(&store, which, tenant, overlap).await;
+    store.close().await;
+    show_made(global, &made?)
+}
+
+async fn rotated(
+    store: &Arc<dyn Store>,
+    which: &str,
+    tenant: &TenantId,
+    overlap: Duration,
+) -> Result<(StoredKey, String)> {
+    let now = SystemClock.now();
+    let old = active(store, which, tenant, now).await?;
+    let newest = old.iter().max_by_key(|key| key.created).ok_or_else(|| none_active(which, tenant))?;
+    let lives = newest.expires.map(|expires| expires.as_micros() - newest.created.as_micros());
+    let expires = lives.map(|micros| now.after(Duration::from_micros(micros.unsigned_abs())));
+    // The new one first: ended here, everybody still has a key.
+    let made = add(store, &newest.name, &newest.role, tenant.clone(), expires).await?;
+    for key in &old {
+        store.api_keys().end(tenant, &key.id, now.after(overlap)).await.map_err(failed)?;
+    }
+    Ok(made)
+}
+
+async fn revoke(global: &Global, which: &str, tenant: &TenantId) -> Result<()> {
+    let store = open::config(global)?.location()?.open_as_it_is().await?;
+    let ended = revoked(&store, which, tenant).await;
+    store.close().await;
+    let (ended, now) = (ended?, SystemClock.now());
+    match global.output {
+        Format::Table => {
+            let ids = ended.iter().map(|key| key.id.as_str()).collect::<Vec<_>>().join(", ");
+            output::line(&format!("{ids} opens nothing any more, on every server within a second"))
+        }
+        format => {
+            let shown: Vec<_> = ended.iter().map(|key| KeyJson::new(key, now)).collect();
+            output::json(format, &shown)
+        }
+    }
+}
+
+async fn revoked(store: &Arc<dyn Store>, which: &str, tenant: &TenantId) -> Result<Vec<StoredKey>> {
+    let now = SystemClock.now();
+    let mut ended = active(store, which, tenant, now).await?;
+    if ended.is_empty() {
+        return Err(none_active(which, tenant));
+    }
+    for key in &mut ended {
+        store.api_keys().end(tenant, &key.id, now).await.map_err(failed)?;
+        key.expires = Some(now);
+    }
+    Ok(ended)
+}
+
+/// The tenant's keys of this id, or of this name.
+async fn active(
+    store: &Arc<dyn Store>,
+    which: &str,
+    tenant: &TenantId,
+    now: Timestamp,
+) -> Result<Vec<StoredKey>> {
+    let mut keys = store.api_keys().all().await.map_err(failed)?;
+    keys.retain(|key| key.tenant == *tenant && (key.id == which || key.name == which) && is_active(key, now));
+    Ok(keys)
+}
+
+fn none_active(which: &str, tenant: &TenantId) -> Failure {
+    Failure::wrong(format!("tenant {tenant} has no active key {which}; see `helmctl keys list`"))
 }
 
 /// This many random bytes in hexadecimal digits.

@@ -12,6 +12,7 @@ mod feedback;
 mod guard;
 mod health;
 mod init;
+mod jobs;
 mod keys;
 mod log;
 mod migrate;
@@ -23,12 +24,13 @@ mod policy_simulate;
 mod scenario;
 mod serve;
 mod tasks;
+mod users;
 
 use std::process::ExitCode;
 
 use crate::arguments::{
-    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, KeysCommand, LogCommand, PolicyCommand,
-    ScenarioCommand, TasksCommand,
+    Arguments, Command, ConfigCommand, DbCommand, DecisionsCommand, LogCommand, PolicyCommand,
+    ScenarioCommand, TasksCommand, UsersCommand,
 };
 use crate::error::{Failure, Result};
 use crate::output::Format;
@@ -66,9 +68,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Doctor { live } => return doctor::run(&global, live).await,
         Command::Health { url } => return health::run(&global, &url).await,
-        Command::Keys(KeysCommand::New { name }) => keys::new(&global, &name)?,
+        Command::Jobs(command) => jobs::run(&global, &command).await?,
+        Command::Users(UsersCommand::Export { user, tenant, to }) => {
+            users::export(&global, &user, &tenant, to.as_deref()).await?;
+        }
+        Command::Users(UsersCommand::Forget { user, tenant, dry_run, yes }) => {
+            let ask = users::Ask { dry_run, yes };
+            users::forget(&global, &user, &tenant, ask).await?;
+        }
+        Command::Keys(command) => keys::run(&global, &command).await?,
         Command::Config(ConfigCommand::Check) => config::check(&global)?,
-        Command::Config(ConfigCommand::Show) => config::show(&global)?,
+        Command::Config(ConfigCommand::Show { origin: false }) => config::show(&global)?,
+        Command::Config(ConfigCommand::Show { origin: true }) => config::show_origins(&global)?,
         Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,
         Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
         Command::Experiment(command) => return experiment::run(&global, &command).await,

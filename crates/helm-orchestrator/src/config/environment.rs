@@ -3,6 +3,7 @@ use helm_guardrails::PseudonymKey;
 
 use super::keys::{ANTHROPIC_KEY, OPENAI_KEY};
 use super::model_section::{ModelFamily, ModelSection};
+use super::origin::Origin;
 use super::sections::{Environment, HelmConfig};
 use crate::error::{Error, Result};
 
@@ -15,25 +16,36 @@ pub(super) fn apply(config: &mut HelmConfig, variable: &dyn Fn(&str) -> Option<S
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     if let Some(value) = variable("ENVIRONMENT") {
         config.environment = Some(environment(&value)?);
+        note(config, "environment", "ENVIRONMENT");
     }
     if let Some(value) = variable("LOG_LEVEL") {
         config.log.level = Some(value);
+        note(config, "log.level", "LOG_LEVEL");
     }
     if let Some(value) = variable("DATABASE_URL") {
         config.store.url = value.into();
+        note(config, "store.url", "DATABASE_URL");
     }
     if let Some(value) = variable("REDIS_URL") {
         config.store.redis_url = Some(value.into());
+        note(config, "store.redis_url", "REDIS_URL");
     }
     if let Some(value) = variable("ENABLE_VECTOR_SEARCH") {
         config.features.vector_search = switch("ENABLE_VECTOR_SEARCH", &value)?;
+        note(config, "features.vector_search", "ENABLE_VECTOR_SEARCH");
     }
     if let Some(value) = variable("ENABLE_AB_TESTING") {
         config.features.ab_testing = switch("ENABLE_AB_TESTING", &value)?;
+        note(config, "features.ab_testing", "ENABLE_AB_TESTING");
     }
     apply_pseudonym_keys(config, &variable)?;
     apply_provider(config, &OPENAI, &variable)?;
     apply_provider(config, &ANTHROPIC, &variable)
+}
+
+/// Notes which variable has said what a key is.
+fn note(config: &mut HelmConfig, key: &str, variable: &'static str) {
+    config.overridden.insert(key.to_owned(), Origin::Environment { variable });
 }
 
 /// Reads the keys for pseudonyms that guardrails name.
@@ -102,8 +114,13 @@ fn apply_provider(
 ) -> Result<()> {
     let main = ModelName::new("main")?;
     let key = variable(provider.key);
-    if let (Some(_), Some(family)) = (&key, provider.families.first()) {
-        config.models.entry(main.clone()).or_insert_with(|| provider.section(*family));
+    if let (Some(_), Some(family), false) =
+        (&key, provider.families.first(), config.models.contains_key(&main))
+    {
+        config.models.insert(main.clone(), provider.section(*family));
+        for part in ["family", "key_env"] {
+            note(config, &format!("models.main.{part}"), provider.key);
+        }
     }
     let section = config.models.get_mut(&main).filter(|main| provider.families.contains(&main.family));
     let Some(section) = section else { return Ok(()) };
@@ -116,6 +133,11 @@ fn apply_provider(
     }
     if let Some(model) = variable(provider.model) {
         section.model = Some(model);
+    }
+    for (part, name) in [("base_url", provider.url), ("model", provider.model)] {
+        if variable(name).is_some() {
+            note(config, &format!("models.main.{part}"), name);
+        }
     }
     Ok(())
 }

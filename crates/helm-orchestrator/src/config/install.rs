@@ -78,6 +78,7 @@ impl HelmConfig {
             .location(self.location()?)
             .max_message_bytes(MAX_MESSAGE_BYTES)
             .workers(self.background.workers, self.background.queue)
+            .user_rewards(self.metrics.user_rewards)
             .limits(self.limits.limits()?);
         #[cfg(feature = "redis")]
         if let Some(url) = &self.store.redis_url {

@@ -23,7 +23,9 @@ impl HelmConfig {
     ///
     /// Never, unless this crate is broken.
     pub fn standard() -> Result<Self> {
-        Self::from_toml(TEMPLATE, Path::new("helm.toml"))
+        let mut config = Self::from_toml(TEMPLATE, Path::new("helm.toml"))?;
+        config.places = config.places.built_in();
+        Ok(config)
     }
 
     /// Reads configuration text. `path` is named in errors, and relative paths in the text are relative to its

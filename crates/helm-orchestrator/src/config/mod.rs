@@ -18,6 +18,7 @@ mod log;
 mod mcp;
 mod model_section;
 mod models;
+mod origin;
 mod places;
 mod sections;
 mod show;
@@ -32,8 +33,9 @@ pub use load::{TEMPLATE, default_path};
 pub use location::{Server, StoreLocation};
 pub use mcp::McpSection;
 pub use model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
+pub use origin::{Origin, Setting};
 pub use sections::{
     BackgroundSection, Environment, Fallback, FeatureSection, HelmConfig, LogFormat, LogSection,
-    SemanticCacheSection, ServerSection, StoreSection, StrategySection, TaskSection,
+    MetricsSection, SemanticCacheSection, ServerSection, StoreSection, StrategySection, TaskSection,
 };
 pub use tools::ToolSection;

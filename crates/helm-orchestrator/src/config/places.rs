@@ -3,17 +3,20 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
+use super::origin::Origin;
+
 /// Where the parts of a configuration stand in its file: lines by dotted path.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
     file: String,
+    is_built_in: bool,
     lines: BTreeMap<String, usize>,
 }
 
 impl Places {
     /// The places of a text that has been parsed before.
     pub(super) fn of(text: &str, path: &Path) -> Self {
-        let mut places = Self { file: path.display().to_string(), lines: BTreeMap::new() };
+        let mut places = Self { file: path.display().to_string(), ..Self::default() };
         if let Ok(table) = DeTable::parse(text) {
             places.add(text, "", table.get_ref());
         }
@@ -31,6 +34,17 @@ impl Places {
                 self.add(text, &path, inner);
             }
         }
+    }
+
+    /// The places of what is built in: nobody wrote it.
+    pub(super) fn built_in(self) -> Self {
+        Self { is_built_in: true, ..self }
+    }
+
+    /// Where exactly this was written.
+    pub(super) fn origin(&self, key: &str) -> Option<Origin> {
+        let line = *self.lines.get(key).filter(|_| !self.is_built_in)?;
+        Some(Origin::File { file: self.file.clone(), line })
     }
 
     /// The place with its file and line, as near to it as something was written.

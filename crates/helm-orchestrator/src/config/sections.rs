@@ -17,6 +17,7 @@ use super::judges::JudgeSection;
 use super::limits::LimitsSection;
 use super::mcp::McpSection;
 use super::model_section::{EmbeddingSection, ModelSection};
+use super::origin::Origin;
 use super::places::Places;
 use super::tools::ToolSection;
 use crate::task::Sticky;
@@ -34,6 +35,8 @@ pub struct HelmConfig {
     pub store: StoreSection,
     /// Logs.
     pub log: LogSection,
+    /// Metrics.
+    pub metrics: MetricsSection,
     /// What can be switched off.
     pub features: FeatureSection,
     /// Background work.
@@ -65,6 +68,9 @@ pub struct HelmConfig {
     /// The folder that relative paths in the file are relative to. Set by loading.
     #[serde(skip)]
     pub folder: PathBuf,
+    /// What the environment and flags have said instead.
+    #[serde(skip)]
+    pub(super) overridden: BTreeMap<String, Origin>,
     /// Where in which file each part was written.
     #[serde(skip)]
     pub(super) places: Places,
@@ -163,6 +169,15 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Metrics.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct MetricsSection {
+    /// Of how many users the latest reward is shown, in the gauge `helm_user_reward` whose labels name them. Default: 0.
+    pub user_rewards: usize,
 }
 
 /// What can be switched off.

@@ -77,6 +77,14 @@ impl Store for FaultyStore {
         self.inner.jobs()
     }
 
+    fn api_keys(&self) -> &dyn store::ApiKeyStore {
+        self.inner.api_keys()
+    }
+
+    fn users(&self) -> &dyn store::UserStore {
+        self.inner.users()
+    }
+
     async fn log_decision(&self, decision: &Decision, deadline: Timestamp) -> store::Result<Applied> {
         let taken = |left: u32| left.checked_sub(1);
         if self.refuse_decisions.fetch_update(Ordering::SeqCst, Ordering::SeqCst, taken).is_ok() {

@@ -49,6 +49,9 @@ impl CacheKey {
     }
 }
 
+/// How many digits a digest has.
+pub(crate) const DIGEST: usize = 32;
+
 /// 128 bits over texts and their lengths, as hexadecimal digits.
 pub(crate) fn digest(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
@@ -56,7 +59,7 @@ pub(crate) fn digest(parts: &[&str]) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
-    hasher.finalize().iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
+    hasher.finalize().iter().take(16).fold(String::with_capacity(DIGEST), |mut text, byte| {
         // Writing to a string does not fail.
         let _ = write!(text, "{byte:02x}");
         text

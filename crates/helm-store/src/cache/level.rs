@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use helm_core::TenantId;
 
 use super::{CacheKey, Notice};
 
@@ -33,6 +34,10 @@ pub trait Cache: Send + Sync {
     /// Says that the thing is now at the notice's revision: forgets what is older, refuses for the next
     /// [`FENCE`] whatever is older, and tells every replica. Send it after the database has committed.
     async fn invalidate(&self, notice: &Notice);
+
+    /// Forgets all values of this kind and tenant, and tells every replica with a [`CacheEvent::Missed`]. What is put
+    /// meanwhile may stay. Answers whether it was done; not, when the cache cannot be reached.
+    async fn clear(&self, kind: &str, tenant: &TenantId) -> bool;
 
     /// What happens from now on: the notices of all replicas, this one too.
     fn notices(&self) -> BoxStream<'static, CacheEvent>;
@@ -125,6 +130,10 @@ macro_rules! forward {
 
             async fn invalidate(&self, notice: &Notice) {
                 (**self).invalidate(notice).await;
+            }
+
+            async fn clear(&self, kind: &str, tenant: &TenantId) -> bool {
+                (**self).clear(kind, tenant).await
             }
 
             fn notices(&self) -> BoxStream<'static, CacheEvent> {

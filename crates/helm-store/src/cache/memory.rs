@@ -7,7 +7,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use helm_core::{Clock, SystemClock, Timestamp};
+use helm_core::{Clock, SystemClock, TenantId, Timestamp};
 use moka::{Expiry, future::Cache as Moka, ops::compute::Op};
 use tokio::sync::broadcast;
 
@@ -129,6 +129,17 @@ impl Cache for MemoryCache {
         }
         // Nobody listens: then nobody has to be told.
         let _ = self.events.send(CacheEvent::Changed(notice.clone()));
+    }
+
+    async fn clear(&self, kind: &str, tenant: &TenantId) -> bool {
+        let meant = |key: &CacheKey| key.kind() == kind && key.tenant() == tenant;
+        let keys: Vec<_> = self.held.iter().filter(|(key, _)| meant(key)).map(|(key, _)| key).collect();
+        for key in keys {
+            self.held.invalidate(&*key).await;
+        }
+        // Nobody listens: then nobody has to be told.
+        let _ = self.events.send(CacheEvent::Missed);
+        true
     }
 
     fn notices(&self) -> BoxStream<'static, CacheEvent> {

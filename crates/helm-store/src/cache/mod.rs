@@ -22,7 +22,7 @@ pub use two_level::{TwoLevel, Versioned};
 #[cfg(feature = "redis")]
 pub(crate) use {
     codec::{decode, encode},
-    key::digest,
+    key::{DIGEST, digest},
     level::LONGEST_TTL,
     notice::{BACKLOG, events},
 };

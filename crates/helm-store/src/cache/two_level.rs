@@ -179,6 +179,17 @@ where
         }
     }
 
+    /// Forgets everything of a tenant, in both levels, and by the replicas that [follow](TwoLevel::follow). In this process
+    /// all other tenants' values are read anew, too. Answers whether the second level could be reached.
+    pub async fn clear(&self, tenant: &TenantId) -> bool {
+        let cleared = match &self.inner.options.far {
+            Some(far) => far.clear(self.inner.kind, tenant).await,
+            None => true,
+        };
+        self.inner.near.distrust();
+        cleared
+    }
+
     /// Forgets what other replicas announce. Its caller spawns it and stops it by dropping it; it ends by itself
     /// when the second level closes, and at once without one. Notices count from this call on, not from the first
     /// poll.

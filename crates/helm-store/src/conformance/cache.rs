@@ -42,6 +42,7 @@ pub async fn run_all<F: Future<Output = CacheCase>>(mut fresh: impl FnMut() -> F
     the_longest_time_is_no_trouble(&fresh().await).await;
     nothing_is_held_for_no_time(&fresh().await).await;
     a_notice_reaches_both_replicas(&fresh().await).await;
+    a_tenants_values_of_a_kind_are_cleared(&fresh().await).await;
 }
 
 fn key(name: &str) -> CacheKey {
@@ -234,4 +235,24 @@ async fn hear(cache: &Arc<dyn Cache>, events: &mut BoxStream<'static, CacheEvent
             return;
         }
     }
+}
+
+async fn a_tenants_values_of_a_kind_are_cleared(CacheCase { one, two, .. }: &CacheCase) {
+    let mut heard = two.notices();
+    let of = |kind: &'static str, owner: &str, name: &str| CacheKey::new(kind, tenant(owner), name);
+    let meant: Vec<_> = (0..700).map(|n| of("law", "t", &n.to_string())).collect();
+    let others = [of("law", "t:x", "1"), of("law", "u", "1"), of("lawful", "t", "1"), of("la", "t", "1")];
+    for key in meant.iter().chain(&others) {
+        one.put_if_newer(key, bytes("kept"), 1, LONG).await;
+    }
+    assert!(one.clear("law", &tenant("t")).await);
+    for key in &meant {
+        assert_eq!(text(two, key).await, None, "{key:?}");
+    }
+    for key in &others {
+        assert_eq!(text(two, key).await, found("kept", 1), "{key:?}");
+    }
+    let missed = async { while heard.next().await.expect("told") != CacheEvent::Missed {} };
+    tokio::time::timeout(Duration::from_secs(20), missed).await.expect("every replica is told");
+    assert_eq!(one.put_if_newer(&meant[0], bytes("new"), 1, LONG).await, PutOutcome::Stored);
 }

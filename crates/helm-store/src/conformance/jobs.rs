@@ -193,3 +193,20 @@ pub(super) async fn a_decision_leaves_a_job_until_its_turn_ends(store: Arc<dyn S
     store.log_decision(&decision(2), deadline()).await.expect("logged");
     assert_eq!(counts(&store).await, (0, 0, 0), "a repetition brings nothing back");
 }
+
+pub(super) async fn a_dead_job_can_be_removed_and_no_living_one(store: Arc<dyn Store>) {
+    let (t, other) = (tenant("t"), tenant("u"));
+    store.jobs().enqueue(&t, &[NewJob { max_attempts: 1, ..job(1) }, job(2)]).await.expect("queued");
+    let held = store.jobs().claim(at(100), Duration::from_secs(9), 1, &["k"]).await.expect("claimed");
+    let id = held[0].id;
+    assert!(!store.jobs().discard(&t, id).await.expect("answered"), "it lives");
+    assert!(store.jobs().fail(&held[0], "broken", at(100)).await.expect("failed"));
+    assert!(!store.jobs().discard(&other, id).await.expect("answered"), "it is another tenant's");
+    assert!(store.jobs().discard(&t, id).await.expect("removed"));
+    assert!(!store.jobs().discard(&t, id).await.expect("answered"));
+    assert!(store.jobs().dead(&t, 9).await.expect("read").is_empty());
+    let left = store.jobs().counts().await.expect("counted");
+    assert_eq!((left.waiting, left.leased, left.dead), (1, 0, 0));
+    // Its key is free again.
+    assert_eq!(store.jobs().enqueue(&t, &[job(1)]).await.expect("queued"), 1);
+}

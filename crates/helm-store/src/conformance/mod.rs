@@ -8,10 +8,12 @@
 
 mod activity;
 mod analysis;
+mod api_keys;
 pub mod cache;
 mod decisions;
 mod draws;
 mod fixtures;
+mod forgetting;
 mod handles;
 mod jobs;
 pub mod limiter;
@@ -114,6 +116,13 @@ laws!(
     retention::what_is_needed_stays_in_the_log,
     retention::a_log_without_kept_draws_is_bounded,
     retention::turns_leave_while_others_are_written,
+    forgetting::a_user_is_forgotten_and_what_was_learnt_stays,
+    forgetting::what_is_left_of_a_user_says_nothing_of_them,
+    forgetting::forgetting_goes_on_where_it_was_cut_off,
+    forgetting::a_turn_that_runs_while_its_user_is_forgotten_is_not_stored,
+    forgetting::a_user_of_another_tenant_is_not_forgotten,
+    api_keys::a_key_is_kept_once_and_comes_back,
+    api_keys::a_key_ends_once_and_only_earlier,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,
     jobs::jobs_are_completed_together,
@@ -122,6 +131,7 @@ laws!(
     jobs::a_lease_can_be_renewed,
     jobs::a_job_that_ends_its_holders_dies,
     jobs::a_dead_job_can_be_tried_again,
+    jobs::a_dead_job_can_be_removed_and_no_living_one,
     jobs::a_decision_leaves_a_job_until_its_turn_ends,
     jobs::a_job_dies_when_its_attempts_are_used_up,
 );

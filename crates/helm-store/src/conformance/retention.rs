@@ -18,7 +18,7 @@ fn assigned(number: u64) -> Decision {
 }
 
 /// Its turn, with messages in a conversation and a memory.
-fn talkative(number: u64) -> TurnRecord {
+pub(super) fn talkative(number: u64) -> TurnRecord {
     let mut turn = turn(number);
     turn.conversation = Some("c".parse().expect("a conversation"));
     turn.messages = vec![Message::text(Role::User, "q"), Message::text(Role::Assistant, "a")];
@@ -34,7 +34,7 @@ fn talkative(number: u64) -> TurnRecord {
 }
 
 /// Turns 0 to 19, each a second after the one before, judged once or twice.
-async fn twenty_turns(store: &Arc<dyn Store>) {
+pub(super) async fn twenty_turns(store: &Arc<dyn Store>) {
     for number in 0..20 {
         store.log_decision(&assigned(number), deadline()).await.expect("logged");
         store.commit_turn(talkative(number), mean()).await.expect("committed");
@@ -47,7 +47,7 @@ async fn twenty_turns(store: &Arc<dyn Store>) {
     }
 }
 
-async fn retain(store: &Arc<dyn Store>, before: Timestamp) -> Retained {
+pub(super) async fn retain(store: &Arc<dyn Store>, before: Timestamp) -> Retained {
     let retention = Retention::before(before).with_batch(3);
     store.log().retain(&tenant("t"), &retention, &mut |_| {}).await.expect("retained")
 }
@@ -64,6 +64,16 @@ async fn learnt(store: &Arc<dyn Store>) -> (String, Vec<StrategyTotal>, Audit) {
     let audit = bandits.audit(&t, &task).await.expect("an audit");
     assert!(audit.mismatches.is_empty(), "{audit:?}");
     (state, bandits.strategy_totals(&t, &task).await.expect("totals"), audit)
+}
+
+/// All that was learnt and counted of the task, whoever it was of.
+pub(super) async fn learnt_in_all(store: &Arc<dyn Store>) -> (String, Vec<StrategyTotal>) {
+    let (t, task) = (tenant("t"), decision(0).context.task);
+    let bandits = store.bandits();
+    let audit = bandits.audit(&t, &task).await.expect("an audit");
+    assert!(audit.mismatches.is_empty(), "{audit:?}");
+    let rows = bandits.load(&t, &task, &StateQuery::default()).await.expect("state").rows;
+    (format!("{rows:?}"), bandits.strategy_totals(&t, &task).await.expect("totals"))
 }
 
 pub(super) async fn what_leaves_the_log_stays_learnt(store: Arc<dyn Store>) {

@@ -169,6 +169,15 @@ pub(super) const TABLES: &[Table] = &[
         insert: "INSERT INTO helm_open_turn (tenant, id, deadline)
             SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[])",
     },
+    Table {
+        name: "helm_api_key",
+        kinds: &[Text, Text, Text, Text, Bytes, Moment, Moment],
+        count: "SELECT count(*) FROM helm_api_key",
+        select: "SELECT tenant, id, name, role, hash, created, expires FROM helm_api_key",
+        insert: "INSERT INTO helm_api_key (tenant, id, name, role, hash, created, expires)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[],
+                $7::timestamptz[])",
+    },
     // Jobs keep their order and get numbers of the database's own.
     Table {
         name: "helm_job",

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::job::{
     DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE, UNHEARD, turn_deadline, turn_deadline_key,
 };
+use crate::user::UserJob;
 
 /// The queue of all tenants, with what a database would keep as indexes.
 #[derive(Default)]
@@ -37,6 +38,16 @@ impl QueuedJob {
     /// From when it may be claimed.
     fn free(&self) -> Timestamp {
         self.lease_until.map_or(self.new.run_at, |until| until.max(self.new.run_at))
+    }
+
+    fn names(&self, quoted: &str) -> bool {
+        self.new.body.to_string().contains(quoted) || self.new.dedupe.contains(quoted)
+    }
+
+    /// Whether it is about one of these decisions, which are in order.
+    fn is_about(&self, decisions: &[DecisionId]) -> bool {
+        let named = self.new.body.get("decision").and_then(|id| id.as_str()?.parse().ok());
+        named.is_some_and(|id: DecisionId| decisions.binary_search(&id).is_ok())
     }
 
     fn is_held(&self, job: &Job) -> bool {
@@ -103,6 +114,43 @@ impl Jobs {
         let living = self.jobs.values().filter(|job| job.tenant == *tenant && !job.dead);
         let named = living.filter_map(|job| job.new.body.get("decision")?.as_str()?.parse().ok());
         named.collect()
+    }
+
+    /// The jobs that hold this quoted name of a user.
+    pub(super) fn naming(&self, tenant: &TenantId, quoted: &str) -> Vec<UserJob> {
+        let of_tenant = self.jobs.values().filter(|job| job.tenant == *tenant);
+        let naming = of_tenant.filter(|job| job.names(quoted));
+        let shown = naming.map(|job| UserJob {
+            kind: job.new.kind.clone(),
+            body: job.new.body.to_string(),
+            error: job.error.clone(),
+        });
+        shown.collect()
+    }
+
+    /// The jobs that name a user, or are about one of these decisions and not of a kind that is kept.
+    pub(super) fn about(
+        &self,
+        tenant: &TenantId,
+        quoted: &str,
+        decisions: &[DecisionId],
+        kept: &BTreeSet<String>,
+    ) -> Vec<JobId> {
+        let of_tenant = self.jobs.iter().filter(|(_, job)| job.tenant == *tenant);
+        let about = of_tenant.filter(|(_, job)| {
+            job.names(quoted) || (job.is_about(decisions) && !kept.contains(&job.new.kind))
+        });
+        about.map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn drop_all(&mut self, ids: Vec<JobId>) {
+        ids.into_iter().for_each(|id| self.remove(id));
+    }
+
+    /// Forgets what went wrong with jobs about these decisions.
+    pub(super) fn forget_errors(&mut self, tenant: &TenantId, decisions: &[DecisionId]) {
+        let jobs = self.jobs.values_mut().filter(|job| job.tenant == *tenant && job.is_about(decisions));
+        jobs.for_each(|job| job.error = None);
     }
 
     fn remove(&mut self, id: JobId) {
@@ -249,6 +297,16 @@ impl JobQueue for MemoryStore {
                 job.new.run_at = run_at;
             };
             Ok(found && state.jobs.change(id, revive).is_some())
+        })
+    }
+
+    async fn discard(&self, tenant: &TenantId, id: JobId) -> Result<bool> {
+        self.write("discard", |state| {
+            let found = state.jobs.jobs.get(&id).is_some_and(|job| job.dead && job.tenant == *tenant);
+            if found {
+                state.jobs.remove(id);
+            }
+            Ok(found)
         })
     }
 

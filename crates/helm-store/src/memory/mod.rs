@@ -2,6 +2,8 @@
 //! are compared with.
 
 mod activity;
+mod api_keys;
+mod forget;
 mod jobs;
 mod retain;
 mod rows;

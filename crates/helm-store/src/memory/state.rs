@@ -7,6 +7,7 @@ use helm_core::{
 
 use super::BACKEND;
 use super::jobs::Jobs;
+use crate::api_key::StoredKey;
 use crate::bandit::PriorDocument;
 use crate::checkpoint::Left;
 use crate::conversation::{StoredMessage, Summary};
@@ -22,6 +23,7 @@ use crate::vector::{Collection, Memory, MemoryId};
 pub(super) struct State {
     pub(super) tenants: BTreeMap<TenantId, Tenant>,
     pub(super) jobs: Jobs,
+    pub(super) api_keys: BTreeMap<(TenantId, String), StoredKey>,
 }
 
 /// One tenant's state.

@@ -8,6 +8,7 @@ use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timest
 
 use super::BACKEND;
 use super::state::{Judgement, Kept, State, Tenant};
+use crate::api_key::ApiKeyStore;
 use crate::bandit::BanditStore;
 use crate::changes::apply_preferences;
 use crate::conversation::ConversationStore;
@@ -18,6 +19,7 @@ use crate::preference::PreferenceStore;
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
 use crate::store::{Capabilities, Health, MigrationReport, Store};
+use crate::user::UserStore;
 use crate::vector::VectorStore;
 
 /// A store that keeps everything in the process's memory. A clone is a second handle to the same state, open
@@ -112,6 +114,14 @@ impl Store for MemoryStore {
     }
 
     fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    fn api_keys(&self) -> &dyn ApiKeyStore {
+        self
+    }
+
+    fn users(&self) -> &dyn UserStore {
         self
     }
 

@@ -10,6 +10,7 @@ use super::decode::{get, integer, json, limit as rows_at_most, natural, parsed};
 use super::error::{driver, failure};
 use super::save;
 use super::store::{PostgresStore, Work};
+use super::together::Together;
 use crate::batch::Failure;
 use crate::error::{Result, chain};
 use crate::job::{
@@ -127,6 +128,12 @@ impl JobQueue for PostgresStore {
         Ok(revived.map_err(|error| driver("retry", error))?.rows_affected() == 1)
     }
 
+    async fn discard(&self, tenant: &TenantId, id: JobId) -> Result<bool> {
+        let removed = sqlx::query("DELETE FROM helm_job WHERE tenant = $1 AND id = $2 AND dead");
+        let removed = removed.bind(tenant.as_str()).bind(id.0).execute(&self.pool).await;
+        Ok(removed.map_err(|error| driver("discard", error))?.rows_affected() == 1)
+    }
+
     async fn counts(&self) -> Result<JobState> {
         const OPERATION: &str = "counts";
         let row = sqlx::query(
@@ -166,7 +173,9 @@ impl Work for Enqueue<'_> {
 
     async fn run(&self, connection: &mut PgConnection) -> Result<u64, Failure> {
         let jobs: Vec<_> = self.jobs.iter().map(|job| (self.tenant.as_str(), job)).collect();
-        save::enqueue(connection, &jobs).await
+        let mut writes = Together::new("enqueue");
+        save::enqueue(&mut writes, &jobs)?;
+        Ok(writes.run(connection).await?.into_iter().sum())
     }
 }
 

@@ -39,8 +39,13 @@ const MIGRATIONS: Migrations = Migrations {
         },
         Migration {
             version: 6,
+            name: "api_keys",
+            sql: include_str!("../../migrations/postgres/0006_api_keys.sql"),
+        },
+        Migration {
+            version: 7,
             name: "activity",
-            sql: include_str!("../../migrations/postgres/0006_activity.sql"),
+            sql: include_str!("../../migrations/postgres/0007_activity.sql"),
         },
     ],
 };

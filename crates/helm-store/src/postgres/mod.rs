@@ -7,6 +7,7 @@
 //! by its own key.
 
 mod activity;
+mod api_keys;
 mod checkpoint;
 mod columns;
 mod connect;
@@ -16,6 +17,7 @@ pub(crate) mod copying;
 mod decode;
 mod engine;
 mod error;
+mod forget;
 mod jobs;
 mod load;
 mod logs;
@@ -23,6 +25,7 @@ mod migrate;
 mod months;
 mod options;
 mod reads;
+mod records;
 mod restate;
 mod retain;
 mod rows;
@@ -30,6 +33,7 @@ mod save;
 mod stats_sql;
 mod store;
 mod sums;
+mod together;
 mod users;
 mod vectors;
 

@@ -1,4 +1,4 @@
-//! What a group of writes leaves behind: one statement a table, its rows in the order of their keys.
+//! What a group of writes leaves behind: a part of one statement for each table, its rows in the order of their keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,16 +7,19 @@ use sqlx::postgres::PgConnection;
 
 use super::BACKEND;
 use super::columns::{Moment, uuid};
-use super::decode::{FORMAT, get, integer, natural, to_json};
+use super::decode::{FORMAT, integer, to_json};
 use super::error::failure;
+use super::together::Together;
 use super::{sums, users, vectors};
 use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::NewJob;
 
-const DECISIONS: &str = "WITH begun AS (INSERT INTO helm_open_turn (tenant, id, deadline)
-        SELECT * FROM unnest($17::text[], $18::uuid[], $19::timestamptz[]) ON CONFLICT DO NOTHING)
-    INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy,
+/// Turns that are looked after until they end.
+const BEGUN: &str = "INSERT INTO helm_open_turn (tenant, id, deadline)
+    SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) ON CONFLICT DO NOTHING";
+
+const DECISIONS: &str = "INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy,
         policy_hash, experiment, variant, conversation, draw, at, format, body)
     SELECT tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash, experiment, variant,
         conversation, draw, at, $16, body::jsonb
@@ -26,10 +29,11 @@ const DECISIONS: &str = "WITH begun AS (INSERT INTO helm_open_turn (tenant, id, 
             conversation, draw, at, body)
     ON CONFLICT DO NOTHING";
 
-/// The turns, and those of them that are looked after no longer; how many there were of both.
-const TURNS: &str = "WITH ended AS (DELETE FROM helm_open_turn o USING unnest($18::text[], $19::uuid[]) k (tenant, id)
-        WHERE o.tenant = k.tenant AND o.id = k.id RETURNING o.id),
-    committed AS (INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output,
+/// Turns that are looked after no longer.
+const ENDED: &str = "DELETE FROM helm_open_turn o USING unnest($1::text[], $2::uuid[]) k (tenant, id)
+    WHERE o.tenant = k.tenant AND o.id = k.id";
+
+const TURNS: &str = "INSERT INTO helm_turn (tenant, id, user_id, task, conversation, status, input, output,
         latency_us, cost_nano_usd, input_tokens, output_tokens, outcome, digest, began, ended, format)
     SELECT tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
         input_tokens, output_tokens, outcome::jsonb, digest, began, ended, $17
@@ -38,8 +42,7 @@ const TURNS: &str = "WITH ended AS (DELETE FROM helm_open_turn o USING unnest($1
         $16::timestamptz[])
         k (tenant, id, user_id, task, conversation, status, input, output, latency_us, cost_nano_usd,
             input_tokens, output_tokens, outcome, digest, began, ended)
-        ON CONFLICT DO NOTHING RETURNING id)
-    SELECT (SELECT count(*) FROM committed) AS committed, (SELECT count(*) FROM ended) AS ended";
+    ON CONFLICT DO NOTHING";
 
 const MESSAGES: &str =
     "INSERT INTO helm_message (tenant, user_id, conversation, turn, number, role, body, at, format)
@@ -81,25 +84,24 @@ pub(super) async fn save(
     mut changes: Changes,
 ) -> Result<(), Failure> {
     changes.decisions.sort_by_key(|new| (new.decision.context.tenant.clone(), new.decision.id));
-    decisions(connection, &changes.decisions, &changes.begun).await?;
     changes.turns.sort_by_key(|new| (new.turn.tenant.clone(), new.turn.id));
-    turns(connection, &changes.turns, &changes.ended).await?;
-    messages(connection, &changes.turns).await?;
-    vectors::insert_collections(connection, &changes.collections).await?;
-    if !changes.memories.is_empty() {
-        vectors::put(connection, &changes.memories, &working.collections).await?;
-    }
+    // Before jobs of the same keys are added.
+    forget(connection, &changes).await?;
+    let mut writes = Together::new("commit");
+    decisions(&mut writes, &changes.decisions, &changes.begun)?;
+    turns(&mut writes, &changes.turns, &changes.ended)?;
+    messages(&mut writes, &changes.turns)?;
+    vectors::insert_collections(&mut writes, &changes.collections)?;
+    vectors::put(&mut writes, &changes.memories, &working.collections)?;
     let preferences = changes.preferences.iter();
     let preferences: Vec<_> =
         preferences.filter_map(|owner| Some((owner, working.preferences.get(owner)?))).collect();
-    if !preferences.is_empty() {
-        users::put(connection, &preferences).await?;
-    }
-    forget(connection, &changes).await?;
+    users::put(&mut writes, &preferences)?;
     let jobs: Vec<_> = changes.jobs.iter().map(|((tenant, _), job)| (tenant.as_str(), job)).collect();
-    enqueue(connection, &jobs).await?;
-    evidence(connection, &changes.evidence).await?;
-    rewards(connection, working, &changes).await?;
+    enqueue(&mut writes, &jobs)?;
+    evidence(&mut writes, &changes.evidence)?;
+    rewards(&mut writes, working, &changes)?;
+    writes.run(connection).await?;
     let stats: Vec<_> = changes.stats.into_iter().filter(|(_, change)| !change.is_zero()).collect();
     sums::add(connection, &stats).await
 }
@@ -127,45 +129,41 @@ pub(super) fn all_new(done: u64, rows: usize, operation: &'static str) -> Result
     Err(Failure::Again(Error::new(ErrorKind::Unavailable, BACKEND, operation, message)))
 }
 
-async fn decisions(
-    connection: &mut PgConnection,
-    new: &[NewDecision],
-    begun: &BTreeMap<Key, Timestamp>,
-) -> Result<(), Failure> {
+fn decisions(writes: &mut Together, new: &[NewDecision], begun: &BTreeMap<Key, Timestamp>) -> Result<()> {
     const OPERATION: &str = "log_decision";
     if new.is_empty() {
         return Ok(());
     }
     let assignment = |new: &'_ NewDecision| new.decision.assignment.clone();
     let begun: Vec<_> = begun.iter().collect();
-    let done = sqlx::query(DECISIONS)
-        .bind(column(new, |new| new.decision.context.tenant.as_str()))
-        .bind(column(new, |new| uuid(new.decision.id)))
-        .bind(column(new, |new| new.decision.context.user.as_str()))
-        .bind(column(new, |new| new.decision.context.task.as_str()))
-        .bind(column(new, |new| new.decision.strategy.to_string()))
-        .bind(column(new, |new| new.decision.propensity.get()))
-        .bind(column(new, |new| new.decision.mode.as_str()))
-        .bind(column(new, |new| new.decision.policy.as_str()))
-        .bind(column(new, |new| new.decision.policy_hash.as_str()))
-        .bind(column(new, |new| assignment(new).map(|assignment| assignment.experiment.to_string())))
-        .bind(column(new, |new| assignment(new).map(|assignment| assignment.variant.to_string())))
-        .bind(column(new, |new| new.decision.context.conversation.as_ref().map(ConversationId::as_str)))
-        .bind(column(new, |new| new.draw))
-        .bind(column(new, |new| Moment(new.decision.at)))
-        .bind(written(new, |new| &*new.decision, OPERATION)?)
-        .bind(FORMAT)
-        .bind(column(&begun, |(key, _)| key.0.as_str()))
-        .bind(column(&begun, |(key, _)| uuid(key.1)))
-        .bind(column(&begun, |(_, deadline)| Moment(**deadline)))
-        .execute(connection)
-        .await
-        .map_err(|error| failure(OPERATION, error))?;
-    all_new(done.rows_affected(), new.len(), OPERATION)
+    writes
+        .write(BEGUN, None)
+        .bind(column(&begun, |(key, _)| key.0.as_str()))?
+        .bind(column(&begun, |(key, _)| uuid(key.1)))?
+        .bind(column(&begun, |(_, deadline)| Moment(**deadline)))?;
+    writes
+        .write(DECISIONS, Some(new.len()))
+        .bind(column(new, |new| new.decision.context.tenant.as_str()))?
+        .bind(column(new, |new| uuid(new.decision.id)))?
+        .bind(column(new, |new| new.decision.context.user.as_str()))?
+        .bind(column(new, |new| new.decision.context.task.as_str()))?
+        .bind(column(new, |new| new.decision.strategy.to_string()))?
+        .bind(column(new, |new| new.decision.propensity.get()))?
+        .bind(column(new, |new| new.decision.mode.as_str()))?
+        .bind(column(new, |new| new.decision.policy.as_str()))?
+        .bind(column(new, |new| new.decision.policy_hash.as_str()))?
+        .bind(column(new, |new| assignment(new).map(|assignment| assignment.experiment.to_string())))?
+        .bind(column(new, |new| assignment(new).map(|assignment| assignment.variant.to_string())))?
+        .bind(column(new, |new| new.decision.context.conversation.as_ref().map(ConversationId::as_str)))?
+        .bind(column(new, |new| new.draw))?
+        .bind(column(new, |new| Moment(new.decision.at)))?
+        .bind(written(new, |new| &*new.decision, OPERATION)?)?
+        .bind(FORMAT)?;
+    Ok(())
 }
 
 /// Where one that is looked after has just become a job, what was loaded is out of date.
-async fn turns(connection: &mut PgConnection, new: &[NewTurn], ended: &BTreeSet<Key>) -> Result<(), Failure> {
+fn turns(writes: &mut Together, new: &[NewTurn], ended: &BTreeSet<Key>) -> Result<()> {
     const OPERATION: &str = "commit_turn";
     if new.is_empty() {
         return Ok(());
@@ -176,35 +174,33 @@ async fn turns(connection: &mut PgConnection, new: &[NewTurn], ended: &BTreeSet<
         counts.map(|count| integer(count, "number of tokens", OPERATION)).collect::<Result<Vec<_>>>()
     };
     let ended: Vec<_> = ended.iter().collect();
-    let row = sqlx::query(TURNS)
-        .bind(column(new, |new| new.turn.tenant.as_str()))
-        .bind(column(new, |new| uuid(new.turn.id)))
-        .bind(column(new, |new| new.turn.user.as_str()))
-        .bind(column(new, |new| new.turn.task.as_str()))
-        .bind(column(new, |new| new.turn.conversation.as_ref().map(ConversationId::as_str)))
-        .bind(column(new, |new| new.turn.outcome.status.as_str()))
-        .bind(column(new, |new| new.turn.input.as_str()))
-        .bind(column(new, |new| new.turn.output.as_deref()))
-        .bind(latencies.collect::<Result<Vec<_>>>()?)
-        .bind(column(new, |new| new.turn.outcome.cost.map(helm_core::NanoUsd::nanos)))
-        .bind(tokens(|usage| usage.input)?)
-        .bind(tokens(|usage| usage.output)?)
-        .bind(written(new, |new| &new.turn.outcome, OPERATION)?)
-        .bind(column(new, |new| new.digest.as_slice()))
-        .bind(column(new, |new| Moment(new.turn.began)))
-        .bind(column(new, |new| Moment(new.turn.outcome.at)))
-        .bind(FORMAT)
-        .bind(column(&ended, |(tenant, _)| tenant.as_str()))
-        .bind(column(&ended, |(_, id)| uuid(*id)))
-        .fetch_one(connection)
-        .await
-        .map_err(|error| failure(OPERATION, error))?;
-    let count = |column| natural::<u64>(get(&row, column, OPERATION)?, "count", OPERATION);
-    all_new(count("committed")?, new.len(), OPERATION)?;
-    all_new(count("ended")?, ended.len(), OPERATION)
+    writes
+        .write(ENDED, Some(ended.len()))
+        .bind(column(&ended, |(tenant, _)| tenant.as_str()))?
+        .bind(column(&ended, |(_, id)| uuid(*id)))?;
+    writes
+        .write(TURNS, Some(new.len()))
+        .bind(column(new, |new| new.turn.tenant.as_str()))?
+        .bind(column(new, |new| uuid(new.turn.id)))?
+        .bind(column(new, |new| new.turn.user.as_str()))?
+        .bind(column(new, |new| new.turn.task.as_str()))?
+        .bind(column(new, |new| new.turn.conversation.as_ref().map(ConversationId::as_str)))?
+        .bind(column(new, |new| new.turn.outcome.status.as_str()))?
+        .bind(column(new, |new| new.turn.input.as_str()))?
+        .bind(column(new, |new| new.turn.output.as_deref()))?
+        .bind(latencies.collect::<Result<Vec<_>>>()?)?
+        .bind(column(new, |new| new.turn.outcome.cost.map(helm_core::NanoUsd::nanos)))?
+        .bind(tokens(|usage| usage.input)?)?
+        .bind(tokens(|usage| usage.output)?)?
+        .bind(written(new, |new| &new.turn.outcome, OPERATION)?)?
+        .bind(column(new, |new| new.digest.as_slice()))?
+        .bind(column(new, |new| Moment(new.turn.began)))?
+        .bind(column(new, |new| Moment(new.turn.outcome.at)))?
+        .bind(FORMAT)?;
+    Ok(())
 }
 
-async fn messages(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), Failure> {
+fn messages(writes: &mut Together, new: &[NewTurn]) -> Result<()> {
     const OPERATION: &str = "commit_turn";
     let in_conversation = new.iter().filter_map(|new| Some((&*new.turn, new.turn.conversation.as_ref()?)));
     let rows: Vec<_> = in_conversation
@@ -213,44 +209,42 @@ async fn messages(connection: &mut PgConnection, new: &[NewTurn]) -> Result<(), 
     if rows.is_empty() {
         return Ok(());
     }
-    let done = sqlx::query(MESSAGES)
-        .bind(column(&rows, |(turn, ..)| turn.tenant.as_str()))
-        .bind(column(&rows, |(turn, ..)| turn.user.as_str()))
-        .bind(column(&rows, |(_, name, _)| name.as_str()))
-        .bind(column(&rows, |(turn, ..)| uuid(turn.id)))
-        .bind(column(&rows, |(.., (number, _))| *number))
-        .bind(column(&rows, |(.., (_, message))| message.role.as_str()))
-        .bind(written(&rows, |(.., (_, message))| *message, OPERATION)?)
-        .bind(column(&rows, |(turn, ..)| Moment(turn.outcome.at)))
-        .bind(FORMAT);
-    done.execute(connection).await.map(drop).map_err(|error| failure(OPERATION, error))
+    writes
+        .write(MESSAGES, None)
+        .bind(column(&rows, |(turn, ..)| turn.tenant.as_str()))?
+        .bind(column(&rows, |(turn, ..)| turn.user.as_str()))?
+        .bind(column(&rows, |(_, name, _)| name.as_str()))?
+        .bind(column(&rows, |(turn, ..)| uuid(turn.id)))?
+        .bind(column(&rows, |(.., (number, _))| *number))?
+        .bind(column(&rows, |(.., (_, message))| message.role.as_str()))?
+        .bind(written(&rows, |(.., (_, message))| *message, OPERATION)?)?
+        .bind(column(&rows, |(turn, ..)| Moment(turn.outcome.at)))?
+        .bind(FORMAT)?;
+    Ok(())
 }
 
-async fn evidence(connection: &mut PgConnection, new: &[NewEvidence]) -> Result<(), Failure> {
-    const OPERATION: &str = "record_feedback";
+fn evidence(writes: &mut Together, new: &[NewEvidence]) -> Result<()> {
     if new.is_empty() {
         return Ok(());
     }
     let mut new: Vec<_> = new.iter().collect();
     // Those of one decision are under its lock; keys are what two processes may both bring.
     new.sort_by_key(|new| (&new.tenant, &new.feedback.key));
-    let done = sqlx::query(EVIDENCE)
-        .bind(column(&new, |new| new.tenant.as_str()))
-        .bind(column(&new, |new| uuid(new.feedback.decision)))
-        .bind(column(&new, |new| new.feedback.source.as_str()))
-        .bind(column(&new, |new| new.revision))
-        .bind(column(&new, |new| new.task.as_str()))
-        .bind(column(&new, |new| new.strategy.to_string()))
-        .bind(column(&new, |new| new.feedback.value.get()))
-        .bind(column(&new, |new| new.feedback.key.as_ref().map(IdempotencyKey::as_str)))
-        .bind(column(&new, |new| Moment(new.at)))
-        .execute(connection)
-        .await
-        .map_err(|error| failure(OPERATION, error))?;
-    all_new(done.rows_affected(), new.len(), OPERATION)
+    writes
+        .write(EVIDENCE, Some(new.len()))
+        .bind(column(&new, |new| new.tenant.as_str()))?
+        .bind(column(&new, |new| uuid(new.feedback.decision)))?
+        .bind(column(&new, |new| new.feedback.source.as_str()))?
+        .bind(column(&new, |new| new.revision))?
+        .bind(column(&new, |new| new.task.as_str()))?
+        .bind(column(&new, |new| new.strategy.to_string()))?
+        .bind(column(&new, |new| new.feedback.value.get()))?
+        .bind(column(&new, |new| new.feedback.key.as_ref().map(IdempotencyKey::as_str)))?
+        .bind(column(&new, |new| Moment(new.at)))?;
+    Ok(())
 }
 
-async fn rewards(connection: &mut PgConnection, working: &Working, changes: &Changes) -> Result<(), Failure> {
+fn rewards(writes: &mut Together, working: &Working, changes: &Changes) -> Result<()> {
     const OPERATION: &str = "settle";
     let row = |key| {
         let known = working.known.get(key)?;
@@ -262,17 +256,18 @@ async fn rewards(connection: &mut PgConnection, working: &Working, changes: &Cha
     }
     let rewards = rows.iter().map(|(.., settled)| settled.reward.as_ref());
     let bodies = rewards.map(|reward| reward.map(|reward| to_json(reward, OPERATION)).transpose());
-    let done = sqlx::query(REWARDS)
-        .bind(column(&rows, |(key, ..)| key.0.as_str()))
-        .bind(column(&rows, |(key, ..)| uuid(key.1)))
-        .bind(column(&rows, |(_, task, _)| *task))
-        .bind(column(&rows, |(.., settled)| settled.reward.as_ref().map(|reward| reward.value.get())))
-        .bind(column(&rows, |(.., settled)| settled.reward.as_ref().map(|reward| reward.stage.as_str())))
-        .bind(column(&rows, |(.., settled)| settled.silence_ended))
-        .bind(bodies.collect::<Result<Vec<_>>>()?)
-        .bind(written(&rows, |(.., settled)| &settled.contribution, OPERATION)?)
-        .bind(FORMAT);
-    done.execute(connection).await.map(drop).map_err(|error| failure(OPERATION, error))
+    writes
+        .write(REWARDS, None)
+        .bind(column(&rows, |(key, ..)| key.0.as_str()))?
+        .bind(column(&rows, |(key, ..)| uuid(key.1)))?
+        .bind(column(&rows, |(_, task, _)| *task))?
+        .bind(column(&rows, |(.., settled)| settled.reward.as_ref().map(|reward| reward.value.get())))?
+        .bind(column(&rows, |(.., settled)| settled.reward.as_ref().map(|reward| reward.stage.as_str())))?
+        .bind(column(&rows, |(.., settled)| settled.silence_ended))?
+        .bind(bodies.collect::<Result<Vec<_>>>()?)?
+        .bind(written(&rows, |(.., settled)| &settled.contribution, OPERATION)?)?
+        .bind(FORMAT)?;
+    Ok(())
 }
 
 async fn forget(connection: &mut PgConnection, changes: &Changes) -> Result<(), Failure> {
@@ -286,20 +281,19 @@ async fn forget(connection: &mut PgConnection, changes: &Changes) -> Result<(), 
     done.execute(connection).await.map(drop).map_err(|error| failure("commit_turn", error))
 }
 
-/// Adds jobs in this order; answers how many were new.
-pub(super) async fn enqueue(connection: &mut PgConnection, jobs: &[(&str, &NewJob)]) -> Result<u64, Failure> {
+/// Adds jobs in this order.
+pub(super) fn enqueue(writes: &mut Together, jobs: &[(&str, &NewJob)]) -> Result<()> {
     const OPERATION: &str = "enqueue";
     if jobs.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
-    let done = sqlx::query(ENQUEUE)
-        .bind(column(jobs, |(tenant, _)| *tenant))
-        .bind(column(jobs, |(_, job)| job.kind.as_str()))
-        .bind(column(jobs, |(_, job)| job.dedupe.as_str()))
-        .bind(written(jobs, |(_, job)| &job.body, OPERATION)?)
-        .bind(column(jobs, |(_, job)| Moment(job.run_at)))
-        .bind(column(jobs, |(_, job)| i64::from(job.max_attempts)))
-        .execute(connection)
-        .await;
-    done.map(|done| done.rows_affected()).map_err(|error| failure(OPERATION, error))
+    writes
+        .write(ENQUEUE, None)
+        .bind(column(jobs, |(tenant, _)| *tenant))?
+        .bind(column(jobs, |(_, job)| job.kind.as_str()))?
+        .bind(column(jobs, |(_, job)| job.dedupe.as_str()))?
+        .bind(written(jobs, |(_, job)| &job.body, OPERATION)?)?
+        .bind(column(jobs, |(_, job)| Moment(job.run_at)))?
+        .bind(column(jobs, |(_, job)| i64::from(job.max_attempts)))?;
+    Ok(())
 }

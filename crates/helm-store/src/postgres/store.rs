@@ -15,6 +15,7 @@ use super::options::PostgresOptions;
 use super::restate::restate;
 use super::vectors::{Embeddings, Seen};
 use super::{BACKEND, connect, migrate, months};
+use crate::api_key::ApiKeyStore;
 use crate::bandit::BanditStore;
 use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed};
 use crate::conversation::ConversationStore;
@@ -25,6 +26,7 @@ use crate::preference::PreferenceStore;
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
 use crate::store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
+use crate::user::UserStore;
 use crate::vector::VectorStore;
 
 /// How often a small write is tried that others got in the way of.
@@ -226,6 +228,14 @@ impl Store for PostgresStore {
     }
 
     fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    fn api_keys(&self) -> &dyn ApiKeyStore {
+        self
+    }
+
+    fn users(&self) -> &dyn UserStore {
         self
     }
 

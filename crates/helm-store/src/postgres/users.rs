@@ -10,7 +10,9 @@ use super::BACKEND;
 use super::decode::{FORMAT, body, get, integer, natural, to_json};
 use super::error::{driver, failure};
 use super::load::numbered;
+use super::save::column;
 use super::store::{PostgresStore, Work};
+use super::together::Together;
 use crate::batch::Failure;
 use crate::changes::apply_preferences;
 use crate::error::{Error, ErrorKind, Result};
@@ -54,22 +56,21 @@ pub(super) async fn lock(
 }
 
 /// Writes preferences that are locked.
-pub(super) async fn put(
-    connection: &mut PgConnection,
-    changed: &[(&Owner, &Preferences)],
-) -> Result<(), Failure> {
+pub(super) fn put(writes: &mut Together, changed: &[(&Owner, &Preferences)]) -> Result<()> {
     const OPERATION: &str = "apply_preferences";
-    let tenants: Vec<&str> = changed.iter().map(|((tenant, _), _)| tenant.as_str()).collect();
-    let users: Vec<&str> = changed.iter().map(|((_, user), _)| user.as_str()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
     let revisions = changed.iter().map(|(_, after)| integer(after.revision, "revision", OPERATION));
     let bodies = changed.iter().map(|(_, after)| to_json(&after.values, OPERATION));
-    let put = sqlx::query(PUT)
-        .bind(&tenants)
-        .bind(&users)
-        .bind(revisions.collect::<Result<Vec<_>>>()?)
-        .bind(bodies.collect::<Result<Vec<_>>>()?)
-        .bind(FORMAT);
-    put.execute(connection).await.map(drop).map_err(|error| failure(OPERATION, error))
+    writes
+        .write(PUT, None)
+        .bind(column(changed, |((tenant, _), _)| tenant.as_str()))?
+        .bind(column(changed, |((_, user), _)| user.as_str()))?
+        .bind(revisions.collect::<Result<Vec<_>>>()?)?
+        .bind(bodies.collect::<Result<Vec<_>>>()?)?
+        .bind(FORMAT)?;
+    Ok(())
 }
 
 fn preferences(row: &PgRow, operation: &'static str) -> Result<Preferences> {
@@ -95,7 +96,9 @@ impl Work for Change<'_> {
             return Err(Error::new(ErrorKind::Conflict, BACKEND, "apply_preferences", message).into());
         }
         let after = apply_preferences(BACKEND, &before, self.changes)?;
-        put(connection, &[(&self.owner, &after)]).await?;
+        let mut writes = Together::new("apply_preferences");
+        put(&mut writes, &[(&self.owner, &after)])?;
+        writes.run(connection).await?;
         Ok(after)
     }
 }

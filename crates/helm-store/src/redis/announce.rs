@@ -6,14 +6,16 @@ use std::{
 };
 
 use fred::{interfaces::LuaInterface, types::Value};
+use helm_core::TenantId;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::{digits, millis, redis_key};
 use super::client::Link;
 use super::notices::VERSION;
-use crate::cache::{CacheKey, FENCE, Notice, encode};
+use crate::cache::{CacheKey, DIGEST, FENCE, Notice, encode};
 
 const INVALIDATE: &str = include_str!("invalidate.lua");
+const CLEAR: &str = include_str!("clear.lua");
 
 /// How many things' invalidations are kept for a server that does not answer.
 const KEPT: usize = 10_000;
@@ -34,6 +36,29 @@ impl Announcer {
     pub(super) async fn announce(&self, notice: &Notice) {
         if self.send(notice).await.is_none() {
             self.keep(notice);
+        }
+    }
+
+    /// Forgets all values of a kind and tenant, and tells every replica that what it has read is not to be trusted.
+    /// Answers whether that was done.
+    pub(super) async fn clear(&self, kind: &str, tenant: &TenantId) -> bool {
+        let beginning = self.link.options.key(format_args!("{kind}:{tenant}:"));
+        let length = beginning.len() + DIGEST;
+        let mut cursor = "0".to_owned();
+        loop {
+            let arguments: Vec<Value> = vec![
+                cursor.into(),
+                beginning.clone().into(),
+                length.to_string().into(),
+                self.channel.clone().into(),
+            ];
+            // No key: it is about many.
+            let step = self.link.client.eval::<String, _, _, _>(CLEAR, Vec::<String>::new(), arguments);
+            match self.link.call(step).await {
+                None => return false,
+                Some(end) if end == "0" => return true,
+                Some(next) => cursor = next,
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use fred::{
     types::{Expiration, Value},
 };
 use futures::stream::BoxStream;
+use helm_core::TenantId;
 use tokio::sync::broadcast;
 
 use super::announce::Announcer;
@@ -106,6 +107,10 @@ impl Cache for RedisCache {
 
     async fn invalidate(&self, notice: &Notice) {
         self.announcer.announce(notice).await;
+    }
+
+    async fn clear(&self, kind: &str, tenant: &TenantId) -> bool {
+        self.announcer.clear(kind, tenant).await
     }
 
     fn notices(&self) -> BoxStream<'static, CacheEvent> {

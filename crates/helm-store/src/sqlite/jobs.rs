@@ -144,6 +144,19 @@ impl JobQueue for SqliteStore {
         .await
     }
 
+    async fn discard(&self, tenant: &TenantId, id: JobId) -> Result<bool> {
+        const OPERATION: &str = "discard";
+        let tenant = tenant.clone();
+        self.write(OPERATION, size::SMALL, move |connection| {
+            Box::pin(async move {
+                let removed = sqlx::query("DELETE FROM helm_job WHERE id = ? AND tenant = ? AND dead = 1");
+                let removed = removed.bind(id.0).bind(tenant.as_str()).execute(connection).await;
+                Ok(removed.map_err(|error| driver(OPERATION, error))?.rows_affected() == 1)
+            })
+        })
+        .await
+    }
+
     async fn counts(&self) -> Result<JobState> {
         const OPERATION: &str = "counts";
         let row = sqlx::query(

@@ -43,8 +43,13 @@ const MIGRATIONS: Migrations = Migrations {
         },
         Migration {
             version: 9,
+            name: "api_keys",
+            sql: include_str!("../../migrations/sqlite/0009_api_keys.sql"),
+        },
+        Migration {
+            version: 10,
             name: "activity",
-            sql: include_str!("../../migrations/sqlite/0009_activity.sql"),
+            sql: include_str!("../../migrations/sqlite/0010_activity.sql"),
         },
     ],
 };

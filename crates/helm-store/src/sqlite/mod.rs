@@ -6,6 +6,7 @@
 //! writer, so that no commit waits for that.
 
 mod activity;
+mod api_keys;
 mod checkpoint;
 mod committer;
 mod connect;
@@ -14,6 +15,7 @@ mod conversations;
 pub(crate) mod copying;
 mod decode;
 mod error;
+mod forget;
 mod jobs;
 mod load;
 mod loading;
@@ -24,6 +26,7 @@ mod mover;
 mod options;
 mod readers;
 mod reads;
+mod records;
 mod restate;
 mod retain;
 mod rows;

@@ -17,6 +17,7 @@ use super::restate::restate;
 use super::shards::Shards;
 use super::writer::Writer;
 use super::{BACKEND, connect, migrate, writes};
+use crate::api_key::ApiKeyStore;
 use crate::bandit::{BanditStore, PriorDocument};
 use crate::batch::{Answer, Committer, Limits, Operation, Request, closed, size};
 use crate::conversation::ConversationStore;
@@ -27,6 +28,7 @@ use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 use crate::records::{Applied, FeedbackReceipt, TurnReceipt, TurnRecord};
 use crate::settle::Settle;
 use crate::store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
+use crate::user::UserStore;
 use crate::vector::VectorStore;
 
 /// A store in one SQLite file.
@@ -201,6 +203,14 @@ impl Store for SqliteStore {
     }
 
     fn jobs(&self) -> &dyn JobQueue {
+        self
+    }
+
+    fn api_keys(&self) -> &dyn ApiKeyStore {
+        self
+    }
+
+    fn users(&self) -> &dyn UserStore {
         self
     }
 

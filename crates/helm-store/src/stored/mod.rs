@@ -13,4 +13,4 @@ pub(crate) use read::{
 };
 #[cfg(feature = "sqlite")]
 pub(crate) use records::stats;
-pub(crate) use records::{Departing, departing, left, settled, stats_row, view};
+pub(crate) use records::{Departing, departing, left, settled, stats_row, traced, view};

@@ -10,6 +10,7 @@ use super::read::{
     StoredRow, body, check_format, json, json_opt, moment, owned, parsed, parsed_opt, unit_opt, unreadable,
 };
 use crate::checkpoint::Left;
+use crate::disguise::Traced;
 use crate::error::Result;
 use crate::log::{SettledDecision, TurnView};
 use crate::rows::{Finished, TurnRow};
@@ -177,5 +178,17 @@ pub(crate) fn departing<R: StoredRow>(row: &R, operation: &'static str) -> Resul
         id: row.id("id", operation)?,
         stays: row.flag("waiting", operation)? || row.flag("held", operation)?,
         decided: parsed_opt(row, "strategy", operation)?.map(decided).transpose()?,
+    })
+}
+
+/// A joined row of what is logged of a user under one id.
+pub(crate) fn traced<R: StoredRow>(row: &R, operation: &'static str) -> Result<Traced> {
+    check_formats(row, operation)?;
+    let contribution = json_opt(row, "contribution", operation)?;
+    Ok(Traced {
+        id: row.id("id", operation)?,
+        decision: json_opt(row, "decision", operation)?,
+        outcome: json_opt(row, "outcome", operation)?,
+        contribution: contribution.unwrap_or_default(),
     })
 }

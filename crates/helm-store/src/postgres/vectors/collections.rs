@@ -7,8 +7,9 @@ use super::super::BACKEND;
 use super::super::decode::{get, integer, natural};
 use super::super::error::{failure, unreadable};
 use super::super::load::numbered;
-use super::super::save::{all_new, column};
+use super::super::save::column;
 use super::super::store::Work;
+use super::super::together::Together;
 use crate::batch::{CollectionKey, Failure};
 use crate::error::Result;
 use crate::vector::{Collection, Metric};
@@ -45,25 +46,23 @@ pub(in super::super) async fn load(
 }
 
 /// Makes collections that were not there.
-pub(in super::super) async fn insert(
-    connection: &mut PgConnection,
+pub(in super::super) fn insert(
+    writes: &mut Together,
     begun: &BTreeMap<CollectionKey, Collection>,
-) -> Result<(), Failure> {
+) -> Result<()> {
     const OPERATION: &str = "create_collection";
     if begun.is_empty() {
         return Ok(());
     }
     let rows: Vec<_> = begun.iter().collect();
     let dimensions = rows.iter().map(|(_, begun)| integer(begun.dimension, "dimension", OPERATION));
-    let done = sqlx::query(INSERT)
-        .bind(column(&rows, |((tenant, _), _)| tenant.as_str()))
-        .bind(column(&rows, |((_, name), _)| name.as_str()))
-        .bind(column(&rows, |(_, begun)| begun.metric.as_str()))
-        .bind(dimensions.collect::<Result<Vec<_>>>()?)
-        .execute(connection)
-        .await
-        .map_err(|error| failure(OPERATION, error))?;
-    all_new(done.rows_affected(), rows.len(), OPERATION)
+    writes
+        .write(INSERT, Some(rows.len()))
+        .bind(column(&rows, |((tenant, _), _)| tenant.as_str()))?
+        .bind(column(&rows, |((_, name), _)| name.as_str()))?
+        .bind(column(&rows, |(_, begun)| begun.metric.as_str()))?
+        .bind(dimensions.collect::<Result<Vec<_>>>()?)?;
+    Ok(())
 }
 
 /// The collection of that name with the columns `metric` and `dimension`.
@@ -97,7 +96,9 @@ impl Work for Create<'_> {
             stored.check_same(BACKEND, OPERATION, self.collection)?;
             return Ok(false);
         }
-        insert(connection, &BTreeMap::from([(key, self.collection.clone())])).await?;
+        let mut writes = Together::new(OPERATION);
+        insert(&mut writes, &BTreeMap::from([(key, self.collection.clone())]))?;
+        writes.run(connection).await?;
         Ok(true)
     }
 }

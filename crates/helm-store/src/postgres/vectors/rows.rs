@@ -11,6 +11,7 @@ use super::super::decode::{get, integer, json, moment, to_json};
 use super::super::error::failure;
 use super::super::save::column;
 use super::super::store::Work;
+use super::super::together::Together;
 use super::collections::{insert, load, space};
 use super::filter;
 use super::sql::Sql;
@@ -39,11 +40,14 @@ const PUT: &str =
 type Memories = BTreeMap<(TenantId, UserId, MemoryId), Memory>;
 
 /// Inserts or replaces memories that have been checked against these collections.
-pub(in super::super) async fn put(
-    connection: &mut PgConnection,
+pub(in super::super) fn put(
+    writes: &mut Together,
     memories: &Memories,
     collections: &HashMap<CollectionKey, Collection>,
-) -> Result<(), Failure> {
+) -> Result<()> {
+    if memories.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = memories.iter().collect();
     let metadata = rows.iter().map(|(_, memory)| to_json(&memory.metadata, UPSERT));
     let spaces = rows.iter().map(|((tenant, ..), memory)| {
@@ -52,20 +56,21 @@ pub(in super::super) async fn put(
     });
     let embeddings: Vec<f32> = rows.iter().flat_map(|(_, memory)| memory.embedding.iter().copied()).collect();
     let (firsts, lasts) = places(&rows.iter().map(|(_, memory)| memory.embedding.len()).collect::<Vec<_>>())?;
-    let put = sqlx::query(PUT)
-        .bind(column(&rows, |((tenant, ..), _)| tenant.as_str()))
-        .bind(column(&rows, |((_, user, _), _)| user.as_str()))
-        .bind(column(&rows, |(_, memory)| memory.collection.as_str()))
-        .bind(spaces.collect::<Result<Vec<_>>>()?)
-        .bind(column(&rows, |((.., id), _)| uuid(id.turn)))
-        .bind(column(&rows, |((.., id), _)| i64::from(id.index)))
-        .bind(column(&rows, |(_, memory)| memory.text.as_str()))
-        .bind(embeddings)
-        .bind(firsts)
-        .bind(lasts)
-        .bind(metadata.collect::<Result<Vec<_>>>()?)
-        .bind(column(&rows, |(_, memory)| Moment(memory.at)));
-    put.execute(connection).await.map(drop).map_err(|error| failure(UPSERT, error))
+    writes
+        .write(PUT, None)
+        .bind(column(&rows, |((tenant, ..), _)| tenant.as_str()))?
+        .bind(column(&rows, |((_, user, _), _)| user.as_str()))?
+        .bind(column(&rows, |(_, memory)| memory.collection.as_str()))?
+        .bind(spaces.collect::<Result<Vec<_>>>()?)?
+        .bind(column(&rows, |((.., id), _)| uuid(id.turn)))?
+        .bind(column(&rows, |((.., id), _)| i64::from(id.index)))?
+        .bind(column(&rows, |(_, memory)| memory.text.as_str()))?
+        .bind(embeddings)?
+        .bind(firsts)?
+        .bind(lasts)?
+        .bind(metadata.collect::<Result<Vec<_>>>()?)?
+        .bind(column(&rows, |(_, memory)| Moment(memory.at)))?;
+    Ok(())
 }
 
 /// Where in one array parts of these lengths begin and end, counted from 1.
@@ -102,10 +107,12 @@ impl Work for Upsert<'_> {
         let mut known = load(connection, &keys).await?;
         let begun = check_memories(BACKEND, self.memories, |name| known.get(&key(name)))?;
         let begun: BTreeMap<_, _> = begun.into_iter().map(|begun| (key(&begun.name), begun)).collect();
-        insert(connection, &begun).await?;
+        let mut writes = Together::new(UPSERT);
+        insert(&mut writes, &begun)?;
         known.extend(begun);
         let owned = |memory: &Memory| ((self.tenant.clone(), self.user.clone(), memory.id), memory.clone());
-        put(connection, &self.memories.iter().map(owned).collect(), &known).await
+        put(&mut writes, &self.memories.iter().map(owned).collect(), &known)?;
+        writes.run(connection).await.map(drop)
     }
 }
 

@@ -1,3 +1,5 @@
+mod reload;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,11 +22,9 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
     open::log(&config, "info")?;
     let address = listen.unwrap_or(config.server.listen);
     let keys = keys(&config)?;
-    if !address.ip().is_loopback() && keys.is_none() {
-        let message = format!(
-            "{address} can be reached from outside, and there are no keys; make one with `helmctl keys new NAME` and name its place in server.keys_file or HELM_API_KEYS, or listen on 127.0.0.1 or [::1]"
-        );
-        return Err(Failure::wrong(message));
+    let public = !address.ip().is_loopback();
+    if public && keys.is_empty() && !config.location()?.may_exist() {
+        return Err(refusal(address));
     }
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let hint = match error.kind() {
@@ -37,17 +37,24 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
     })?;
     let metrics = install_metrics().map_err(|error| Failure::wrong(error.to_string()))?;
     let helm = open::opened(&config).await?;
+    keys.refresh(helm.store().api_keys()).await.map_err(helm_orchestrator::Error::from)?;
+    if public && keys.is_empty() {
+        open::close(&helm).await;
+        return Err(refusal(address));
+    }
     for warning in config.warnings() {
         output::note(&format!("note: {warning}"));
     }
     output::note(&format!("listening on http://{}", listener.local_addr().unwrap_or(address)));
     let options = options(&config.server, keys).with_metrics(metrics);
     let stop = CancellationToken::new();
+    let reloading = reload::watch(global, config, helm.clone());
     let serving = serve(listener, helm, options, stop.clone());
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => return ended(served),
         told = told_to_stop() => told?,
+        watched = reloading => return watched.map(|()| ExitCode::SUCCESS),
     }
     output::note("stopping: running turns may end; once more ends at once");
     stop.cancel();
@@ -57,23 +64,27 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
     }
 }
 
-fn options(server: &ServerSection, keys: Option<ApiKeys>) -> ServerOptions {
-    let limits = RequestLimits::default().with_messages(server.max_messages);
-    let options = ServerOptions::default()
-        .with_max_body_bytes(server.max_body_bytes)
-        .with_drain(Duration::from_secs(server.drain_seconds))
-        .with_limits(limits.with_tools(server.max_tools, server.max_tool_bytes));
-    match keys {
-        Some(keys) => options.with_keys(keys),
-        None => options,
-    }
+fn refusal(address: SocketAddr) -> Failure {
+    Failure::wrong(format!(
+        "{address} can be reached from outside, and there are no keys; make one with `helmctl keys create NAME`, or with `helmctl keys new NAME` and name its place in server.keys_file or HELM_API_KEYS, or listen on 127.0.0.1 or [::1]"
+    ))
 }
 
-/// The keys that open the API, where some are configured. An empty place is a mistake, not an open door.
-fn keys(config: &HelmConfig) -> Result<Option<ApiKeys>> {
-    let entries = config.api_keys(&open::variable)?;
-    let keys = entries.map(|entries| ApiKeys::parse(&entries)).transpose();
-    keys.map_err(|error| Failure::wrong(format!("the API's keys (server.keys_file, HELM_API_KEYS): {error}")))
+fn options(server: &ServerSection, keys: ApiKeys) -> ServerOptions {
+    let limits = RequestLimits::default().with_messages(server.max_messages);
+    ServerOptions::default()
+        .with_max_body_bytes(server.max_body_bytes)
+        .with_drain(Duration::from_secs(server.drain_seconds))
+        .with_limits(limits.with_tools(server.max_tools, server.max_tool_bytes))
+        .with_keys(keys)
+}
+
+/// The keys that open the API, those of the database once they are refreshed. An empty place is a mistake, not an open
+/// door.
+fn keys(config: &HelmConfig) -> Result<ApiKeys> {
+    let Some(entries) = config.api_keys(&open::variable)? else { return Ok(ApiKeys::of_store()) };
+    ApiKeys::parse(&entries)
+        .map_err(|error| Failure::wrong(format!("the API's keys (server.keys_file, HELM_API_KEYS): {error}")))
 }
 
 fn ended(served: Result<bool, helm_server::ServeError>) -> Result<ExitCode> {

@@ -1,0 +1,117 @@
+use std::sync::Arc;
+
+use helm_core::{Clock, SystemClock, TenantId};
+use helm_orchestrator::store::{DeadJob, JobId, JobState, Store};
+use serde::Serialize;
+
+use crate::arguments::{Global, JobsCommand, WhichJobs};
+use crate::error::{Failure, Result};
+use crate::open;
+use crate::output::{self, Format};
+
+/// Looks at work that has died, and brings it back or drops it.
+pub(super) async fn run(global: &Global, command: &JobsCommand) -> Result<()> {
+    let store = open::config(global)?.location()?.open_as_it_is().await?;
+    let done = match command {
+        JobsCommand::List { tenant, limit } => list(global, &store, tenant, *limit).await,
+        JobsCommand::Show { id, tenant } => show(global, &store, tenant, JobId(*id)).await,
+        JobsCommand::Replay(which) => change(global, &store, which, Change::Replay).await,
+        JobsCommand::Drop(which) => change(global, &store, which, Change::Drop).await,
+    };
+    store.close().await;
+    done
+}
+
+fn failed(error: helm_orchestrator::store::Error) -> Failure {
+    helm_orchestrator::Error::from(error).into()
+}
+
+#[derive(Serialize)]
+struct ListJson {
+    /// Of all tenants.
+    counts: JobState,
+    dead: Vec<DeadJob>,
+}
+
+async fn list(global: &Global, store: &Arc<dyn Store>, tenant: &str, limit: usize) -> Result<()> {
+    let tenant: TenantId = tenant.parse()?;
+    let counts = store.jobs().counts().await.map_err(failed)?;
+    let dead = store.jobs().dead(&tenant, limit).await.map_err(failed)?;
+    match global.output {
+        Format::Table => {
+            let JobState { waiting, leased, dead: all } = counts;
+            output::note(&format!("{waiting} jobs wait, {leased} run, {all} are dead, over all tenants"));
+            let rows = dead.into_iter().map(|job| {
+                let why = job.error.unwrap_or_default();
+                [job.id.0.to_string(), job.kind, job.attempts.to_string(), why]
+            });
+            output::line(&output::texts(["id", "kind", "attempts", "died of"], rows))
+        }
+        Format::Jsonl => dead.iter().try_for_each(|job| output::json(Format::Jsonl, job)),
+        format => output::json(format, &ListJson { counts, dead }),
+    }
+}
+
+async fn show(global: &Global, store: &Arc<dyn Store>, tenant: &str, id: JobId) -> Result<()> {
+    let tenant: TenantId = tenant.parse()?;
+    let dead = store.jobs().dead(&tenant, usize::MAX).await.map_err(failed)?;
+    let job = dead.into_iter().find(|job| job.id == id).ok_or_else(|| no_such(id))?;
+    match global.output {
+        Format::Table => {
+            let rows = [
+                ["kind".to_owned(), job.kind],
+                ["attempts".to_owned(), job.attempts.to_string()],
+                ["died of".to_owned(), job.error.unwrap_or_default()],
+                ["body".to_owned(), job.body],
+            ];
+            output::line(&output::texts(["job", &id.0.to_string()], rows))
+        }
+        format => output::json(format, &job),
+    }
+}
+
+fn no_such(id: JobId) -> Failure {
+    Failure::wrong(format!("there is no dead job {}; see `helmctl jobs list`", id.0))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Replay,
+    Drop,
+}
+
+#[derive(Serialize)]
+struct ChangedJson {
+    changed: u64,
+}
+
+async fn change(global: &Global, store: &Arc<dyn Store>, which: &WhichJobs, change: Change) -> Result<()> {
+    let tenant: TenantId = which.tenant.parse()?;
+    let mut changed = 0;
+    for id in chosen(store, &tenant, which).await? {
+        let done = match change {
+            Change::Replay => store.jobs().retry(&tenant, id, SystemClock.now()).await,
+            Change::Drop => store.jobs().discard(&tenant, id).await,
+        };
+        match (done.map_err(failed)?, which.all) {
+            (true, _) => changed += 1,
+            // Somebody else was first.
+            (false, true) => {}
+            (false, false) => return Err(no_such(id)),
+        }
+    }
+    let word = if change == Change::Replay { "due again, with all their attempts" } else { "dropped" };
+    match global.output {
+        Format::Table => output::line(&format!("{changed} jobs are {word}")),
+        format => output::json(format, &ChangedJson { changed }),
+    }
+}
+
+async fn chosen(store: &Arc<dyn Store>, tenant: &TenantId, which: &WhichJobs) -> Result<Vec<JobId>> {
+    if !which.all {
+        return Ok(which.ids.iter().copied().map(JobId).collect());
+    }
+    let dead = store.jobs().dead(tenant, usize::MAX).await.map_err(failed)?;
+    let wanted = |job: &DeadJob| which.kind.as_ref().is_none_or(|kind| job.kind == *kind);
+    Ok(dead.into_iter().filter(wanted).map(|job| job.id).collect())
+}

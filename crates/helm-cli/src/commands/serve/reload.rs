@@ -1,0 +1,100 @@
+//! Changed configurations are taken while the server runs.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use helm_orchestrator::config::default_path;
+use helm_orchestrator::{Helm, HelmConfig};
+use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::arguments::Global;
+use crate::error::Result;
+use crate::open;
+
+/// How often the files are looked at. Asking them works on every file system, also where a mount hides what happens to it.
+const LOOK: Duration = Duration::from_secs(1);
+/// What only the next start takes.
+const FIXED: [&str; 7] = ["environment", "server", "store", "log", "features", "background", "embeddings"];
+
+/// Takes the configuration again on SIGHUP, and when one of its files has changed and then been left alone for a moment. One
+/// that is wrong is refused as a whole, and the present one stays. Ends only when signals cannot be had.
+pub(super) async fn watch(global: &Global, mut config: HelmConfig, helm: Helm) -> Result<()> {
+    let mut asked = signal(SignalKind::hangup())?;
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let path = global.config.as_deref().unwrap_or(default_path());
+    let mut taken = Prints::of(path, &config);
+    let mut before = taken.clone();
+    loop {
+        let now = tokio::select! {
+            _ = asked.recv() => None,
+            _ = looks.tick() => Some(Prints::of(path, &config)),
+        };
+        let settled = now.as_ref().is_none_or(|now| *now == before && *now != taken);
+        if let Some(now) = now {
+            before = now;
+        }
+        if settled {
+            reload(global, &mut config, &helm).await;
+            taken = Prints::of(path, &config);
+            before = taken.clone();
+        }
+    }
+}
+
+async fn reload(global: &Global, config: &mut HelmConfig, helm: &Helm) {
+    let outcome = match take(global, helm).await {
+        Ok(next) => {
+            let waiting = waiting(config, &next);
+            if !waiting.is_empty() {
+                tracing::warn!(sections = %waiting.join(", "), "these parts of the configuration wait for the next start");
+            }
+            tracing::info!("the changed configuration was taken");
+            *config = next;
+            "taken"
+        }
+        Err(error) => {
+            tracing::error!(%error, "the changed configuration was refused; the present one stays");
+            "refused"
+        }
+    };
+    metrics::counter!("helm_config_reload_total", "outcome" => outcome).increment(1);
+}
+
+async fn take(global: &Global, helm: &Helm) -> Result<HelmConfig> {
+    let next = open::config(global)?;
+    let builder = next.builder(&open::variable)?;
+    helm.reload(builder).await.map_err(|error| next.locate(error))?;
+    Ok(next)
+}
+
+/// The sections that have changed and stay as they were.
+fn waiting(present: &HelmConfig, next: &HelmConfig) -> Vec<&'static str> {
+    let shown = |config: &HelmConfig| config.shown().unwrap_or(Value::Null);
+    let (present, next) = (shown(present), shown(next));
+    FIXED.into_iter().filter(|section| present.get(section) != next.get(section)).collect()
+}
+
+/// What files look like from outside.
+#[derive(Clone, PartialEq, Eq)]
+struct Prints(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
+
+impl Prints {
+    fn of(path: &Path, config: &HelmConfig) -> Self {
+        let mut files = vec![path.to_owned()];
+        for file in config.files() {
+            let inside = std::fs::read_dir(&file).into_iter().flatten().flatten().map(|entry| entry.path());
+            files.extend(inside);
+            files.push(file);
+        }
+        files.sort();
+        let seen = |file: PathBuf| {
+            let about = std::fs::metadata(&file).ok();
+            let print = about.and_then(|about| Some((about.modified().ok()?, about.len())));
+            (file, print)
+        };
+        Self(files.into_iter().map(seen).collect())
+    }
+}

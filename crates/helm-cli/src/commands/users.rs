@@ -1,0 +1,130 @@
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use helm_core::{TenantId, UserId};
+use helm_orchestrator::store::Forgotten;
+use helm_orchestrator::{Helm, UserForgotten};
+use serde::Serialize;
+
+use crate::arguments::Global;
+use crate::error::{Failure, Result};
+use crate::open;
+use crate::output::{self, Format};
+use crate::whole_file::WholeFile;
+
+/// Writes everything that is kept of a user.
+pub(super) async fn export(global: &Global, user: &str, tenant: &str, to: Option<&Path>) -> Result<()> {
+    let (user, tenant): (UserId, TenantId) = (user.parse()?, tenant.parse()?);
+    let file = to.map(WholeFile::create).transpose()?;
+    let helm = open::reading(global).await?.for_tenant(tenant);
+    let export = helm.export_user(&user).await;
+    open::close(&helm).await;
+    let export = export?;
+    let Some(file) = file else {
+        return output::json(global.output, &export);
+    };
+    let mut handle = file.handle()?;
+    serde_json::to_writer_pretty(&mut handle, &export)?;
+    handle.write_all(b"\n")?;
+    file.keep()
+}
+
+/// How sure somebody is.
+#[derive(Clone, Copy)]
+pub(super) struct Ask {
+    pub(super) dry_run: bool,
+    pub(super) yes: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    user: &'a UserId,
+    tenant: &'a TenantId,
+    dry_run: bool,
+    #[serde(flatten)]
+    stored: Forgotten,
+    caches_cleared: bool,
+}
+
+/// Forgets a user, or counts what that would do.
+pub(super) async fn forget(global: &Global, user: &str, tenant: &str, ask: Ask) -> Result<()> {
+    let (user, tenant): (UserId, TenantId) = (user.parse()?, tenant.parse()?);
+    if !ask.dry_run && !ask.yes && !std::io::stdin().is_terminal() {
+        return Err(Failure::wrong(
+            "what is forgotten cannot be brought back; look with --dry-run first, and write --yes to do it",
+        ));
+    }
+    let helm = open::reading(global).await?.for_tenant(tenant.clone());
+    let done = forget_asked(&helm, &user, ask).await;
+    open::close(&helm).await;
+    let Some(UserForgotten { stored, caches_cleared, .. }) = done? else {
+        return Err(Failure::wrong("nothing was done"));
+    };
+    let report = Report { user: &user, tenant: &tenant, dry_run: ask.dry_run, stored, caches_cleared };
+    match global.output {
+        Format::Table => output::line(&table(&report)),
+        format => output::json(format, &report),
+    }
+}
+
+/// `None` when somebody would rather not.
+async fn forget_asked(helm: &Helm, user: &UserId, ask: Ask) -> Result<Option<UserForgotten>> {
+    if ask.dry_run {
+        let stored = helm.count_user(user).await?;
+        return Ok(Some(UserForgotten::counted(stored)));
+    }
+    if !ask.yes && !is_sure(user, &helm.count_user(user).await?)? {
+        return Ok(None);
+    }
+    let bar = output::progress(None, "{spinner} {human_pos} turns, {per_sec}");
+    let forgotten = helm.forget_user(user, |so_far: Forgotten| bar.set_position(so_far.turns)).await;
+    bar.finish_and_clear();
+    Ok(Some(forgotten?))
+}
+
+fn is_sure(user: &UserId, counted: &Forgotten) -> Result<bool> {
+    let Forgotten { turns, messages, memories, .. } = counted;
+    output::note(&format!(
+        "{user} has {turns} turns, {messages} messages and {memories} memories. What is forgotten cannot be brought back.\nType the user's name to go on:"
+    ));
+    let mut typed = String::new();
+    std::io::stdin().read_line(&mut typed)?;
+    Ok(typed.trim() == user.as_str())
+}
+
+fn table(report: &Report<'_>) -> String {
+    let Forgotten {
+        preferences,
+        messages,
+        summaries,
+        memories,
+        jobs,
+        turns,
+        decisions,
+        judgements,
+        statistics,
+        ..
+    } = report.stored;
+    let (removed, kept) = match report.dry_run {
+        true => ("would be removed", "would be a pseudonym's"),
+        false => ("removed", "now a pseudonym's"),
+    };
+    let rows = [
+        ("preferences", preferences, removed),
+        ("messages", messages, removed),
+        ("summaries", summaries, removed),
+        ("memories", memories, removed),
+        ("jobs", jobs, removed),
+        ("turns, without texts", turns, kept),
+        ("decisions", decisions, kept),
+        ("judgements", judgements, kept),
+        ("rows of statistics", statistics, kept),
+    ];
+    let rows = rows.map(|(what, count, done)| [what.to_owned(), count.to_string(), done.to_owned()]);
+    let mut text = output::texts(["kept", "how many", ""], rows);
+    if !report.dry_run && !report.caches_cleared {
+        text +=
+            "\nRedis did not answer: kept answers go when their time is over; run this again to try again";
+    }
+    text
+}

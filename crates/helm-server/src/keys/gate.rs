@@ -1,0 +1,149 @@
+//! Who may ask what, and whose data they see.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use helm_core::{Clock, SystemClock, TenantId};
+use helm_orchestrator::{Helm, TurnRequest};
+use tower::ServiceExt;
+
+use super::ring::{ApiKey, ApiKeys};
+use super::role::needed;
+use crate::problem::Problem;
+
+/// The routes behind a door. Each tenant has routes of its own, which see nothing but its data: no handler can forget
+/// to ask whose they are.
+pub(crate) struct Gate {
+    keys: ApiKeys,
+    routes: Router<Helm>,
+    helm: Helm,
+    own: Router,
+    of_tenants: Mutex<BTreeMap<TenantId, Router>>,
+}
+
+impl Gate {
+    pub(crate) fn new(keys: ApiKeys, routes: Router<Helm>, helm: Helm) -> Self {
+        let own = routes.clone().with_state(helm.clone());
+        Self { keys, routes, helm, own, of_tenants: Mutex::default() }
+    }
+
+    /// There are no more tenants than keys.
+    fn routes_of(&self, tenant: Option<&TenantId>) -> Router {
+        let Some(tenant) = tenant else { return self.own.clone() };
+        let mut made = self.of_tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_tenant = made.entry(tenant.clone());
+        of_tenant
+            .or_insert_with(|| self.routes.clone().with_state(self.helm.for_tenant(tenant.clone())))
+            .clone()
+    }
+}
+
+/// The key that a request came with.
+pub(crate) struct Key(Option<Arc<str>>);
+
+#[derive(Clone)]
+struct KeyName(Arc<str>);
+
+impl Key {
+    /// The turn in this key's name, by which its limits are counted.
+    pub(crate) fn sign(self, turn: TurnRequest) -> TurnRequest {
+        match self.0 {
+            Some(name) => turn.with_caller(name),
+            None => turn,
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<KeyName>().map(|KeyName(name)| Arc::clone(name))))
+    }
+}
+
+/// What answers without a key: whether the server runs, and no more.
+const OPEN: [&str; 3] = ["/livez", "/readyz", "/health"];
+
+/// Whoever asks what is open and has no key where one is needed. They are told no more than whether it runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Stranger;
+
+/// Lets those in who have a key for what they ask, as a bearer token or in the header `x-api-key`.
+pub(crate) async fn enter(State(gate): State<Arc<Gate>>, mut request: Request) -> Response {
+    if gate.keys.is_empty() {
+        return pass(gate.routes_of(None), request).await;
+    }
+    let given = given(request.headers());
+    let key = given.and_then(|given| gate.keys.find(given, SystemClock.now()));
+    if OPEN.contains(&request.uri().path()) {
+        if key.is_none() {
+            request.extensions_mut().insert(Stranger);
+        }
+        return pass(gate.routes_of(None), request).await;
+    }
+    let Some(ApiKey { name, role, tenant, .. }) = key else { return unknown(given.is_some()) };
+    if let Some(needed) = needed(request.method(), request.uri().path())
+        && !role.is_some_and(|role| role.covers(needed))
+    {
+        let detail =
+            format!("this key is not allowed to do that: it takes one with the role {needed} or admin");
+        return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
+    }
+    tracing::debug!(key = %name, "opened with a key");
+    let routes = gate.routes_of(tenant.as_ref());
+    request.extensions_mut().insert(KeyName(name));
+    pass(routes, request).await
+}
+
+async fn pass(routes: Router, request: Request) -> Response {
+    match routes.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+fn unknown(given: bool) -> Response {
+    let problem = match given {
+        false => "no key was given; send it as authorization: Bearer KEY, or as x-api-key: KEY",
+        true => "the key is not known here",
+    };
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, problem).into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    response
+}
+
+fn given(headers: &HeaderMap) -> Option<&str> {
+    let own = headers.get("x-api-key").and_then(|key| key.to_str().ok()).filter(|key| !key.is_empty());
+    own.or_else(|| bearer(headers.get(header::AUTHORIZATION)?.to_str().ok()?)).filter(|key| !key.is_empty())
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_in_either_header() {
+        let headers = |name: &'static str, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, header::HeaderValue::from_static(value));
+            headers
+        };
+        assert_eq!(given(&headers("authorization", "Bearer k")), Some("k"));
+        assert_eq!(given(&headers("authorization", "bearer  k")), Some("k"));
+        assert_eq!(given(&headers("x-api-key", "k")), Some("k"));
+        assert_eq!(given(&headers("authorization", "Basic k")), None);
+        assert_eq!(given(&headers("authorization", "Bearer ")), None);
+    }
+}

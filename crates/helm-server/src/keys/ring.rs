@@ -1,0 +1,131 @@
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use helm_core::{TenantId, Timestamp};
+use helm_orchestrator::store::{self, ApiKeyStore, KeyHash, StoredKey};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use super::entry::{self, ApiKeysError};
+use super::role::Role;
+
+/// The keys that open the API: those that a file or a variable names, and those of the store as of the last
+/// [`refresh`](ApiKeys::refresh). Only their hashes are known here, so nothing that leaks of them opens anything.
+///
+/// As long as there has never been one, everybody may do everything. Clones share what they know.
+#[derive(Clone)]
+pub struct ApiKeys(Arc<Ring>);
+
+struct Ring {
+    named: Vec<ApiKey>,
+    stored: RwLock<Arc<[ApiKey]>>,
+}
+
+/// One key.
+#[derive(Clone)]
+pub(super) struct ApiKey {
+    pub(super) name: Arc<str>,
+    pub(super) hash: [u8; 32],
+    /// `None` for what a newer build calls so: it may do nothing here.
+    pub(super) role: Option<Role>,
+    /// `None` for the tenant that the router was made for.
+    pub(super) tenant: Option<TenantId>,
+    pub(super) expires: Option<Timestamp>,
+}
+
+impl ApiKeys {
+    /// Those of the store alone.
+    #[must_use]
+    pub fn of_store() -> Self {
+        Self::new(Vec::new())
+    }
+
+    /// Reads entries `NAME:HASH`, `NAME:HASH:ROLE` or `NAME:HASH:ROLE:TENANT`, one a line or separated by commas. Lines that
+    /// begin with `#` are comments. The role is `admin` and the tenant the router's own where they are not said.
+    ///
+    /// The hash is that of the whole key, as [`ApiKeys::entry`] writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiKeysError`] when an entry cannot be read, a name stands twice, or there is none. It repeats no hash, for
+    /// somebody may have written a key in its place.
+    pub fn parse(text: &str) -> Result<Self, ApiKeysError> {
+        entry::parse(text).map(Self::new)
+    }
+
+    fn new(named: Vec<ApiKey>) -> Self {
+        Self(Arc::new(Ring { named, stored: RwLock::new(Arc::from([])) }))
+    }
+
+    /// What is kept of a key.
+    #[must_use]
+    pub fn hash(key: &str) -> KeyHash {
+        KeyHash(Sha256::digest(key.as_bytes()).into())
+    }
+
+    /// The entry of a key: its name and its hash.
+    #[must_use]
+    pub fn entry(name: &str, key: &str) -> String {
+        use fmt::Write;
+        let mut entry = format!("{name}:");
+        for byte in Self::hash(key).0 {
+            // Writing to a string cannot fail.
+            let _ = write!(entry, "{byte:02x}");
+        }
+        entry
+    }
+
+    /// Takes the store's keys as they are now. The server does it every second.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does; what was known before holds on.
+    pub async fn refresh(&self, keys: &dyn ApiKeyStore) -> store::Result<()> {
+        let stored: Arc<[ApiKey]> = keys.all().await?.iter().map(ApiKey::from).collect();
+        *self.0.stored.write().unwrap_or_else(PoisonError::into_inner) = stored;
+        Ok(())
+    }
+
+    /// Whether there has never been a key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.named.is_empty() && self.stored().is_empty()
+    }
+
+    /// What this key opens, if anything. How long it takes says nothing of the keys: all are compared, to their ends. One
+    /// that has ended is as one that never was.
+    pub(super) fn find(&self, key: &str, now: Timestamp) -> Option<ApiKey> {
+        let hash = Self::hash(key).0;
+        let (mut found, stored) = (None, self.stored());
+        for key in self.0.named.iter().chain(stored.iter()) {
+            let equal: Choice = key.hash.ct_eq(&hash);
+            if bool::from(equal) {
+                found = Some(key);
+            }
+        }
+        found.filter(|key| key.expires.is_none_or(|expires| now < expires)).cloned()
+    }
+
+    fn stored(&self) -> Arc<[ApiKey]> {
+        Arc::clone(&self.0.stored.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl From<&StoredKey> for ApiKey {
+    fn from(key: &StoredKey) -> Self {
+        Self {
+            name: key.name.as_str().into(),
+            hash: key.hash.0,
+            role: key.role.parse().ok(),
+            tenant: Some(key.tenant.clone()),
+            expires: key.expires,
+        }
+    }
+}
+
+impl fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stored = self.stored();
+        f.debug_list().entries(self.0.named.iter().chain(stored.iter()).map(|key| &key.name)).finish()
+    }
+}

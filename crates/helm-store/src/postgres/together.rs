@@ -1,0 +1,104 @@
+//! Several writes that go to the server as one statement: one way there and back, whatever they are.
+
+use std::fmt::Write as _;
+
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, Row, Type};
+
+use super::BACKEND;
+use super::error::{failure, unreadable};
+use super::save::all_new;
+use crate::batch::Failure;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Writes to different tables, in the order in which they are carried out. None of them sees what another one of the
+/// same statement has written.
+///
+/// Each is an `INSERT`, `UPDATE` or `DELETE` without `RETURNING` whose places are counted from `$1`. Texts are constants
+/// of this crate; whatever a caller gave is bound.
+pub(super) struct Together {
+    operation: &'static str,
+    text: String,
+    arguments: PgArguments,
+    bound: usize,
+    /// How many rows each must change, where that is known.
+    parts: Vec<Option<usize>>,
+}
+
+/// A write whose values are still being bound.
+pub(super) struct Part<'t>(&'t mut Together);
+
+impl Together {
+    pub(super) fn new(operation: &'static str) -> Self {
+        Self {
+            operation,
+            text: String::new(),
+            arguments: PgArguments::default(),
+            bound: 0,
+            parts: Vec::new(),
+        }
+    }
+
+    /// Goes on with a write; `rows` says how many rows it must change, or else somebody was faster.
+    pub(super) fn write(&mut self, sql: &'static str, rows: Option<usize>) -> Part<'_> {
+        let begin = if self.parts.is_empty() { "WITH" } else { "," };
+        // Writing to a string does not fail.
+        let _ = write!(self.text, "{begin} w{} AS (", self.parts.len());
+        renumber(&mut self.text, sql, self.bound);
+        self.text.push_str(" RETURNING 1)");
+        self.parts.push(rows);
+        Part(self)
+    }
+
+    /// Carries all of them out; answers how many rows each has changed.
+    pub(super) async fn run(self, connection: &mut PgConnection) -> Result<Vec<u64>, Failure> {
+        let Self { operation, mut text, arguments, parts, .. } = self;
+        for part in 0..parts.len() {
+            let begin = if part == 0 { " SELECT" } else { "," };
+            let _ = write!(text, "{begin} (SELECT count(*) FROM w{part})");
+        }
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let row = sqlx::query_with(AssertSqlSafe(text), arguments).fetch_one(connection).await;
+        let row = row.map_err(|error| failure(operation, error))?;
+        let mut changed = Vec::new();
+        for (part, wanted) in parts.into_iter().enumerate() {
+            let count: i64 = row.try_get(part).map_err(|error| failure(operation, error))?;
+            let count = u64::try_from(count).map_err(|error| unreadable(operation, "count", error))?;
+            if let Some(wanted) = wanted {
+                all_new(count, wanted, operation)?;
+            }
+            changed.push(count);
+        }
+        Ok(changed)
+    }
+}
+
+impl Part<'_> {
+    /// The next value.
+    pub(super) fn bind<'v, T>(self, value: T) -> Result<Self>
+    where
+        T: Encode<'v, Postgres> + Type<Postgres>,
+    {
+        let Self(together) = self;
+        let operation = together.operation;
+        together.arguments.add(value).map_err(|error| {
+            Error::new(ErrorKind::Invalid, BACKEND, operation, "a value cannot be sent").with_source(error)
+        })?;
+        together.bound += 1;
+        Ok(Self(together))
+    }
+}
+
+/// Appends a statement whose places begin behind `before`.
+fn renumber(text: &mut String, sql: &'static str, before: usize) {
+    let mut pieces = sql.split('$');
+    text.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let digits = piece.len() - piece.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
+        let (place, rest) = piece.split_at(digits);
+        let place = place.parse::<usize>().map_or(0, |place| place + before);
+        let _ = write!(text, "${place}{rest}");
+    }
+}
