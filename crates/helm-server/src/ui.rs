@@ -33,7 +33,7 @@ const SVG: &str = "image/svg+xml";
 static PAGE: File = File { name: "index.html", kind: HTML, content: include_str!("../ui/index.html") };
 
 static FILES: [File; 18] = files![
-    "style.css" CSS, "icon.svg" SVG, "theme.js" SCRIPT, "app.js" SCRIPT, "api.js" SCRIPT, "dom.js" SCRIPT,
+    "style.css" CSS, "icon.svg" SVG, "begin.js" SCRIPT, "app.js" SCRIPT, "api.js" SCRIPT, "dom.js" SCRIPT,
     "format.js" SCRIPT, "chart.js" SCRIPT, "parts.js" SCRIPT, "pages/overview.js" SCRIPT, "pages/task.js" SCRIPT,
     "pages/decisions.js" SCRIPT, "pages/decision.js" SCRIPT, "pages/users.js" SCRIPT, "pages/experiments.js" SCRIPT,
     "pages/guardrails.js" SCRIPT, "pages/live.js" SCRIPT, "pages/tasks.js" SCRIPT,

@@ -35,7 +35,7 @@ async function call(path, options) {
   if (key()) headers.authorization = `Bearer ${key()}`;
   let response;
   try {
-    response = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit", redirect: "error" });
+    response = await (begun(path) ?? fetch(path, { ...options, headers, cache: "no-store", credentials: "omit", redirect: "error" }));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, "The server does not answer. Is it running, and can this device reach it?");
@@ -43,6 +43,14 @@ async function call(path, options) {
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   throw new Refused(response.status, problem.detail ?? `The server answered with status ${response.status}.`, problem.request_id);
+}
+
+/** The response to this address, where begin.js has asked for it already. It is good once. */
+function begun(path) {
+  if (window.helmBegun?.path !== path) return null;
+  const { response } = window.helmBegun;
+  window.helmBegun = null;
+  return response;
 }
 
 function withQuery(path, query) {
