@@ -269,8 +269,10 @@ export function* cases({ filled, empty, keyed }) {
       await page.getByLabel("Ended").selectOption("blocked");
       await page.getByRole("button", { name: "Search" }).click();
       await page.waitForURL(/status=blocked/);
-      await page.waitForFunction(() => [...document.querySelectorAll("main tbody tr")].every((row) => row.textContent.includes("blocked")));
-      assert.ok((await rows.count()) > 0);
+      await page.waitForFunction(() => {
+        const shown = [...document.querySelectorAll("main tbody tr")];
+        return shown.length > 0 && shown.every((row) => row.textContent.includes("blocked"));
+      });
       await page.getByLabel("User", { exact: true }).fill("nobody");
       await page.getByRole("button", { name: "Search" }).click();
       await page.getByRole("heading", { name: "No decision matches" }).waitFor();

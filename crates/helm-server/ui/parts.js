@@ -1,7 +1,7 @@
 // What pages are made of.
 
 import { decisionPath, h, link, taskPath, userPath } from "./dom.js";
-import { NONE, dollars, duration, fixed, many, moment, stretch, words } from "./format.js";
+import { NONE, dollars, duration, fixed, moment, stretch, words } from "./format.js";
 
 export function heading(title, ...beside) {
   return h("div", { class: "heading" }, h("h1", { tabindex: "-1" }, title), beside.length ? h("div", { class: "controls" }, ...beside) : null);
@@ -139,7 +139,3 @@ export function pager(load, show, what) {
 }
 
 export const total = (slots, of) => slots.reduce((sum, slot) => sum + (of(slot) ?? 0), 0);
-
-export function turnsNote(number) {
-  return many(number, "turn");
-}
