@@ -25,6 +25,17 @@ struct Watch {
     alarm: Option<(Timestamp, Moved)>,
 }
 
+impl Watch {
+    fn warning(&self, task: &TaskId) -> Option<String> {
+        let (at, moved) = self.alarm?;
+        let people = words(moved);
+        Some(format!(
+            "since about {at}, people find answers of task {task} {people} than its reward says; run \
+             `helmctl eval calibrate --task {task}`"
+        ))
+    }
+}
+
 impl Watches {
     /// Takes in how far people are from the reward; whether that has moved.
     fn observe(
@@ -42,16 +53,12 @@ impl Watches {
 
     /// The alarms, in sentences for people.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let all = self.locked();
-        let alarms = all.iter().filter_map(|((_, task), watch)| Some((task, watch.alarm?)));
-        let sentence = |(task, (at, moved)): (&TaskId, (Timestamp, Moved))| {
-            let people = words(moved);
-            format!(
-                "since about {at}, people find answers of task {task} {people} than its reward says; run \
-                 `helmctl eval calibrate --task {task}`"
-            )
-        };
-        alarms.map(sentence).collect()
+        self.locked().iter().filter_map(|((_, task), watch)| watch.warning(task)).collect()
+    }
+
+    /// One task's alarm.
+    pub(crate) fn warning(&self, key: &(TenantId, TaskId)) -> Option<String> {
+        self.locked().get(key)?.warning(&key.1)
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<(TenantId, TaskId), Watch>> {

@@ -61,6 +61,7 @@ mod ledger;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod observe;
+mod overview;
 mod prompt;
 mod rebuild;
 mod refit;
@@ -88,8 +89,9 @@ pub use experiments::log_row;
 pub use explain::Explanation;
 pub use helm::Helm;
 pub use judges::TaskJudge;
+pub use overview::Offer;
 pub use rebuild::Rebuild;
-pub use report::{FeedbackSummary, RewardSummary, StrategyReport, TaskReport};
+pub use report::{FeedbackSummary, Posterior, RewardSummary, StrategyReport, TaskReport};
 pub use request::{TurnEvent, TurnRequest, TurnResponse};
 pub use rescore::Rescored;
 pub use semantic::{SemanticCache, SimilarTurn};

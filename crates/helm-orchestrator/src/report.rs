@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 
-use helm_core::{Candidate, Context, DecisionId, PolicyName, Stats, StrategyId, TaskId, TenantId, UserId};
-use helm_policy::{ChoiceRequest, Snapshot};
-use helm_store::{StateQuery, StrategyTotal};
+use helm_core::{Candidate, PolicyName, Stats, StrategyId, TaskId, TenantId};
+use helm_store::StrategyTotal;
 
 use crate::error::Result;
-use crate::inner::{Inner, TaskRuntime};
-use crate::turn::snapshot;
+use crate::inner::Inner;
+use crate::overview::{known, offered};
 
 /// What has been learnt about a task.
 #[derive(Clone, PartialEq, Debug)]
@@ -18,6 +17,9 @@ pub struct TaskReport {
     pub policy: PolicyName,
     /// Its strategies as configured, then those that were used before and no longer are.
     pub strategies: Vec<StrategyReport>,
+    /// What somebody should see to, in sentences for people: that those whose feedback came to this process have begun
+    /// to say something else than the reward, or that weights learned from them would be better.
+    pub warnings: Vec<String>,
 }
 
 /// What has been learnt about a strategy.
@@ -34,6 +36,17 @@ pub struct StrategyReport {
     pub feedback: FeedbackSummary,
     /// The probability with which a new user would get it now; `None` when it is no longer configured.
     pub probability: Option<f64>,
+    /// What the policy expects of it for a new user; `None` when it is no longer configured.
+    pub posterior: Option<Posterior>,
+}
+
+/// What a policy believes of a strategy's expected reward.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Posterior {
+    /// The mean, in units of reward.
+    pub mean: f64,
+    /// The standard deviation of what is believed of that mean.
+    pub deviation: f64,
 }
 
 /// Rewards of a strategy.
@@ -58,39 +71,19 @@ pub struct FeedbackSummary {
 
 pub(crate) async fn report(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<TaskReport> {
     let task = inner.task(task)?;
-    let bandits = inner.store.bandits();
-    let mut query = StateQuery::default().with_policy(task.policy.hash().clone());
-    query.since = task.policy.history(inner.clock.now());
-    let (state, totals) =
-        tokio::try_join!(bandits.load(tenant, &task.id, &query), bandits.strategy_totals(tenant, &task.id))?;
-    let snapshot = snapshot(state)?;
+    let totals = async { Ok(inner.store.bandits().strategy_totals(tenant, &task.id).await?) };
+    let (snapshot, totals) = tokio::try_join!(known(inner, tenant, task, None), totals)?;
     let totals: BTreeMap<_, _> = totals.into_iter().map(|total| (total.strategy.clone(), total)).collect();
-    let candidates = newcomer(inner, tenant, task, &snapshot)?;
+    let candidates = offered(inner, tenant, task, None, &snapshot)?;
     let configured = task.strategies.iter().map(|strategy| &strategy.id);
     let retired = totals.keys().filter(|id| task.strategy(id).is_none());
     let strategies = configured
         .chain(retired)
         .map(|id| strategy_report(id, &snapshot.task_total(id), totals.get(id), &candidates));
     let strategies = strategies.collect();
-    Ok(TaskReport { task: task.id.clone(), policy: task.policy.name().clone(), strategies })
-}
-
-/// What the policy would offer a user it has never met.
-fn newcomer(
-    inner: &Inner,
-    tenant: &TenantId,
-    task: &TaskRuntime,
-    snapshot: &Snapshot,
-) -> Result<Vec<Candidate>> {
-    let eligible = inner.eligibility(task, None).eligible;
-    if eligible.is_empty() {
-        return Ok(Vec::new());
-    }
-    let now = inner.clock.now();
-    let context = Context::new(tenant.clone(), UserId::new("newcomer")?, task.id.clone(), now);
-    let id = DecisionId::from_bytes([0; 16]);
-    let arms = task.arms(&eligible);
-    Ok(task.policy.choose(&ChoiceRequest::new(id, &context, &arms, snapshot))?.candidates)
+    let key = (tenant.clone(), task.id.clone());
+    let warnings = inner.watches.warning(&key).into_iter().chain(inner.shadows.warning(&key)).collect();
+    Ok(TaskReport { task: task.id.clone(), policy: task.policy.name().clone(), strategies, warnings })
 }
 
 fn strategy_report(
@@ -108,6 +101,8 @@ fn strategy_report(
         reward: reward_summary(stats),
         feedback: feedback.unwrap_or_default(),
         probability: candidate.map(|candidate| candidate.probability.get()),
+        posterior: candidate
+            .map(|candidate| Posterior { mean: candidate.mean, deviation: candidate.deviation }),
     }
 }
 

@@ -27,6 +27,16 @@ struct Shadow {
     better: Option<f64>,
 }
 
+impl Shadow {
+    fn warning(&self, task: &TaskId) -> Option<String> {
+        let better = self.better?;
+        Some(format!(
+            "by the latest ratings, learned weights would order answers of task {task} better than its reward does \
+             (Spearman {better:+.2}); run `helmctl eval calibrate --task {task}`"
+        ))
+    }
+}
+
 impl Shadows {
     /// Keeps a rating; all that are kept, when it is time to ask again.
     fn keep(&self, key: &(TenantId, TaskId), answer: RatedAnswer) -> Option<Vec<RatedAnswer>> {
@@ -68,15 +78,12 @@ impl Shadows {
 
     /// Where learned weights are better, in sentences for people.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let all = self.locked();
-        let better = all.iter().filter_map(|((_, task), shadow)| Some((task, shadow.better?)));
-        let sentence = |(task, better)| {
-            format!(
-                "by the latest ratings, learned weights would order answers of task {task} better than its reward does \
-                 (Spearman {better:+.2}); run `helmctl eval calibrate --task {task}`"
-            )
-        };
-        better.map(sentence).collect()
+        self.locked().iter().filter_map(|((_, task), shadow)| shadow.warning(task)).collect()
+    }
+
+    /// Whether they are of one task.
+    pub(crate) fn warning(&self, key: &(TenantId, TaskId)) -> Option<String> {
+        self.locked().get(key)?.warning(&key.1)
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<(TenantId, TaskId), Shadow>> {

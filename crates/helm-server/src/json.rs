@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use helm_core::{
     Candidate, Category, ConversationId, DecisionId, DecisionMode, ExclusionReason, GuardAction, ModelName,
-    NotScored, PolicyName, Probability, ScoreEntry, ScoreOutcome, Severity, SourceName, Stage, StrategyId,
-    TaskId, Timestamp, TurnStatus, Usage, UserId, Violation,
+    NotScored, PolicyName, Probability, RewardComponent, RewardStage, ScoreEntry, ScoreOutcome, Severity,
+    SourceName, Stage, StrategyId, TaskId, Timestamp, TurnStatus, Usage, UserId, Violation,
 };
 use helm_orchestrator::{Explanation, SimilarTurn, TaskReport, TurnResponse};
 use serde::Serialize;
@@ -77,7 +77,7 @@ impl From<Usage> for UsageJson {
 /// What a guard found. Positions count code points of the original text, half open; they are left out where
 /// the original is not at hand.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct ViolationJson {
+pub(crate) struct ViolationJson {
     #[schema(value_type = String)]
     stage: Stage,
     #[schema(value_type = String)]
@@ -93,6 +93,11 @@ struct ViolationJson {
 }
 
 impl ViolationJson {
+    /// Of a stored turn, whose texts are no longer those that positions were counted in.
+    pub(crate) fn stored(violation: &Violation) -> Self {
+        Self { start: None, end: None, ..Self::new(violation, "") }
+    }
+
     fn new(violation: &Violation, message: &str) -> Self {
         // The model's own text is not kept, so only positions in the message can be counted.
         let span = violation.span.filter(|_| violation.stage == Stage::Input);
@@ -149,6 +154,8 @@ pub struct DecisionJson {
     #[schema(value_type = String)]
     user_id: UserId,
     #[schema(value_type = Option<String>)]
+    conversation_id: Option<ConversationId>,
+    #[schema(value_type = Option<String>)]
     strategy: Option<StrategyId>,
     #[schema(value_type = Option<f64>)]
     propensity: Option<Probability>,
@@ -163,7 +170,30 @@ pub struct DecisionJson {
     excluded: Vec<ExclusionJson>,
     #[schema(value_type = Option<String>)]
     status: Option<TurnStatus>,
+    /// What went wrong, if something did.
+    error: Option<String>,
+    /// What the user wrote, as the guards let it pass; null while the turn runs.
+    message: Option<String>,
+    /// What was answered, as the guards let it pass.
+    answer: Option<String>,
+    violations: Vec<ViolationJson>,
+    /// The strategy that answered, where it was another one than was chosen.
+    #[schema(value_type = Option<String>)]
+    served: Option<StrategyId>,
+    #[schema(value_type = Option<String>)]
+    model: Option<ModelName>,
+    /// Whether the built-in demonstration model answered.
+    simulated: bool,
+    usage: Option<UsageJson>,
+    cost_usd: Option<f64>,
+    latency_ms: Option<f64>,
+    first_token_ms: Option<f64>,
     reward: Option<f64>,
+    /// What the reward rests on: `default`, `provisional`, `judged` or `human`.
+    #[schema(value_type = Option<String>)]
+    reward_stage: Option<RewardStage>,
+    /// The parts of the reward.
+    reward_parts: Vec<RewardPartJson>,
     scores: BTreeMap<String, Option<f64>>,
     #[schema(value_type = BTreeMap<String, serde_json::Value>)]
     not_scored: BTreeMap<String, NotScored>,
@@ -178,7 +208,7 @@ pub struct DecisionJson {
 /// An eligible strategy as the policy saw it: the mean and standard deviation of its expected reward, and how many
 /// rewards they rest on.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct CandidateJson {
+pub(crate) struct CandidateJson {
     #[schema(value_type = String)]
     strategy: StrategyId,
     #[schema(value_type = f64)]
@@ -186,6 +216,14 @@ struct CandidateJson {
     mean: f64,
     deviation: f64,
     pulls: u64,
+}
+
+/// A part of a reward, with the weight that it had.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct RewardPartJson {
+    name: String,
+    value: f64,
+    weight: f64,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -229,10 +267,14 @@ pub fn decision_json(explanation: &Explanation) -> DecisionJson {
         reason: excluded.reason,
         why: excluded.reason.as_str(),
     });
+    let outcome = turn.outcome.as_ref();
+    let violations = outcome.map_or(&[][..], |outcome| &outcome.violations);
+    let parts = turn.reward.as_ref().map_or(&[][..], |reward| &reward.components);
     DecisionJson {
         decision_id: turn.id,
         task: turn.task.clone(),
         user_id: turn.user.clone(),
+        conversation_id: turn.conversation.clone(),
         strategy: decision.map(|decision| decision.strategy.clone()),
         propensity: decision.map(|decision| decision.propensity),
         probabilities: candidates.iter().map(|c| (c.strategy.to_string(), c.probability.get())).collect(),
@@ -241,7 +283,24 @@ pub fn decision_json(explanation: &Explanation) -> DecisionJson {
         drawn_by: decision.and_then(|decision| decision.drawn_by),
         candidates: candidates.iter().map(candidate_json).collect(),
         excluded: excluded.collect(),
-        status: turn.outcome.as_ref().map(|outcome| outcome.status),
+        status: outcome.map(|outcome| outcome.status),
+        error: outcome.and_then(|outcome| outcome.error.clone()),
+        message: turn.input.clone(),
+        answer: turn.output.clone(),
+        violations: violations.iter().map(ViolationJson::stored).collect(),
+        served: outcome
+            .and_then(|outcome| outcome.served.clone())
+            .filter(|served| decision.is_none_or(|decision| decision.strategy != *served)),
+        model: outcome.and_then(|outcome| outcome.model.clone()),
+        simulated: outcome.is_some_and(|outcome| outcome.simulated),
+        usage: outcome.map(|outcome| outcome.usage.into()),
+        cost_usd: outcome.and_then(|outcome| outcome.cost).map(helm_core::NanoUsd::dollars),
+        latency_ms: outcome.map(|outcome| outcome.latency.as_secs_f64() * 1e3),
+        first_token_ms: outcome
+            .and_then(|outcome| outcome.first_token)
+            .map(|first| first.as_secs_f64() * 1e3),
+        reward_stage: turn.reward.as_ref().map(|reward| reward.stage),
+        reward_parts: parts.iter().map(RewardPartJson::from).collect(),
         reward: turn.reward.as_ref().map(|reward| reward.value.get()),
         scores: scores(entries),
         not_scored: unscored.collect(),
@@ -253,7 +312,13 @@ pub fn decision_json(explanation: &Explanation) -> DecisionJson {
     }
 }
 
-fn candidate_json(candidate: &Candidate) -> CandidateJson {
+impl From<&RewardComponent> for RewardPartJson {
+    fn from(part: &RewardComponent) -> Self {
+        Self { name: part.name.clone(), value: part.value, weight: part.weight }
+    }
+}
+
+pub(crate) fn candidate_json(candidate: &Candidate) -> CandidateJson {
     CandidateJson {
         strategy: candidate.strategy.clone(),
         probability: candidate.probability,
@@ -270,6 +335,9 @@ pub struct ReportJson {
     task: TaskId,
     policy: String,
     strategies: Vec<StrategyJson>,
+    /// What somebody should see to, in sentences: that people have begun to say something else than the reward, or that
+    /// weights learned from them would be better. Each process knows the feedback that came to it.
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -279,7 +347,17 @@ struct StrategyJson {
     pulls: u64,
     reward: RewardJson,
     feedback: FeedbackTotalJson,
+    /// With which probability a new user would get it now; null when it is no longer configured.
     probability: Option<f64>,
+    /// What the policy expects of it for a new user; null when it is no longer configured.
+    posterior: Option<PosteriorJson>,
+}
+
+/// What is believed of a strategy's expected reward: mean and standard deviation.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct PosteriorJson {
+    mean: f64,
+    deviation: f64,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -309,10 +387,14 @@ pub fn report_json(report: &TaskReport) -> ReportJson {
         },
         feedback: FeedbackTotalJson { count: strategy.feedback.count, sum: strategy.feedback.sum },
         probability: strategy.probability,
+        posterior: strategy
+            .posterior
+            .map(|posterior| PosteriorJson { mean: posterior.mean, deviation: posterior.deviation }),
     });
     ReportJson {
         task: report.task.clone(),
         policy: report.policy.to_string(),
         strategies: strategies.collect(),
+        warnings: report.warnings.clone(),
     }
 }

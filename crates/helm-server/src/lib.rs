@@ -12,12 +12,15 @@
 //! | `POST /v1/chat/completions`, `/v1/embeddings`, `GET /v1/models` | as clients of OpenAI's API ask for it |
 //! | `POST /v1/messages`, `/v1/messages/count_tokens` | as clients of Anthropic's API ask for it |
 //! | `GET /helm/v1/decisions/{id}` | explains a decision |
-//! | `GET /helm/v1/tasks`, `/helm/v1/tasks/{task}/report` | the tasks, and what was learnt of one |
+//! | `GET /helm/v1/decisions` | the log, newest first, or as it goes on |
+//! | `GET /helm/v1/overview`, `/helm/v1/guardrails/findings` | how turns went over time, what guards found |
+//! | `GET /helm/v1/tasks`, `/helm/v1/tasks/{task}/…` | the tasks, and what was learnt of one and of its users |
 //! | `/helm/v1/users/{user}/…` | preferences, conversations and memories |
 //! | `GET /helm/v1/openapi.json` | all of this as an OpenAPI document |
+//! | `GET /ui` | a dashboard of it, for browsers |
 //!
 //! Errors are `application/problem+json` (RFC 9457) with a request id, and under `/v1` what the clients of that API
-//! expect. With [`ApiKeys`] everything but the three that say whether it works wants a key; without, bind it to
+//! expect. With [`ApiKeys`] everything but the three that say whether it works, and the dashboard's files, wants a key; without, bind it to
 //! loopback only.
 //!
 //! ```
@@ -58,8 +61,10 @@ mod serve;
 mod shown;
 mod status;
 mod target;
+mod ui;
 mod users;
 mod view;
+mod watch;
 mod wire;
 
 pub use keys::{ApiKeys, ApiKeysError, Role, UnknownRole};

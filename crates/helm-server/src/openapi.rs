@@ -4,7 +4,7 @@ use helm_orchestrator::Helm;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::{anthropic, chat, experiments, feedback, openai, status, users, view};
+use crate::{anthropic, chat, experiments, feedback, openai, status, users, view, watch};
 
 /// The document of everything that is served, made from the handlers.
 #[derive(OpenApi)]
@@ -13,6 +13,8 @@ use crate::{anthropic, chat, experiments, feedback, openai, status, users, view}
     paths(
         chat::chat, feedback::feedback, status::health, status::livez, status::readyz,
         view::tasks, view::report, view::decision, experiments::experiments, experiments::report,
+        watch::overview::overview, watch::turns::turns, watch::offers::probabilities, watch::people::users,
+        watch::people::outlook, watch::guards::findings,
         users::export, users::forget, users::preferences, users::change_preferences, users::conversation,
         users::count_memories, users::search_memories, users::forget_memories, users::forget_memory,
         openai::chat::completions, openai::models::models, openai::models::model, openai::embeddings::embeddings,

@@ -1,4 +1,5 @@
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use helm_core::{Clock, DecisionId, Feedback, IdempotencyKey, SourceName, SystemClock, UnitInterval};
@@ -29,6 +30,13 @@ impl<S: Send + Sync> FromRequestParts<S> for PathsOf {
         let Path((first, second)) = Path::from_request_parts(parts, state).await?;
         Ok(Self(first, second))
     }
+}
+
+/// What a query asks for, or a problem where it cannot be read.
+pub(crate) fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let Query(asked) =
+        query.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
+    Ok(asked)
 }
 
 /// A message to be answered.

@@ -19,8 +19,9 @@ use crate::body::BodyLimit;
 use crate::dialect::Dialect;
 use crate::keys::{ApiKeys, Gate, enter};
 use crate::problem::Problem;
+use crate::watch::Watchers;
 use crate::wire::RequestLimits;
-use crate::{anthropic, chat, experiments, feedback, openai, openapi, status, users, view};
+use crate::{anthropic, chat, experiments, feedback, openai, openapi, status, ui, users, view, watch};
 
 /// How the API behaves.
 #[derive(Clone)]
@@ -91,7 +92,7 @@ impl ServerOptions {
 
 /// Helm's API.
 pub fn router(helm: Helm, options: ServerOptions) -> Router {
-    let mut routes = own_routes().merge(chat_routes());
+    let mut routes = own_routes().merge(watch_routes()).merge(chat_routes());
     if let Some(metrics) = options.metrics {
         let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
         routes = routes.route("/metrics", get(move || async move { (text, metrics.render()) }));
@@ -102,12 +103,14 @@ pub fn router(helm: Helm, options: ServerOptions) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(DefaultBodyLimit::max(options.max_body_bytes))
         .layer(Extension(BodyLimit(options.max_body_bytes)))
-        .layer(Extension(options.limits));
+        .layer(Extension(options.limits))
+        .layer(Extension(Watchers::default()));
     let router = match options.keys {
         Some(keys) => Router::new().fallback(enter).with_state(Arc::new(Gate::new(keys, routes, helm))),
         None => routes.with_state(helm),
     };
-    router.layer(from_fn(identify))
+    // The pages hold no data and need no key; what they show comes from the paths above.
+    router.merge(ui::routes()).layer(from_fn(identify))
 }
 
 /// Helm's own words.
@@ -130,6 +133,17 @@ fn own_routes() -> Router<Helm> {
         .route("/helm/v1/users/{user}/memories", get(users::count_memories).delete(users::forget_memories))
         .route("/helm/v1/users/{user}/memories/search", post(users::search_memories))
         .route("/helm/v1/users/{user}/memories/{memory}", delete(users::forget_memory))
+}
+
+/// What a dashboard asks.
+fn watch_routes() -> Router<Helm> {
+    Router::new()
+        .route("/helm/v1/overview", get(watch::overview::overview))
+        .route("/helm/v1/decisions", get(watch::turns::turns))
+        .route("/helm/v1/tasks/{task}/probabilities", get(watch::offers::probabilities))
+        .route("/helm/v1/tasks/{task}/users", get(watch::people::users))
+        .route("/helm/v1/tasks/{task}/users/{user}", get(watch::people::outlook))
+        .route("/helm/v1/guardrails/findings", get(watch::guards::findings))
 }
 
 /// The words of others.

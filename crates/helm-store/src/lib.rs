@@ -22,6 +22,7 @@
 //! | `parquet` | `export::Parquet`: the log as Parquet files | no |
 //! | `conformance` | `conformance`: the suites every backend, cache and limiter must pass, in-tree or yours | no |
 
+mod activity;
 mod api_key;
 mod bandit;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -66,6 +67,7 @@ mod stored;
 mod user;
 mod vector;
 
+pub use activity::{Activity, ActivityQuery, Finding, FindingQuery, MOST_SLOTS};
 pub use api_key::{ApiKeyStore, KeyHash, StoredKey};
 pub use bandit::{
     Audit, BanditState, BanditStore, Mismatch, PriorDocument, StateQuery, StrategyTotal, UserTotal,

@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use helm_core::{
-    ConversationId, Decision, DecisionId, Outcome, Reward, SourceName, StatsRow, TaskId, TenantId, Timestamp,
-    UnitInterval, UserId,
+    ConversationId, Decision, DecisionId, Outcome, Reward, SourceName, StatsRow, StrategyId, TaskId,
+    TenantId, Timestamp, TurnStatus, UnitInterval, UserId,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::activity::{Activity, ActivityQuery, Finding, FindingQuery};
 use crate::retention::{Retained, Retention};
 use crate::rows::{RowQuery, TurnRow};
 use crate::{Case, Result};
@@ -76,6 +77,21 @@ pub trait InteractionLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<SettledDecision>>;
 
+    /// What happened in each slot of a stretch of time, task by task: sorted by task and slot, without slots in which
+    /// nothing did. Counted where the log is kept; a hundred thousand turns take some tens of milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn activity(&self, tenant: &TenantId, query: &ActivityQuery) -> Result<Vec<Activity>>;
+
+    /// What guards found in turns that have ended, by kind, the most frequent first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn findings(&self, tenant: &TenantId, query: &FindingQuery) -> Result<Vec<Finding>>;
+
     /// Removes turns that began before a moment, with their decisions, judgements, rewards and messages. Memories,
     /// preferences and all that was learnt stay: what the decisions had contributed is kept as a checkpoint in the
     /// same transaction, and audits and totals go on counting it.
@@ -140,6 +156,14 @@ impl<T: InteractionLog + ?Sized> InteractionLog for Arc<T> {
         limit: usize,
     ) -> Result<Vec<SettledDecision>> {
         (**self).settled(tenant, task, after, limit).await
+    }
+
+    async fn activity(&self, tenant: &TenantId, query: &ActivityQuery) -> Result<Vec<Activity>> {
+        (**self).activity(tenant, query).await
+    }
+
+    async fn findings(&self, tenant: &TenantId, query: &FindingQuery) -> Result<Vec<Finding>> {
+        (**self).findings(tenant, query).await
     }
 
     async fn retain(
@@ -255,6 +279,14 @@ pub struct LogQuery {
     pub user: Option<UserId>,
     /// Not before this moment.
     pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+    /// Only those whose decision chose this version of a strategy.
+    pub strategy: Option<StrategyId>,
+    /// Only those that ended so.
+    pub status: Option<TurnStatus>,
+    /// Only those in which guards found something. Default: no.
+    pub found: bool,
 }
 
 impl LogQuery {
@@ -276,6 +308,34 @@ impl LogQuery {
     #[must_use]
     pub fn with_since(mut self, since: Timestamp) -> Self {
         self.since = Some(since);
+        self
+    }
+
+    /// Only turns before `until`.
+    #[must_use]
+    pub fn with_until(mut self, until: Timestamp) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// Only turns whose decision chose this version of a strategy.
+    #[must_use]
+    pub fn with_strategy(mut self, strategy: StrategyId) -> Self {
+        self.strategy = Some(strategy);
+        self
+    }
+
+    /// Only turns that ended so.
+    #[must_use]
+    pub fn with_status(mut self, status: TurnStatus) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Only turns in which guards found something.
+    #[must_use]
+    pub fn with_findings(mut self) -> Self {
+        self.found = true;
         self
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! [`cache`] and [`limiter`] have suites of their own.
 
+mod activity;
 mod analysis;
 mod api_keys;
 pub mod cache;
@@ -105,6 +106,10 @@ laws!(
     analysis::rows_cover_every_turn_once_while_others_write,
     analysis::rows_are_those_that_were_asked_for,
     analysis::rows_are_a_tenants_own,
+    activity::activity_is_what_the_log_says,
+    activity::activity_is_of_its_task_and_tenant,
+    activity::findings_are_counted_by_kind,
+    activity::a_scan_finds_what_is_asked_for,
     retention::what_leaves_the_log_stays_learnt,
     retention::a_state_is_its_log_and_its_checkpoint,
     retention::what_has_left_the_log_is_not_found,

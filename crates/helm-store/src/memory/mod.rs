@@ -1,6 +1,7 @@
 //! State that lives as long as the process: for tests, demonstrations, and as the model that other backends
 //! are compared with.
 
+mod activity;
 mod api_keys;
 mod forget;
 mod jobs;

@@ -10,7 +10,8 @@ use helm_core::{
 use super::BACKEND;
 use super::state::Tenant;
 use super::store::MemoryStore;
-use super::{retain, rows};
+use super::{activity, retain, rows};
+use crate::activity::{Activity, ActivityQuery, Finding, FindingQuery};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::changes::apply_preferences;
 use crate::checkpoint::no_total;
@@ -151,6 +152,15 @@ impl InteractionLog for MemoryStore {
             let matches = |view: &TurnView| {
                 query.task.as_ref().is_none_or(|task| view.task == *task)
                     && query.user.as_ref().is_none_or(|user| view.user == *user)
+                    && query.until.is_none_or(|until| view.at < until)
+                    && query.strategy.as_ref().is_none_or(|strategy| {
+                        view.decision.as_ref().is_some_and(|decision| decision.strategy == *strategy)
+                    })
+                    && query.status.is_none_or(|status| {
+                        view.outcome.as_ref().is_some_and(|outcome| outcome.status == status)
+                    })
+                    && (!query.found
+                        || view.outcome.as_ref().is_some_and(|outcome| !outcome.violations.is_empty()))
             };
             let limit = limit.min(MOST_TURNS);
             let newest = tenant.begun.iter().rev();
@@ -218,6 +228,18 @@ impl InteractionLog for MemoryStore {
                 })
             });
             views.take(limit.min(MOST_TURNS)).collect()
+        })
+    }
+
+    async fn activity(&self, tenant: &TenantId, query: &ActivityQuery) -> Result<Vec<Activity>> {
+        self.read("activity", |state| {
+            state.tenant(tenant).map_or(vec![], |own| activity::activity(own, query))
+        })
+    }
+
+    async fn findings(&self, tenant: &TenantId, query: &FindingQuery) -> Result<Vec<Finding>> {
+        self.read("findings", |state| {
+            state.tenant(tenant).map_or(vec![], |own| activity::findings(own, query))
         })
     }
 

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use helm_core::{Decision, DecisionId, SourceName, TaskId, TenantId, Timestamp, UnitInterval, UserId};
+use helm_core::{
+    Decision, DecisionId, SourceName, StrategyId, TaskId, TenantId, Timestamp, TurnStatus, UnitInterval,
+    UserId,
+};
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
@@ -11,7 +14,8 @@ use super::columns::{Moment, uuid};
 use super::decode::{body, decision_id, get, limit as rows_at_most, moment, parsed, unit};
 use super::error::driver;
 use super::store::PostgresStore;
-use super::{retain, rows};
+use super::{activity, retain, rows};
+use crate::activity::{Activity, ActivityQuery, Finding, FindingQuery};
 use crate::error::Result;
 use crate::log::{
     Cursor, DrawQuery, FeedbackEntry, InteractionLog, LogQuery, MOST_TURNS, Page, SettledDecision, TurnView,
@@ -64,7 +68,8 @@ macro_rules! scan {
              FROM helm_turn t
              LEFT JOIN helm_decision d ON d.tenant = t.tenant AND d.id = t.id
              LEFT JOIN helm_reward r ON r.tenant = t.tenant AND r.decision = t.id
-             WHERE t.tenant = $1 AND (t.began, t.id) < ($2, $3) AND t.began >= $4 AND ",
+             WHERE t.tenant = $1 AND (t.began, t.id) < ($2, $3) AND t.began >= $4 AND t.began < $8
+                 AND ($9::text IS NULL OR d.strategy = $9) AND ($10::text IS NULL OR t.status = $10) AND ",
             $restriction,
             " ORDER BY t.began DESC, t.id DESC LIMIT $7"
         )
@@ -72,7 +77,18 @@ macro_rules! scan {
 }
 
 fn scan_sql(query: &LogQuery) -> &'static str {
+    if query.found {
+        return scan!(
+            "jsonb_array_length(t.outcome -> 'violations') > 0
+                 AND ($5::text IS NULL OR t.task = $5) AND ($6::text IS NULL OR t.user_id = $6)"
+        );
+    }
+    let is_unusual = query.status.is_some_and(|status| status != TurnStatus::Completed);
     match (&query.task, &query.user) {
+        // What is rare would be far to seek.
+        (_, None) if is_unusual => {
+            scan!("t.status <> 'completed' AND ($5::text IS NULL OR t.task = $5) AND $6::text IS NULL")
+        }
         (None, None) => scan!("$5::text IS NULL AND $6::text IS NULL"),
         (Some(_), None) => scan!("t.task = $5 AND $6::text IS NULL"),
         (None, Some(_)) => scan!("$5::text IS NULL AND t.user_id = $6"),
@@ -114,6 +130,9 @@ impl InteractionLog for PostgresStore {
             .bind(query.task.as_ref().map(TaskId::as_str))
             .bind(query.user.as_ref().map(UserId::as_str))
             .bind(rows_at_most(limit + 1))
+            .bind(query.until.map_or(Moment::LAST, Moment))
+            .bind(query.strategy.as_ref().map(StrategyId::to_string))
+            .bind(query.status.map(TurnStatus::as_str))
             .fetch_all(&mut *connection)
             .await
             .map_err(failed)?;
@@ -186,6 +205,14 @@ impl InteractionLog for PostgresStore {
             settled.feedback = said.into_iter().map(|entry| (entry.source, entry.value)).collect();
         }
         Ok(settled)
+    }
+
+    async fn activity(&self, tenant: &TenantId, query: &ActivityQuery) -> Result<Vec<Activity>> {
+        activity::activity(&self.pool, tenant, query).await
+    }
+
+    async fn findings(&self, tenant: &TenantId, query: &FindingQuery) -> Result<Vec<Finding>> {
+        activity::findings(&self.pool, tenant, query).await
     }
 
     async fn retain(

@@ -42,6 +42,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "api_keys",
             sql: include_str!("../../migrations/postgres/0006_api_keys.sql"),
         },
+        Migration {
+            version: 7,
+            name: "activity",
+            sql: include_str!("../../migrations/postgres/0007_activity.sql"),
+        },
     ],
 };
 

@@ -6,6 +6,7 @@
 //! back without such a lock. What got in each other's way all the same is tried again: every write is idempotent
 //! by its own key.
 
+mod activity;
 mod api_keys;
 mod checkpoint;
 mod columns;

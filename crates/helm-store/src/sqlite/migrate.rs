@@ -46,6 +46,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "api_keys",
             sql: include_str!("../../migrations/sqlite/0009_api_keys.sql"),
         },
+        Migration {
+            version: 10,
+            name: "activity",
+            sql: include_str!("../../migrations/sqlite/0010_activity.sql"),
+        },
     ],
 };
 

@@ -5,6 +5,7 @@
 //! waits for nothing. A write that is refused rolls back alone. What the log holds is moved into the file beside the
 //! writer, so that no commit waits for that.
 
+mod activity;
 mod api_keys;
 mod checkpoint;
 mod committer;

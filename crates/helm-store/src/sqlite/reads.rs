@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use helm_core::{
     Decision, DecisionId, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId, TaskId, TenantId,
-    Timestamp, UnitInterval, UserId,
+    Timestamp, TurnStatus, UnitInterval, UserId,
 };
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -14,7 +14,8 @@ use super::restate::contributed;
 use super::script::{Bound, Script};
 use super::store::SqliteStore;
 use super::writes::preferences;
-use super::{BACKEND, checkpoint, retain, rows};
+use super::{BACKEND, activity, checkpoint, retain, rows};
+use crate::activity::{Activity, ActivityQuery, Finding, FindingQuery};
 use crate::bandit::{Audit, BanditState, BanditStore, PriorDocument, StateQuery, StrategyTotal, UserTotal};
 use crate::checkpoint::no_total;
 use crate::error::Result;
@@ -235,6 +236,9 @@ impl InteractionLog for SqliteStore {
             .bind(query.task.as_ref().map(helm_core::TaskId::as_str))
             .bind(query.user.as_ref().map(helm_core::UserId::as_str))
             .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
+            .bind(query.until.map_or(i64::MAX, Timestamp::as_micros))
+            .bind(query.strategy.as_ref().map(StrategyId::to_string))
+            .bind(query.status.map(TurnStatus::as_str))
             .fetch_all(&mut *snapshot)
             .await
             .map_err(|error| driver(OPERATION, error))?;
@@ -308,6 +312,14 @@ impl InteractionLog for SqliteStore {
         Ok(settled)
     }
 
+    async fn activity(&self, tenant: &TenantId, query: &ActivityQuery) -> Result<Vec<Activity>> {
+        activity::activity(&self.readers, tenant, query).await
+    }
+
+    async fn findings(&self, tenant: &TenantId, query: &FindingQuery) -> Result<Vec<Finding>> {
+        activity::findings(&self.readers, tenant, query).await
+    }
+
     async fn retain(
         &self,
         tenant: &TenantId,
@@ -337,7 +349,7 @@ const SETTLED: &str = "SELECT d.body AS decision, d.format AS decision_format, t
     WHERE r.tenant = ? AND r.task = ? AND r.decision > ? ORDER BY r.decision LIMIT ?";
 
 /// The pages of [`InteractionLog::scan`], with a condition on task or user and the index that serves it, which
-/// SQLite would not choose by itself without statistics. All have the same seven parameters.
+/// SQLite would not choose by itself without statistics. All have the same ten parameters.
 macro_rules! scan {
     ($index:literal, $condition:literal) => {
         concat!(
@@ -347,7 +359,8 @@ macro_rules! scan {
             $index,
             " LEFT JOIN helm_decision d ON d.tenant = t.tenant AND d.id = t.id
              LEFT JOIN helm_reward r ON r.tenant = t.tenant AND r.decision = t.id
-             WHERE t.tenant = ?1 AND (t.began, t.id) < (?2, ?3) AND t.began >= ?4 AND ",
+             WHERE t.tenant = ?1 AND (t.began, t.id) < (?2, ?3) AND t.began >= ?4 AND t.began < ?8
+                 AND (?9 IS NULL OR d.strategy = ?9) AND (?10 IS NULL OR t.status = ?10) AND ",
             $condition,
             " ORDER BY t.began DESC, t.id DESC LIMIT ?7"
         )
@@ -355,7 +368,22 @@ macro_rules! scan {
 }
 
 fn scan_sql(query: &LogQuery) -> &'static str {
+    if query.found {
+        return scan!(
+            "helm_turn_notable",
+            "json_array_length(t.outcome, '$.violations') > 0
+                 AND (?5 IS NULL OR t.task = ?5) AND (?6 IS NULL OR t.user_id = ?6)"
+        );
+    }
+    let is_unusual = query.status.is_some_and(|status| status != TurnStatus::Completed);
     match (&query.task, &query.user) {
+        // What is rare would be far to seek.
+        (_, None) if is_unusual => {
+            scan!(
+                "helm_turn_notable",
+                "t.status <> 'completed' AND (?5 IS NULL OR t.task = ?5) AND ?6 IS NULL"
+            )
+        }
         (None, None) => scan!("helm_turn_by_time", "?5 IS NULL AND ?6 IS NULL"),
         (Some(_), None) => scan!("helm_turn_by_task", "t.task = ?5 AND ?6 IS NULL"),
         (None, Some(_)) => scan!("helm_turn_by_user", "?5 IS NULL AND t.user_id = ?6"),
@@ -413,7 +441,11 @@ mod tests {
         let (any, of_task) = (LogQuery::default(), LogQuery::default().with_task(task));
         let of_user = LogQuery::default().with_user(user);
         let of_both = LogQuery { task: of_task.task.clone(), ..of_user.clone() };
+        let (found, failed) =
+            (of_user.clone().with_findings(), of_task.clone().with_status(TurnStatus::Timeout));
         for (query, index) in [
+            (found, "helm_turn_notable"),
+            (failed, "helm_turn_notable"),
             (any, "helm_turn_by_time"),
             (of_task, "helm_turn_by_task"),
             (of_user, "helm_turn_by_user"),
@@ -450,6 +482,16 @@ mod tests {
             let plan = plan(&store, sql).await;
             assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
         }
+        let counted = plan(&store, activity::ACTIVITY).await;
+        for range in [
+            "t USING COVERING INDEX helm_turn_by_task (tenant=? AND task=? AND began>? AND began<?)",
+            "n USING INDEX helm_turn_notable (tenant=? AND began>? AND began<?)",
+            "r USING COVERING INDEX helm_reward_by_task (tenant=? AND task=? AND decision>? AND decision<?)",
+        ] {
+            assert!(counted.contains(range), "{range}: {counted}");
+        }
+        let found = plan(&store, activity::FINDINGS).await;
+        assert!(found.contains("helm_turn_notable (tenant=? AND began>? AND began<?)"), "{found}");
         let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum")
             .fetch_one(&mut *store.readers.get("test").await.unwrap())
             .await

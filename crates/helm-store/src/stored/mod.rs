@@ -1,9 +1,11 @@
 //! Rows of any database, read by the names of their columns.
 
+mod found;
 mod pages;
 mod read;
 mod records;
 
+pub(crate) use found::{finding, micros};
 pub(crate) use pages::Reading;
 pub(crate) use read::{
     FORMAT, StoredRow, body, check_format, integer, json, json_opt, moment, parsed, scope_columns, to_json,

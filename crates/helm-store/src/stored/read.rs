@@ -182,6 +182,6 @@ pub(super) fn owned<R: StoredRow>(
     row.text(column, operation).map(|text| text.map(str::to_owned))
 }
 
-fn absent<R: StoredRow>(column: &'static str, operation: &'static str) -> Error {
+pub(super) fn absent<R: StoredRow>(column: &'static str, operation: &'static str) -> Error {
     unreadable(R::BACKEND, operation, column, "it is not there")
 }

@@ -25,7 +25,7 @@ async fn past(path: &Path) -> Arc<dyn Store> {
 async fn a_file_of_version_2_keeps_its_rows() {
     let folder = tempfile::tempdir().unwrap();
     let store = past(&folder.path().join("helm.db")).await;
-    holds_all(&*store, 9).await;
+    holds_all(&*store, 10).await;
     store.close().await;
 }
 
@@ -98,6 +98,6 @@ async fn a_database_of_version_1_keeps_its_rows() {
     }
     connection.close().await.unwrap();
     let store = crate::postgres::opened(&database.url()).await;
-    holds_all(&*store, 6).await;
+    holds_all(&*store, 7).await;
     store.close().await;
 }
