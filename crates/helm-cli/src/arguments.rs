@@ -539,9 +539,10 @@ pub(crate) enum JobsCommand {
 
 /// Which dead jobs.
 #[derive(Args)]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["ids", "all"])))]
 pub(crate) struct WhichJobs {
     /// Their numbers.
-    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+    #[arg(value_name = "ID")]
     pub(crate) ids: Vec<i64>,
     /// All of the tenant's.
     #[arg(long)]

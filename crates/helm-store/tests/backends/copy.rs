@@ -10,9 +10,9 @@ use helm_store::copy::{CopiedTable, copy};
 use helm_store::postgres::{PostgresOptions, PostgresStore};
 use helm_store::sqlite::{SqliteOptions, SqliteStore};
 use helm_store::{
-    BanditStore, Case, Collection, ConversationStore, ErrorKind, Filter, InteractionLog, JobQueue, LogQuery,
-    Memory, MemoryId, Metric, NewJob, PreferenceChange, PriorDocument, Retention, Selection, Settle,
-    SettleError, Settlement, StateQuery, Store, TurnRecord, VectorQuery, VectorStore,
+    BanditStore, Case, Collection, ConversationStore, ErrorKind, Filter, InteractionLog, JobQueue, KeyHash,
+    LogQuery, Memory, MemoryId, Metric, NewJob, PreferenceChange, PriorDocument, Retention, Selection,
+    Settle, SettleError, Settlement, StateQuery, Store, StoredKey, TurnRecord, VectorQuery, VectorStore,
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 
@@ -99,7 +99,22 @@ async fn filled(path: &Path) -> SqliteStore {
         PreferenceChange::Set { name: "tone".to_owned(), value: serde_json::json!({"β": [1.5, null]}) };
     let ana = UserId::new("ana").unwrap();
     store.preferences().apply(&tenant("t"), &ana, &[set], None).await.unwrap();
+    for (id, expires) in [("hk_1", None), ("hk_2", Some(moment(7)))] {
+        assert!(store.api_keys().add(&key(id, expires)).await.unwrap());
+    }
     store
+}
+
+fn key(id: &str, expires: Option<Timestamp>) -> StoredKey {
+    StoredKey {
+        tenant: tenant("t"),
+        id: id.to_owned(),
+        name: "shop ü".to_owned(),
+        role: "chat".to_owned(),
+        hash: KeyHash([7; 32]),
+        created: moment(5),
+        expires,
+    }
 }
 
 /// Turns with and without an end, judged and not, with messages; some have left the log.
@@ -244,6 +259,8 @@ async fn a_copy_is_the_same_installation() {
     );
     let audit = there.bandits().audit(&t, &task).await.unwrap();
     assert!(audit.mismatches.is_empty() && audit.decisions > 0);
+    let keys = there.api_keys().all().await.unwrap();
+    assert_eq!(keys, [key("hk_1", None), key("hk_2", Some(moment(7)))]);
     let [here, of_database] = jobs(&path, &database).await;
     assert_eq!(here, of_database);
     assert_eq!(file.collections(&t).await.unwrap(), there.collections(&t).await.unwrap());
