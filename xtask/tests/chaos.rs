@@ -8,9 +8,11 @@ use std::process::Command;
 use helm_testkit::skip;
 use serde_json::Value;
 
-/// `helmctl`, built as the test command builds it.
+/// `helmctl`, built as the test command builds it, so that nothing is built twice: features depend on what is built
+/// together.
 fn helmctl() -> PathBuf {
-    let arguments = ["build", "--quiet", "--locked", "--workspace", "--all-features", "--bins"];
+    let arguments =
+        ["build", "--quiet", "--locked", "--workspace", "--all-features", "--tests", "--examples"];
     let built =
         Command::new(env!("CARGO")).current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).status().unwrap();
     assert!(built.success());
