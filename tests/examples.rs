@@ -9,12 +9,7 @@ use std::time::Duration;
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        // As the test command builds them, so that nothing is built twice: features depend on what is built together.
-        let arguments =
-            ["build", "--quiet", "--locked", "--workspace", "--all-features", "--tests", "--examples"];
-        let cargo =
-            Command::new(env!("CARGO")).current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).status();
-        assert!(cargo.unwrap().success());
+        helm_testkit::build_all(env!("CARGO"), Path::new(env!("CARGO_MANIFEST_DIR")));
         let own = std::env::current_exe().unwrap();
         own.parent().and_then(Path::parent).unwrap().join("examples")
     })

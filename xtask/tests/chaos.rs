@@ -2,20 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use helm_testkit::skip;
+use helm_testkit::{build_all, skip};
 use serde_json::Value;
 
-/// `helmctl`, built as the test command builds it, so that nothing is built twice: features depend on what is built
-/// together.
+/// `helmctl`, as the test command has built it.
 fn helmctl() -> PathBuf {
-    let arguments =
-        ["build", "--quiet", "--locked", "--workspace", "--all-features", "--tests", "--examples"];
-    let built =
-        Command::new(env!("CARGO")).current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).status().unwrap();
-    assert!(built.success());
+    build_all(env!("CARGO"), Path::new(env!("CARGO_MANIFEST_DIR")));
     let folder = PathBuf::from(env!("CARGO_BIN_EXE_xtask"));
     folder.parent().unwrap().join("helmctl")
 }

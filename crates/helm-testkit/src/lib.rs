@@ -13,12 +13,14 @@
 //! | OpenAI embeddings | `/v1/embeddings` |
 
 mod answer;
+mod build;
 mod script;
 mod server;
 mod services;
 mod wire;
 
 pub use answer::Answer;
+pub use build::build_all;
 pub use script::{End, Reply};
 pub use server::{ModelServer, Received};
 pub use services::{note, service, skip};
