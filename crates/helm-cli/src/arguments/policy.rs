@@ -1,0 +1,73 @@
+//! `helmctl tasks` and `helmctl policy`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Subcommand)]
+pub(crate) enum TasksCommand {
+    /// List the tasks.
+    #[command(after_help = "Example: helmctl tasks list --output jsonl")]
+    List,
+    /// Show what was learnt about a task.
+    #[command(
+        after_help = "Examples:\n  helmctl tasks report support\n  helmctl tasks report support --output json"
+    )]
+    Report {
+        /// The task.
+        task: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Play policies through simulated worlds and report their regret.
+    #[command(
+        after_help = "Examples:\n  helmctl policy simulate --manifest worlds/manifest.json\n  helmctl policy simulate --manifest worlds/manifest.json --env judge --policy auto --policy '{ kind = \"thompson\", width = 0.5 }' --plot regret.svg\n\nRegret is in the worlds' own units, summed over the horizon, with 95 % intervals over seeds."
+    )]
+    Simulate(SimulateArguments),
+    /// Show the built-in policies with their parameters and sources.
+    #[command(after_help = "Examples:\n  helmctl policy list\n  helmctl policy list --output json")]
+    List,
+    /// Settle a task's logged decisions again with the configured policy and reward, and make state of them.
+    #[command(
+        after_help = "Examples:\n  helmctl policy rebuild --task support --check\n  helmctl policy rebuild --task support --output json\n\nNeeded after the kind of policy or the reward was changed. With --check nothing is changed; exit code 1 when log and state differ."
+    )]
+    Rebuild {
+        /// Which task.
+        #[arg(long)]
+        task: String,
+        /// Only compare.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+/// What `policy simulate` plays.
+#[derive(Args)]
+pub(crate) struct SimulateArguments {
+    /// The JSON file that lists the worlds.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+    /// A world of the manifest; may be repeated. Default: all of them.
+    #[arg(long = "env", value_name = "NAME", num_args = 1..)]
+    pub(crate) worlds: Vec<String>,
+    /// A kind, or a table with `kind` as in a configuration; may be repeated.
+    #[arg(long = "policy", value_name = "NAME", num_args = 1.., default_value = "auto")]
+    pub(crate) policies: Vec<String>,
+    /// How many of each world's published seeds, from the first on. Default: 10, or all of fewer.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seeds: Option<u16>,
+    /// The floor of every policy, in place of its own: a total probability mass from 0 to 1.
+    #[arg(long)]
+    pub(crate) floor: Option<f64>,
+    /// The range that rewards lie in, in place of the world's own.
+    #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
+    pub(crate) range: Option<String>,
+    /// How much simulated time passes between steps, in seconds.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) step_seconds: u32,
+    /// Draws the mean regret over time to this SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+}
