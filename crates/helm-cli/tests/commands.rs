@@ -2,30 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+mod program;
+
+use std::process::Output;
 
 use helm_testkit::{ModelServer, Reply};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The program in this folder, with nothing of the shell's environment but what is given.
-fn helmctl(folder: &Path, environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_helmctl"))
-        .current_dir(folder)
-        .env_clear()
-        .envs(environment.iter().copied())
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A program that refuses its arguments reads nothing.
-    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    child.wait_with_output().unwrap()
-}
+use program::helmctl;
 
 fn run(folder: &TempDir, arguments: &[&str]) -> Output {
     helmctl(folder.path(), &[], arguments, "")

@@ -2,21 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod program;
+
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use helm_testkit::{ModelServer, Reply};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 fn helmctl(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_helmctl"))
-        .current_dir(folder)
-        .env_clear()
-        .envs(environment.iter().copied())
-        .args(arguments)
-        .output()
-        .unwrap()
+    program::helmctl(folder, environment, arguments, "")
 }
 
 fn run(folder: &TempDir, more: &[&str]) -> Output {

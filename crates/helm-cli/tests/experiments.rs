@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod program;
+
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -31,8 +33,7 @@ better = "higher"
 "#;
 
 fn helmctl(folder: &TempDir, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_helmctl"));
-    command.current_dir(folder.path()).env_clear().args(arguments).output().unwrap()
+    program::helmctl(folder.path(), &[], arguments, "")
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -2,33 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod program;
+
 #[path = "../../helm-store/tests/backends/services.rs"]
 #[expect(dead_code, reason = "some of it is for other tests")]
 mod services;
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 use services::Database;
 use sqlx::Connection;
 
-/// The program in this folder on this database, with nothing of the shell's environment.
 fn helmctl(folder: &Path, url: &str, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_helmctl"))
-        .current_dir(folder)
-        .env_clear()
-        .env("DATABASE_URL", url)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A program that refuses its arguments reads nothing.
-    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    child.wait_with_output().unwrap()
+    program::helmctl(folder, &[("DATABASE_URL", url)], arguments, input)
 }
 
 fn succeeded(output: &Output) -> String {

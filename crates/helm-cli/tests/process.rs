@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod program;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use helm_core::{TenantId, Timestamp};
@@ -14,21 +16,10 @@ use helm_orchestrator::store::{NewJob, Store};
 use helm_testkit::{ModelServer, Reply};
 use serde_json::Value;
 
-fn start(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_helmctl"))
-        .current_dir(folder)
-        .env_clear()
-        .envs(environment.iter().copied())
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
+use program::{helmctl, start};
 
 fn run(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
-    start(folder, environment, arguments).wait_with_output().unwrap()
+    helmctl(folder, environment, arguments, "")
 }
 
 fn signal(child: &Child, name: &str) {

@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::Write;
+mod program;
+
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -22,17 +23,7 @@ retrieve = { memories = 3 }
 const WORDS: [&str; 4] = ["zephyrine", "quokka", "wombat-conversation", "marsupial"];
 
 fn helmctl(folder: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_helmctl"))
-        .current_dir(folder)
-        .env_clear()
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    child.wait_with_output().unwrap()
+    program::helmctl(folder, &[], arguments, input)
 }
 
 fn succeeded(output: &Output) -> String {

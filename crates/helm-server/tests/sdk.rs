@@ -2,21 +2,22 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and reports each case")]
 
+mod outside;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use helm_orchestrator::store::{Limit, Limits, Resource};
-use helm_orchestrator::{AdmissionLimits, Helm, HelmBuilder, HelmConfig};
-use helm_server::{ApiKeys, ServerOptions, serve};
+use helm_orchestrator::{AdmissionLimits, HelmBuilder, HelmConfig};
+use helm_server::{ApiKeys, ServerOptions};
 use helm_testkit::{Answer, End, ModelServer, Reply};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
+
+use outside::{made, played, start};
 
 /// The cases that there are at least: the project holds itself to them.
 const CASES: usize = 60;
@@ -24,7 +25,8 @@ const KEY: &str = "hk_0a1b2c3d_0123456789abcdef0123456789abcdef";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_official_sdks_notice_nothing() {
-    let Some(python) = python().await else { return };
+    let needs = "python3 with venv, and PyPI";
+    let Some(python) = made(&folder().join("venv"), "the_official_sdks", needs).await else { return };
     let _ = rustls::crypto::ring::default_provider().install_default();
     let flaky = Mutex::new(HashMap::new());
     let upstream = ModelServer::choosing(move |body| reply(body, &flaky)).await.unwrap();
@@ -33,56 +35,28 @@ async fn the_official_sdks_notice_nothing() {
     let limits = AdmissionLimits::default().with_user(hasty);
     let stop = CancellationToken::new();
     let plain = ServerOptions::default;
-    let scripted = start(builder(Some(&upstream)), plain(), &stop).await;
-    let builtin = start(builder(None), plain(), &stop).await;
-    let keyed = start(builder(None), plain().with_keys(keys), &stop).await;
-    let limited = start(builder(Some(&upstream)).limits(limits), plain(), &stop).await;
-    let mut cases = Command::new(python)
+    let scripted = start(builder(Some(&upstream)).build().await.unwrap(), plain(), &stop).await;
+    let builtin = start(builder(None).build().await.unwrap(), plain(), &stop).await;
+    let keyed = start(builder(None).build().await.unwrap(), plain().with_keys(keys), &stop).await;
+    let limited = start(builder(Some(&upstream)).limits(limits).build().await.unwrap(), plain(), &stop).await;
+    let some = std::env::var("HELM_SDK_CASES").ok();
+    let mut cases = Command::new(python);
+    cases
         .arg("-u")
         .arg(folder().join("run.py"))
-        .args(std::env::var("HELM_SDK_CASES").ok())
+        .args(&some)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("HELM_SCRIPTED_URL", scripted)
         .env("HELM_BUILTIN_URL", builtin)
         .env("HELM_KEYED_URL", keyed)
         .env("HELM_LIMITED_URL", limited)
-        .env("HELM_KEY", KEY)
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(cases.stdout.take().unwrap()).lines();
-    let mut passed = 0;
-    while let Some(line) = lines.next_line().await.unwrap() {
-        passed += usize::from(line.starts_with("ok "));
-        println!("{line}");
-    }
-    let status = cases.wait().await.unwrap();
+        .env("HELM_KEY", KEY);
+    played(cases, CASES, some.is_some()).await;
     stop.cancel();
-    assert!(status.success(), "some cases failed; the lines above say which");
-    assert!(passed >= CASES || std::env::var_os("HELM_SDK_CASES").is_some(), "only {passed} cases passed");
 }
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/sdk")
-}
-
-/// The Python with the SDKs, made when it is needed. Where it cannot be had the test is skipped and says so, unless
-/// nothing may be.
-async fn python() -> Option<String> {
-    let made = Command::new(folder().join("venv")).stderr(Stdio::inherit()).output().await;
-    match made {
-        Ok(output) if output.status.success() => {
-            Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        }
-        failed => {
-            let why = failed.map_or_else(|error| error.to_string(), |output| output.status.to_string());
-            let required = std::env::var_os("HELM_TEST_REQUIRE_SERVICES").is_some();
-            assert!(!required, "the Python SDKs cannot be had: {why}");
-            println!("SKIPPED: the Python SDKs cannot be had ({why}); they need python3 with venv, and PyPI");
-            None
-        }
-    }
 }
 
 /// Two tasks over this model, or over the built-in one.
@@ -103,17 +77,6 @@ fn builder(upstream: Option<&ModelServer>) -> HelmBuilder {
     let config = HelmConfig::from_toml(&format!("{model}{tasks}"), Path::new("helm.toml")).unwrap();
     let builder = config.builder(&|_| None).unwrap();
     builder.store(std::sync::Arc::new(helm_orchestrator::store::memory::MemoryStore::new()))
-}
-
-/// Serves on a free port; the address.
-async fn start(builder: HelmBuilder, options: ServerOptions, stop: &CancellationToken) -> String {
-    let helm: Helm = builder.build().await.unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let served = serve(listener, helm, options, stop.clone());
-    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
-    drop(tokio::spawn(served));
-    address
 }
 
 /// What the model answers: the user's last message says so, as `@WHAT REST`.

@@ -10,10 +10,11 @@
     reason = "a test may panic, and reports each case"
 )]
 
+#[path = "../outside/mod.rs"]
+mod outside;
 mod past;
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 
 use helm_core::Feedback;
@@ -21,11 +22,11 @@ use helm_orchestrator::experiment::Spec;
 use helm_orchestrator::policy::Registry;
 use helm_orchestrator::store::sqlite::{SqliteOptions, SqliteStore};
 use helm_orchestrator::{Helm, HelmBuilder, HelmConfig, TurnRequest};
-use helm_server::{ApiKeys, ServerOptions, serve};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpListener;
+use helm_server::{ApiKeys, ServerOptions};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
+
+use outside::{made, played, start};
 
 /// The cases that there are at least: the project holds itself to them.
 const CASES: usize = 18;
@@ -76,7 +77,8 @@ better = "higher"
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_dashboard_works_in_a_browser() {
-    let Some(playwright) = playwright().await else { return };
+    let needs = "chromium, node, npm and its registry";
+    let Some(playwright) = made(&scripts().join("install"), "the_dashboard", needs).await else { return };
     let folder = tempfile::tempdir().unwrap();
     let stop = CancellationToken::new();
     let keys = ApiKeys::parse(&ApiKeys::entry("tests", KEY)).unwrap();
@@ -85,56 +87,25 @@ async fn the_dashboard_works_in_a_browser() {
     let empty = start(in_memory(CONFIG).build().await.unwrap(), ServerOptions::default(), &stop).await;
     let keyed = in_memory(CONFIG).build().await.unwrap();
     let keyed = start(keyed, ServerOptions::default().with_keys(keys), &stop).await;
+    let some = std::env::var("HELM_UI_CASES").ok();
     let mut cases = Command::new("node");
-    cases.arg(scripts().join("run.mjs")).args(std::env::var("HELM_UI_CASES").ok());
+    cases.arg(scripts().join("run.mjs")).args(&some);
     if std::env::var_os("HELM_UPDATE_SCREENSHOT").is_some() {
         cases.env("HELM_UPDATE_SCREENSHOT", scripts().join("../../docs/dashboard.png"));
     }
-    let mut cases = cases
+    cases
         .env("HELM_PLAYWRIGHT", playwright)
         .env("HELM_UI_FILLED", filled)
         .env("HELM_UI_EMPTY", empty)
         .env("HELM_UI_KEYED", keyed)
         .env("HELM_UI_KEY", KEY)
-        .env("HELM_UI_SECRET", SECRET)
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(cases.stdout.take().unwrap()).lines();
-    let mut passed = 0;
-    while let Some(line) = lines.next_line().await.unwrap() {
-        passed += usize::from(line.starts_with("ok "));
-        println!("{line}");
-    }
-    let status = cases.wait().await.unwrap();
+        .env("HELM_UI_SECRET", SECRET);
+    played(cases, CASES, some.is_some()).await;
     stop.cancel();
-    assert!(status.success(), "some cases failed; the lines above say which");
-    assert!(passed >= CASES || std::env::var_os("HELM_UI_CASES").is_some(), "only {passed} cases passed");
 }
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/ui")
-}
-
-/// The driver of the browser, fetched when it is needed. Where it or the browser cannot be had the test is skipped and says
-/// so, unless nothing may be.
-async fn playwright() -> Option<String> {
-    let made = Command::new(scripts().join("install")).stderr(Stdio::inherit()).output().await;
-    match made {
-        Ok(output) if output.status.success() => {
-            Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        }
-        failed => {
-            let why = failed.map_or_else(|error| error.to_string(), |output| output.status.to_string());
-            let required = std::env::var_os("HELM_TEST_REQUIRE_SERVICES").is_some();
-            assert!(!required, "Chromium or its driver cannot be had: {why}");
-            println!(
-                "SKIPPED: Chromium or its driver cannot be had ({why}); they need chromium, node, npm and its registry"
-            );
-            None
-        }
-    }
 }
 
 fn configured(config: &str) -> HelmBuilder {
@@ -176,14 +147,4 @@ async fn play(helm: &Helm) {
     for message in [format!("Write to {SECRET} please."), "What a fucking mess.".to_owned()] {
         helm.turn(TurnRequest::new("bob", "support", message).unwrap()).await.unwrap();
     }
-}
-
-/// Serves on a free port; the address.
-async fn start(helm: Helm, options: ServerOptions, stop: &CancellationToken) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let served = serve(listener, helm, options, stop.clone());
-    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
-    drop(tokio::spawn(served));
-    address
 }
