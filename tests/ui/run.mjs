@@ -1,6 +1,6 @@
 // Runs the cases of cases.mjs in a real Chromium, reports each, and fails if one does.
 //
-// The servers are started by crates/helm-server/tests/ui.rs, which says in the environment where they are. Whatever a page
+// The servers are started by crates/helm-server/tests/ui/main.rs, which says in the environment where they are. Whatever a page
 // writes to its console as an error, and whatever it asks another server, fails its case.
 
 import { cases } from "./cases.mjs";

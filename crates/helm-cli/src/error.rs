@@ -48,6 +48,12 @@ impl From<helm_orchestrator::Error> for Failure {
     }
 }
 
+impl From<helm_orchestrator::store::Error> for Failure {
+    fn from(error: helm_orchestrator::store::Error) -> Self {
+        helm_orchestrator::Error::from(error).into()
+    }
+}
+
 impl From<helm_core::Error> for Failure {
     fn from(error: helm_core::Error) -> Self {
         Self::wrong(error.to_string())

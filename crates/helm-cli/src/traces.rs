@@ -41,7 +41,7 @@ mod otlp {
     use opentelemetry_sdk::trace::SdkTracerProvider;
     use tokio::runtime::Handle;
     use tracing::Level;
-    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::filter::filter_fn;
 
     use super::{HelmConfig, Layer, Receiver, Result};
     use crate::error::Failure;
@@ -71,8 +71,10 @@ mod otlp {
             SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(service).build();
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("helm"));
         PROVIDER.get_or_init(|| provider);
-        // What sends them would otherwise trace itself.
-        let own = Targets::new().with_target("helm", Level::INFO);
+        // What sends them would otherwise trace itself. Events may hold the words of providers.
+        let own = filter_fn(|about| {
+            about.is_span() && about.target().starts_with("helm") && *about.level() <= Level::INFO
+        });
         Ok(Some(layer.with_filter(own).boxed()))
     }
 

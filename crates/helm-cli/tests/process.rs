@@ -432,7 +432,10 @@ async fn dead_jobs_are_listed_brought_back_and_dropped() {
         (&shown["kind"], &shown["error"], &shown["body"]),
         (&"odd".into(), &"it broke".into(), &"{\"n\":3}".into())
     );
-    assert_eq!(json(&["jobs", "replay", &id])["changed"], 1);
+    let half = run(folder.path(), &[], &["jobs", "drop", &id, "99"]);
+    assert_eq!(half.status.code(), Some(2));
+    assert_eq!(json(&["jobs", "list"])["counts"]["dead"], 3, "nothing is done by half");
+    assert_eq!(json(&["jobs", "replay", &id, &id])["changed"], 1);
     assert_eq!(json(&["jobs", "list"])["counts"]["waiting"], 1);
     assert_eq!(json(&["jobs", "drop", "--all", "--kind", "other"])["changed"], 0);
     assert_eq!(json(&["jobs", "drop", "--all", "--tenant", "elsewhere"])["changed"], 0);

@@ -130,6 +130,8 @@ fn keys_are_made_listed_rotated_and_revoked() {
     let turned = json(&["keys", "rotate", "shop", "--overlap", "1h"]);
     assert_eq!((&turned["role"], &turned["name"]), (&"chat".into(), &"shop".into()));
     assert!(turned["expires"].is_string(), "as long as the old one");
+    let again = helmctl(folder, &["keys", "rotate", made["id"].as_str().unwrap()], "");
+    assert!(String::from_utf8_lossy(&again.stderr).contains(turned["id"].as_str().unwrap()), "{again:?}");
     let listed = json(&["keys", "list", "--tenant", "default"]);
     let listed = listed.as_array().unwrap();
     assert!(
@@ -150,6 +152,10 @@ fn keys_are_made_listed_rotated_and_revoked() {
         (&["keys", "rotate", "nobody"], "no active key"),
         (&["keys", "create", "x", "--role", "boss"], "chat, read, metrics and admin"),
         (&["keys", "create", " "], "name"),
+        (&["keys", "create", "a:b"], "colon"),
+        (&["keys", "create", "late", "--expires", "0d"], "opens nothing"),
+        (&["keys", "create", "late", "--expires", "99999999w"], "ten years"),
+        (&["keys", "create", "shop", "--role", "admin", "--tenant", "eu"], "with the role read already"),
     ] {
         let refused = helmctl(folder, wrong, "");
         assert_eq!(refused.status.code(), Some(2));

@@ -308,11 +308,19 @@ impl HelmBuilder {
     pub(crate) async fn succeed(mut self, present: &Inner) -> Result<Inner> {
         let mut parts = self.parts().await?;
         let ends = present.stopping.child_token();
+        let tasks = parts.tasks(present.far.as_ref(), &present.tracker, &ends);
+        // What was said of a reward is not true of another one.
+        let is_as_before = |task: &TaskId| {
+            let (next, now) = (tasks.get(task), present.tasks.get(task));
+            next.zip(now).is_some_and(|(next, now)| next.reward == now.reward)
+        };
+        present.watches.retain(is_as_before);
+        present.shadows.retain(is_as_before);
         Ok(Inner {
             store: Arc::clone(&present.store),
             clock: Arc::clone(&present.clock),
             tokens: Arc::clone(&present.tokens),
-            tasks: parts.tasks(present.far.as_ref(), &present.tracker, &ends),
+            tasks,
             models: parts.models,
             embedder: present.embedder.clone(),
             admission: Admission { limiter: Arc::clone(&present.admission.limiter), limits: self.limits },

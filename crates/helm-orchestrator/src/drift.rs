@@ -51,6 +51,11 @@ impl Watches {
         Ok(moved)
     }
 
+    /// Forgets what was seen of tasks that are not so any more.
+    pub(crate) fn retain(&self, is_as_before: impl Fn(&TaskId) -> bool) {
+        self.locked().retain(|(_, task), _| is_as_before(task));
+    }
+
     /// The alarms, in sentences for people.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.locked().iter().filter_map(|((_, task), watch)| watch.warning(task)).collect()

@@ -62,6 +62,12 @@ impl Helm {
         Ok(())
     }
 
+    /// Who sees it so.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
     /// The same installation as another tenant sees it.
     #[must_use]
     pub fn for_tenant(&self, tenant: TenantId) -> Self {

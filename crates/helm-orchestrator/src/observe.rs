@@ -1,4 +1,4 @@
-//! Metrics of finished turns. Names and labels are part of the public contract; no label holds a user's id.
+//! Metrics of finished turns. Names and labels are part of the public contract; no label of these holds a user's id.
 
 use std::future::Future;
 

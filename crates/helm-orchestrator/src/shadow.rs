@@ -76,6 +76,11 @@ impl Shadows {
         }
     }
 
+    /// Forgets the ratings of tasks that are not so any more.
+    pub(crate) fn retain(&self, is_as_before: impl Fn(&TaskId) -> bool) {
+        self.locked().retain(|(_, task), _| is_as_before(task));
+    }
+
     /// Where learned weights are better, in sentences for people.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.locked().iter().filter_map(|((_, task), shadow)| shadow.warning(task)).collect()

@@ -160,8 +160,8 @@ pub const METRICS: &[Metric] = &[
     ),
     gauge(
         "helm_user_reward",
-        &["task", "user"],
-        "The latest reward of each of a few users, where metrics.user_rewards asks for it.",
+        &["tenant", "task", "user"],
+        "The reward of a user's latest turn as it ended, of a few users, where metrics.user_rewards asks for it.",
     ),
     histogram("helm_store_commit_batch_size", &[], "Writes that shared a transaction."),
     gauge("helm_vector_shard_bytes", &[], "Memory that copies of memories take for searching."),

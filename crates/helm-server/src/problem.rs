@@ -138,6 +138,7 @@ impl Problem {
 fn code_of(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 => "invalid_api_key",
+        403 => "forbidden",
         404 => "not_found",
         405 => "method_not_allowed",
         409 => "conflict",

@@ -39,6 +39,15 @@ pub(crate) fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Pro
     Ok(asked)
 }
 
+/// How many are answered: as many as are asked for, else the first number, and at most the second.
+pub(crate) fn bounded(asked: Option<usize>, (unasked, most): (usize, usize)) -> Result<usize, Problem> {
+    match asked.unwrap_or(unasked) {
+        0 => Err(Problem::wrong("limit", format!("0 is not from 1 to {most}"))),
+        limit if limit > most => Err(Problem::wrong("limit", format!("{limit} is not from 1 to {most}"))),
+        limit => Ok(limit),
+    }
+}
+
 /// A message to be answered.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]

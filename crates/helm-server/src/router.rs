@@ -158,6 +158,17 @@ fn chat_routes() -> Router<Helm> {
         .route("/v1/messages/count_tokens", post(anthropic::count::count_tokens))
 }
 
+/// A path without the names of people and of what is theirs: it goes into logs and traces.
+fn nobodys(path: &str) -> String {
+    let mut named = false;
+    let parts = path.split('/').map(|part| {
+        let shown = if named && part != "search" { "*" } else { part };
+        named = matches!(part, "users" | "conversations" | "memories");
+        shown
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
 async fn unknown_path(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
 }
@@ -186,7 +197,7 @@ async fn identify(mut request: Request, next: Next) -> Response {
     let id = given.map_or_else(|| DecisionId::generate(SystemClock.now()).to_string(), str::to_owned);
     let dialect = Dialect::of(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let span = tracing::info_span!("request", request_id = %id, method = %request.method(), path = request.uri().path());
+    let span = tracing::info_span!("request", request_id = %id, method = %request.method(), path = %nobodys(request.uri().path()));
     let respond = async {
         // The status that the caller sees, which is that of its own API.
         let response = named(next.run(request).await, dialect, &id);
@@ -222,4 +233,22 @@ fn named(mut response: Response, dialect: Dialect, id: &str) -> Response {
 
 fn is_id(value: &HeaderValue) -> bool {
     !value.is_empty() && value.len() <= 128 && value.as_bytes().iter().all(u8::is_ascii_graphic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_name_nobody() {
+        for (path, shown) in [
+            ("/helm/v1/users/ana", "/helm/v1/users/*"),
+            ("/helm/v1/users/ana/memories/search", "/helm/v1/users/*/memories/search"),
+            ("/helm/v1/users/ana/conversations/my-divorce", "/helm/v1/users/*/conversations/*"),
+            ("/helm/v1/tasks/support/users/ana", "/helm/v1/tasks/support/users/*"),
+            ("/v1/chat/completions", "/v1/chat/completions"),
+        ] {
+            assert_eq!(nobodys(path), shown);
+        }
+    }
 }

@@ -11,10 +11,17 @@ use crate::connection::Closable;
 use crate::keys::ApiKeys;
 use crate::router::{ServerOptions, router};
 
-/// The server stopped by itself.
+/// Why nothing is served.
 #[derive(Debug, thiserror::Error)]
-#[error("the server stopped")]
-pub struct ServeError(#[from] std::io::Error);
+#[non_exhaustive]
+pub enum ServeError {
+    /// The server stopped by itself.
+    #[error("the server stopped")]
+    Stopped(#[from] std::io::Error),
+    /// Nobody knows who may come in.
+    #[error("the API's keys could not be read")]
+    Keys(#[source] helm_orchestrator::store::Error),
+}
 
 /// How often the metrics' memory is tidied: histograms grow until somebody does.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -29,7 +36,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 ///
-/// Fails when the listener does.
+/// Fails when the listener does, or when the store's keys cannot be read at the start.
 ///
 /// # Cancellation safety
 ///
@@ -41,6 +48,10 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<bool, ServeError> {
     let (drain, metrics, keys) = (options.drain, options.metrics.clone(), options.keys.clone());
+    if let Some(keys) = &keys {
+        // Before that everybody would come in.
+        keys.refresh(helm.store().api_keys()).await.map_err(ServeError::Keys)?;
+    }
     let close = CancellationToken::new();
     // However this future ends, no connection outlives it.
     let _closing = close.clone().drop_guard();

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::body::Body;
 use crate::problem::Problem;
-use crate::request::{PathOf, PathsOf};
+use crate::request::{PathOf, PathsOf, asked, bounded};
 
 /// A user's preferences.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -104,7 +104,7 @@ pub(crate) struct ForgottenJson {
     judgements: u64,
     /// Rows of sums that are now a pseudonym's.
     statistics: u64,
-    /// Whether kept answers are gone everywhere; else they go when their time is over.
+    /// Whether kept answers are gone here, and wherever the same Redis is used; elsewhere they go when their time is over.
     caches_cleared: bool,
 }
 
@@ -138,9 +138,9 @@ impl ForgottenJson {
 pub(crate) async fn forget(
     State(helm): State<Helm>,
     PathOf(user): PathOf,
-    asked: Result<Query<Forget>, QueryRejection>,
+    query: Result<Query<Forget>, QueryRejection>,
 ) -> Result<Json<ForgottenJson>, Problem> {
-    let asked = asked.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
+    let asked = asked(query)?;
     let user: UserId = user.parse()?;
     if asked.dry_run {
         return Ok(Json(ForgottenJson::new(helm.count_user(&user).await?, true, false)));
@@ -239,16 +239,6 @@ const MESSAGES: (usize, usize) = (100, 1_000);
 /// How many memories are answered unasked, and how many at most.
 const MEMORIES: (usize, usize) = (10, 100);
 
-fn bounded(asked: Option<usize>, (unasked, most): (usize, usize)) -> Result<usize, Problem> {
-    match asked {
-        None => Ok(unasked),
-        Some(asked) if asked <= most => Ok(asked),
-        Some(asked) => {
-            Err(Problem::wrong("limit", format!("{asked} is more than the {most} that are answered at once")))
-        }
-    }
-}
-
 /// The last messages of a user's conversation, and the summary of its beginning.
 #[utoipa::path(
     get, path = "/helm/v1/users/{user}/conversations/{conversation}", tag = "Helm",
@@ -264,7 +254,7 @@ pub(crate) async fn conversation(
     PathsOf(user, conversation): PathsOf,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<ConversationJson>, Problem> {
-    let page = page.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
+    let page = asked(page)?;
     let (user, conversation): (UserId, ConversationId) = (user.parse()?, conversation.parse()?);
     let stored = helm.conversation(&user, &conversation, bounded(page.limit, MESSAGES)?);
     let (stored, summary) = futures::try_join!(stored, helm.conversation_summary(&user, &conversation))?;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -182,6 +183,42 @@ async fn a_tenants_key_shows_what_is_the_tenants() {
     assert_eq!((pulls(&one).await, pulls(&two).await), (1, 0));
     assert_eq!(call(&api, "DELETE", "/helm/v1/users/ana", Some(&two), None).await.1["turns"], 0);
     assert_eq!(call(&api, "DELETE", "/helm/v1/users/ana", Some(&one), None).await.1["turns"], 1);
+}
+
+#[tokio::test]
+async fn metrics_are_of_all_tenants_and_for_those_who_were_given_them() {
+    let (api, keys, store) = api().await;
+    let status = async |key: &str| call(&api, "GET", "/metrics", Some(key), None).await.0;
+    // There are none here, which is told to whoever may ask.
+    for (role, expected) in [("metrics", 404), ("chat", 403), ("read", 403), ("admin", 403)] {
+        assert_eq!(status(&stored("one", role, None).1).await, expected, "{role} of a tenant");
+    }
+    let (own, key) = stored(TenantId::single().as_str(), "admin", None);
+    store.api_keys().add(&own).await.unwrap();
+    keys.refresh(store.api_keys()).await.unwrap();
+    assert_eq!(status(&key).await, 404, "the installation's own administrator may");
+}
+
+#[tokio::test]
+async fn what_is_told_for_long_ends_with_its_key() {
+    let (api, keys, store) = api().await;
+    let read = stored("one", "read", None).1;
+    let request = Request::get("/helm/v1/decisions")
+        .header("accept", "text/event-stream")
+        .header("x-api-key", &read)
+        .body(Body::empty())
+        .unwrap();
+    let response = api.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let told = tokio::time::timeout(Duration::from_secs(20), to_bytes(response.into_body(), 1 << 20));
+    let revoked = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let one: TenantId = "one".parse().unwrap();
+        assert!(store.api_keys().end(&one, &read, SystemClock.now()).await.unwrap());
+        keys.refresh(store.api_keys()).await.unwrap();
+    };
+    let (told, ()) = tokio::join!(told, revoked);
+    assert!(told.expect("it ends").is_ok());
 }
 
 #[tokio::test]

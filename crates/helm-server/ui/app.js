@@ -48,7 +48,7 @@ async function draw(moved) {
   const { signal } = leaving;
   mark(location.pathname);
   document.getElementById("forget").hidden = !key();
-  const slow = setTimeout(() => show("Loading", loading()), 120);
+  const slow = setTimeout(() => signal.aborted || show("Loading", loading()), 120);
   try {
     const page = found(location.pathname);
     if (!page) throw new Refused(404, `There is no page at ${location.pathname}.`);
@@ -92,7 +92,7 @@ function askForKey(error) {
     wrong ? h("p", { class: "wrong", role: "alert" }, `That key does not open it: ${error.message}.`) : null,
     h("label", { for: "key" }, "API key"),
     field,
-    h("p", { class: "note", id: "key-note" }, "It is kept in this tab until you close it, and sent to this server only. ", h("code", null, "helmctl keys new NAME"), " makes one."),
+    h("p", { class: "note", id: "key-note" }, "It is kept in this tab until you close it, and sent to this server only. ", h("code", null, "helmctl keys create NAME --role read"), " makes one; giving feedback takes one with the role admin."),
     h("button", { type: "submit" }, "Open"),
   );
   show("Key", form);

@@ -55,11 +55,6 @@ pub(crate) fn without_words(mut outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// How a user's id stands in JSON: what jobs that name them hold.
-pub(crate) fn quoted(user: &UserId) -> String {
-    serde_json::Value::from(user.as_str()).to_string()
-}
-
 /// What of a user stands in the log under one id.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) struct Traced {

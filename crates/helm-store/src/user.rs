@@ -18,14 +18,14 @@ pub trait UserStore: Send + Sync {
     /// Fails when the database does.
     async fn records(&self, tenant: &TenantId, user: &UserId) -> Result<UserRecords>;
 
-    /// Forgets a user. Preferences, messages, summaries, memories and jobs that name them are removed. Turns stay in the
+    /// Forgets a user. Preferences, messages, summaries, memories and jobs that name them (as `user` in their body) are removed. Turns stay in the
     /// log under a pseudonym, without texts, conversation and whatever else somebody wrote; so do rewards and what
     /// decisions have contributed, so that learning state is the sum of its log before and after.
     ///
     /// Works in transactions of [`Forgetting::batch`] turns, after each of which `progress` is told what was done so far,
     /// and may be cut off and called again at any moment: the pseudonym follows from the user's first decision, which goes
     /// last. Doing it again changes nothing. A turn of theirs that has been decided but has not ended ends without being
-    /// stored; what is begun afterwards is kept as anybody's. Feedback on a forgotten turn is still taken.
+    /// stored, or is forgotten with the others; what is begun afterwards is kept as anybody's. Feedback on a forgotten turn is still taken.
     ///
     /// Answers the same with [`Forgetting::dry_run`], and changes nothing then.
     ///
@@ -129,6 +129,13 @@ impl Forgetting {
     #[must_use]
     pub fn new(user: UserId, otherwise: DecisionId) -> Self {
         Self { user, otherwise, dry_run: false, batch: 500, kept_jobs: BTreeSet::new() }
+    }
+
+    /// With the pseudonym of a user of whom this is the first that is logged.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn named(mut self, first: Option<DecisionId>) -> Self {
+        self.otherwise = first.unwrap_or(self.otherwise);
+        self
     }
 
     /// Only counts.

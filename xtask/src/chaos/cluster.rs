@@ -103,7 +103,8 @@ impl Cluster {
         (Some(begun.elapsed()), turns)
     }
 
-    /// Asks all replicas to stop at the same time of day: how long each took, and whether it said that all was well.
+    /// Asks one replica after the other to stop, when nobody calls any more: how long each took, and whether it said that all
+    /// was well.
     pub(crate) async fn drain(&mut self) -> anyhow::Result<Vec<(Duration, bool)>> {
         let mut drained = Vec::new();
         for replica in &mut self.replicas {

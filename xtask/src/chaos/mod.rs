@@ -107,6 +107,7 @@ fn root() -> PathBuf {
 fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = std::process::Command::new(cargo);
+    helm_testkit::without_package(&mut build);
     build.args(["build", "--release", "--locked", "--package", "helm-cli", "--bin", "helmctl"]);
     anyhow::ensure!(build.current_dir(root()).status()?.success(), "helmctl could not be built");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);

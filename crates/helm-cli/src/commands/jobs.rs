@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use helm_core::{Clock, SystemClock, TenantId};
@@ -22,10 +23,6 @@ pub(super) async fn run(global: &Global, command: &JobsCommand) -> Result<()> {
     done
 }
 
-fn failed(error: helm_orchestrator::store::Error) -> Failure {
-    helm_orchestrator::Error::from(error).into()
-}
-
 #[derive(Serialize)]
 struct ListJson {
     /// Of all tenants.
@@ -35,8 +32,8 @@ struct ListJson {
 
 async fn list(global: &Global, store: &Arc<dyn Store>, tenant: &str, limit: usize) -> Result<()> {
     let tenant: TenantId = tenant.parse()?;
-    let counts = store.jobs().counts().await.map_err(failed)?;
-    let dead = store.jobs().dead(&tenant, limit).await.map_err(failed)?;
+    let counts = store.jobs().counts().await?;
+    let dead = store.jobs().dead(&tenant, limit).await?;
     match global.output {
         Format::Table => {
             let JobState { waiting, leased, dead: all } = counts;
@@ -54,7 +51,7 @@ async fn list(global: &Global, store: &Arc<dyn Store>, tenant: &str, limit: usiz
 
 async fn show(global: &Global, store: &Arc<dyn Store>, tenant: &str, id: JobId) -> Result<()> {
     let tenant: TenantId = tenant.parse()?;
-    let dead = store.jobs().dead(&tenant, usize::MAX).await.map_err(failed)?;
+    let dead = store.jobs().dead(&tenant, usize::MAX).await?;
     let job = dead.into_iter().find(|job| job.id == id).ok_or_else(|| no_such(id))?;
     match global.output {
         Format::Table => {
@@ -88,17 +85,14 @@ struct ChangedJson {
 async fn change(global: &Global, store: &Arc<dyn Store>, which: &WhichJobs, change: Change) -> Result<()> {
     let tenant: TenantId = which.tenant.parse()?;
     let mut changed = 0;
+    // All are looked for first: nothing is done by half.
     for id in chosen(store, &tenant, which).await? {
         let done = match change {
             Change::Replay => store.jobs().retry(&tenant, id, SystemClock.now()).await,
             Change::Drop => store.jobs().discard(&tenant, id).await,
         };
-        match (done.map_err(failed)?, which.all) {
-            (true, _) => changed += 1,
-            // Somebody else was first.
-            (false, true) => {}
-            (false, false) => return Err(no_such(id)),
-        }
+        // Where not, somebody else was first.
+        changed += u64::from(done?);
     }
     let word = if change == Change::Replay { "due again, with all their attempts" } else { "dropped" };
     match global.output {
@@ -107,11 +101,15 @@ async fn change(global: &Global, store: &Arc<dyn Store>, which: &WhichJobs, chan
     }
 }
 
-async fn chosen(store: &Arc<dyn Store>, tenant: &TenantId, which: &WhichJobs) -> Result<Vec<JobId>> {
+async fn chosen(store: &Arc<dyn Store>, tenant: &TenantId, which: &WhichJobs) -> Result<BTreeSet<JobId>> {
+    let dead = store.jobs().dead(tenant, usize::MAX).await?;
     if !which.all {
-        return Ok(which.ids.iter().copied().map(JobId).collect());
+        let named: BTreeSet<_> = which.ids.iter().copied().map(JobId).collect();
+        return match named.iter().find(|id| dead.iter().all(|job| job.id != **id)) {
+            Some(missing) => Err(no_such(*missing)),
+            None => Ok(named),
+        };
     }
-    let dead = store.jobs().dead(tenant, usize::MAX).await.map_err(failed)?;
     let wanted = |job: &DeadJob| which.kind.as_ref().is_none_or(|kind| job.kind == *kind);
     Ok(dead.into_iter().filter(wanted).map(|job| job.id).collect())
 }

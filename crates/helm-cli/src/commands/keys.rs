@@ -23,7 +23,7 @@ pub(super) async fn run(global: &Global, command: &KeysCommand) -> Result<()> {
         }
         KeysCommand::List { tenant } => list(global, tenant.as_deref()).await,
         KeysCommand::Rotate { key, tenant, overlap } => {
-            rotate(global, key, &tenant.parse()?, age(overlap).map_err(Failure::wrong)?).await
+            rotate(global, key, &tenant.parse()?, self::overlap(overlap)?).await
         }
         KeysCommand::Revoke { key, tenant } => revoke(global, key, &tenant.parse()?).await,
     }
@@ -33,12 +33,26 @@ fn parsed(role: &str) -> Result<Role> {
     role.parse().map_err(|error: helm_server::UnknownRole| Failure::wrong(error.to_string()))
 }
 
-fn failed(error: helm_orchestrator::store::Error) -> Failure {
-    helm_orchestrator::Error::from(error).into()
-}
+/// Ten years, which is longer than anybody remembers a key.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);
 
 fn lifetime(text: &str) -> Result<Duration> {
-    age(text).map_err(Failure::wrong)
+    match age(text).map_err(Failure::wrong)? {
+        Duration::ZERO => Err(Failure::wrong("a key that ends at once opens nothing; give it a longer time")),
+        lifetime if lifetime > LONGEST => {
+            Err(Failure::wrong("a key ends within ten years; leave --expires out for one that does not end"))
+        }
+        lifetime => Ok(lifetime),
+    }
+}
+
+/// How long both keys open.
+fn overlap(text: &str) -> Result<Duration> {
+    let overlap = age(text).map_err(Failure::wrong)?;
+    match overlap > LONGEST {
+        true => Err(Failure::wrong("the old key ends within ten years")),
+        false => Ok(overlap),
+    }
 }
 
 #[derive(Serialize)]
@@ -134,6 +148,15 @@ async fn add(
     if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
         return Err(Failure::wrong("a key's name has a letter at least, and no space around it"));
     }
+    if name.contains([':', ',', '#']) {
+        return Err(Failure::wrong("a key's name must have no colon, comma or # in it"));
+    }
+    let namesakes = active(store, name, &tenant, SystemClock.now()).await?;
+    if let Some(other) = namesakes.iter().find(|key| key.name == name && key.role != role) {
+        let message =
+            format!("{name} is a key with the role {} already; call this one otherwise", other.role);
+        return Err(Failure::wrong(message));
+    }
     let id = random(4)?;
     let key = format!("hk_{id}_{}", random(32)?);
     let stored = StoredKey {
@@ -145,7 +168,7 @@ async fn add(
         created: SystemClock.now(),
         expires,
     };
-    match store.api_keys().add(&stored).await.map_err(failed)? {
+    match store.api_keys().add(&stored).await? {
         true => Ok((stored, key)),
         false => Err(Failure::wrong("another key has this id by chance; run this again")),
     }
@@ -170,7 +193,7 @@ async fn list(global: &Global, tenant: Option<&str>) -> Result<()> {
     let store = open::config(global)?.location()?.open_as_it_is().await?;
     let keys = store.api_keys().all().await;
     store.close().await;
-    let (mut keys, now) = (keys.map_err(failed)?, SystemClock.now());
+    let (mut keys, now) = (keys?, SystemClock.now());
     keys.retain(|key| tenant.as_ref().is_none_or(|tenant| key.tenant == *tenant));
     let shown: Vec<_> = keys.iter().map(|key| KeyJson::new(key, now)).collect();
     if global.output != Format::Table {
@@ -203,12 +226,19 @@ async fn rotated(
     let now = SystemClock.now();
     let old = active(store, which, tenant, now).await?;
     let newest = old.iter().max_by_key(|key| key.created).ok_or_else(|| none_active(which, tenant))?;
+    let namesakes = active(store, &newest.name, tenant, now).await?;
+    if let Some(newer) = namesakes.iter().find(|key| key.name == newest.name && key.created > newest.created)
+    {
+        // What is left of its time is the overlap of its own rotation.
+        let message = format!("{which} was replaced by {} already; rotate that, or revoke {which}", newer.id);
+        return Err(Failure::wrong(message));
+    }
     let lives = newest.expires.map(|expires| expires.as_micros() - newest.created.as_micros());
     let expires = lives.map(|micros| now.after(Duration::from_micros(micros.unsigned_abs())));
     // The new one first: ended here, everybody still has a key.
     let made = add(store, &newest.name, &newest.role, tenant.clone(), expires).await?;
     for key in &old {
-        store.api_keys().end(tenant, &key.id, now.after(overlap)).await.map_err(failed)?;
+        store.api_keys().end(tenant, &key.id, now.after(overlap)).await?;
     }
     Ok(made)
 }
@@ -237,7 +267,7 @@ async fn revoked(store: &Arc<dyn Store>, which: &str, tenant: &TenantId) -> Resu
         return Err(none_active(which, tenant));
     }
     for key in &mut ended {
-        store.api_keys().end(tenant, &key.id, now).await.map_err(failed)?;
+        store.api_keys().end(tenant, &key.id, now).await?;
         key.expires = Some(now);
     }
     Ok(ended)
@@ -250,7 +280,7 @@ async fn active(
     tenant: &TenantId,
     now: Timestamp,
 ) -> Result<Vec<StoredKey>> {
-    let mut keys = store.api_keys().all().await.map_err(failed)?;
+    let mut keys = store.api_keys().all().await?;
     keys.retain(|key| key.tenant == *tenant && (key.id == which || key.name == which) && is_active(key, now));
     Ok(keys)
 }

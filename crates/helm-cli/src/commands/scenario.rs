@@ -69,7 +69,6 @@ fn verdict(outcome: &Outcome) -> Result<()> {
     Ok(())
 }
 
-/// Reads the whole file and names every mistake before anything is played.
 /// All messages of a file; the error holds everything that is wrong with it.
 pub(super) fn read(file: &Path, config: &HelmConfig) -> Result<Vec<Scene>> {
     let shown = file.display();

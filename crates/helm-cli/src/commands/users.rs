@@ -60,6 +60,8 @@ pub(super) async fn forget(global: &Global, user: &str, tenant: &str, ask: Ask) 
     let Some(UserForgotten { stored, caches_cleared, .. }) = done? else {
         return Err(Failure::wrong("nothing was done"));
     };
+    // Without Redis only this process is told, which has answered nobody.
+    let caches_cleared = caches_cleared && open::config(global)?.store.redis_url.is_some();
     let report = Report { user: &user, tenant: &tenant, dry_run: ask.dry_run, stored, caches_cleared };
     match global.output {
         Format::Table => output::line(&table(&report)),
@@ -123,8 +125,8 @@ fn table(report: &Report<'_>) -> String {
     let rows = rows.map(|(what, count, done)| [what.to_owned(), count.to_string(), done.to_owned()]);
     let mut text = output::texts(["kept", "how many", ""], rows);
     if !report.dry_run && !report.caches_cleared {
-        text +=
-            "\nRedis did not answer: kept answers go when their time is over; run this again to try again";
+        text += "\nServers that run were not told to forget kept answers, because there is no Redis or it did not answer: such \
+             answers go when their time is over, or when those servers are started again";
     }
     text
 }

@@ -329,7 +329,7 @@ impl Turn {
     fn respond(&self, decision: Option<Decision>, record: TurnRecord, receipt: &TurnReceipt) -> TurnResponse {
         observe::turn(&record, decision.as_ref(), receipt.reward.as_ref());
         if let Some(reward) = &receipt.reward {
-            self.inner.user_rewards.note(&record.task, &record.user, reward);
+            self.inner.user_rewards.note(&record.tenant, &record.task, &record.user, reward);
         }
         let outcome = record.outcome;
         TurnResponse {

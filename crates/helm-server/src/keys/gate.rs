@@ -10,11 +10,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use helm_core::{Clock, SystemClock, TenantId};
+use helm_orchestrator::store::KeyHash;
 use helm_orchestrator::{Helm, TurnRequest};
 use tower::ServiceExt;
 
 use super::ring::{ApiKey, ApiKeys};
-use super::role::needed;
+use super::role::{Role, needed};
 use crate::problem::Problem;
 
 /// The routes behind a door. Each tenant has routes of its own, which see nothing but its data: no handler can forget
@@ -50,6 +51,29 @@ pub(crate) struct Key(Option<Arc<str>>);
 #[derive(Clone)]
 struct KeyName(Arc<str>);
 
+/// What let a request in, for answers that go on: it may end before they do.
+#[derive(Clone, Default)]
+pub(crate) struct Pass(Option<(ApiKeys, Option<KeyHash>)>);
+
+impl Pass {
+    /// Whether it would still let the same request in.
+    pub(crate) fn holds(&self) -> bool {
+        match &self.0 {
+            None => true,
+            Some((keys, None)) => keys.is_empty(),
+            Some((keys, Some(hash))) => keys.find(*hash, SystemClock.now()).is_some(),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Pass {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
+}
+
 impl Key {
     /// The turn in this key's name, by which its limits are counted.
     pub(crate) fn sign(self, turn: TurnRequest) -> TurnRequest {
@@ -78,9 +102,10 @@ pub(crate) struct Stranger;
 /// Lets those in who have a key for what they ask, as a bearer token or in the header `x-api-key`.
 pub(crate) async fn enter(State(gate): State<Arc<Gate>>, mut request: Request) -> Response {
     if gate.keys.is_empty() {
+        request.extensions_mut().insert(Pass(Some((gate.keys.clone(), None))));
         return pass(gate.routes_of(None), request).await;
     }
-    let given = given(request.headers());
+    let given = given(request.headers()).map(ApiKeys::hash);
     let key = given.and_then(|given| gate.keys.find(given, SystemClock.now()));
     if OPEN.contains(&request.uri().path()) {
         if key.is_none() {
@@ -89,8 +114,13 @@ pub(crate) async fn enter(State(gate): State<Arc<Gate>>, mut request: Request) -
         return pass(gate.routes_of(None), request).await;
     }
     let Some(ApiKey { name, role, tenant, .. }) = key else { return unknown(given.is_some()) };
-    if let Some(needed) = needed(request.method(), request.uri().path())
-        && !role.is_some_and(|role| role.covers(needed))
+    let needed = needed(request.method(), request.uri().path());
+    // What is of all tenants is shown to those who were given a key for it, and to this tenant's own administrators.
+    let foreign =
+        needed == Some(Role::Metrics) && tenant.as_ref().is_some_and(|tenant| tenant != gate.helm.tenant());
+    let covers = |role: Role, needed| if foreign { role == needed } else { role.covers(needed) };
+    if let Some(needed) = needed
+        && !role.is_some_and(|role| covers(role, needed))
     {
         let detail =
             format!("this key is not allowed to do that: it takes one with the role {needed} or admin");
@@ -99,6 +129,7 @@ pub(crate) async fn enter(State(gate): State<Arc<Gate>>, mut request: Request) -
     tracing::debug!(key = %name, "opened with a key");
     let routes = gate.routes_of(tenant.as_ref());
     request.extensions_mut().insert(KeyName(name));
+    request.extensions_mut().insert(Pass(Some((gate.keys.clone(), given))));
     pass(routes, request).await
 }
 

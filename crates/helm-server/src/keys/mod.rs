@@ -6,6 +6,6 @@ mod ring;
 mod role;
 
 pub use entry::ApiKeysError;
-pub(crate) use gate::{Gate, Key, Stranger, enter};
+pub(crate) use gate::{Gate, Key, Pass, Stranger, enter};
 pub use ring::ApiKeys;
 pub use role::{Role, UnknownRole};

@@ -92,10 +92,10 @@ impl ApiKeys {
         self.0.named.is_empty() && self.stored().is_empty()
     }
 
-    /// What this key opens, if anything. How long it takes says nothing of the keys: all are compared, to their ends. One
+    /// What the key of this hash opens, if anything. How long it takes says nothing of the keys: all are compared, to their ends. One
     /// that has ended is as one that never was.
-    pub(super) fn find(&self, key: &str, now: Timestamp) -> Option<ApiKey> {
-        let hash = Self::hash(key).0;
+    pub(super) fn find(&self, hash: KeyHash, now: Timestamp) -> Option<ApiKey> {
+        let KeyHash(hash) = hash;
         let (mut found, stored) = (None, self.stored());
         for key in self.0.named.iter().chain(stored.iter()) {
             let equal: Choice = key.hash.ct_eq(&hash);

@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::turns::LoggedJson;
 use crate::events::named;
+use crate::keys::Pass;
 use crate::problem::Problem;
 
 /// How often the log is asked.
@@ -43,17 +44,23 @@ struct Watch {
     query: LogQuery,
     /// Turns that have been told, or had ended before.
     told: VecDeque<DecisionId>,
+    pass: Pass,
     ticks: tokio::time::Interval,
     _place: OwnedSemaphorePermit,
 }
 
-pub(super) fn watch(helm: Helm, query: LogQuery, watchers: &Watchers) -> Result<Response, Problem> {
+pub(super) fn watch(
+    helm: Helm,
+    query: LogQuery,
+    watchers: &Watchers,
+    pass: Pass,
+) -> Result<Response, Problem> {
     let place = Arc::clone(&watchers.0).try_acquire_owned().map_err(|_| {
         let detail = format!("{WATCHERS} are watching already, and no more can; close one or try again");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     })?;
     let ticks = tokio::time::interval(EVERY);
-    let watch = Watch { helm, query, told: VecDeque::new(), ticks, _place: place };
+    let watch = Watch { helm, query, told: VecDeque::new(), pass, ticks, _place: place };
     let events = stream::unfold((watch, true), |(mut watch, first)| async move {
         let events = watch.next(first).await?;
         Some((stream::iter(events.into_iter().map(Ok::<_, Infallible>)), (watch, false)))
@@ -66,10 +73,10 @@ pub(super) fn watch(helm: Helm, query: LogQuery, watchers: &Watchers) -> Result<
 }
 
 impl Watch {
-    /// What has ended since; `None` when the server stops. At first an event `ready`, and nothing of what was there before.
+    /// What has ended since; `None` when the server stops, or the key does. At first an event `ready`, and nothing of what was there before.
     async fn next(&mut self, first: bool) -> Option<Vec<Event>> {
         self.ticks.tick().await;
-        if !self.helm.is_accepting() {
+        if !self.helm.is_accepting() || !self.pass.holds() {
             return None;
         }
         let micros = i64::try_from(LONGEST.as_micros()).unwrap_or(i64::MAX);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::json::{CandidateJson, candidate_json};
 use crate::problem::Problem;
-use crate::request::{PathOf, PathsOf, asked};
+use crate::request::{PathOf, PathsOf, asked, bounded};
 
 /// Users whose rewards a task has learnt from.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -80,11 +80,7 @@ pub(crate) async fn users(
     page: Result<Query<UserPage>, QueryRejection>,
 ) -> Result<Json<TaskUsersJson>, Problem> {
     let page = asked(page)?;
-    let (unasked, most) = USERS;
-    let limit = page.limit.unwrap_or(unasked);
-    if limit == 0 || limit > most {
-        return Err(Problem::wrong("limit", format!("{limit} is not from 1 to {most}")));
-    }
+    let limit = bounded(page.limit, USERS)?;
     let (task, after): (TaskId, Option<UserId>) =
         (task.parse()?, page.after.map(|after| after.parse()).transpose()?);
     let mut users = gathered(helm.user_totals(&task, after.as_ref(), limit + 1).await?);

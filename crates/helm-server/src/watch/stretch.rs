@@ -43,7 +43,7 @@ impl Stretch {
         let now = helm.now();
         let hours = match self.hours {
             Some(hours) => checked("hours", hours, MOST_HOURS)?,
-            None => usual(helm.log_begins().await?, now),
+            None => usual(helm.log_begins().await?, now, slots),
         };
         let step = (u64::from(hours) * 3_600_000).div_ceil(slots.into());
         let length = i64::try_from(step).map_err(|_| Problem::inside())?;
@@ -68,12 +68,12 @@ fn checked(name: &'static str, asked: u32, most: u32) -> Result<u32, Problem> {
     }
 }
 
-fn usual(begins: Option<Timestamp>, now: Timestamp) -> u32 {
+fn usual(begins: Option<Timestamp>, now: Timestamp, slots: u32) -> u32 {
     let [shortest, .., longest] = USUAL;
     let Some(begins) = begins else { return shortest };
     let age = now.since(begins);
     // The slot that runs lies partly in the future.
-    let holds = |hours: &u32| age < Duration::from_secs(u64::from(*hours) * 3_600) * 47 / 48;
+    let holds = |hours: &u32| age < Duration::from_secs(u64::from(*hours) * 3_600) * (slots - 1) / slots;
     USUAL.into_iter().find(holds).unwrap_or(longest)
 }
 
@@ -85,10 +85,11 @@ mod tests {
     fn the_shortest_usual_stretch_that_holds_the_log_is_offered() {
         let now = Timestamp::from_micros(1_000_000 * 3_600 * 24 * 365);
         let ago = |hours: i64| Some(Timestamp::from_micros(now.as_micros() - hours * 3_600 * 1_000_000));
-        assert_eq!(usual(None, now), 1);
-        assert_eq!(usual(ago(0), now), 1);
-        assert_eq!(usual(ago(1), now), 24);
-        assert_eq!(usual(ago(30), now), 168);
-        assert_eq!(usual(ago(24 * 300), now), 720);
+        assert_eq!(usual(None, now, 48), 1);
+        assert_eq!(usual(ago(0), now, 48), 1);
+        assert_eq!(usual(ago(1), now, 48), 24);
+        assert_eq!(usual(ago(30), now, 48), 168);
+        assert_eq!(usual(ago(24 * 300), now, 48), 720);
+        assert_eq!(usual(ago(13), now, 2), 168, "half of a day may be to come");
     }
 }

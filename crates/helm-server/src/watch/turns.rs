@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::live::{self, Watchers};
 use crate::json::ViolationJson;
+use crate::keys::Pass;
 use crate::problem::Problem;
-use crate::request::asked;
+use crate::request::{asked, bounded};
 
 /// Some turns of the log.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -145,11 +146,7 @@ impl Search {
     }
 
     fn limit(&self) -> Result<usize, Problem> {
-        let (unasked, most) = TURNS;
-        match self.limit.unwrap_or(unasked) {
-            limit if limit > 0 && limit <= most => Ok(limit),
-            limit => Err(Problem::wrong("limit", format!("{limit} is not from 1 to {most}"))),
-        }
+        bounded(self.limit, TURNS)
     }
 }
 
@@ -167,7 +164,7 @@ fn cursor(text: &str) -> Result<Cursor, Problem> {
 
 /// Turns that have ended, newest first. With `Accept: text/event-stream` those that end from now on, each as an event
 /// `turn`; about once a second, those of the last five minutes that have not been told, the newest 50 when there are more. It
-/// ends when the server stops.
+/// ends when the server stops, or the key does.
 #[utoipa::path(
     get, path = "/helm/v1/decisions", tag = "Helm",
     params(
@@ -191,6 +188,7 @@ fn cursor(text: &str) -> Result<Cursor, Problem> {
 pub(crate) async fn turns(
     State(helm): State<Helm>,
     Extension(watchers): Extension<Watchers>,
+    pass: Pass,
     headers: HeaderMap,
     search: Result<Query<Search>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -198,7 +196,7 @@ pub(crate) async fn turns(
     let (query, limit) = (search.query()?, search.limit()?);
     let after = search.after.as_deref().map(cursor).transpose()?;
     if wants_events(&headers) {
-        return live::watch(helm, query, &watchers);
+        return live::watch(helm, query, &watchers, pass);
     }
     let page = helm.turns(&query, after.as_ref(), limit).await?;
     let next = page.next.map(|next| format!("{}.{}", next.at.as_micros(), next.id));

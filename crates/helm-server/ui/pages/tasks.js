@@ -4,7 +4,7 @@ import { count, fixed } from "../format.js";
 import { empty, heading, table, total } from "../parts.js";
 
 export async function page({ signal }) {
-  const overview = await get("/helm/v1/overview", { hours: 720, slots: 1 }, signal);
+  const overview = await get("/helm/v1/overview", { hours: 720, slots: 48 }, signal);
   const tasks = overview.tasks.filter((task) => task.configured);
   const title = "Tasks";
   if (!tasks.length) {

@@ -54,8 +54,18 @@ async fn well_known(store: &Arc<dyn Store>) {
         job("judged", json!({ "decision": decision_id(18) })),
         job("summed", json!({ "user": ana() })),
         job("summed", json!({ "user": "user-10" })),
+        // A conversation may be called as somebody is.
+        job("summed", json!({ "user": "user-2", "conversation": ana() })),
     ];
     store.jobs().enqueue(&t, &jobs).await.expect("queued");
+}
+
+/// Under which names something is learnt of those who are forgotten: also of what has left the log.
+async fn pseudonyms(store: &Arc<dyn Store>) -> Vec<String> {
+    let totals = store.bandits().user_totals(&tenant("t"), &decision(0).context.task, None, 100).await;
+    let users = totals.expect("totals").into_iter().map(|total| total.user.to_string());
+    let names: BTreeSet<_> = users.filter(|user| user.starts_with("forgotten-")).collect();
+    names.into_iter().collect()
 }
 
 async fn turns(store: &Arc<dyn Store>, query: &LogQuery) -> Vec<TurnView> {
@@ -88,9 +98,10 @@ pub(super) async fn a_user_is_forgotten_and_what_was_learnt_stays(store: Arc<dyn
     let mine = Selection::of_user(ana(), "m");
     assert_eq!(store.vectors().count(&t, &mine).await.expect("counted"), 0);
     assert_eq!(learnt_in_all(&store).await, before, "nothing that was learnt is lost");
+    assert_eq!(pseudonyms(&store).await, [format!("forgotten-{}", decision_id(9))]);
     store.restate(&t, &decision(0).context.task).await.expect("restated");
     assert_eq!(learnt_in_all(&store).await, before);
-    assert_eq!(store.jobs().counts().await.expect("counted").waiting, 3);
+    assert_eq!(store.jobs().counts().await.expect("counted").waiting, 4);
     assert_eq!(forget(&store, &forgetting()).await, Forgotten::default(), "again changes nothing");
 }
 
@@ -145,6 +156,7 @@ pub(super) async fn forgetting_goes_on_where_it_was_cut_off(store: Arc<dyn Store
     let names: BTreeSet<_> = all.iter().map(|turn| turn.user.as_str()).collect();
     assert_eq!(names.iter().filter(|name| name.starts_with("forgotten-")).count(), 1, "{names:?}");
     assert!(!names.contains(ana().as_str()));
+    assert_eq!(pseudonyms(&store).await.len(), 1);
     assert_eq!(store.users().records(&t, &ana()).await.expect("records"), UserRecords::default());
 }
 
@@ -167,6 +179,37 @@ pub(super) async fn a_turn_that_runs_while_its_user_is_forgotten_is_not_stored(s
     let audit = store.bandits().audit(&t, &decision(0).context.task).await.expect("an audit");
     assert!(audit.mismatches.is_empty(), "{audit:?}");
     assert_eq!(forget(&store, &forgetting()).await.turns, 1);
+}
+
+pub(super) async fn what_ends_while_its_user_is_forgotten_is_forgotten(store: Arc<dyn Store>) {
+    let t = tenant("t");
+    for number in [1, 9, 17] {
+        store.log_decision(&decision(number), deadline()).await.expect("logged");
+    }
+    for number in [9, 17] {
+        store.commit_turn(talkative(number), mean()).await.expect("committed");
+    }
+    let begun = AtomicBool::new(false);
+    let mut progress = |_| begun.store(true, Ordering::SeqCst);
+    let forgetting = forgetting().with_batch(1);
+    let working = store.users().forget(&t, &forgetting, &mut progress);
+    let waiting = poll_fn(|_| match begun.load(Ordering::SeqCst) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    });
+    let done = match select(working, waiting).await {
+        Either::Left((forgotten, _)) => forgotten,
+        Either::Right(((), working)) => {
+            // Their first decision goes last, so this may still be theirs.
+            drop(store.commit_turn(talkative(1), mean()).await);
+            working.await
+        }
+    };
+    done.expect("forgotten");
+    assert_eq!(store.users().records(&t, &ana()).await.expect("records"), UserRecords::default());
+    assert!(turns(&store, &LogQuery::default().with_user(ana())).await.is_empty());
+    let audit = store.bandits().audit(&t, &decision(0).context.task).await.expect("an audit");
+    assert!(audit.mismatches.is_empty(), "{audit:?}");
 }
 
 pub(super) async fn a_user_of_another_tenant_is_not_forgotten(store: Arc<dyn Store>) {

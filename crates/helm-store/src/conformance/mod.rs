@@ -120,6 +120,7 @@ laws!(
     forgetting::what_is_left_of_a_user_says_nothing_of_them,
     forgetting::forgetting_goes_on_where_it_was_cut_off,
     forgetting::a_turn_that_runs_while_its_user_is_forgotten_is_not_stored,
+    forgetting::what_ends_while_its_user_is_forgotten_is_forgotten,
     forgetting::a_user_of_another_tenant_is_not_forgotten,
     api_keys::a_key_is_kept_once_and_comes_back,
     api_keys::a_key_ends_once_and_only_earlier,

@@ -7,7 +7,7 @@ use super::BACKEND;
 use super::jobs::Jobs;
 use super::state::{State, Tenant};
 use super::store::MemoryStore;
-use crate::disguise::{Disguise, quoted, without_words};
+use crate::disguise::{Disguise, without_words};
 use crate::error::Result;
 use crate::fold::{fold, row};
 use crate::user::{Forgetting, Forgotten, UserConversation, UserRecords, UserStatistics, UserStore};
@@ -16,7 +16,7 @@ use crate::user::{Forgetting, Forgotten, UserConversation, UserRecords, UserStat
 impl UserStore for MemoryStore {
     async fn records(&self, tenant: &TenantId, user: &UserId) -> Result<UserRecords> {
         self.read("records", |state| {
-            let jobs = state.jobs.naming(tenant, &quoted(user));
+            let jobs = state.jobs.naming(tenant, user);
             let own = state.tenant(tenant).map(|tenant| tenant.records(user)).unwrap_or_default();
             UserRecords { jobs, ..own }
         })
@@ -159,7 +159,7 @@ fn forget(state: &mut State, tenant: &TenantId, forgetting: &Forgetting) -> Resu
 }
 
 fn forget_jobs(jobs: &mut Jobs, tenant: &TenantId, forgetting: &Forgetting, ids: &[DecisionId]) -> u64 {
-    let about = jobs.about(tenant, &quoted(&forgetting.user), ids, &forgetting.kept_jobs);
+    let about = jobs.about(tenant, &forgetting.user, ids, &forgetting.kept_jobs);
     let count = about.len() as u64;
     if !forgetting.dry_run {
         jobs.drop_all(about);

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use helm_core::{DecisionId, TenantId, Timestamp};
+use helm_core::{DecisionId, TenantId, Timestamp, UserId};
 
 use super::store::MemoryStore;
 use crate::error::Result;
@@ -40,8 +40,8 @@ impl QueuedJob {
         self.lease_until.map_or(self.new.run_at, |until| until.max(self.new.run_at))
     }
 
-    fn names(&self, quoted: &str) -> bool {
-        self.new.body.to_string().contains(quoted) || self.new.dedupe.contains(quoted)
+    fn names(&self, user: &UserId) -> bool {
+        self.new.body.get("user").and_then(serde_json::Value::as_str) == Some(user.as_str())
     }
 
     /// Whether it is about one of these decisions, which are in order.
@@ -116,10 +116,10 @@ impl Jobs {
         named.collect()
     }
 
-    /// The jobs that hold this quoted name of a user.
-    pub(super) fn naming(&self, tenant: &TenantId, quoted: &str) -> Vec<UserJob> {
+    /// The jobs that name this user.
+    pub(super) fn naming(&self, tenant: &TenantId, user: &UserId) -> Vec<UserJob> {
         let of_tenant = self.jobs.values().filter(|job| job.tenant == *tenant);
-        let naming = of_tenant.filter(|job| job.names(quoted));
+        let naming = of_tenant.filter(|job| job.names(user));
         let shown = naming.map(|job| UserJob {
             kind: job.new.kind.clone(),
             body: job.new.body.to_string(),
@@ -132,14 +132,13 @@ impl Jobs {
     pub(super) fn about(
         &self,
         tenant: &TenantId,
-        quoted: &str,
+        user: &UserId,
         decisions: &[DecisionId],
         kept: &BTreeSet<String>,
     ) -> Vec<JobId> {
         let of_tenant = self.jobs.iter().filter(|(_, job)| job.tenant == *tenant);
-        let about = of_tenant.filter(|(_, job)| {
-            job.names(quoted) || (job.is_about(decisions) && !kept.contains(&job.new.kind))
-        });
+        let about = of_tenant
+            .filter(|(_, job)| job.names(user) || (job.is_about(decisions) && !kept.contains(&job.new.kind)));
         about.map(|(id, _)| *id).collect()
     }
 

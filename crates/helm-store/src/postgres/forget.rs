@@ -17,7 +17,7 @@ use super::store::{PostgresStore, Work};
 use super::{BACKEND, records, sums};
 use crate::batch::Failure;
 use crate::checkpoint::Checkpoint;
-use crate::disguise::{Disguise, Rewritten, quoted};
+use crate::disguise::{Disguise, Rewritten};
 use crate::error::Result;
 use crate::fold::place;
 use crate::stored::traced;
@@ -38,8 +38,8 @@ macro_rules! jobs {
     ($verb:literal) => {
         concat!(
             $verb,
-            " FROM helm_job WHERE tenant = $1 AND (strpos(body::text, $3) > 0 OR strpos(dedupe, $3) > 0
-                OR (kind <> ALL ($4) AND json_typeof(body) = 'object' AND body ->> 'decision' IN (
+            " FROM helm_job WHERE tenant = $1 AND (body ->> 'user' = $2
+                OR (kind <> ALL ($3) AND json_typeof(body) = 'object' AND body ->> 'decision' IN (
                     SELECT id::text FROM helm_decision WHERE tenant = $1 AND user_id = $2
                     UNION SELECT id::text FROM helm_turn WHERE tenant = $1 AND user_id = $2)))"
         )
@@ -119,11 +119,14 @@ impl UserStore for PostgresStore {
         progress: &mut (dyn FnMut(Forgotten) + Send),
     ) -> Result<Forgotten> {
         let whose = Whose { tenant, forgetting };
-        let mut all = self.transaction(OPERATION, Remove(whose)).await?;
+        let (mut all, first) = self.transaction(OPERATION, Remove(whose)).await?;
         progress(all);
         if forgetting.dry_run {
             return Ok(all);
         }
+        let forgetting = &forgetting.clone().named(first);
+        let whose = Whose { tenant, forgetting };
+        all.add(self.transaction(OPERATION, DisguiseCheckpoint(whose)).await?);
         loop {
             let (done, more) = self.transaction(OPERATION, DisguisePage(whose)).await?;
             all.add(done);
@@ -132,7 +135,9 @@ impl UserStore for PostgresStore {
                 break;
             }
         }
+        // Now nothing more can come in their name. What did meanwhile goes, too.
         all.add(self.transaction(OPERATION, DisguiseCheckpoint(whose)).await?);
+        all.add(self.transaction(OPERATION, Remove(whose)).await?.0);
         progress(all);
         Ok(all)
     }
@@ -153,11 +158,9 @@ impl Whose<'_> {
         let failed = |error| failure(OPERATION, error);
         let sql = if self.forgetting.dry_run { count } else { delete };
         let query = sqlx::query(sql).bind(self.tenant.as_str()).bind(self.forgetting.user.as_str());
-        // Only jobs are looked for by more than that.
+        // Only of jobs some kinds may stay.
         let query = match sql == JOBS[0] || sql == JOBS[1] {
-            true => query
-                .bind(quoted(&self.forgetting.user))
-                .bind(self.forgetting.kept_jobs.iter().cloned().collect::<Vec<_>>()),
+            true => query.bind(self.forgetting.kept_jobs.iter().cloned().collect::<Vec<_>>()),
             false => query,
         };
         if self.forgetting.dry_run {
@@ -179,22 +182,26 @@ impl Whose<'_> {
         Ok(Forgotten { decisions, turns, judgements, statistics, ..so_far })
     }
 
-    async fn disguise(&self, connection: &mut PgConnection) -> Result<Disguise, Failure> {
+    async fn first(&self, connection: &mut PgConnection) -> Result<Option<DecisionId>, Failure> {
         let first = sqlx::query(FIRST).bind(self.tenant.as_str()).bind(self.forgetting.user.as_str());
         let first = first.fetch_optional(connection).await.map_err(|error| failure(OPERATION, error))?;
-        let first = first.map(|row| decision_id(&row, "id", OPERATION)).transpose()?;
-        Ok(Disguise::new(BACKEND, &self.forgetting.user, first.unwrap_or(self.forgetting.otherwise))?)
+        Ok(first.map(|row| decision_id(&row, "id", OPERATION)).transpose()?)
+    }
+
+    fn disguise(&self) -> Result<Disguise, Failure> {
+        Ok(Disguise::new(BACKEND, &self.forgetting.user, self.forgetting.otherwise)?)
     }
 }
 
-/// Removes what was said, or counts everything.
+/// Removes what was said, or counts everything; and the first that is logged of the user.
 struct Remove<'a>(Whose<'a>);
 
 impl Work for Remove<'_> {
-    type Done = Forgotten;
+    type Done = (Forgotten, Option<DecisionId>);
 
-    async fn run(&self, connection: &mut PgConnection) -> Result<Forgotten, Failure> {
+    async fn run(&self, connection: &mut PgConnection) -> Result<Self::Done, Failure> {
         let whose = self.0;
+        let first = whose.first(connection).await?;
         let forgotten = Forgotten {
             jobs: whose.remove(connection, JOBS).await?,
             preferences: whose.remove(connection, PREFERENCES).await?,
@@ -204,8 +211,8 @@ impl Work for Remove<'_> {
             ..Forgotten::default()
         };
         match whose.forgetting.dry_run {
-            true => whose.count(connection, forgotten).await,
-            false => Ok(forgotten),
+            true => Ok((whose.count(connection, forgotten).await?, first)),
+            false => Ok((forgotten, first)),
         }
     }
 }
@@ -219,7 +226,7 @@ impl Work for DisguisePage<'_> {
     async fn run(&self, connection: &mut PgConnection) -> Result<Self::Done, Failure> {
         let Whose { tenant, forgetting } = self.0;
         let failed = |error| failure(OPERATION, error);
-        let disguise = self.0.disguise(connection).await?;
+        let disguise = self.0.disguise()?;
         let page = sqlx::query(PAGE).bind(tenant.as_str()).bind(forgetting.user.as_str());
         let page = page.bind(limit(forgetting.batch)).fetch_all(&mut *connection).await.map_err(failed)?;
         let ids =
@@ -282,7 +289,7 @@ impl Work for DisguiseCheckpoint<'_> {
     async fn run(&self, connection: &mut PgConnection) -> Result<Forgotten, Failure> {
         let Whose { tenant, forgetting } = self.0;
         let failed = |error| failure(OPERATION, error);
-        let disguise = self.0.disguise(connection).await?;
+        let disguise = self.0.disguise()?;
         let bound = |sql: &'static str| sqlx::query(sql).bind(tenant.as_str()).bind(forgetting.user.as_str());
         sqlx::query(LOCK_CHECKPOINT).execute(&mut *connection).await.map_err(failed)?;
         let rows = bound(CHECKPOINT).fetch_all(&mut *connection).await.map_err(failed)?;

@@ -8,7 +8,6 @@ use sqlx::postgres::{PgPool, PgRow};
 use super::decode::{body, decision_id, get, json, moment, natural, parsed, stats_row};
 use super::error::driver;
 use crate::conversation::{StoredMessage, Summary};
-use crate::disguise::quoted;
 use crate::error::Result;
 use crate::user::{UserConversation, UserJob, UserRecords, UserStatistics};
 use crate::vector::{Memory, MemoryId};
@@ -23,7 +22,7 @@ const MEMORIES: &str = "SELECT collection, turn, number, text, embedding::real[]
         metadata::text AS metadata, at
     FROM helm_memory WHERE tenant = $1 AND user_id = $2 ORDER BY turn, number";
 const JOBS: &str = "SELECT kind, body::text AS body, last_error FROM helm_job
-    WHERE tenant = $1 AND (strpos(body::text, $2) > 0 OR strpos(dedupe, $2) > 0) ORDER BY id";
+    WHERE tenant = $1 AND body ->> 'user' = $2 ORDER BY id";
 const STATISTICS: &str = "SELECT task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
         tokens, latency_us, failures, loss, packed::text AS packed
     FROM helm_stats WHERE tenant = $1 AND scope = 'user' AND member = $2 ORDER BY task, strategy, epoch, layout";
@@ -36,7 +35,7 @@ pub(super) async fn records(pool: &PgPool, tenant: &TenantId, user: &UserId) -> 
     Ok(UserRecords {
         conversations: conversations(pool, tenant, user).await?,
         memories: all(pool, MEMORIES, tenant, name).await?.iter().map(memory).collect::<Result<_>>()?,
-        jobs: all(pool, JOBS, tenant, &quoted(user)).await?.iter().map(job).collect::<Result<_>>()?,
+        jobs: all(pool, JOBS, tenant, name).await?.iter().map(job).collect::<Result<_>>()?,
         statistics: all(pool, STATISTICS, tenant, name).await?.iter().map(found).collect::<Result<_>>()?,
     })
 }

@@ -48,7 +48,8 @@ const MESSAGES: &str =
     "INSERT INTO helm_message (tenant, user_id, conversation, turn, number, role, body, at, format)
     SELECT tenant, user_id, conversation, turn, number, role, body::json, at, $9
     FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::text[],
-        $8::timestamptz[]) k (tenant, user_id, conversation, turn, number, role, body, at)";
+        $8::timestamptz[]) k (tenant, user_id, conversation, turn, number, role, body, at)
+    ON CONFLICT DO NOTHING";
 
 const EVIDENCE: &str = "INSERT INTO helm_evidence (tenant, decision, source, revision, task, strategy, value, key, at)
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::float8[],

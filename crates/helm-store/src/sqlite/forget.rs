@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
-use helm_core::{StatsRow, TaskId, TenantId, UserId};
+use helm_core::{DecisionId, StatsRow, TaskId, TenantId, UserId};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Executor, Row};
 
@@ -18,7 +18,7 @@ use super::sums::{STATS, add};
 use super::{BACKEND, connect, records};
 use crate::batch::{StatsKey, size};
 use crate::checkpoint::Checkpoint;
-use crate::disguise::{Disguise, Rewritten, quoted};
+use crate::disguise::{Disguise, Rewritten};
 use crate::error::{Result, chain};
 use crate::stored::traced;
 use crate::user::{Forgetting, Forgotten, UserRecords, UserStore};
@@ -52,9 +52,8 @@ macro_rules! jobs {
     ($verb:literal) => {
         concat!(
             $verb,
-            " FROM helm_job WHERE tenant = ?1 AND (instr(body, ?3) > 0 OR instr(dedupe, ?3) > 0
-                OR (kind NOT IN (SELECT value FROM json_each(?4)) AND json_valid(body)
-                    AND unhex(body ->> '$.decision', '-') IN (
+            " FROM helm_job WHERE tenant = ?1 AND json_valid(body) AND (body ->> '$.user' = ?2
+                OR (kind NOT IN (SELECT value FROM json_each(?3)) AND unhex(body ->> '$.decision', '-') IN (
                         SELECT id FROM helm_decision WHERE tenant = ?1 AND user_id = ?2
                         UNION SELECT id FROM helm_turn WHERE tenant = ?1 AND user_id = ?2)))"
         )
@@ -140,11 +139,13 @@ impl UserStore for SqliteStore {
         forgetting: &Forgetting,
         progress: &mut (dyn FnMut(Forgotten) + Send),
     ) -> Result<Forgotten> {
-        let mut all = self.step(tenant, forgetting, remove).await?;
+        let (mut all, first) = self.step(tenant, forgetting, remove).await?;
         progress(all);
         if forgetting.dry_run {
             return Ok(all);
         }
+        let forgetting = &forgetting.clone().named(first);
+        all.add(self.step(tenant, forgetting, disguise_checkpoint).await?);
         loop {
             let (done, more) = self.step(tenant, forgetting, disguise_page).await?;
             all.add(done);
@@ -153,7 +154,9 @@ impl UserStore for SqliteStore {
                 break;
             }
         }
+        // Now nothing more can come in their name. What did meanwhile goes, too.
         all.add(self.step(tenant, forgetting, disguise_checkpoint).await?);
+        all.add(self.step(tenant, forgetting, remove).await?.0);
         progress(all);
         // Pages that were freed long ago may hold what somebody said then.
         while self.write(OPERATION, size::SMALL, |connection| Box::pin(shrink(connection))).await? {}
@@ -184,17 +187,22 @@ impl SqliteStore {
         .await
     }
 
-    /// Empties the log of writes, which holds what was overwritten in the file. Whoever reads at this moment may keep it
-    /// until later.
+    /// Empties the log of writes, which holds what was overwritten in the file. Whoever reads at this moment keeps it until
+    /// later, which is told.
     async fn truncate_log(&self) {
         let emptied = async {
             let mut connection = connect::mover(&self.options).await?;
-            let emptied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
-            emptied.map_err(|error| driver(OPERATION, error))?;
-            connection.close().await.map_err(|error| driver(OPERATION, error))
+            let row = connection.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await;
+            let busy: i64 = row.and_then(|row| row.try_get(0)).map_err(|error| driver(OPERATION, error))?;
+            connection.close().await.map_err(|error| driver(OPERATION, error))?;
+            Ok::<_, crate::error::Error>(busy != 0)
         };
-        if let Err(error) = emptied.await {
-            tracing::warn!(error = %chain(&error), "the log of writes was not emptied");
+        match emptied.await {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!(
+                "somebody reads, so the log of writes beside the file still holds what was forgotten; forget again later"
+            ),
+            Err(error) => tracing::warn!(error = %chain(&error), "the log of writes was not emptied"),
         }
     }
 }
@@ -204,14 +212,15 @@ async fn set(connection: &mut SqliteConnection, pragma: &'static str) -> Result<
     set.map(drop).map_err(|error| driver(OPERATION, error))
 }
 
-/// Removes what was said, or counts everything.
+/// Removes what was said, or counts everything; and the first that is logged of the user.
 fn remove(
     connection: &mut SqliteConnection,
     tenant: TenantId,
     forgetting: Forgetting,
-) -> BoxFuture<'_, Result<Forgotten>> {
+) -> BoxFuture<'_, Result<(Forgotten, Option<DecisionId>)>> {
     Box::pin(async move {
         let whose = Whose { tenant: &tenant, forgetting: &forgetting };
+        let first = whose.first(connection).await?;
         let forgotten = Forgotten {
             jobs: whose.remove(connection, JOBS).await?,
             preferences: whose.remove(connection, PREFERENCES).await?,
@@ -221,8 +230,8 @@ fn remove(
             ..Forgotten::default()
         };
         match forgetting.dry_run {
-            true => whose.count(connection, forgotten).await,
-            false => Ok(forgotten),
+            true => Ok((whose.count(connection, forgotten).await?, first)),
+            false => Ok((forgotten, first)),
         }
     })
 }
@@ -241,11 +250,9 @@ impl Whose<'_> {
         let failed = |error| driver(OPERATION, error);
         let sql = if self.forgetting.dry_run { count } else { delete };
         let query = sqlx::query(sql).bind(self.tenant.as_str()).bind(self.forgetting.user.as_str());
-        // Only jobs are looked for by more than that.
+        // Only of jobs some kinds may stay.
         let query = match sql == JOBS[0] || sql == JOBS[1] {
-            true => query
-                .bind(quoted(&self.forgetting.user))
-                .bind(to_json(&self.forgetting.kept_jobs, OPERATION)?),
+            true => query.bind(to_json(&self.forgetting.kept_jobs, OPERATION)?),
             false => query,
         };
         if self.forgetting.dry_run {
@@ -268,11 +275,14 @@ impl Whose<'_> {
         Ok(Forgotten { decisions, turns, judgements, statistics, ..so_far })
     }
 
-    async fn disguise(&self, connection: &mut SqliteConnection) -> Result<Disguise> {
+    async fn first(&self, connection: &mut SqliteConnection) -> Result<Option<DecisionId>> {
         let first = sqlx::query(FIRST).bind(self.tenant.as_str()).bind(self.forgetting.user.as_str());
         let first = first.fetch_optional(connection).await.map_err(|error| driver(OPERATION, error))?;
-        let first = first.map(|row| decision_id(&row, "id", OPERATION)).transpose()?;
-        Disguise::new(BACKEND, &self.forgetting.user, first.unwrap_or(self.forgetting.otherwise))
+        first.map(|row| decision_id(&row, "id", OPERATION)).transpose()
+    }
+
+    fn disguise(&self) -> Result<Disguise> {
+        Disguise::new(BACKEND, &self.forgetting.user, self.forgetting.otherwise)
     }
 }
 
@@ -283,7 +293,7 @@ fn disguise_page(
     forgetting: Forgetting,
 ) -> BoxFuture<'_, Result<(Forgotten, bool)>> {
     Box::pin(async move {
-        let disguise = Whose { tenant: &tenant, forgetting: &forgetting }.disguise(connection).await?;
+        let disguise = Whose { tenant: &tenant, forgetting: &forgetting }.disguise()?;
         let rows = sqlx::query(PAGE)
             .bind(tenant.as_str())
             .bind(forgetting.user.as_str())
@@ -341,7 +351,7 @@ fn disguise_checkpoint(
     forgetting: Forgetting,
 ) -> BoxFuture<'_, Result<Forgotten>> {
     Box::pin(async move {
-        let disguise = Whose { tenant: &tenant, forgetting: &forgetting }.disguise(connection).await?;
+        let disguise = Whose { tenant: &tenant, forgetting: &forgetting }.disguise()?;
         let failed = |error| driver(OPERATION, error);
         let bound = |sql: &'static str| sqlx::query(sql).bind(tenant.as_str()).bind(forgetting.user.as_str());
         let rows = bound(CHECKPOINT).fetch_all(&mut *connection).await.map_err(failed)?;

@@ -9,7 +9,6 @@ use super::decode::{body, decision_id, get, json, natural, parsed, stats_row, wh
 use super::error::driver;
 use super::readers::Readers;
 use crate::conversation::{StoredMessage, Summary};
-use crate::disguise::quoted;
 use crate::error::Result;
 use crate::user::{UserConversation, UserJob, UserRecords, UserStatistics};
 use crate::vector::{Memory, MemoryId};
@@ -24,7 +23,7 @@ const MEMORIES: &str = "SELECT collection, turn, number, text, embedding, metada
     WHERE tenant = ?1 AND user_id = ?2 AND collection IN (SELECT name FROM helm_collection WHERE tenant = ?1)
     ORDER BY turn, number";
 const JOBS: &str = "SELECT kind, body, last_error FROM helm_job
-    WHERE tenant = ?1 AND (instr(body, ?2) > 0 OR instr(dedupe, ?2) > 0) ORDER BY id";
+    WHERE tenant = ?1 AND json_valid(body) AND body ->> '$.user' = ?2 ORDER BY id";
 const STATISTICS: &str = "SELECT task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
         tokens, latency_us, failures, loss, packed
     FROM helm_stats WHERE tenant = ? AND scope = 'user' AND member = ? ORDER BY task, strategy, epoch, layout";
@@ -42,11 +41,7 @@ pub(super) async fn records(readers: &Readers, tenant: &TenantId, user: &UserId)
             .iter()
             .map(memory)
             .collect::<Result<_>>()?,
-        jobs: all(&mut connection, JOBS, tenant, &quoted(user))
-            .await?
-            .iter()
-            .map(job)
-            .collect::<Result<_>>()?,
+        jobs: all(&mut connection, JOBS, tenant, user_text).await?.iter().map(job).collect::<Result<_>>()?,
         statistics: all(&mut connection, STATISTICS, tenant, user_text)
             .await?
             .iter()

@@ -10,14 +10,23 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::arguments::Global;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::open;
 
 /// How often the files are looked at. Asking them works on every file system, also where a mount hides what happens to it.
 const LOOK: Duration = Duration::from_secs(1);
 /// What only the next start takes.
-const FIXED: [&str; 8] =
-    ["environment", "server", "store", "log", "traces", "features", "background", "embeddings"];
+const FIXED: [&str; 9] = [
+    "/environment",
+    "/server",
+    "/store",
+    "/log",
+    "/traces",
+    "/metrics",
+    "/features/vector_search",
+    "/background",
+    "/embeddings",
+];
 
 /// Takes the configuration again on SIGHUP, and when one of its files has changed and then been left alone for a moment. One
 /// that is wrong is refused as a whole, and the present one stays. Ends only when signals cannot be had.
@@ -26,6 +35,7 @@ pub(super) async fn watch(global: &Global, mut config: HelmConfig, helm: Helm) -
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let path = global.config.as_deref().unwrap_or(default_path());
+    let was_there = path.exists();
     let mut taken = Prints::of(path, &config);
     let mut before = taken.clone();
     loop {
@@ -38,15 +48,22 @@ pub(super) async fn watch(global: &Global, mut config: HelmConfig, helm: Helm) -
             before = now;
         }
         if settled {
-            reload(global, &mut config, &helm).await;
+            // As they are before they are read: what is saved meanwhile is taken next.
             taken = Prints::of(path, &config);
             before = taken.clone();
+            let gone = was_there && !path.exists();
+            reload(global, &mut config, &helm, gone.then_some(path)).await;
         }
     }
 }
 
-async fn reload(global: &Global, config: &mut HelmConfig, helm: &Helm) {
-    let outcome = match take(global, helm).await {
+async fn reload(global: &Global, config: &mut HelmConfig, helm: &Helm, gone: Option<&Path>) {
+    let next = match gone {
+        // Without its file everything would be as usual, and nothing as it was meant.
+        Some(path) => Err(Failure::wrong(format!("{} is gone", path.display()))),
+        None => take(global, helm).await,
+    };
+    let outcome = match next {
         Ok(next) => {
             let waiting = waiting(config, &next);
             if !waiting.is_empty() {
@@ -71,11 +88,12 @@ async fn take(global: &Global, helm: &Helm) -> Result<HelmConfig> {
     Ok(next)
 }
 
-/// The sections that have changed and stay as they were.
+/// What has changed and stay as they were.
 fn waiting(present: &HelmConfig, next: &HelmConfig) -> Vec<&'static str> {
     let shown = |config: &HelmConfig| config.shown().unwrap_or(Value::Null);
     let (present, next) = (shown(present), shown(next));
-    FIXED.into_iter().filter(|section| present.get(section) != next.get(section)).collect()
+    let changed = FIXED.into_iter().filter(|place| present.pointer(place) != next.pointer(place));
+    changed.map(|place| place.trim_start_matches('/')).collect()
 }
 
 /// What files look like from outside.
