@@ -81,7 +81,14 @@ async fn a_turn_is_one_trace_through_every_layer() {
     };
     let answer = tokio::task::spawn_blocking(move || {
         let body = r#"{"user_id":"zephyrine","task":"support","message":"Is my quokka plugged in?"}"#;
-        let mut stream = TcpStream::connect(address).unwrap();
+        let mut seen = TcpStream::connect(&address).unwrap();
+        write!(
+            seen,
+            "GET /helm/v1/users/zephyrine/preferences HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
+        assert!(std::io::read_to_string(&mut seen).unwrap().starts_with("HTTP/1.1 200"));
+        let mut stream = TcpStream::connect(&address).unwrap();
         write!(stream, "POST /chat HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -105,8 +112,13 @@ async fn a_turn_is_one_trace_through_every_layer() {
             panic!("no span {name}, but {names:?}")
         })
     };
-    let (turn, request) = (find("invoke_agent support"), find("request"));
-    assert_eq!(turn["parentSpanId"], request["spanId"]);
+    let turn = find("invoke_agent support");
+    let request = spans.iter().find(|span| span["spanId"] == turn["parentSpanId"]).unwrap();
+    assert_eq!(request["name"], "request");
+    assert!(
+        spans.iter().all(|span| span["events"].as_array().is_none_or(Vec::is_empty)),
+        "no words of others"
+    );
     for part in ["recall", "chat", "evaluate", "commit"] {
         let part = find(part);
         assert_eq!(part["traceId"], turn["traceId"], "{part}");

@@ -298,10 +298,17 @@ fn a_changed_configuration_is_taken_and_a_wrong_one_refused() {
     std::fs::write(&path, task("tutor")).unwrap();
     wait_for(&address, "/helm/v1/tasks", |answer| answer.contains("[\"tutor\"]"));
     wait_for(&address, "/metrics", |answer| answer.contains("outcome=\"taken\"} 2"));
+    // Without its file it would be another server.
+    std::fs::remove_file(&path).unwrap();
+    wait_for(&address, "/metrics", |answer| answer.contains("outcome=\"refused\"} 3"));
+    assert!(ask(&address, "GET", "/helm/v1/tasks", "").unwrap().contains("[\"tutor\"]"), "it stays");
     signal(&child, "TERM");
     assert_eq!(ended(&mut child), Some(0));
     let log = std::io::read_to_string(told).unwrap();
-    assert!(log.contains("refused") && log.contains("unheard_of"), "{log}");
+    assert!(
+        log.contains("refused") && log.contains("unheard_of") && log.contains("helm.toml is gone"),
+        "{log}"
+    );
 }
 
 #[test]
