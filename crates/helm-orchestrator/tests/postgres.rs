@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use helm_core::Strategy;
+use helm_core::{Feedback, Strategy};
 use helm_orchestrator::llm::{Scripted, ScriptedModel};
 use helm_orchestrator::store::postgres::{PostgresOptions, PostgresStore};
 use helm_orchestrator::store::{PreferenceChange, Selection, Store};
@@ -63,4 +63,42 @@ async fn a_turn_with_nul_is_stored_with_another_character() {
     assert_eq!(after.values["tone"], serde_json::json!({ "a\u{fffd}": ["\u{fffd}"] }));
     assert!(helm.shutdown(std::time::Duration::from_secs(5)).await);
     execute(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+}
+
+/// Learning is read where it is written, so a replica that is taught leaves none behind: bars allow a second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_replica_is_taught_another_knows_at_its_next_turn() {
+    let Some((server, name, url)) = database("taught").await else { return };
+    let mut replicas = [replica(&url).await, replica(&url).await];
+    let (task, ana) = ("support".parse().unwrap(), "ana".parse().unwrap());
+    for round in 0..12_u64 {
+        let [teacher, pupil] = &replicas;
+        let ask = |text: &str| TurnRequest::new("ana", "support", text.to_owned()).unwrap();
+        let taught = teacher.turn(ask("Where is it?")).await.unwrap();
+        let rating = if round % 3 == 0 { 1.0 } else { 5.0 };
+        teacher.feedback(Feedback::rating(taught.decision_id, rating).unwrap()).await.unwrap();
+        let known = teacher.outlook(&task, Some(&ana)).await.unwrap();
+        let next = pupil.turn(ask("And now?")).await.unwrap();
+        let decision = pupil.explain(next.decision_id).await.unwrap().turn.decision.unwrap();
+        assert_eq!(decision.candidates.iter().map(|one| one.pulls).sum::<u64>(), 2 * round + 1);
+        for candidate in &decision.candidates {
+            let known = known.iter().find(|known| known.strategy == candidate.strategy).unwrap();
+            assert!((known.mean - candidate.mean).abs() < 1e-6, "{round}: {known:?}, {candidate:?}");
+        }
+        replicas.reverse();
+    }
+    for replica in replicas {
+        assert!(replica.shutdown(std::time::Duration::from_secs(5)).await);
+    }
+    execute(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+}
+
+/// A process's Helm on that database.
+async fn replica(url: &str) -> Helm {
+    let store: Arc<dyn Store> = Arc::new(PostgresStore::open(PostgresOptions::new(url)).await.unwrap());
+    let strategy = |name: &str| Strategy::new(name.parse().unwrap(), "main".parse().unwrap());
+    let answers = std::iter::repeat_n(Scripted::Answer("It is on its way.".to_owned()), 24);
+    let task = Task::new("support").unwrap().with_strategy(strategy("s@1")).with_strategy(strategy("t@1"));
+    let model = Arc::new(ScriptedModel::new("main".parse().unwrap(), answers));
+    Helm::builder().task(task).model(model).store(store).build().await.unwrap()
 }

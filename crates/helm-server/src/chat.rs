@@ -20,8 +20,7 @@ use crate::router::RequestId;
     post, path = "/chat", tag = "Helm", request_body = ChatBody,
     responses(
         (status = 200, description = "the turn; with stream: true the events decision, delta, and done or error",
-            body = TurnJson),
-        (status = "4XX", body = Problem), (status = "5XX", body = Problem),
+            content((TurnJson = "application/json"), (String = "text/event-stream"))),
     ),
 )]
 pub(crate) async fn chat(

@@ -79,7 +79,6 @@ pub(crate) async fn experiments(State(helm): State<Helm>) -> Json<ExperimentsJso
     params(("key" = String, Path, description = "the experiment's key")),
     responses(
         (status = 200, content((Value = "application/json"), (String = "text/html"), (String = "text/markdown"))),
-        (status = "4XX", body = Problem),
     ),
 )]
 pub(crate) async fn report(

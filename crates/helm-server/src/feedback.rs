@@ -23,7 +23,7 @@ pub(crate) struct FeedbackAnswer {
 /// Takes a judgement. Once answered, it is durable.
 #[utoipa::path(
     post, path = "/feedback", tag = "Helm", request_body = FeedbackBody,
-    responses((status = 200, body = FeedbackAnswer), (status = "4XX", body = Problem)),
+    responses((status = 200, body = FeedbackAnswer)),
 )]
 pub(crate) async fn feedback(
     State(helm): State<Helm>,

@@ -3,7 +3,10 @@ use axum::extract::State;
 use helm_orchestrator::Helm;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, ResponseBuilder};
 
+use crate::dialect::{AnthropicError, OpenAiError};
+use crate::problem::{PROBLEM, Problem};
 use crate::{anthropic, chat, experiments, feedback, openai, status, users, view, watch};
 
 /// The document of everything that is served, made from the handlers.
@@ -21,7 +24,8 @@ use crate::{anthropic, chat, experiments, feedback, openai, status, users, view,
         anthropic::messages::messages, anthropic::count::count_tokens,
         document,
     ),
-    modifiers(&Keys),
+    modifiers(&Keys, &Errors),
+    components(schemas(Problem, OpenAiError, AnthropicError)),
     tags(
         (name = "Helm", description = "turns, feedback, and what is known"),
         (name = "OpenAI", description = "as the clients of OpenAI's API speak it"),
@@ -41,6 +45,32 @@ impl utoipa::Modify for Keys {
         components.add_security_scheme("key", SecurityScheme::Http(bearer));
         document.security =
             Some(vec![utoipa::openapi::SecurityRequirement::new("key", Vec::<String>::new())]);
+    }
+}
+
+/// What every operation answers instead of what was asked for, in the words of its API.
+struct Errors;
+
+impl utoipa::Modify for Errors {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            let (kind, schema) = match path.as_str() {
+                path if path.starts_with("/v1/messages") => ("application/json", "AnthropicError"),
+                path if path.starts_with("/v1/") => ("application/json", "OpenAiError"),
+                _ => (PROBLEM, "Problem"),
+            };
+            let operations =
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                for (status, why) in
+                    [("4XX", "the request cannot be answered"), ("5XX", "it could not be answered")]
+                {
+                    let content = Content::new(Some(Ref::from_schema_name(schema)));
+                    let response = ResponseBuilder::new().description(why).content(kind, content).build();
+                    operation.responses.responses.insert(status.to_owned(), response.into());
+                }
+            }
+        }
     }
 }
 

@@ -8,6 +8,9 @@ use helm_orchestrator::llm::ErrorKind as ModelError;
 use helm_orchestrator::{Error, ErrorKind, TurnResponse};
 use serde::Serialize;
 
+/// What a [`Problem`] is sent as.
+pub(crate) const PROBLEM: &str = "application/problem+json";
+
 /// Why a request was not answered, as RFC 9457 writes it. Under `/v1` the router writes it anew, in the words of the
 /// API that is asked there; the request id is added there, too.
 #[derive(Clone, PartialEq, Debug, Serialize, utoipa::ToSchema)]
@@ -228,7 +231,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = serde_json::to_string(&self).unwrap_or_default();
         let mut response = (self.status(), body).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
+        let kind = HeaderValue::from_static(PROBLEM);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if let Some(wait) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, wait);

@@ -48,7 +48,7 @@ pub(crate) struct PreferencesPatch {
 #[utoipa::path(
     get, path = "/helm/v1/users/{user}/preferences", tag = "Helm",
     params(("user" = String, Path, description = "the user")),
-    responses((status = 200, body = PreferencesJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = PreferencesJson)),
 )]
 pub(crate) async fn preferences(
     State(helm): State<Helm>,
@@ -64,7 +64,6 @@ pub(crate) async fn preferences(
     params(("user" = String, Path, description = "the user")),
     responses(
         (status = 200, description = "preferences, conversations, memories, turns, statistics, jobs", body = Value),
-        (status = "4XX", body = Problem),
     ),
 )]
 pub(crate) async fn export(
@@ -133,7 +132,7 @@ impl ForgottenJson {
         ("user" = String, Path, description = "the user"),
         ("dry_run" = Option<bool>, Query, description = "only count"),
     ),
-    responses((status = 200, body = ForgottenJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = ForgottenJson)),
 )]
 pub(crate) async fn forget(
     State(helm): State<Helm>,
@@ -156,8 +155,8 @@ pub(crate) async fn forget(
     request_body = PreferencesPatch,
     responses(
         (status = 200, body = PreferencesJson),
-        (status = 409, description = "the revision is not the present one", body = Problem),
-        (status = "4XX", body = Problem),
+        (status = 409, description = "the revision is not the present one", body = Problem,
+            content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn change_preferences(
@@ -247,7 +246,7 @@ const MEMORIES: (usize, usize) = (10, 100);
         ("conversation" = String, Path, description = "the conversation"),
         ("limit" = Option<usize>, Query, description = "how many at most: 100, and up to 1000"),
     ),
-    responses((status = 200, body = ConversationJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = ConversationJson)),
 )]
 pub(crate) async fn conversation(
     State(helm): State<Helm>,
@@ -272,7 +271,7 @@ pub(crate) struct CountJson {
 #[utoipa::path(
     get, path = "/helm/v1/users/{user}/memories", tag = "Helm",
     params(("user" = String, Path, description = "the user")),
-    responses((status = 200, body = CountJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = CountJson)),
 )]
 pub(crate) async fn count_memories(
     State(helm): State<Helm>,
@@ -325,7 +324,7 @@ impl From<Hit> for MemoryJson {
     post, path = "/helm/v1/users/{user}/memories/search", tag = "Helm",
     params(("user" = String, Path, description = "the user")),
     request_body = MemoryQuery,
-    responses((status = 200, body = MemoriesJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = MemoriesJson)),
 )]
 pub(crate) async fn search_memories(
     State(helm): State<Helm>,
@@ -347,7 +346,7 @@ pub(crate) struct DeletedJson {
 #[utoipa::path(
     delete, path = "/helm/v1/users/{user}/memories", tag = "Helm",
     params(("user" = String, Path, description = "the user")),
-    responses((status = 200, body = DeletedJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = DeletedJson)),
 )]
 pub(crate) async fn forget_memories(
     State(helm): State<Helm>,
@@ -364,7 +363,7 @@ pub(crate) async fn forget_memories(
         ("user" = String, Path, description = "the user"),
         ("memory" = String, Path, description = "the memory's id"),
     ),
-    responses((status = 200, body = DeletedJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = DeletedJson)),
 )]
 pub(crate) async fn forget_memory(
     State(helm): State<Helm>,

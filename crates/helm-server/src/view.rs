@@ -12,7 +12,7 @@ use crate::request::PathOf;
 #[utoipa::path(
     get, path = "/helm/v1/decisions/{id}", tag = "Helm",
     params(("id" = String, Path, description = "the decision's id")),
-    responses((status = 200, body = DecisionJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = DecisionJson)),
 )]
 pub(crate) async fn decision(
     State(helm): State<Helm>,
@@ -42,7 +42,7 @@ pub(crate) async fn tasks(State(helm): State<Helm>) -> Json<TasksJson> {
 #[utoipa::path(
     get, path = "/helm/v1/tasks/{task}/report", tag = "Helm",
     params(("task" = String, Path, description = "the task")),
-    responses((status = 200, body = ReportJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = ReportJson)),
 )]
 pub(crate) async fn report(
     State(helm): State<Helm>,

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and reports each case")]
 
 mod outside;
+#[path = "outside/python.rs"]
+mod python;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -17,7 +19,8 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use outside::{made, played, start};
+use outside::{played, start, tests};
+use python::python;
 
 /// The cases that there are at least: the project holds itself to them.
 const CASES: usize = 60;
@@ -25,8 +28,7 @@ const KEY: &str = "hk_0a1b2c3d_0123456789abcdef0123456789abcdef";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_official_sdks_notice_nothing() {
-    let needs = "python3 with venv, and PyPI";
-    let Some(python) = made(&folder().join("venv"), "the_official_sdks", needs).await else { return };
+    let Some(python) = python("sdk", "the_official_sdks").await else { return };
     let _ = rustls::crypto::ring::default_provider().install_default();
     let flaky = Mutex::new(HashMap::new());
     let upstream = ModelServer::choosing(move |body| reply(body, &flaky)).await.unwrap();
@@ -43,7 +45,7 @@ async fn the_official_sdks_notice_nothing() {
     let mut cases = Command::new(python);
     cases
         .arg("-u")
-        .arg(folder().join("run.py"))
+        .arg(tests().join("sdk/run.py"))
         .args(&some)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("HELM_SCRIPTED_URL", scripted)
@@ -53,10 +55,6 @@ async fn the_official_sdks_notice_nothing() {
         .env("HELM_KEY", KEY);
     played(cases, CASES, some.is_some()).await;
     stop.cancel();
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/sdk")
 }
 
 /// Two tasks over this model, or over the built-in one.

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::request::CountBody;
 use crate::body::Body;
-use crate::dialect::AnthropicError;
 use crate::problem::Problem;
 use crate::wire::RequestLimits;
 
@@ -24,7 +23,6 @@ pub(crate) struct Counted {
     request_body = CountBody,
     responses(
         (status = 200, body = Counted),
-        (status = "4XX", body = AnthropicError),
     ),
 )]
 pub(crate) async fn count_tokens(

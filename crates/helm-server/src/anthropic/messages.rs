@@ -9,7 +9,6 @@ use super::answer::MessageShown;
 use super::request::MessageBody;
 use super::stream::{Events, Told, ping};
 use crate::body::Body;
-use crate::dialect::AnthropicError;
 use crate::events::{name_decision, respond};
 use crate::keys::Key;
 use crate::problem::Problem;
@@ -26,8 +25,6 @@ use crate::wire::RequestLimits;
         (status = 200, description = "a message, or with stream: true its events", content(
             (MessageShown<'static> = "application/json"), (Told<'static> = "text/event-stream"),
         )),
-        (status = "4XX", body = AnthropicError),
-        (status = "5XX", body = AnthropicError),
     ),
 )]
 pub(crate) async fn messages(

@@ -10,7 +10,6 @@ use super::answer::Completion;
 use super::request::CompletionBody;
 use super::stream::{Chunk, Chunks};
 use crate::body::Body;
-use crate::dialect::OpenAiError;
 use crate::events::{name_decision, respond};
 use crate::keys::Key;
 use crate::problem::Problem;
@@ -27,8 +26,6 @@ use crate::wire::RequestLimits;
         (status = 200, description = "a completion, or with stream: true its chunks as events, then [DONE]", content(
             (Completion<'static> = "application/json"), (Chunk<'static> = "text/event-stream"),
         )),
-        (status = "4XX", body = OpenAiError),
-        (status = "5XX", body = OpenAiError),
     ),
 )]
 pub(crate) async fn completions(

@@ -12,7 +12,6 @@ use utoipa::openapi::schema::Object;
 
 use super::models::unknown_embedder;
 use crate::body::Body;
-use crate::dialect::OpenAiError;
 use crate::problem::Problem;
 use crate::schemas;
 use crate::wire::{TextOr, Unknown, check_strict};
@@ -97,7 +96,6 @@ const MOST_TEXTS: usize = 2_048;
     request_body = EmbeddingBody,
     responses(
         (status = 200, description = "vectors, as floats or base64", body = EmbeddingList),
-        (status = "4XX", body = OpenAiError),
     ),
 )]
 pub(crate) async fn embeddings(

@@ -6,7 +6,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
-use crate::dialect::OpenAiError;
 use crate::problem::Problem;
 use crate::request::PathOf;
 use crate::schemas;
@@ -105,10 +104,7 @@ pub(crate) async fn models(State(helm): State<Helm>, headers: HeaderMap) -> Json
 #[utoipa::path(
     get, path = "/v1/models/{id}", tag = "OpenAI",
     params(("id" = String, Path, description = "as in the list; slashes stand as they are")),
-    responses(
-        (status = 200, body = ModelShown),
-        (status = 404, description = "there is no such model", body = OpenAiError),
-    ),
+    responses((status = 200, body = ModelShown)),
 )]
 pub(crate) async fn model(
     State(helm): State<Helm>,

@@ -58,7 +58,7 @@ impl From<Finding> for FindingJson {
         ("slots" = Option<u32>, Query, description = "as for the overview: the stretch is the same"),
         ("task" = Option<String>, Query, description = "only in this task's turns"),
     ),
-    responses((status = 200, body = FindingsJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = FindingsJson)),
 )]
 pub(crate) async fn findings(
     State(helm): State<Helm>,

@@ -54,7 +54,7 @@ impl From<Offer> for OfferJson {
         ("hours" = Option<u32>, Query, description = "as for the overview"),
         ("slots" = Option<u32>, Query, description = "as for the overview"),
     ),
-    responses((status = 200, body = OffersJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = OffersJson)),
 )]
 pub(crate) async fn probabilities(
     State(helm): State<Helm>,

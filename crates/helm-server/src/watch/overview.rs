@@ -109,7 +109,7 @@ impl From<&Activity> for SlotJson {
         ("slots" = Option<u32>, Query, description = "into how many slots it is cut: 48, or 1 to 500"),
         ("task" = Option<String>, Query, description = "only this task"),
     ),
-    responses((status = 200, body = OverviewJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = OverviewJson)),
 )]
 pub(crate) async fn overview(
     State(helm): State<Helm>,

@@ -72,7 +72,7 @@ const USERS: (usize, usize) = (50, 500);
         ("after" = Option<String>, Query, description = "continue behind this user"),
         ("limit" = Option<usize>, Query, description = "how many at most: 50, and up to 500"),
     ),
-    responses((status = 200, body = TaskUsersJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = TaskUsersJson)),
 )]
 pub(crate) async fn users(
     State(helm): State<Helm>,
@@ -114,7 +114,7 @@ fn gathered(totals: Vec<UserTotal>) -> Vec<TaskUserJson> {
         ("task" = String, Path, description = "the task"),
         ("user" = String, Path, description = "the user"),
     ),
-    responses((status = 200, body = OutlookJson), (status = "4XX", body = Problem)),
+    responses((status = 200, body = OutlookJson)),
 )]
 pub(crate) async fn outlook(
     State(helm): State<Helm>,

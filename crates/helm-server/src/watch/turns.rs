@@ -181,7 +181,6 @@ fn cursor(text: &str) -> Result<Cursor, Problem> {
     ),
     responses(
         (status = 200, content((TurnsJson = "application/json"), (String = "text/event-stream"))),
-        (status = "4XX", body = Problem),
         (status = 503, description = "too many are watching", body = Problem),
     ),
 )]

@@ -1,6 +1,6 @@
 //! Cases in other languages against servers of Helm.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use helm_orchestrator::Helm;
@@ -12,8 +12,8 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 /// What a script makes when it is needed, and names. Where it cannot the test is skipped and says so, unless nothing may be.
-pub(crate) async fn made(script: &Path, test: &str, needs: &str) -> Option<String> {
-    let made = Command::new(script).stderr(Stdio::inherit()).output().await;
+pub(crate) async fn made(mut script: Command, test: &str, needs: &str) -> Option<String> {
+    let made = script.stderr(Stdio::inherit()).output().await;
     let why = match made {
         Ok(output) if output.status.success() => {
             return Some(String::from_utf8_lossy(&output.stdout).trim().to_owned());
@@ -21,8 +21,13 @@ pub(crate) async fn made(script: &Path, test: &str, needs: &str) -> Option<Strin
         Ok(output) => output.status.to_string(),
         Err(error) => error.to_string(),
     };
-    skip(test, &format!("{} failed ({why}); it needs {needs}", script.display()));
+    skip(test, &format!("{:?} failed ({why}); it needs {needs}", script.as_std().get_program()));
     None
+}
+
+/// The folder of the cases in other languages.
+pub(crate) fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests")
 }
 
 /// Runs the cases and shows each. All must pass, and unless `some` says that not all were asked for, at least so many.

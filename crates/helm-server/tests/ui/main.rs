@@ -26,7 +26,7 @@ use helm_server::{ApiKeys, ServerOptions};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use outside::{made, played, start};
+use outside::{made, played, start, tests};
 
 /// The cases that there are at least: the project holds itself to them.
 const CASES: usize = 18;
@@ -78,7 +78,9 @@ better = "higher"
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_dashboard_works_in_a_browser() {
     let needs = "chromium, node, npm and its registry";
-    let Some(playwright) = made(&scripts().join("install"), "the_dashboard", needs).await else { return };
+    let Some(playwright) = made(Command::new(scripts().join("install")), "the_dashboard", needs).await else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let stop = CancellationToken::new();
     let keys = ApiKeys::parse(&ApiKeys::entry("tests", KEY)).unwrap();
@@ -105,7 +107,7 @@ async fn the_dashboard_works_in_a_browser() {
 }
 
 fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/ui")
+    tests().join("ui")
 }
 
 fn configured(config: &str) -> HelmBuilder {

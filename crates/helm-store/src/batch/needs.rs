@@ -32,6 +32,17 @@ impl Needs {
         needs
     }
 
+    /// Whether nothing has to be known. Then there are decisions to be logged and nothing else.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { decisions, draws, keys, preferences, collections } = self;
+        decisions.is_empty()
+            && draws.is_empty()
+            && keys.is_empty()
+            && preferences.is_empty()
+            && collections.is_empty()
+    }
+
     fn add(&mut self, operation: &Operation, hopeful: bool) {
         match operation {
             Operation::LogDecision { decision, .. } => {

@@ -9,7 +9,8 @@ use sqlx::postgres::PgConnection;
 use super::decode::{integer, stats_row};
 use super::error::{driver, failure};
 use super::save::column;
-use super::sums::bound;
+use super::sums::bind;
+use super::together::Together;
 use super::{select_stats, upsert_stats};
 use crate::batch::Failure;
 use crate::checkpoint::{Checkpoint, Left};
@@ -39,26 +40,27 @@ pub(super) async fn keep(
     tenant: &TenantId,
     checkpoint: Checkpoint,
 ) -> Result<(), Failure> {
-    let failed = |error| failure(OPERATION, error);
-    connection.execute(LOCK).await.map_err(failed)?;
+    connection.execute(LOCK).await.map_err(|error| failure(OPERATION, error))?;
+    let mut writes = Together::new(OPERATION);
     let sums = checkpoint.sums.into_iter();
     let sums: Vec<_> = sums.map(|((task, place), sum)| ((tenant.clone(), task, place), sum)).collect();
     if !sums.is_empty() {
-        bound(SUMS, &sums.iter().collect::<Vec<_>>())?.execute(&mut *connection).await.map_err(failed)?;
+        bind(writes.write(SUMS, None), &sums)?;
     }
     let totals: Vec<_> = checkpoint.totals.into_iter().collect();
     let counts = |part: fn(&Left) -> u64| -> Result<Vec<i64>> {
         totals.iter().map(|(_, left)| integer(part(left), "count", OPERATION)).collect()
     };
-    let kept = sqlx::query(TOTALS)
-        .bind(tenant.as_str())
-        .bind(column(&totals, |((task, _), _)| task.as_str()))
-        .bind(column(&totals, |((_, strategy), _)| strategy.to_string()))
-        .bind(counts(|left| left.decisions)?)
-        .bind(counts(|left| left.contributed)?)
-        .bind(counts(|left| left.feedback_count)?)
-        .bind(column(&totals, |(_, left)| left.feedback_sum.to_bits()));
-    kept.execute(connection).await.map(drop).map_err(failed)
+    writes
+        .write(TOTALS, None)
+        .bind(tenant.as_str())?
+        .bind(column(&totals, |((task, _), _)| task.as_str()))?
+        .bind(column(&totals, |((_, strategy), _)| strategy.to_string()))?
+        .bind(counts(|left| left.decisions)?)?
+        .bind(counts(|left| left.contributed)?)?
+        .bind(counts(|left| left.feedback_count)?)?
+        .bind(column(&totals, |(_, left)| left.feedback_sum.to_bits()))?;
+    writes.run(connection).await.map(drop)
 }
 
 /// What the decisions of a task that have left the log had contributed.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgConnection, PgPool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -10,7 +10,9 @@ use super::BACKEND;
 use super::error::failure;
 use super::load::load;
 use super::save::save;
-use crate::batch::{Answer, Commit, Engine, Failure, Needs, Operation, Queued, Request, Unit, commit};
+use crate::batch::{
+    Answer, Commit, Engine, Failure, Needs, Operation, Queued, Request, Unit, Working, commit,
+};
 use crate::error::Result;
 
 /// Commits groups of writes, several at once. What two groups both want is held by locks in the database, as it is
@@ -60,17 +62,34 @@ impl Engine for Transactions {
         attempt: u32,
     ) -> Result<Vec<Result<Answer>>, Failure> {
         const OPERATION: &str = "commit";
-        // Dropped before its end, a transaction is rolled back.
-        let mut transaction = self.pool.begin().await.map_err(|error| failure(OPERATION, error))?;
+        let failed = |error| failure(OPERATION, error);
         // Decisions to be logged are taken to be new once; then it is known that one was not.
         let needs = Needs::of(operations.iter().copied(), attempt == 0);
-        let mut unit = Unit::new(BACKEND, load(&mut transaction, &needs).await?);
-        let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
-        let (working, changes) = unit.into_parts();
-        if !changes.is_empty() {
-            save(&mut transaction, &working, changes).await?;
+        if needs.is_empty() {
+            // Nothing is read, so there is one statement, which is a transaction by itself.
+            let mut connection = self.pool.acquire().await.map_err(failed)?;
+            return apply(&mut connection, Working::default(), operations).await;
         }
-        transaction.commit().await.map_err(|error| failure(OPERATION, error))?;
+        // Dropped before its end, a transaction is rolled back.
+        let mut transaction = self.pool.begin().await.map_err(failed)?;
+        let working = load(&mut transaction, &needs).await?;
+        let answers = apply(&mut transaction, working, operations).await?;
+        transaction.commit().await.map_err(failed)?;
         Ok(answers)
     }
+}
+
+/// Carries operations out with what is known, and writes what they change.
+async fn apply(
+    connection: &mut PgConnection,
+    working: Working,
+    operations: &[&Operation],
+) -> Result<Vec<Result<Answer>>, Failure> {
+    let mut unit = Unit::new(BACKEND, working);
+    let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
+    let (working, changes) = unit.into_parts();
+    if !changes.is_empty() {
+        save(connection, &working, changes).await?;
+    }
+    Ok(answers)
 }

@@ -15,6 +15,20 @@ pub(super) fn failure(operation: &'static str, error: sqlx::Error) -> Failure {
     if again { Failure::Again(error) } else { Failure::Final(error) }
 }
 
+/// The same of writes that take their rows to be new: somebody else may have written them just now.
+pub(super) fn written_at_once(operation: &'static str, error: sqlx::Error) -> Failure {
+    if code(&error).as_deref() == Some("23505") {
+        return Failure::Again(was_faster(operation).with_source(error));
+    }
+    failure(operation, error)
+}
+
+/// Somebody else was faster, and what was loaded is out of date.
+pub(super) fn was_faster(operation: &'static str) -> Error {
+    let message = "another process wrote the same at once; try again";
+    Error::new(ErrorKind::Unavailable, BACKEND, operation, message)
+}
+
 /// Something stored that cannot be read back.
 pub(super) fn unreadable(
     operation: &'static str,

@@ -10,17 +10,25 @@ use uuid::Uuid;
 use super::columns::{Moment, uuid};
 use super::decode::{body, check_format, decision_id, get, json, json_opt, parse, parsed, unit};
 use super::error::{failure, unreadable};
+use super::save::column;
 use super::{users, vectors};
 use crate::batch::{Draw, Failure, Key, Known, KnownTurn, Needs, Said, Settled, UsedKey, Working};
 use crate::error::Result;
 
 const OPERATION: &str = "load_batch";
 
-/// Locks the decisions, in the order of their ids, against everybody else who would settle them.
-const LOCK: &str = "SELECT k.n, d.format, d.body::text AS body
-    FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY k (tenant, id, n)
-    JOIN helm_decision d ON d.tenant = k.tenant AND d.id = k.id
-    ORDER BY k.n FOR NO KEY UPDATE OF d";
+/// Locks the decisions, in the order of their ids, against everybody else who would settle them; then the collections, in
+/// the order of their keys, against being dropped.
+const LOCK: &str = "WITH decisions AS (SELECT k.n, d.format, d.body
+        FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY k (tenant, id, n)
+        JOIN helm_decision d ON d.tenant = k.tenant AND d.id = k.id
+        ORDER BY k.n FOR NO KEY UPDATE OF d),
+    collections AS (SELECT k.n, c.metric, c.dimension
+        FROM unnest($3::text[], $4::text[]) WITH ORDINALITY k (tenant, name, n)
+        JOIN helm_collection c ON c.tenant = k.tenant AND c.name = k.name
+        ORDER BY k.n FOR KEY SHARE OF c)
+    SELECT n, format, body::text AS body, NULL::text AS metric, NULL::bigint AS dimension FROM decisions
+    UNION ALL SELECT n, NULL, NULL, metric, dimension FROM collections";
 
 /// What is known about decisions and turns besides. A statement of its own, so that it sees what those committed
 /// who held the locks before.
@@ -49,15 +57,42 @@ const DRAWS: &str = "SELECT k.n, d.user_id, d.task, d.draw
 /// Loads and locks.
 pub(super) async fn load(connection: &mut PgConnection, needs: &Needs) -> Result<Working, Failure> {
     let mut working = Working::default();
-    decisions(connection, &needs.decisions, &mut working).await?;
+    lock(connection, needs, &mut working).await?;
+    evidence(connection, &needs.decisions, &mut working).await?;
     keys(connection, needs, &mut working).await?;
     draws(connection, &needs.draws, &mut working).await?;
     working.preferences = users::lock(connection, &needs.preferences).await?;
-    working.collections = vectors::load_collections(connection, &needs.collections).await?;
     Ok(working)
 }
 
-async fn decisions(
+async fn lock(connection: &mut PgConnection, needs: &Needs, working: &mut Working) -> Result<(), Failure> {
+    if needs.decisions.is_empty() && needs.collections.is_empty() {
+        return Ok(());
+    }
+    let decisions: Vec<_> = needs.decisions.iter().collect();
+    let collections: Vec<_> = needs.collections.iter().collect();
+    let (tenants, ids) = columns(&needs.decisions);
+    let locked = sqlx::query(LOCK)
+        .bind(tenants)
+        .bind(ids)
+        .bind(column(&collections, |(tenant, _)| tenant.as_str()))
+        .bind(column(&collections, |(_, name)| name.as_str()))
+        .fetch_all(connection)
+        .await;
+    for row in locked.map_err(|error| failure(OPERATION, error))? {
+        if get::<Option<&str>>(&row, "metric", OPERATION)?.is_some() {
+            let key = numbered(&row, &collections)?.clone();
+            let found = vectors::collection(&row, key.1.clone(), OPERATION)?;
+            working.collections.insert(key, found);
+        } else {
+            let known = working.known.entry(numbered(&row, &decisions)?.clone()).or_default();
+            known.decision = Some(Arc::new(body(&row, "body", OPERATION)?));
+        }
+    }
+    Ok(())
+}
+
+async fn evidence(
     connection: &mut PgConnection,
     keys: &BTreeSet<Key>,
     working: &mut Working,
@@ -67,11 +102,6 @@ async fn decisions(
     }
     let wanted: Vec<&Key> = keys.iter().collect();
     let (tenants, ids) = columns(keys);
-    let locked = sqlx::query(LOCK).bind(&tenants).bind(&ids).fetch_all(&mut *connection).await;
-    for row in locked.map_err(|error| failure(OPERATION, error))? {
-        let known = working.known.entry(numbered(&row, &wanted)?.clone()).or_default();
-        known.decision = Some(Arc::new(body(&row, "body", OPERATION)?));
-    }
     let evidence = sqlx::query(EVIDENCE).bind(&tenants).bind(&ids).fetch_all(connection).await;
     for row in evidence.map_err(|error| failure(OPERATION, error))? {
         let known = working.known.entry(numbered(&row, &wanted)?.clone()).or_default();

@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use helm_core::{ConversationId, IdempotencyKey, Timestamp};
 use sqlx::postgres::PgConnection;
 
-use super::BACKEND;
 use super::columns::{Moment, uuid};
 use super::decode::{FORMAT, integer, to_json};
-use super::error::failure;
+use super::error::{failure, was_faster};
 use super::together::Together;
 use super::{sums, users, vectors};
 use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::job::NewJob;
 
 /// Turns that are looked after until they end.
 const BEGUN: &str = "INSERT INTO helm_open_turn (tenant, id, deadline)
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) ON CONFLICT DO NOTHING";
 
+/// One that is there already fails the statement, and with it all that goes along: there may be no transaction around.
 const DECISIONS: &str = "INSERT INTO helm_decision (tenant, id, user_id, task, strategy, propensity, mode, policy,
         policy_hash, experiment, variant, conversation, draw, at, format, body)
     SELECT tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash, experiment, variant,
@@ -26,8 +26,7 @@ const DECISIONS: &str = "INSERT INTO helm_decision (tenant, id, user_id, task, s
     FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::text[], $8::text[],
         $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::timestamptz[], $15::text[])
         k (tenant, id, user_id, task, strategy, propensity, mode, policy, policy_hash, experiment, variant,
-            conversation, draw, at, body)
-    ON CONFLICT DO NOTHING";
+            conversation, draw, at, body)";
 
 /// Turns that are looked after no longer.
 const ENDED: &str = "DELETE FROM helm_open_turn o USING unnest($1::text[], $2::uuid[]) k (tenant, id)
@@ -78,7 +77,7 @@ const ENQUEUE: &str = "INSERT INTO helm_job
         k (tenant, kind, dedupe, body, run_at, max_attempts)
     ON CONFLICT (tenant, dedupe) DO NOTHING";
 
-/// Writes everything; learning state last, because its rows are those that others wait for.
+/// Writes everything, as one statement unless jobs are removed; learning state last, because its rows are those that others wait for.
 pub(super) async fn save(
     connection: &mut PgConnection,
     working: &Working,
@@ -102,9 +101,9 @@ pub(super) async fn save(
     enqueue(&mut writes, &jobs)?;
     evidence(&mut writes, &changes.evidence)?;
     rewards(&mut writes, working, &changes)?;
-    writes.run(connection).await?;
     let stats: Vec<_> = changes.stats.into_iter().filter(|(_, change)| !change.is_zero()).collect();
-    sums::add(connection, &stats).await
+    sums::write(&mut writes, &stats)?;
+    writes.run(connection).await.map(drop)
 }
 
 /// One column of some rows.
@@ -126,8 +125,7 @@ pub(super) fn all_new(done: u64, rows: usize, operation: &'static str) -> Result
     if done == rows as u64 {
         return Ok(());
     }
-    let message = "another process wrote the same at once; try again";
-    Err(Failure::Again(Error::new(ErrorKind::Unavailable, BACKEND, operation, message)))
+    Err(Failure::Again(was_faster(operation)))
 }
 
 fn decisions(writes: &mut Together, new: &[NewDecision], begun: &BTreeMap<Key, Timestamp>) -> Result<()> {
@@ -143,7 +141,7 @@ fn decisions(writes: &mut Together, new: &[NewDecision], begun: &BTreeMap<Key, T
         .bind(column(&begun, |(key, _)| uuid(key.1)))?
         .bind(column(&begun, |(_, deadline)| Moment(**deadline)))?;
     writes
-        .write(DECISIONS, Some(new.len()))
+        .write(DECISIONS, None)
         .bind(column(new, |new| new.decision.context.tenant.as_str()))?
         .bind(column(new, |new| uuid(new.decision.id)))?
         .bind(column(new, |new| new.decision.context.user.as_str()))?

@@ -20,9 +20,12 @@ macro_rules! stats_arrays {
     };
 }
 
-/// Inserts such rows into a table.
+/// Inserts such rows into a table; as columns `k`, they may be counted and chosen from.
 macro_rules! insert_stats {
     ($table:literal) => {
+        crate::postgres::insert_stats!($table, " k (", ")")
+    };
+    ($table:literal, $begin:literal, $end:literal) => {
         concat!(
             "INSERT INTO ",
             $table,
@@ -30,9 +33,9 @@ macro_rules! insert_stats {
             crate::postgres::stats_columns!(),
             ") SELECT tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
                  tokens, latency_us, failures, loss, packed::numeric[] FROM ",
-            crate::postgres::stats_arrays!(" k ("),
+            crate::postgres::stats_arrays!($begin),
             crate::postgres::stats_columns!(),
-            ")"
+            $end
         )
     };
 }
@@ -81,8 +84,11 @@ macro_rules! added_stats {
 /// Adds such rows to those that a table has, and inserts the others.
 macro_rules! upsert_stats {
     ($table:literal) => {
+        crate::postgres::upsert_stats!($table, " k (", ")")
+    };
+    ($table:literal, $begin:literal, $end:literal) => {
         concat!(
-            crate::postgres::insert_stats!($table),
+            crate::postgres::insert_stats!($table, $begin, $end),
             " ON CONFLICT (tenant, task, scope, member, strategy, epoch, layout) DO UPDATE SET ",
             crate::postgres::added_stats!("excluded", "excluded.packed")
         )

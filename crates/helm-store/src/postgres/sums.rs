@@ -1,13 +1,11 @@
 //! Learning state: differences are added by the server, and what is there is never read by this process.
 
 use helm_core::Stats;
-use sqlx::postgres::{PgArguments, PgConnection, Postgres};
-use sqlx::query::Query;
+use sqlx::postgres::PgConnection;
 
 use super::decode::{pack, scope_columns};
-use super::error::failure;
-use super::load::numbered;
 use super::save::column;
+use super::together::{Part, Together};
 use super::{added_stats, stats_arrays, stats_columns, upsert_stats};
 use crate::batch::{Failure, StatsKey};
 use crate::error::Result;
@@ -27,51 +25,50 @@ const ADD: &str = concat!(
     RETURNING k.n"
 );
 
-/// Begins rows, or adds to those that somebody else has just begun. A first row has no count below 0: whatever
+/// Begins the other rows, or adds to those that somebody else has just begun. A first row has no count below 0: whatever
 /// takes something away was added before.
-const BEGIN: &str = upsert_stats!("helm_stats");
+const BEGIN: &str =
+    upsert_stats!("helm_stats", " WITH ORDINALITY k (", ", n) WHERE n NOT IN (SELECT n FROM added)");
 
 /// A difference of one row.
-type Row = (StatsKey, Stats);
+pub(super) type Row = (StatsKey, Stats);
 
 /// Adds differences, in the order of their keys.
 pub(super) async fn add(connection: &mut PgConnection, rows: &[Row]) -> Result<(), Failure> {
+    let mut writes = Together::new(OPERATION);
+    write(&mut writes, rows)?;
+    writes.run(connection).await.map(drop)
+}
+
+/// Goes on with adding differences, in the order of their keys.
+pub(super) fn write(writes: &mut Together, rows: &[Row]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let rows: Vec<&Row> = rows.iter().collect();
-    let added = bound(ADD, &rows)?.fetch_all(&mut *connection).await;
-    let added = added.map_err(|error| failure(OPERATION, error))?;
-    if added.len() == rows.len() {
-        return Ok(());
-    }
-    let added = added.iter().map(|row| numbered(row, &rows).map(|row| &row.0));
-    let added: std::collections::BTreeSet<_> = added.collect::<Result<_>>()?;
-    let new: Vec<_> = rows.into_iter().filter(|row| !added.contains(&row.0)).collect();
-    let begun = bound(BEGIN, &new)?.execute(connection).await;
-    begun.map(drop).map_err(|error| failure(OPERATION, error))
+    bind(writes.before("added", ADD).write(BEGIN, None), rows)
 }
 
-/// Binds rows to a statement that takes the columns of [`BEGIN`].
-pub(super) fn bound(sql: &'static str, rows: &[&Row]) -> Result<Query<'static, Postgres, PgArguments>> {
+/// Binds rows to a write that takes the columns of [`BEGIN`].
+pub(super) fn bind(write: Part<'_>, rows: &[Row]) -> Result<()> {
     let scopes = rows.iter().map(|((.., place), _)| scope_columns(&place.0, OPERATION));
     let (scopes, members): (Vec<&str>, Vec<&str>) = scopes.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-    Ok(sqlx::query(sql)
-        .bind(column(rows, |((tenant, ..), _)| tenant.as_str()))
-        .bind(column(rows, |((_, task, _), _)| task.as_str()))
-        .bind(scopes)
-        .bind(members)
-        .bind(column(rows, |((.., place), _)| place.1.to_string()))
-        .bind(column(rows, |((.., place), _)| place.2.start()))
-        .bind(column(rows, |((.., place), _)| place.3.number()))
-        .bind(column(rows, |(_, change)| change.count))
-        .bind(column(rows, |(_, change)| change.reward.to_bits()))
-        .bind(column(rows, |(_, change)| change.reward_sq.to_bits()))
-        .bind(column(rows, |(_, change)| change.turns))
-        .bind(column(rows, |(_, change)| change.cost.nanos()))
-        .bind(column(rows, |(_, change)| change.tokens))
-        .bind(column(rows, |(_, change)| change.latency_us))
-        .bind(column(rows, |(_, change)| change.failures))
-        .bind(column(rows, |(_, change)| change.loss.to_bits()))
-        .bind(column(rows, |(_, change)| pack(&change.packed))))
+    write
+        .bind(column(rows, |((tenant, ..), _)| tenant.as_str()))?
+        .bind(column(rows, |((_, task, _), _)| task.as_str()))?
+        .bind(scopes)?
+        .bind(members)?
+        .bind(column(rows, |((.., place), _)| place.1.to_string()))?
+        .bind(column(rows, |((.., place), _)| place.2.start()))?
+        .bind(column(rows, |((.., place), _)| place.3.number()))?
+        .bind(column(rows, |(_, change)| change.count))?
+        .bind(column(rows, |(_, change)| change.reward.to_bits()))?
+        .bind(column(rows, |(_, change)| change.reward_sq.to_bits()))?
+        .bind(column(rows, |(_, change)| change.turns))?
+        .bind(column(rows, |(_, change)| change.cost.nanos()))?
+        .bind(column(rows, |(_, change)| change.tokens))?
+        .bind(column(rows, |(_, change)| change.latency_us))?
+        .bind(column(rows, |(_, change)| change.failures))?
+        .bind(column(rows, |(_, change)| change.loss.to_bits()))?
+        .bind(column(rows, |(_, change)| pack(&change.packed)))?;
+    Ok(())
 }

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, Row, Type};
 
 use super::BACKEND;
-use super::error::{failure, unreadable};
+use super::error::{failure, unreadable, written_at_once};
 use super::save::all_new;
 use crate::batch::Failure;
 use crate::error::{Error, ErrorKind, Result};
@@ -41,13 +41,26 @@ impl Together {
 
     /// Goes on with a write; `rows` says how many rows it must change, or else somebody was faster.
     pub(super) fn write(&mut self, sql: &'static str, rows: Option<usize>) -> Part<'_> {
-        let begin = if self.parts.is_empty() { "WITH" } else { "," };
-        // Writing to a string does not fail.
-        let _ = write!(self.text, "{begin} w{} AS (", self.parts.len());
+        self.begin(format_args!("w{}", self.parts.len()));
         renumber(&mut self.text, sql, self.bound);
         self.text.push_str(" RETURNING 1)");
         self.parts.push(rows);
         Part(self)
+    }
+
+    /// Goes on with a statement that the next write reads by its name, and whose values are that write's own. It says
+    /// itself what it returns.
+    pub(super) fn before(&mut self, name: &'static str, sql: &'static str) -> &mut Self {
+        self.begin(name);
+        renumber(&mut self.text, sql, self.bound);
+        self.text.push(')');
+        self
+    }
+
+    fn begin(&mut self, name: impl std::fmt::Display) {
+        let begin = if self.text.is_empty() { "WITH" } else { "," };
+        // Writing to a string does not fail.
+        let _ = write!(self.text, "{begin} {name} AS (");
     }
 
     /// Carries all of them out; answers how many rows each has changed.
@@ -61,7 +74,7 @@ impl Together {
             return Ok(Vec::new());
         }
         let row = sqlx::query_with(AssertSqlSafe(text), arguments).fetch_one(connection).await;
-        let row = row.map_err(|error| failure(operation, error))?;
+        let row = row.map_err(|error| written_at_once(operation, error))?;
         let mut changed = Vec::new();
         for (part, wanted) in parts.into_iter().enumerate() {
             let count: i64 = row.try_get(part).map_err(|error| failure(operation, error))?;

@@ -23,7 +23,7 @@ const INSERT: &str = "INSERT INTO helm_collection (tenant, name, metric, dimensi
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) ON CONFLICT DO NOTHING";
 
 /// Collections that exist, locked against being dropped.
-pub(in super::super) async fn load(
+pub(super) async fn load(
     connection: &mut PgConnection,
     keys: &BTreeSet<CollectionKey>,
 ) -> Result<HashMap<CollectionKey, Collection>, Failure> {
@@ -66,7 +66,7 @@ pub(in super::super) fn insert(
 }
 
 /// The collection of that name with the columns `metric` and `dimension`.
-pub(super) fn collection(row: &PgRow, name: String, operation: &'static str) -> Result<Collection> {
+pub(in super::super) fn collection(row: &PgRow, name: String, operation: &'static str) -> Result<Collection> {
     let metric: &str = get(row, "metric", operation)?;
     let known = Metric::from_name(metric);
     let metric = known.ok_or_else(|| unreadable(operation, "metric", format!("{metric:?} is not known")))?;
