@@ -101,7 +101,11 @@ fn readmes_show_an_example_and_say_what_the_crate_is_not_for() {
         let lib = folder(package).join("src/lib.rs");
         if let Ok(source) = std::fs::read_to_string(lib) {
             let first = "#![doc = include_str!(\"../README.md\")]";
-            assert!(source.starts_with(first), "{}: its README is its documentation's beginning", name(package));
+            assert!(
+                source.starts_with(first),
+                "{}: its README is its documentation's beginning",
+                name(package)
+            );
         }
     }
 }
