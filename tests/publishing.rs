@@ -154,3 +154,18 @@ fn normal(path: &Path) -> PathBuf {
     }
     normal
 }
+
+#[test]
+fn the_changelog_has_its_form() {
+    let text = std::fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    let headings: Vec<_> = text.lines().filter(|line| line.starts_with("## ")).collect();
+    assert_eq!(headings.first(), Some(&"## [Unreleased]"));
+    for version in &headings {
+        let name = version.trim_start_matches("## ").split(']').next().unwrap();
+        assert!(text.contains(&format!("\n{name}]: https://")), "{version} has no link");
+    }
+    let kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
+    for heading in text.lines().filter_map(|line| line.strip_prefix("### ")) {
+        assert!(kinds.contains(&heading), "{heading} is none of {kinds:?}");
+    }
+}
