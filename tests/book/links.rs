@@ -72,7 +72,7 @@ fn normal(path: &Path) -> PathBuf {
     })
 }
 
-/// What links of a page, and its includes, lead to.
+/// What links of a page lead to.
 fn targets(text: &str) -> Vec<String> {
     let prose = prose(text);
     let links = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));

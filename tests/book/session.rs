@@ -38,8 +38,9 @@ pub(crate) struct Session {
     /// What pages call something, and what it is here.
     names: Vec<(String, String)>,
     environment: Vec<(String, String)>,
-    /// The last command of the group of each block that was run.
-    groups: Vec<Child>,
+    /// What was started in the background, each the first of a group.
+    background: Vec<Child>,
+    started: usize,
     /// What the last block printed.
     printed: String,
 }
@@ -53,10 +54,12 @@ impl Session {
             folder,
             names: PORTS.map(|port| (address(port), free())).collect(),
             environment: Vec::new(),
-            groups: Vec::new(),
+            background: Vec::new(),
+            started: 0,
             printed: String::new(),
         };
         session.program("cargo", CARGO);
+        std::os::unix::fs::symlink(root().join("examples"), session.folder.path().join("examples")).unwrap();
         session
     }
 
@@ -111,8 +114,9 @@ impl Session {
         }
         let text = listening(&block.text);
         if block.is("background") {
-            let (child, output) = self.start(&self.here(&text), place);
-            self.groups.push(child);
+            let here = self.here(&text);
+            let (child, output) = self.start(&here, place);
+            self.background.push(child);
             self.wait_for(&text, &output, place);
             return false;
         }
@@ -121,7 +125,8 @@ impl Session {
     }
 
     fn run(&mut self, text: &str, code: i32, place: &str) {
-        let (mut child, output) = self.start(&self.here(text), place);
+        let here = self.here(text);
+        let (mut child, output) = self.start(&here, place);
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
@@ -130,16 +135,17 @@ impl Session {
             assert!(Instant::now() < deadline, "{place} did not end: {}", read(&output));
             std::thread::sleep(Duration::from_millis(10));
         };
-        self.groups.push(child);
         self.printed = self.told(&read(&output));
         assert_eq!(status.code(), Some(code), "{place}\n{text}{}", self.printed);
     }
 
-    /// Starts a block in a group of its own, which may outlive it; what it prints goes into a file.
-    fn start(&self, text: &str, place: &str) -> (Child, PathBuf) {
-        let output = self.folder.path().join(format!(".output-{}", self.groups.len()));
-        let (out, err) =
-            (File::create(&output).unwrap(), File::options().append(true).open(&output).unwrap());
+    /// Starts a block, first of a group of its own; what it prints goes into a file.
+    fn start(&mut self, text: &str, place: &str) -> (Child, PathBuf) {
+        self.started += 1;
+        let output = self.folder.path().join(format!(".output-{}", self.started));
+        // Both ends append, so that what is printed stands in its order.
+        let out = File::options().create(true).append(true).open(&output).unwrap();
+        let err = out.try_clone().unwrap();
         let (built, programs) = (built(), self.folder.path().join(".programs"));
         let path = format!("{}:{}:/usr/local/bin:/usr/bin:/bin", programs.display(), built.display());
         let child = Command::new("bash")
@@ -174,9 +180,10 @@ impl Session {
     }
 
     fn compare(&self, block: &Block<'_>, place: &str) {
-        let (expected, printed): (Vec<_>, Vec<_>) = (lines(&block.text), lines(&self.printed));
+        let figures = |text: &str| if block.is("figures") { without_figures(text) } else { text.to_owned() };
+        let (expected, printed) = (figures(&block.text), figures(&self.printed));
         assert!(
-            matches(&expected, &printed),
+            matches(&lines(&expected), &lines(&printed)),
             "{place}: the page says\n{}but it is\n{}",
             block.text,
             self.printed
@@ -194,8 +201,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        for child in &mut self.groups {
-            // Groups whose processes have all ended are no groups any more.
+        for child in &mut self.background {
             let kill = format!("kill -KILL -- -{} 2>/dev/null", child.id());
             drop(Command::new("sh").args(["-c", &kill]).status());
             drop(child.wait());
@@ -260,6 +266,41 @@ fn fits(expected: &str, line: &str) -> bool {
     let Some(line) = line.strip_prefix(begin) else { return false };
     let starts = (0..=line.len()).filter(|at| line.is_char_boundary(*at));
     starts.into_iter().any(|at| fits(rest, &line[at..]))
+}
+
+/// The text with one sign for whatever is a number, or stands for the absence of one, and for the rules of tables, whose
+/// widths are those of numbers.
+fn without_figures(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split_whitespace().map(plain).collect::<Vec<_>>().join(" "));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+fn plain(word: &str) -> String {
+    if word.chars().all(|sign| "─═".contains(sign)) {
+        return "─".to_owned();
+    }
+    if ["-", "–"].contains(&word) {
+        return "#".to_owned();
+    }
+    let mut plain = String::new();
+    for (at, sign) in word.char_indices() {
+        let digit = |sign: char| sign.is_ascii_digit();
+        let rest = &word[at + sign.len_utf8()..];
+        let point = sign == '.' && plain.ends_with('#') && rest.starts_with(digit);
+        let signed = "+-".contains(sign) && plain.is_empty() && rest.starts_with(digit);
+        match digit(sign) || point || signed {
+            true if plain.ends_with('#') => {}
+            true => plain.push('#'),
+            false => plain.push(sign),
+        }
+    }
+    plain
+}
+
+#[test]
+fn figures_may_differ_and_nothing_else() {
+    assert_eq!(without_figures(" a@1   +0.66 ± -  47.8 %\n──═\n"), "a@# # ± # # %\n─\n");
+    assert_eq!(without_figures("0.1, to 20:30 x-y (2)."), "#, to #:# x-y (#).\n");
 }
 
 #[test]

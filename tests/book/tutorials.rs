@@ -35,7 +35,7 @@ fn quickstart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn first_strategy() {
-    let model = model("Hold the button for ten seconds.").await;
+    let model = model("Cook it in twice as much water, for eighteen minutes.").await;
     let session = Session::new().with("OPENAI_BASE_URL", &model.base_url());
     session.follow(&Page::read("docs/tutorials/first-strategy.md"));
 }

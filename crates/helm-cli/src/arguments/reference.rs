@@ -39,7 +39,7 @@ fn write_all(command: &Command, level: usize, text: &mut String) {
 fn own(command: &Command, level: usize) -> Command {
     let hidden: &[&str] = if level > 2 { &["config", "database", "output", "help"] } else { &[] };
     let there = |name: &&&str| {
-        let found = command.get_arguments().find(|argument| argument.get_id() == **name);
+        let found = command.get_arguments().find(|argument| argument.get_id().as_str() == **name);
         found.is_some_and(|argument| argument.is_global_set() || **name == "help")
     };
     hidden
