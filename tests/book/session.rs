@@ -268,15 +268,15 @@ fn fits(expected: &str, line: &str) -> bool {
     starts.into_iter().any(|at| fits(rest, &line[at..]))
 }
 
-/// The text with one sign for whatever is a number, or stands for the absence of one, and for the rules of tables, whose
-/// widths are those of numbers.
+/// The text with one sign for whatever is a number, or stands for the absence of one, and for the rules and bars of
+/// tables, whose lengths are those of numbers.
 fn without_figures(text: &str) -> String {
     let lines = text.lines().map(|line| line.split_whitespace().map(plain).collect::<Vec<_>>().join(" "));
     lines.map(|line| format!("{line}\n")).collect()
 }
 
 fn plain(word: &str) -> String {
-    if word.chars().all(|sign| "─═".contains(sign)) {
+    if word.chars().all(|sign| "─═█·".contains(sign)) {
         return "─".to_owned();
     }
     if ["-", "–"].contains(&word) {
