@@ -202,8 +202,9 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         for child in &mut self.background {
-            let kill = format!("kill -KILL -- -{} 2>/dev/null", child.id());
-            drop(Command::new("sh").args(["-c", &kill]).status());
+            // bash, since the kill of other shells takes no groups.
+            let kill = format!("kill -KILL -- -{}", child.id());
+            drop(Command::new("bash").args(["-c", &kill]).status());
             drop(child.wait());
         }
     }
