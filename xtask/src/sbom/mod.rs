@@ -49,11 +49,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let document = document::Document::new(&all, &runs, &Packages::read(root)?, &Checksums::read(root)?)?;
     let text = format!("{}\n", serde_json::to_string_pretty(&document)?);
     match &arguments.to {
-        Some(path) => {
-            std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?
-        }
-        None => std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?,
-    }
+        Some(path) => std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display())),
+        None => std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes()).context("nobody reads it"),
+    }?;
     Ok(true)
 }
 
