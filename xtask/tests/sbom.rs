@@ -1,6 +1,6 @@
 //! The bill of materials has the form of CycloneDX 1.5 and says what is in the program.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
 use std::process::Command;
