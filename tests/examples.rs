@@ -55,6 +55,7 @@ fn the_quickstart_learns_and_goes_on_after_a_kill() {
     assert!(text.contains("All answers are simulated") && text.contains("One decision explained"), "{text}");
     assert!(percent(&text, "Improvement over uniform play:") > 20.0, "{text}");
     assert!(percent(&text, "Share of the possible gain:") > 60.0, "{text}");
+    assert!(!folder.path().join("helm.db").exists(), "what it compares with is kept nowhere");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use futures::{StreamExt, stream};
 use helm_core::{DecisionId, Feedback, StrategyName, TaskId, UserId};
+use helm_orchestrator::store::memory::MemoryStore;
 use helm_orchestrator::{Helm, HelmBuilder, TurnRequest};
 use helm_sim::{Messages, Population, PopulationConfig, SimulatedUser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -69,7 +70,9 @@ impl World {
 /// The standard tasks under this policy, on the built-in model, in memory unless told otherwise.
 pub(crate) fn builder(policy: &str) -> Result<HelmBuilder> {
     let nothing_from_the_shell = |_: &str| None;
-    Ok(super::standard(policy)?.builder(&nothing_from_the_shell)?)
+    let builder = super::standard(policy)?.builder(&nothing_from_the_shell)?;
+    // In memory unless a file is named: the configuration's own would be helm.db in this folder.
+    Ok(builder.store(Arc::new(MemoryStore::new())))
 }
 
 /// How many turns are stored already.

@@ -1,12 +1,13 @@
-//! Long checks of Helm as a whole, which no test waits for.
+//! Long checks of Helm as a whole, which no test waits for, and what is made for a release.
 
 mod chaos;
+mod sbom;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Long checks of Helm as a whole, which no test waits for.
+/// Long checks of Helm as a whole, which no test waits for, and what is made for a release.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -17,6 +18,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Chaos(chaos::Arguments),
+    Sbom(sbom::Arguments),
 }
 
 #[tokio::main]
@@ -25,6 +27,7 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let ended = match Arguments::parse().command {
         Command::Chaos(arguments) => chaos::run(&arguments).await,
+        Command::Sbom(arguments) => sbom::run(&arguments),
     };
     match ended {
         Ok(true) => ExitCode::SUCCESS,

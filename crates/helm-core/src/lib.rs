@@ -1,27 +1,11 @@
-//! The shared vocabulary of Helm.
+#![doc = include_str!("../README.md")]
 //!
-//! Two layers talk through four values, and only these: a [`Context`] goes to the policy layer, a
-//! [`Decision`] comes back; the execution layer carries it out and returns an [`Outcome`]; evaluation and
-//! people's feedback make it a [`Reward`]. Everything else here names the parts of those four: checked ids,
-//! numbers that carry their unit in the type, messages, strategies, violations, scores, and the additive
-//! fixed-point [`Stats`] that learning state is made of.
+//! # Two layers, four values
 //!
-//! This crate does no I/O and has no async code.
-//!
-//! # Examples
-//!
-//! ```
-//! use helm_core::{StrategyId, Stats, UnitInterval};
-//!
-//! let concise: StrategyId = "concise@3".parse()?;
-//! assert_eq!(concise.version(), 3);
-//!
-//! // Learning state is integer arithmetic: merging is exact, in any order.
-//! let good = Stats::of_reward(UnitInterval::new(0.9)?);
-//! let poor = Stats::of_reward(UnitInterval::new(0.1)?);
-//! assert_eq!(good.checked_add(&poor)?, poor.checked_add(&good)?);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! A [`Context`] goes to the policy layer, a [`Decision`] comes back; the execution layer carries it out and returns an
+//! [`Outcome`]; evaluation and people's feedback make it a [`Reward`]. Everything else here names the parts of those
+//! four: checked ids, numbers that carry their unit in the type, messages, strategies, violations, scores, and the
+//! additive fixed-point [`Stats`] that learning state is made of.
 
 mod context;
 mod decision;

@@ -1,7 +1,9 @@
-//! Scores of a turn, and how they make a reward.
+#![doc = include_str!("../README.md")]
+//!
+//! # What is measured
 //!
 //! An [`Evaluator`] measures; a [`RewardSpec`] decides what the measurements are worth. Neither is the bandit.
-//! What cannot be judged is [`NotScored`](helm_core::NotScored), never 0.
+//! What cannot be judged is [`NotScored`](helm_core::NotScored).
 //!
 //! | evaluator | question | how | fails on |
 //! |---|---|---|---|
@@ -27,34 +29,12 @@
 //! [`learn`] fits the weights of a specification to ratings ([`learn_tasks`] those of several tasks), [`Combine::Learned`] uses them. What a person does with an answer
 //! beside rating it is a [`HumanSignal`].
 //!
-//! # Features
-//!
-//! | feature | default | what |
-//! |---|---|---|
-//! | `safety` | yes | guards look where none have looked |
-//! | `schema` | no | `SchemaFit` |
-//! | `judge` | no | `judge`: models that judge, over the traits of helm-llm |
-//! | `report` | no | `report`, and the program `eval-report` |
-//!
 //! # An evaluator of your own
 //!
-//! ```
-//! use helm_eval::{EvaluationEngine, Exchange, from_fn};
-//! use std::sync::Arc;
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> helm_eval::Result<()> {
-//! let calm = from_fn("calm", |exchange| if exchange.response.contains('!') { 0.2 } else { 1.0 })?;
-//! let engine = EvaluationEngine::standard()?.with_evaluator(Arc::new(calm))?;
-//! let scores = engine.evaluate(&Exchange::new("Hello", "Hello there.")).await;
-//! assert!(scores.iter().any(|entry| entry.evaluator.as_str() == "calm"));
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! With two methods it is a [`Heuristic`], and when it must wait for something an [`Evaluator`]. Both may say what
-//! they [need](Evaluator::needs), such as a reference, and in which [tier](Evaluator::tier) they run; an evaluator
-//! whose needs are not met is not asked. [`check_evaluator`] runs any against hostile exchanges.
+//! The shortest is a closure, with [`from_fn`]. With two methods it is a [`Heuristic`], and when it must wait for
+//! something an [`Evaluator`]. Both may say what they [need](Evaluator::needs), such as a reference, and in which
+//! [tier](Evaluator::tier) they run; an evaluator whose needs are not met is not asked. [`check_evaluator`] runs any
+//! against hostile exchanges.
 //!
 //! [`metrics`] compares answers with a reference, [`dataset`] reads turns and ratings from files, [`stats`] says how well
 //! scores agree with people.

@@ -1,16 +1,6 @@
-//! Guardrails: verdicts on text before and after a model, whole or while it streams, with spans into the original.
+#![doc = include_str!("../README.md")]
 //!
-//! Synchronous, without a model, without I/O and without a runtime; usable alone.
-//!
-//! ```
-//! use helm_guardrails::GuardrailEngine;
-//!
-//! let guard = GuardrailEngine::standard();
-//! let message = "Write to ana@example.com, card 4111 1111 1111 1111.";
-//! let result = guard.check_input(message);
-//! assert_eq!(result.text(message), "Write to [EMAIL], card [CREDIT_CARD].");
-//! assert_eq!(result.violations.len(), 2);
-//! ```
+//! # Streams
 //!
 //! A stream lets through what the whole text would have let through, however it is cut:
 //!
@@ -55,15 +45,6 @@
 //!
 //! One's own detector is a type of four short methods: see the example `own_detector`, and [`check_detector`] for whether it
 //! keeps its promises.
-//!
-//! # Features
-//!
-//! | feature | adds |
-//! |---|---|
-//! | `vault` (default) | `Vault`: values replaced by placeholders that nobody can guess, and restored while text streams |
-//! | `remote` | `RemoteCheck`: moderation endpoints, classifier servers and judges, asked at once within limits; needs tokio |
-//! | `language` | `LanguageFilter` |
-//! | `schema` | `SchemaFilter` |
 //!
 //! # What it can do, measured
 //!

@@ -1,29 +1,17 @@
-//! Speaking to models: the built-in one, and whatever understands one of four wire formats.
+#![doc = include_str!("../README.md")]
+//!
+//! # What is where
 //!
 //! [`ChatModel`] answers whole or streamed; [`Breaker`] rests what keeps failing, [`Retry`] is the one retry loop and
 //! [`Observed`] the one span and metric of an attempt, each a layer around any model;
 //! [`EmbeddingModel`] turns texts into vectors. [Codecs](codec) are pure functions between requests, bytes and
 //! events, and [`HttpModel`] carries any of them over HTTP.
 //!
-//! ```
-//! use helm_core::{Message, Role, TenantId};
-//! use helm_llm::{BuiltinModel, Call, ChatModel, ChatRequest};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let model = BuiltinModel::new("main".parse()?);
-//! let request = ChatRequest::new(vec![Message::text(Role::User, "How do I reset my password?")]);
-//! let response = model.generate(&request, &Call::new(TenantId::single())).await?;
-//! assert!(model.capabilities().simulated && !response.text().is_empty());
-//! # Ok(())
-//! # }
-//! ```
+//! # TLS
 //!
 //! TLS needs a crypto provider, which a binary installs once, for example
 //! `rustls::crypto::ring::default_provider().install_default()`. This crate never does; without one,
 //! [`HttpModel::new`] says so.
-//!
-//! It is not for: choosing a model.
 
 mod answer;
 mod breaker;

@@ -1,17 +1,8 @@
-//! Distribution functions that hold in the tails and for large parameters.
+#![doc = include_str!("../README.md")]
 //!
-//! All of it rests on `libm`, so a value is the same on every machine. Probabilities of upper tails are computed as such
-//! (`sf`, not `1 - cdf`), and their logarithms are there for where they are too small for a number.
+//! # Arguments that have no value
 //!
 //! Arguments that no distribution has (a negative degree of freedom, a probability above 1) give `NaN`, as in `libm`.
-//!
-//! ```
-//! use helm_numerics::{normal, student};
-//!
-//! assert!((normal::sf(1.959_963_984_540_054) - 0.025).abs() < 1e-15);
-//! assert!((student::quantile(0.975, 1e9) - 1.959_963_987).abs() < 1e-8);
-//! assert!((student::ln_sf(200.0, 1e6) + 19_616.6).abs() < 1.0, "too small for a number, but not for its logarithm");
-//! ```
 
 pub mod beta;
 pub mod binomial;

@@ -1,46 +1,15 @@
-//! Helm: an LLM application that improves while it runs.
-//!
-//! A policy picks a strategy for each turn with a bandit, per user and task; the turn is carried out behind
-//! guardrails, evaluated to a reward, and the reward trains the policy. This crate is the facade, and the only
-//! one an application must add.
-//!
-//! # The smallest application
-//!
-//! ```
-//! use helm_orchestrator::prelude::*;
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = tempfile::tempdir()?;
-//! # let path = folder.path().join("helm.db");
-//! let support = Task::new("support")?
-//!     .strategy("concise", "Answer in at most two sentences.")?
-//!     .strategy("stepwise", "Answer step by step, as a numbered list.")?;
-//! let helm = Helm::builder().sqlite(path).task(support).build().await?;
-//!
-//! let turn = helm.turn(TurnRequest::new("ana", "support", "How do I reset my password?")?).await?;
-//! println!("{}", turn.answer.unwrap_or_default());
-//!
-//! helm.feedback(Feedback::rating(turn.decision_id, 5.0)?).await?;
-//! helm.shutdown(Duration::from_secs(5)).await;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! With no model configured the built-in demonstration model answers, and every answer says so
-//! ([`TurnResponse::simulated`]). A real one is one line more: [`HelmBuilder::model`].
+#![doc = include_str!("../README.md")]
 //!
 //! # What is where
 //!
 //! | you want to | look at |
 //! |---|---|
+//! | have a real model answer | [`HelmBuilder::model`]; [`TurnResponse::simulated`] says when none did |
 //! | answer a message, whole or streamed | [`Helm::turn`], [`Helm::turn_stream`] |
 //! | tell how good an answer was | [`Helm::feedback`] |
 //! | see what was learnt, or why a strategy was chosen | [`Helm::report`], [`Helm::explain`] |
 //! | read everything from a file | [`HelmConfig`] |
 //! | write an evaluator, guard, policy, model or store | the traits in [`eval`], [`guardrails`], [`policy`], [`llm`], [`store`] |
-//!
-//! It is not for: speaking to providers without learning from the answers, or training models.
 
 mod admission;
 mod answers;

@@ -1,10 +1,11 @@
-//! Bandit learning: which strategy, with what exact probability, and what a reward teaches.
+#![doc = include_str!("../README.md")]
 //!
-//! Pure and deterministic: no I/O, no clock, no global random source. Four layers, each replaceable:
-//! *statistics* (additive integers, [`Stats`](helm_core::Stats)) → [`Learner`] (statistics to a [`Posterior`] of
-//! each strategy's mean reward) → [`Rule`] (posteriors to probabilities) → [`LearnerPolicy`] (eligibility, floor,
-//! sampling). Only statistics are stored; all else is computed when it is needed, so a corrected learner needs
-//! no migration.
+//! # Four layers
+//!
+//! Each is replaceable: *statistics* (additive integers, [`Stats`](helm_core::Stats)) → [`Learner`] (statistics to a
+//! [`Posterior`] of each strategy's mean reward) → [`Rule`] (posteriors to probabilities) → [`LearnerPolicy`]
+//! (eligibility, floor, sampling). Only statistics are stored; all else is computed when it is needed, so a corrected
+//! learner needs no migration.
 //!
 //! | `kind` | law | source |
 //! |---|---|---|
@@ -28,28 +29,6 @@
 //!
 //! Every policy gives a whole probability vector with a floor: a total exploration mass spread evenly over the
 //! eligible strategies, by default `min(0.02, 0.2 / sqrt(t))` after `t` rewards of the task.
-//!
-//! # Examples
-//!
-//! ```
-//! use helm_core::{Context, DecisionId, StrategyId, TaskId, TenantId, Timestamp, UserId};
-//! use helm_policy::{Arm, ChoiceRequest, PolicyConfig, Snapshot};
-//!
-//! let policy = PolicyConfig::default().build()?;
-//! let at = Timestamp::from_micros(1_000_000);
-//! let context = Context::new(TenantId::single(), UserId::new("ana")?, TaskId::new("support")?, at);
-//! let eligible: Vec<Arm> = ["concise@1".parse::<StrategyId>()?.into(), "thorough@1".parse::<StrategyId>()?.into()].into();
-//! let (id, nothing) = (DecisionId::from_bytes([7; 16]), Snapshot::default());
-//! let choice = policy.choose(&ChoiceRequest::new(id, &context, &eligible, &nothing))?;
-//! assert!((choice.propensity.get() - 0.5).abs() < 1e-9, "nothing is known yet");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! | feature | adds | default |
-//! |---|---|---|
-//! | `conformance` | the laws that every policy keeps, as a suite for yours | off |
-//!
-//! It is not for: keeping state, reading clocks, or deciding what a reward is.
 
 mod arm;
 mod auto;

@@ -1,4 +1,6 @@
-//! Helm over HTTP.
+#![doc = include_str!("../README.md")]
+//!
+//! # Paths
 //!
 //! [`router`] is a plain [`axum::Router`] that others can mount; [`serve`] runs it on a listener until it is told
 //! to stop, then drains.
@@ -22,21 +24,6 @@
 //! Errors are `application/problem+json` (RFC 9457) with a request id, and under `/v1` what the clients of that API
 //! expect. With [`ApiKeys`] everything but the three that say whether it works, and the dashboard's files, wants a key; without, bind it to
 //! loopback only.
-//!
-//! ```
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! use helm_orchestrator::{Helm, Task};
-//! use helm_server::{ServerOptions, serve};
-//! use tokio_util::sync::CancellationToken;
-//!
-//! let task = Task::new("support")?.strategy("concise", "Answer in at most two sentences.")?;
-//! let helm = Helm::builder().task(task).build().await?;
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-//! let stop = CancellationToken::new();
-//! serve(listener, helm, ServerOptions::default(), stop).await?;
-//! # Ok(())
-//! # }
-//! ```
 
 mod anthropic;
 mod body;

@@ -1,4 +1,6 @@
-//! Durable state behind small traits.
+#![doc = include_str!("../README.md")]
+//!
+//! # Two transactions
 //!
 //! A turn writes twice. [`Store::log_decision`] makes the decision durable before any content leaves;
 //! [`Store::commit_turn`] makes outcome, evidence, reward, folded learning state, preferences, conversation,
@@ -11,16 +13,6 @@
 //! Beside the stores, and needed by none of them: [`TwoLevel`] keeps what is read often in this process, over a
 //! [`Cache`] that replicas may share, and a [`Limiter`] holds limits on requests, tokens and money. Neither is ever
 //! the truth, so both go on without their server.
-//!
-//! | feature | gives | default |
-//! |---|---|---|
-//! | (none) | `memory::MemoryStore`, [`MemoryCache`], [`MemoryLimiter`] | yes |
-//! | `sqlite` | `sqlite::SqliteStore`: one file, WAL, group commit, synchronous FULL | yes |
-//! | `postgres` | `postgres::PostgresStore`: one database for many processes, group commit | no |
-//! | `redis` | `RedisCache` with notices of changes, `RedisLimiter`: what replicas share, on Redis 6 or later | no |
-//! | `redis-tls` | `rediss://` addresses, through rustls and ring | no |
-//! | `parquet` | `export::Parquet`: the log as Parquet files | no |
-//! | `conformance` | `conformance`: the suites every backend, cache and limiter must pass, in-tree or yours | no |
 
 mod activity;
 mod api_key;

@@ -13,6 +13,8 @@
 //! | OpenAI embeddings | `/v1/embeddings` |
 
 mod answer;
+#[cfg(doctest)]
+mod book;
 mod build;
 mod script;
 mod server;

@@ -11,6 +11,8 @@ mod keys;
 mod log;
 mod ope;
 mod policy;
+#[cfg(test)]
+mod reference;
 mod scenario;
 mod users;
 
