@@ -12,6 +12,7 @@ mod log;
 mod ope;
 mod policy;
 mod scenario;
+mod tenant;
 mod users;
 
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ pub(crate) use log::{ExportArguments, ExportFormat, LogCommand};
 pub(crate) use ope::OpeArguments;
 pub(crate) use policy::{PolicyCommand, SimulateArguments, TasksCommand};
 pub(crate) use scenario::ScenarioCommand;
+pub(crate) use tenant::OfTenant;
 pub(crate) use users::UsersCommand;
 
 /// The operator's tool of Helm.
@@ -66,11 +68,11 @@ pub(crate) struct Global {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Write a commented helm.toml.
-    #[command(after_help = "Examples:\n  helmctl init\n  helmctl init --path etc/helm.toml --force")]
+    #[command(after_help = "Examples:\n  helmctl init\n  helmctl init --config etc/helm.toml --force")]
     Init {
-        /// Where to.
-        #[arg(long, default_value = "helm.toml")]
-        path: PathBuf,
+        /// Where to. Default: what --config names, else helm.toml in this folder.
+        #[arg(long)]
+        path: Option<PathBuf>,
         /// Overwrite a file that is there.
         #[arg(long)]
         force: bool,
@@ -89,6 +91,8 @@ pub(crate) enum Command {
         /// Which conversation to go on with. Default: a new one.
         #[arg(long)]
         conversation: Option<String>,
+        #[command(flatten)]
+        of: OfTenant,
     },
     /// Play conversations from a file.
     #[command(subcommand, after_help = "Example: helmctl scenario run examples/scenarios/support.jsonl")]
@@ -133,6 +137,8 @@ pub(crate) enum Command {
         /// Ask each model for a hello.
         #[arg(long)]
         live: bool,
+        #[command(flatten)]
+        of: OfTenant,
     },
     /// Ask a running server whether it takes requests.
     #[command(
