@@ -30,6 +30,10 @@ variants.control = { strategy = "concise" }
 variants.warm = { strategy = "friendly" }
 "#;
 
+/// Everything that Helm itself can say.
+const DEBUG: &str =
+    "info,helm_server=debug,helm_orchestrator=debug,helm_llm=debug,helm_store=debug,helmctl=debug";
+
 const SECRET: &str = "sk-very-secret-key-of-somebody";
 
 fn text(bytes: &[u8]) -> String {
@@ -164,7 +168,7 @@ async fn a_log_for_programs_is_json_to_the_last_line_and_tells_no_secrets() {
     let made = program::helmctl(folder.path(), &[], &["keys", "new", "app", "--output", "json"], "");
     let made: Value = serde_json::from_slice(&made.stdout).unwrap();
     let (key, entry) = (made["key"].as_str().unwrap(), made["entry"].as_str().unwrap());
-    let more = [("ENVIRONMENT", "production"), ("LOG_LEVEL", "debug"), ("HELM_API_KEYS", entry)];
+    let more = [("ENVIRONMENT", "production"), ("LOG_LEVEL", DEBUG), ("HELM_API_KEYS", entry)];
     let environment = with(&url, &more);
     // Without the key the turn is refused, and with none at all it fails at the provider.
     let guarded = logged(folder.path(), &environment, "My quokka is called Marsupial");

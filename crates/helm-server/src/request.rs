@@ -59,7 +59,8 @@ fn misread(uri: &Uri, rejection: &QueryRejection) -> Problem {
     // The parser names a parameter in its words only.
     let names = uri.query().unwrap_or_default().split('&').filter_map(|part| part.split('=').next());
     let is_named = |name: &&str| {
-        !name.is_empty() && (text.contains(&format!("`{name}`")) || text.contains(&format!(": {name}: ")))
+        !name.is_empty()
+            && [format!("field `{name}`"), format!(": {name}: ")].iter().any(|told| text.contains(told))
     };
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("the query: {why}"));
     match names.into_iter().find(is_named) {
