@@ -46,7 +46,11 @@ fn nothing_acknowledged_is_lost_while_things_fail() {
     let answered: u32 = found("turns answered")["found"].as_str().unwrap().parse().unwrap();
     assert!(answered > 200, "{ledger:#}");
     let failed = lines.iter().filter(|line| line["what"].as_str().unwrap().contains("answering again after"));
-    assert_eq!(failed.count(), 4, "{ledger:#}");
+    assert_eq!(failed.count(), 5, "{ledger:#}");
+    let stopped = lines
+        .iter()
+        .find(|line| line["what"].as_str().unwrap().ends_with("under load: told to stop, ended after"));
+    assert_eq!(stopped.unwrap()["holds"], true, "{ledger:#}");
 }
 
 #[test]

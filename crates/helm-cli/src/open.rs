@@ -7,11 +7,12 @@ use helm_core::TaskId;
 use helm_orchestrator::config::LogFormat;
 use helm_orchestrator::store::memory::MemoryStore;
 use helm_orchestrator::{Helm, HelmConfig};
+use helm_server::{ApiKeys, ApiKeysError};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::{Failure, Result};
 use crate::output;
 use crate::traces::{self, Receiver};
@@ -31,13 +32,46 @@ pub(crate) fn config(global: &Global) -> Result<HelmConfig> {
     Ok(config)
 }
 
+/// The keys of the API that a file or a variable names; `None` where none is named. An empty place is a mistake, not an
+/// open door.
+pub(crate) fn named_keys(config: &HelmConfig) -> Result<Option<ApiKeys>> {
+    let Some(entries) = config.api_keys(&variable)? else { return Ok(None) };
+    let read = ApiKeys::parse(&entries);
+    read.map(Some).map_err(|error| config.wrong_api_keys(wrong_line(&entries), &error.to_string()).into())
+}
+
+/// The line, counted from 1, up to which all entries are fine.
+fn wrong_line(entries: &str) -> usize {
+    let mut read = String::new();
+    for (number, line) in (1..).zip(entries.lines()) {
+        read += line;
+        read.push('\n');
+        if ApiKeys::parse(&read).is_err_and(|error| error != ApiKeysError::Empty) {
+            return number;
+        }
+    }
+    entries.lines().count().max(1)
+}
+
+/// How logs are written.
+fn log_format(config: &HelmConfig) -> LogFormat {
+    config.log.format.unwrap_or(if config.is_production() { LogFormat::Json } else { LogFormat::Text })
+}
+
+/// Tells people what a server does; where programs read standard error, it is a line of the log like any other.
+pub(crate) fn tell(config: &HelmConfig, text: &str) {
+    match log_format(config) {
+        LogFormat::Json => tracing::info!("{text}"),
+        LogFormat::Text => output::note(text),
+    }
+}
+
 /// Begins logging to standard error.
 pub(crate) fn log(config: &HelmConfig, default: &str) -> Result<()> {
     let level = config.log.filter()?.unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&level)
         .map_err(|error| Failure::wrong(format!("log.level (LOG_LEVEL) {level:?}: {error}")))?;
-    let format =
-        config.log.format.unwrap_or(if config.is_production() { LogFormat::Json } else { LogFormat::Text });
+    let format = log_format(config);
     let colour = std::io::stderr().is_terminal() && variable("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
     // When nobody reads the log any more, saying so on the same stream would panic wherever something is logged.
@@ -52,11 +86,11 @@ pub(crate) fn log(config: &HelmConfig, default: &str) -> Result<()> {
     begun.map_err(|error| Failure::wrong(error.to_string()))
 }
 
-/// An open installation.
-pub(crate) async fn helm(global: &Global) -> Result<Helm> {
+/// An open installation, as a tenant sees it.
+pub(crate) async fn helm(global: &Global, of: &OfTenant) -> Result<Helm> {
     let config = config(global)?;
     log(&config, "warn")?;
-    opened(&config).await
+    Ok(opened(&config).await?.for_tenant(of.tenant.clone()))
 }
 
 /// An open installation of this configuration.
@@ -66,26 +100,26 @@ pub(crate) async fn opened(config: &HelmConfig) -> Result<Helm> {
 }
 
 /// An installation that has been used before; nothing is created to find nothing in.
-pub(crate) async fn existing(global: &Global) -> Result<Helm> {
+pub(crate) async fn existing(global: &Global, of: &OfTenant) -> Result<Helm> {
     require_database(&config(global)?)?;
-    helm(global).await
+    helm(global, of).await
 }
 
 /// An installation that has been used before, to look at: its schema stays as it is and no work is done.
-pub(crate) async fn reading(global: &Global) -> Result<Helm> {
+pub(crate) async fn reading(global: &Global, of: &OfTenant) -> Result<Helm> {
     let config = config(global)?;
     log(&config, "warn")?;
     require_database(&config)?;
-    watched(&config).await
+    Ok(watched(&config).await?.for_tenant(of.tenant.clone()))
 }
 
 /// As [`reading`]; where nothing has been used yet, an empty one that is nowhere.
-pub(crate) async fn reading_or_empty(global: &Global) -> Result<Helm> {
+pub(crate) async fn reading_or_empty(global: &Global, of: &OfTenant) -> Result<Helm> {
     let config = config(global)?;
     log(&config, "warn")?;
     let location = config.location()?;
     if location.may_exist() {
-        return watched(&config).await;
+        return Ok(watched(&config).await?.for_tenant(of.tenant.clone()));
     }
     output::note(&format!("note: there is no database at {location} yet"));
     let built = config.builder(&variable)?.store(Arc::new(MemoryStore::new())).observing().build().await;

@@ -1,6 +1,7 @@
 //! Traces for a collector, where the configuration names one.
 
 use helm_orchestrator::HelmConfig;
+use helm_server::TraceParent;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::error::Result;
@@ -19,12 +20,18 @@ pub(crate) fn receiver(config: &HelmConfig) -> Result<Option<Receiver>> {
     }
 }
 
+/// What places spans of requests below those of their callers; nothing where no spans are sent.
+#[cfg(not(feature = "otlp"))]
+pub(crate) fn parent(_: &HelmConfig) -> Option<TraceParent> {
+    None
+}
+
 /// Sends what has not been sent yet.
 #[cfg(not(feature = "otlp"))]
 pub(crate) async fn end() {}
 
 #[cfg(feature = "otlp")]
-pub(crate) use otlp::{end, receiver};
+pub(crate) use otlp::{end, parent, receiver};
 
 #[cfg(feature = "otlp")]
 mod otlp {
@@ -34,16 +41,20 @@ mod otlp {
     use async_trait::async_trait;
     use bytes::Bytes;
     use http::{Request, Response};
-    use opentelemetry::trace::TracerProvider;
-    use opentelemetry_http::{HttpClient, HttpError};
+    use opentelemetry::Context;
+    use opentelemetry::propagation::TextMapPropagator;
+    use opentelemetry::trace::{TraceContextExt, TracerProvider};
+    use opentelemetry_http::{HeaderExtractor, HttpClient, HttpError};
     use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
     use opentelemetry_sdk::Resource;
+    use opentelemetry_sdk::propagation::TraceContextPropagator;
     use opentelemetry_sdk::trace::SdkTracerProvider;
     use tokio::runtime::Handle;
     use tracing::Level;
+    use tracing_opentelemetry::OpenTelemetrySpanExt;
     use tracing_subscriber::filter::filter_fn;
 
-    use super::{HelmConfig, Layer, Receiver, Result};
+    use super::{HelmConfig, Layer, Receiver, Result, TraceParent};
     use crate::error::Failure;
 
     /// How long the collector may take.
@@ -76,6 +87,20 @@ mod otlp {
             about.is_span() && about.target().starts_with("helm") && *about.level() <= Level::INFO
         });
         Ok(Some(layer.with_filter(own).boxed()))
+    }
+
+    /// What places spans of requests below those that the header `traceparent` names (W3C Trace Context); nothing where no
+    /// spans are sent. A header that cannot be read is as none.
+    pub(crate) fn parent(config: &HelmConfig) -> Option<TraceParent> {
+        config.traces.otlp.as_ref()?;
+        let propagator = TraceContextPropagator::new();
+        Some(TraceParent::new(move |span, headers| {
+            let given = propagator.extract_with_context(&Context::new(), &HeaderExtractor(headers));
+            let is_named = given.span().span_context().is_valid();
+            if is_named && let Err(error) = span.set_parent(given) {
+                tracing::debug!(%error, "a request begins a trace of its own");
+            }
+        }))
     }
 
     /// Sends what has not been sent yet.

@@ -54,6 +54,43 @@ fn init_writes_a_configuration_that_is_fine_and_never_overwrites_it() {
 }
 
 #[test]
+fn init_writes_where_the_configuration_is_looked_for() {
+    let folder = folder();
+    let written = run(&folder, &["init", "--config", "other.toml"]);
+    assert!(written.status.success() && folder.path().join("other.toml").exists());
+    assert!(err(&written).contains("config check --config other.toml"), "{}", err(&written));
+    assert!(!folder.path().join("helm.toml").exists());
+    assert!(run(&folder, &["config", "check", "--config", "other.toml"]).status.success());
+    refused(&run(&folder, &["init", "--config", "other.toml"]), &["other.toml is there already"]);
+}
+
+#[test]
+fn a_file_of_keys_is_checked_with_the_rest() {
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let made = run(&folder, &["keys", "new", "laptop", "--output", "json"]);
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let (key, entry) = (made["key"].as_str().unwrap(), made["entry"].as_str().unwrap());
+    write("helm.toml", "[tasks.support.strategies.concise]\n[server]\nkeys_file = \"helm.keys\"\n");
+    let check = || run(&folder, &["config", "check"]);
+    let place = "helm.toml, line 3: server.keys_file: ";
+    refused(&check(), &[place, "cannot read helm.keys", "helmctl keys new"]);
+    write("helm.keys", &format!("# who\n{entry}\n\n{key}\n"));
+    let wrong = check();
+    refused(&wrong, &[place, "helm.keys, line 4: ", "NAME:HASH"]);
+    assert!(!err(&wrong).contains(key), "the key was repeated");
+    let looked = run(&folder, &["doctor"]);
+    assert_eq!(looked.status.code(), Some(1), "{}", out(&looked));
+    assert!(out(&looked).contains("helm.keys, line 4"), "{}", out(&looked));
+    write("helm.keys", &format!("{entry}\n{entry}:chat\n"));
+    refused(&check(), &["helm.keys, line 2: ", "stands twice"]);
+    write("helm.keys", "# nobody\n");
+    refused(&check(), &["helm.keys, line 1: ", "there is no key"]);
+    write("helm.keys", entry);
+    assert!(check().status.success(), "{}", err(&check()));
+}
+
+#[test]
 fn a_conversation_is_held_rated_explained_and_found_again() {
     let folder = folder();
     let lines = "How do I reset my router?\n/rate 4\n/why\n/strategies\n/set tone dry\n/prefs\n/history\n/nonsense\n/rate 9\n/quit\nnot read\n";

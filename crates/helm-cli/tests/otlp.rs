@@ -1,10 +1,11 @@
 //! The traces of the built program, as a collector receives them.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -57,16 +58,13 @@ fn attribute<'s>(span: &'s Value, key: &str) -> Option<&'s Value> {
     found["value"].as_object()?.values().next()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_turn_is_one_trace_through_every_layer() {
-    let folder = tempfile::tempdir().unwrap();
-    let model = ModelServer::start([Reply::Answer("Yes, it is plugged in.".to_owned())]).await.unwrap();
-    let (address, received) = collector();
+/// A server that sends its traces to the collector, and where it listens.
+fn serving(folder: &Path, model: &str, collector: &str) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_helmctl"))
-        .current_dir(folder.path())
+        .current_dir(folder)
         .env_clear()
         .envs([("OPENAI_API_KEY", "sk-very-secret"), ("OPENAI_MODEL", "gpt-test"), ("LOG_LEVEL", "error")])
-        .envs([("OPENAI_BASE_URL", model.base_url()), ("OTEL_EXPORTER_OTLP_ENDPOINT", address)])
+        .envs([("OPENAI_BASE_URL", model), ("OTEL_EXPORTER_OTLP_ENDPOINT", collector)])
         .args(["serve", "--listen", "127.0.0.1:0"])
         .stderr(Stdio::piped())
         .spawn()
@@ -79,23 +77,13 @@ async fn a_turn_is_one_trace_through_every_layer() {
             break address.to_owned();
         }
     };
-    let answer = tokio::task::spawn_blocking(move || {
-        let body = r#"{"user_id":"zephyrine","task":"support","message":"Is my quokka plugged in?"}"#;
-        let mut seen = TcpStream::connect(&address).unwrap();
-        write!(
-            seen,
-            "GET /helm/v1/users/zephyrine/preferences HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-        )
-        .unwrap();
-        assert!(std::io::read_to_string(&mut seen).unwrap().starts_with("HTTP/1.1 200"));
-        let mut stream = TcpStream::connect(&address).unwrap();
-        write!(stream, "POST /chat HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    });
-    let answer = answer.await.unwrap();
-    assert!(answer.contains("\"status\":\"completed\""), "{answer}");
+    // Whoever cannot say what goes wrong would panic.
+    std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
+    (child, address)
+}
+
+/// Ends the server; all the spans that it sent.
+async fn ended(mut child: Child, received: &Receiver<Value>) -> Vec<Value> {
     let kill = format!("kill -TERM {}", child.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     assert!(tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap().success());
@@ -106,6 +94,34 @@ async fn a_turn_is_one_trace_through_every_layer() {
             spans.extend(scope["spans"].as_array().unwrap().iter().cloned());
         }
     }
+    spans
+}
+
+/// Asks for a path with this header.
+fn asked(address: &str, path: &str, header: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n\r\n").unwrap();
+    assert!(std::io::read_to_string(&mut stream).unwrap().starts_with("HTTP/1.1 200"), "{path}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_is_one_trace_through_every_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = ModelServer::start([Reply::Answer("Yes, it is plugged in.".to_owned())]).await.unwrap();
+    let (collector, received) = collector();
+    let (child, address) = serving(folder.path(), &model.base_url(), &collector);
+    let answer = tokio::task::spawn_blocking(move || {
+        let body = r#"{"user_id":"zephyrine","task":"support","message":"Is my quokka plugged in?"}"#;
+        asked(&address, "/helm/v1/users/zephyrine/preferences", "accept: */*");
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "POST /chat HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answer = answer.await.unwrap();
+    assert!(answer.contains("\"status\":\"completed\""), "{answer}");
+    let spans = ended(child, &received).await;
     let find = |name: &str| {
         spans.iter().find(|span| span["name"] == name).unwrap_or_else(|| {
             let names: Vec<_> = spans.iter().map(|span| &span["name"]).collect();
@@ -132,5 +148,51 @@ async fn a_turn_is_one_trace_through_every_layer() {
     let all = serde_json::to_string(&spans).unwrap();
     for secret in ["very-secret", "quokka", "zephyrine"] {
         assert!(!all.contains(secret), "{secret} is in a trace");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_a_part_of_its_callers_trace() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const SPAN: &str = "00f067aa0ba902b7";
+    let folder = tempfile::tempdir().unwrap();
+    let model = ModelServer::start([Reply::Answer("Yes.".to_owned())]).await.unwrap();
+    let (collector, received) = collector();
+    let (child, address) = serving(folder.path(), &model.base_url(), &collector);
+    let asking = tokio::task::spawn_blocking(move || {
+        let given = format!("traceparent: 00-{TRACE}-{SPAN}-01");
+        asked(&address, "/helm/v1/tasks", &given);
+        let body = r#"{"user_id":"ana","task":"support","message":"Is it plugged in?"}"#;
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "POST /chat HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{given}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        assert!(std::io::read_to_string(&mut stream).unwrap().contains("\"status\":\"completed\""));
+        for wrong in [
+            "traceparent: 00-zzz-1-01".to_owned(),
+            format!("traceparent: 00-{TRACE}-0000000000000000-01"),
+            format!("traceparent: 00-{}-{SPAN}-01", "0".repeat(32)),
+            "traceparent: ".to_owned(),
+        ] {
+            asked(&address, "/livez", &wrong);
+        }
+    });
+    asking.await.unwrap();
+    let spans = ended(child, &received).await;
+    let requests = |path: &str| {
+        let requests = spans.iter().filter(|span| span["name"] == "request");
+        requests.filter(|span| attribute(span, "path").is_some_and(|at| at == path)).collect::<Vec<_>>()
+    };
+    for path in ["/helm/v1/tasks", "/chat"] {
+        let [request] = requests(path)[..] else { panic!("{path}") };
+        assert_eq!((&request["traceId"], &request["parentSpanId"]), (&TRACE.into(), &SPAN.into()), "{path}");
+    }
+    let turn = spans.iter().find(|span| span["name"] == "invoke_agent support").unwrap();
+    assert_eq!((&turn["traceId"], &turn["parentSpanId"]), (&TRACE.into(), &requests("/chat")[0]["spanId"]));
+    let own = requests("/livez");
+    assert_eq!(own.len(), 4);
+    for request in own {
+        assert!(
+            request["traceId"] != TRACE && request["parentSpanId"].as_str().is_none_or(str::is_empty),
+            "{request}"
+        );
     }
 }

@@ -410,6 +410,45 @@ fn each_value_says_where_it_comes_from() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_dies_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(SqliteOptions::new(folder.path().join("helm.db"))).await.unwrap();
+    let job = |kind: &str, body: Value| NewJob {
+        kind: kind.to_owned(),
+        dedupe: kind.to_owned(),
+        body,
+        run_at: Timestamp::from_micros(9),
+        max_attempts: 1,
+    };
+    let (eu, now) = ("eu".parse().unwrap(), Timestamp::from_micros(9));
+    let jobs = [job("default_reward", serde_json::json!({})), job("turn_deadline", serde_json::json!({}))];
+    store.jobs().enqueue(&eu, &jobs).await.unwrap();
+    // Whoever held this one was never heard of again.
+    let held = store.jobs().claim(now, Duration::from_secs(1), 9, &["turn_deadline"]).await.unwrap();
+    assert_eq!(held.len(), 1);
+    store.close().await;
+    let (mut child, told, address) = served(folder.path(), &[]);
+    let warned = "dead jobs, whose work is not done: 2; `helmctl jobs list --tenant eu`";
+    wait_for(&address, "/health", |answer| answer.contains(warned));
+    let health = run(folder.path(), &[], &["health", "--url", &format!("http://{address}")]);
+    assert!(health.status.success() && text(&health.stderr).contains(warned), "{}", text(&health.stderr));
+    let listed = run(folder.path(), &[], &["jobs", "list"]);
+    assert!(
+        text(&listed.stderr).contains("2 are dead (2 of eu), over all tenants"),
+        "{}",
+        text(&listed.stderr)
+    );
+    signal(&child, "TERM");
+    assert_eq!(ended(&mut child), Some(0));
+    let log = std::io::read_to_string(told).unwrap();
+    for (kind, why) in [("default_reward", "its body: "), ("turn_deadline", "without a word")] {
+        let died = log.lines().find(|line| line.contains("a job has died") && line.contains(kind));
+        let died = died.unwrap_or_else(|| panic!("{kind}: {log}"));
+        assert!(died.contains("WARN") && died.contains("eu") && died.contains(why), "{died}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_jobs_are_listed_brought_back_and_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(SqliteOptions::new(folder.path().join("helm.db"))).await.unwrap();
@@ -431,7 +470,11 @@ async fn dead_jobs_are_listed_brought_back_and_dropped() {
         assert!(output.status.success(), "{}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     };
+    let looked = run(folder.path(), &[], &["doctor"]);
+    let warned = "dead jobs, whose work is not done: 3; `helmctl jobs list`";
+    assert!(looked.status.success() && text(&looked.stdout).contains(warned), "{}", text(&looked.stdout));
     let listed = json(&["jobs", "list"]);
+    assert_eq!(listed["dead_of"]["default"], 3);
     assert_eq!((&listed["counts"]["dead"], listed["dead"].as_array().unwrap().len()), (&3.into(), 3));
     let id = listed["dead"][0]["id"].to_string();
     let shown = json(&["jobs", "show", &id]);

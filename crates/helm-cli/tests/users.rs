@@ -87,6 +87,32 @@ fn a_forgotten_user_is_nowhere_in_the_file_and_all_that_was_learnt_is() {
 }
 
 #[test]
+fn of_whom_nothing_is_kept_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("helm.toml"), CONFIG).unwrap();
+    talk(folder, "zephyrine");
+    for (arguments, tenant) in [
+        (&["users", "forget", "zephyrin", "--yes"][..], "default"),
+        (&["users", "forget", "zephyrin", "--dry-run"], "default"),
+        (&["users", "forget", "zephyrine", "--yes", "--tenant", "eu", "--output", "json"], "eu"),
+        (&["users", "export", "zephyrin"], "default"),
+        (&["users", "export", "zephyrine", "--tenant", "eu"], "eu"),
+    ] {
+        let output = helmctl(folder, arguments, "");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        let name = arguments.get(2).unwrap();
+        assert!(
+            told.contains(&format!("nothing is kept of {name} in tenant {tenant}")),
+            "{arguments:?}: {told}"
+        );
+    }
+    let export = helmctl(folder, &["users", "export", "zephyrine"], "");
+    assert!(!String::from_utf8_lossy(&export.stderr).contains("nothing is kept"));
+}
+
+#[test]
 fn one_of_two_users_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -129,6 +155,13 @@ fn keys_are_made_listed_rotated_and_revoked() {
     assert!(!bytes.windows(key.len()).any(|window| window == key.as_bytes()));
     let turned = json(&["keys", "rotate", "shop", "--overlap", "1h"]);
     assert_eq!((&turned["role"], &turned["name"]), (&"chat".into(), &"shop".into()));
+    let old = &turned["replaced"][0];
+    assert_eq!(
+        (&old["id"], &old["active"]),
+        (&made["id"], &true.into()),
+        "how long the old one opens is said"
+    );
+    assert!(old["expires"].as_str().unwrap() < made["expires"].as_str().unwrap());
     assert!(turned["expires"].is_string(), "as long as the old one");
     let again = helmctl(folder, &["keys", "rotate", made["id"].as_str().unwrap()], "");
     assert!(String::from_utf8_lossy(&again.stderr).contains(turned["id"].as_str().unwrap()), "{again:?}");
@@ -161,4 +194,28 @@ fn keys_are_made_listed_rotated_and_revoked() {
         assert_eq!(refused.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&refused.stderr).contains(told), "{refused:?}");
     }
+}
+
+#[test]
+fn keys_are_shown_for_people() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    succeeded(&helmctl(folder, &["keys", "create", "shop"], ""));
+    let turned = helmctl(folder, &["keys", "rotate", "shop", "--overlap", "7d"], "");
+    let told = String::from_utf8_lossy(&turned.stderr).into_owned();
+    assert!(succeeded(&turned).starts_with("hk_") && told.contains(" opens until 20"), "{told}");
+    let listed = succeeded(&helmctl(folder, &["keys", "list"], ""));
+    let heading = listed.lines().find(|line| line.contains("name")).unwrap();
+    let columns = ["id", "name", "role", "tenant", "state", "created", "expires"];
+    assert_eq!(heading.split_whitespace().collect::<Vec<_>>(), columns);
+    let rows: Vec<_> = listed.lines().filter(|line| line.contains("shop")).collect();
+    assert_eq!(rows.len(), 2);
+    for column in ["created", "expires"] {
+        let place = heading.find(column).unwrap();
+        assert!(
+            rows.iter().all(|row| row.get(place..).is_some_and(|cell| !cell.starts_with(' '))),
+            "{listed}"
+        );
+    }
+    assert_eq!(rows.iter().filter(|row| row.contains("never")).count(), 1, "{listed}");
 }

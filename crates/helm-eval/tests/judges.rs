@@ -9,7 +9,10 @@ use helm_core::{NanoUsd, NotScored, ScoreOutcome, TenantId, TokenCount, UnitInte
 use helm_eval::judge::{Cached, Cascade, Judge, JudgeOptions, Judging, PairJudge, Panel, Rubric, remote};
 use helm_eval::{EvaluationEngine, Exchange, check_evaluator};
 use helm_llm::codec::OpenAiChat;
-use helm_llm::{Call, ChatModel, ErrorKind, HttpConfig, HttpModel, Prices, Scripted, ScriptedModel};
+use helm_llm::{
+    Breaker, BreakerPolicy, Call, ChatModel, ErrorKind, HttpConfig, HttpModel, Prices, Scripted,
+    ScriptedModel,
+};
 use helm_testkit::{Answer, ModelServer, Reply};
 use serde_json::{Value, json};
 
@@ -118,6 +121,20 @@ async fn a_judge_that_refuses_or_fails_gives_no_score() {
     let options = JudgeOptions::default().with_timeout(Duration::from_millis(200));
     let judged = judge(&slow.await.unwrap()).with_options(options).judge(&exchange("Paris."), &call()).await;
     assert!(why_not(&judged.outcome).contains("did not answer"), "{:?}", judged.outcome);
+}
+
+#[tokio::test]
+async fn a_judge_that_cannot_be_reached_is_not_called_overloaded() {
+    let script = [Scripted::Fail(ErrorKind::Transport)];
+    let unreachable = ScriptedModel::new("judge".parse().unwrap(), script);
+    let rested = Arc::new(Breaker::new(unreachable, BreakerPolicy::default()));
+    let options = JudgeOptions::default().with_max_cost(None);
+    let judge = Judge::new("helpful", Rubric::helpfulness().unwrap(), rested).unwrap().with_options(options);
+    for asked in 1..=BreakerPolicy::default().least + 1 {
+        let why = why_not(&judge.judge(&exchange("Paris."), &call()).await.outcome);
+        assert!(why.contains("transport") && !why.contains("overloaded"), "{asked}: {why}");
+        assert_eq!(why.contains("rested"), asked > BreakerPolicy::default().least, "{asked}: {why}");
+    }
 }
 
 /// A model that says what the text it judges tells it to.

@@ -286,6 +286,8 @@ fn a_wrong_split_invalidates() {
 fn too_few_and_nothing_at_all_are_said() {
     let few = Report::new(&with("min_units = 2", "", &[]), &rewarded(20, [0.2, 0.9], 4));
     assert_eq!((state(&few, "users"), &few.verdict.decision), (CheckState::TooFew, &Decision::KeepGoing));
+    let first = few.verdict.because.first().unwrap();
+    assert!(first.starts_with("users: ") && first.matches("users").count() == 1, "{first}");
     let none = Report::new(&spec(&[]), &[]);
     assert_eq!((none.period, &none.verdict.decision), (None, &Decision::KeepGoing));
     assert!(matches!(none.metrics[0].comparisons[0].effect, Effect::Undefined { .. }));

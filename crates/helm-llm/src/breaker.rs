@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::answer::{ChatEvent, ChatResponse};
 use crate::capabilities::Capabilities;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, TimeoutKind};
 use crate::model::{Call, ChatModel, ChatStream};
 use crate::request::ChatRequest;
 
@@ -82,6 +82,8 @@ struct State {
     failed_probes: u32,
     /// Whether a probe is under way.
     probing: bool,
+    /// What the last failure was.
+    last: Option<ErrorKind>,
 }
 
 /// Permission for one call. Dropped without a verdict, the call counts for nothing.
@@ -117,12 +119,15 @@ impl Circuit {
         Some(Pass { circuit: Arc::clone(self), began: Instant::now(), probe })
     }
 
-    fn note(&self, failed: bool, probe: bool, hint: Option<Duration>) {
+    /// Takes in how a call ended.
+    fn note(&self, failure: Option<ErrorKind>, probe: bool, hint: Option<Duration>) {
+        let failed = failure.is_some();
         self.with(|state| {
             if probe && !failed {
                 *state = State::default();
                 return;
             }
+            state.last = failure.or(state.last);
             state.calls.push_back(failed);
             while state.calls.len() > self.policy.window {
                 state.calls.pop_front();
@@ -152,14 +157,15 @@ impl Pass {
     }
 
     fn answered(self, slow: bool) {
-        self.circuit.note(slow, self.probe, None);
+        let late = ErrorKind::Timeout(TimeoutKind::FirstToken);
+        self.circuit.note(slow.then_some(late), self.probe, None);
     }
 
     fn failed(self, error: &Error) {
         if counts(error.kind()) {
             // A provider that is not to be asked for longer than a retry would wait has said how long to rest.
             let hint = error.retry_after().filter(|hint| *hint > self.circuit.policy.rest);
-            self.circuit.note(true, self.probe, hint);
+            self.circuit.note(Some(error.kind()), self.probe, hint);
         }
     }
 }
@@ -188,9 +194,13 @@ fn counts(kind: ErrorKind) -> bool {
 impl<M: ChatModel> Breaker<M> {
     fn enter(&self) -> Result<Pass> {
         self.circuit.enter().ok_or_else(|| {
-            Error::new(ErrorKind::Overloaded, self.model.name().clone())
+            let rested = Error::new(ErrorKind::Overloaded, self.model.name().clone())
                 .with_detail("it kept failing and is being rested")
-                .with_should_retry(Some(false))
+                .with_should_retry(Some(false));
+            match self.circuit.with(|state| state.last) {
+                Some(last) => rested.with_source(Error::new(last, self.model.name().clone())),
+                None => rested,
+            }
         })
     }
 }
@@ -332,6 +342,19 @@ mod tests {
         assert!(!model.is_available());
         tokio::time::sleep(Duration::from_secs(10)).await;
         assert_eq!(ask(&model).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn who_is_not_asked_is_told_what_the_failures_were() {
+        let model = breaker([Scripted::Fail(ErrorKind::Transport)]);
+        for _ in 0..2 {
+            let _ = ask(&model).await;
+        }
+        let call = Call::new(TenantId::single());
+        let rested = model.generate(&ChatRequest::default(), &call).await.unwrap_err();
+        assert_eq!(rested.rested_after(), Some(ErrorKind::Transport));
+        assert!(rested.report().ends_with(&ErrorKind::Transport.to_string()), "{}", rested.report());
+        assert_eq!(Error::new(ErrorKind::Overloaded, "main".parse().unwrap()).rested_after(), None);
     }
 
     #[tokio::test]

@@ -185,6 +185,13 @@ impl Error {
         self.retry_after
     }
 
+    /// What kept failing, when the model was not asked because a [`Breaker`](crate::Breaker) rests it.
+    #[must_use]
+    pub fn rested_after(&self) -> Option<ErrorKind> {
+        let cause = self.source.as_deref()?.downcast_ref::<Self>()?;
+        Some(cause.kind)
+    }
+
     /// The message and those of its causes, joined by colons: what a person should read.
     #[must_use]
     pub fn report(&self) -> String {

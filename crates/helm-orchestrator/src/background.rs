@@ -123,23 +123,26 @@ pub(crate) async fn index_memories(running: Weak<Running>, stopping: Cancellatio
 /// Counts the jobs there are now and then, for the metrics, until Helm stops.
 pub(crate) async fn count_jobs(running: Weak<Running>, stopping: CancellationToken) {
     loop {
-        let Some(store) = running.upgrade().map(|alive| Arc::clone(&alive.store)) else { return };
-        match store.jobs().counts().await {
-            Ok(counts) => {
-                for (state, jobs) in
-                    [("waiting", counts.waiting), ("leased", counts.leased), ("dead", counts.dead)]
-                {
-                    metrics::gauge!("helm_jobs", "state" => state).set(jobs as f64);
-                }
-            }
-            Err(error) => tracing::debug!(%error, "the jobs could not be counted"),
+        let Some(inner) = running.upgrade().map(|alive| alive.current()) else { return };
+        if let Err(error) = count(&inner).await {
+            tracing::debug!(%error, "the jobs could not be counted");
         }
+        drop(inner);
         tokio::select! {
             biased;
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(COUNTING) => {}
         }
     }
+}
+
+async fn count(inner: &Inner) -> helm_store::Result<()> {
+    let jobs = inner.store.jobs();
+    let counts = jobs.counts().await?;
+    for (state, jobs) in [("waiting", counts.waiting), ("leased", counts.leased), ("dead", counts.dead)] {
+        metrics::gauge!("helm_jobs", "state" => state).set(jobs as f64);
+    }
+    inner.dead_jobs.count(&*inner.store).await
 }
 
 /// Answers whether there may be more.
@@ -204,7 +207,13 @@ async fn keep_lease(inner: &Inner, job: &Job) {
 async fn give_back(inner: &Inner, job: &Job, why: &str) -> helm_store::Result<bool> {
     let seconds = 2_u64.saturating_pow(job.attempt).min(300);
     let run_at = inner.clock.now().after(Duration::from_secs(seconds));
-    inner.store.jobs().fail(job, why, run_at).await
+    let given_back = inner.store.jobs().fail(job, why, run_at).await?;
+    if given_back && job.is_last_attempt() {
+        let (tenant, kind, id, attempts) = (&job.tenant, &job.kind, job.id.0, job.attempt);
+        tracing::warn!(%tenant, %kind, id, attempts, reason = %why, "a job has died; see `helmctl jobs list`");
+        inner.dead_jobs.note();
+    }
+    Ok(given_back)
 }
 
 /// Why a job was not done.

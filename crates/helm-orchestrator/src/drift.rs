@@ -12,6 +12,7 @@ use helm_store::{Case, TurnView};
 
 use crate::error::Result;
 use crate::inner::Inner;
+use crate::scoped::{Whose, of_tenant};
 use crate::shadow;
 
 /// The watches of all tasks.
@@ -26,12 +27,12 @@ struct Watch {
 }
 
 impl Watch {
-    fn warning(&self, task: &TaskId) -> Option<String> {
+    fn warning(&self, (tenant, task): &(TenantId, TaskId)) -> Option<String> {
         let (at, moved) = self.alarm?;
-        let people = words(moved);
+        let (people, of) = (words(moved), of_tenant(tenant));
         Some(format!(
             "since about {at}, people find answers of task {task} {people} than its reward says; run \
-             `helmctl eval calibrate --task {task}`"
+             `helmctl eval calibrate --task {task}{of}`"
         ))
     }
 }
@@ -57,13 +58,15 @@ impl Watches {
     }
 
     /// The alarms, in sentences for people.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        self.locked().iter().filter_map(|((_, task), watch)| watch.warning(task)).collect()
+    pub(crate) fn warnings(&self, whose: Whose<'_>) -> Vec<String> {
+        let all = self.locked();
+        let told = all.iter().filter(|((tenant, _), _)| whose.holds(tenant));
+        told.filter_map(|(key, watch)| watch.warning(key)).collect()
     }
 
     /// One task's alarm.
     pub(crate) fn warning(&self, key: &(TenantId, TaskId)) -> Option<String> {
-        self.locked().get(key)?.warning(&key.1)
+        self.locked().get(key)?.warning(key)
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<(TenantId, TaskId), Watch>> {

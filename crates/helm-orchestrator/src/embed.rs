@@ -1,6 +1,6 @@
 use helm_core::{ModelName, StrategyId, TaskId, TokenCount, TokenCounter, UserId};
 use helm_llm::{Call, EmbeddingModel};
-use helm_store::{Hit, MemoryId, Selection, VectorQuery};
+use helm_store::{Hit, Memory, MemoryId, MemoryPage, Selection, VectorQuery};
 
 use crate::error::{Error, Result};
 use crate::helm::Helm;
@@ -63,6 +63,22 @@ impl Helm {
     pub async fn count_memories(&self, user: &UserId) -> Result<u64> {
         let own = self.of_user(user, self.embedding_model()?);
         Ok(self.inner().store.vectors().count(&self.tenant, &own).await?)
+    }
+
+    /// A user's latest memories, at most so many, the latest first; those behind a memory, where one is named.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoEmbeddings`] when vector search is off; otherwise when the store cannot be read.
+    pub async fn latest_memories(
+        &self,
+        user: &UserId,
+        after: Option<MemoryId>,
+        most: usize,
+    ) -> Result<Vec<Memory>> {
+        let own = self.of_user(user, self.embedding_model()?);
+        let page = MemoryPage::new(user.clone(), own.collection, most).after(after);
+        Ok(self.inner().store.users().memories(&self.tenant, &page).await?)
     }
 
     /// Removes these memories of a user, or all when none are named, and answers how many there were.

@@ -11,6 +11,7 @@ use helm_store::{
 
 use crate::background;
 use crate::builder::HelmBuilder;
+use crate::dead_jobs;
 use crate::drift;
 use crate::error::{Error, Result};
 use crate::experiments;
@@ -21,6 +22,7 @@ use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
 use crate::request::{TurnRequest, TurnResponse};
 use crate::rescore::{self, Rescored};
+use crate::scoped::Whose;
 use crate::storable;
 use crate::task::Sticky;
 use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
@@ -376,16 +378,34 @@ impl Helm {
         users::count(&self.inner(), &self.tenant, user).await
     }
 
-    /// Whether state can be read and written. Its warnings also tell where the people whose feedback came to this process
-    /// have begun to say something else than a task's reward, and where weights learned from them would be better.
+    /// Whether state can be read and written. Its warnings also tell of this tenant's dead jobs, as of half a minute ago at
+    /// most, where the people whose feedback came to this process have begun to say something else than a task's reward, and
+    /// where weights learned from them would be better.
     ///
     /// # Errors
     ///
     /// Fails when it cannot.
     pub async fn health(&self) -> Result<Health> {
-        let mut health = self.inner().store.health().await?;
-        health.warnings.extend(self.inner().watches.warnings());
-        health.warnings.extend(self.inner().shadows.warnings());
+        self.health_of(Whose::Tenant(&self.tenant)).await
+    }
+
+    /// As [`Helm::health`], with the warnings of all tenants: for those who look after the installation.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Helm::health`].
+    pub async fn health_of_all(&self) -> Result<Health> {
+        self.health_of(Whose::Everybody).await
+    }
+
+    async fn health_of(&self, whose: Whose<'_>) -> Result<Health> {
+        let inner = self.inner();
+        let mut health = inner.store.health().await?;
+        let dead = inner.dead_jobs.counts(&*inner.store).await?;
+        let dead = dead.iter().filter(|(tenant, dead)| whose.holds(tenant) && **dead > 0);
+        health.warnings.extend(dead.map(|(tenant, dead)| dead_jobs::warning(tenant, *dead)));
+        health.warnings.extend(inner.watches.warnings(whose));
+        health.warnings.extend(inner.shadows.warnings(whose));
         Ok(health)
     }
 

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
 use crate::answers::AnswerCache;
+use crate::dead_jobs::DeadJobs;
 use crate::drift::Watches;
 use crate::error::{Error, Result};
 use crate::experiments::RunningExperiment;
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) refits: Arc<Refits>,
     pub(crate) watches: Arc<Watches>,
     pub(crate) shadows: Arc<Shadows>,
+    pub(crate) dead_jobs: Arc<DeadJobs>,
     pub(crate) user_rewards: Arc<UserRewards>,
     /// What processes share of kept answers.
     pub(crate) far: Option<Arc<dyn Cache>>,

@@ -10,6 +10,8 @@ use helm_eval::dataset::RatedAnswer;
 use helm_eval::{Combine, Learning, RewardSpec, learn};
 use helm_store::TurnView;
 
+use crate::scoped::{Whose, of_tenant};
+
 /// How many ratings are kept of a task.
 const KEPT: usize = 500;
 /// After how many new ones the question is asked again.
@@ -28,11 +30,11 @@ struct Shadow {
 }
 
 impl Shadow {
-    fn warning(&self, task: &TaskId) -> Option<String> {
-        let better = self.better?;
+    fn warning(&self, (tenant, task): &(TenantId, TaskId)) -> Option<String> {
+        let (better, of) = (self.better?, of_tenant(tenant));
         Some(format!(
             "by the latest ratings, learned weights would order answers of task {task} better than its reward does \
-             (Spearman {better:+.2}); run `helmctl eval calibrate --task {task}`"
+             (Spearman {better:+.2}); run `helmctl eval calibrate --task {task}{of}`"
         ))
     }
 }
@@ -82,13 +84,15 @@ impl Shadows {
     }
 
     /// Where learned weights are better, in sentences for people.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        self.locked().iter().filter_map(|((_, task), shadow)| shadow.warning(task)).collect()
+    pub(crate) fn warnings(&self, whose: Whose<'_>) -> Vec<String> {
+        let all = self.locked();
+        let told = all.iter().filter(|((tenant, _), _)| whose.holds(tenant));
+        told.filter_map(|(key, shadow)| shadow.warning(key)).collect()
     }
 
     /// Whether they are of one task.
     pub(crate) fn warning(&self, key: &(TenantId, TaskId)) -> Option<String> {
-        self.locked().get(key)?.warning(&key.1)
+        self.locked().get(key)?.warning(key)
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<(TenantId, TaskId), Shadow>> {

@@ -11,6 +11,9 @@ use crate::error::Result;
 use crate::judges::TaskJudge;
 use crate::semantic::SemanticCache;
 
+/// How many tokens of a conversation are sent along unless somebody says otherwise.
+pub(crate) const HISTORY: TokenCount = TokenCount::new(2_000);
+
 /// A kind of work and everything that is decided, checked and measured for it.
 ///
 /// Defaults: the `auto` policy, a draw for each turn, the standard evaluators, reward and guardrails, 2,000 tokens of history, no
@@ -84,7 +87,7 @@ impl Task {
             judges: Vec::new(),
             reward: None,
             guardrails: None,
-            history: TokenCount::new(2_000),
+            history: HISTORY,
             summaries: None,
             remember: false,
         })

@@ -37,6 +37,19 @@ pub struct UserExport {
     pub jobs: Vec<UserJob>,
 }
 
+impl UserExport {
+    /// Whether nothing is kept of them.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.preferences.values.is_empty()
+            && self.conversations.is_empty()
+            && self.memories.is_empty()
+            && self.turns.is_empty()
+            && self.statistics.is_empty()
+            && self.jobs.is_empty()
+    }
+}
+
 /// What forgetting a user did, or would do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[non_exhaustive]

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use helm_orchestrator::config::Origin;
 use helm_orchestrator::{Error, HelmConfig};
 
 const TASK: &str = "[tasks.t.strategies.s]\nsystem = \"Be brief.\"\n";
@@ -302,4 +303,84 @@ fn a_local_model_is_a_folder_and_nothing_else() {
         let error = config.builder(&|_| None).err().unwrap().to_string();
         assert!(error.contains(place) && error.contains(why), "{error}");
     }
+}
+
+/// A configuration that leaves out all that it can of every table.
+const SPARSE: &str = r#"
+[store]
+url = "postgres://helm@localhost/helm"
+[models.main]
+family = "openai-chat"
+model = "m"
+[models.sonnet]
+family = "anthropic"
+model = "s"
+key_file = "Cargo.toml"
+[models.local]
+family = "ollama"
+model = "l"
+[judges.good]
+model = "local"
+strong_model = "main"
+[checks.moderated]
+kind = "moderation"
+[guardrails.strict]
+checks = ["moderated"]
+[tools.look]
+description = "Looks."
+url = "http://127.0.0.1:9/look"
+[mcp.files]
+url = "http://127.0.0.1:9/mcp"
+[tasks.support.strategies.concise]
+semantic_cache = {}
+tools = []
+[tasks.support.strategies.thorough]
+model = "sonnet"
+"#;
+
+#[test]
+fn what_is_shown_has_all_defaults_and_means_the_same() {
+    let variables = [("OPENAI_API_KEY", "k")];
+    let config = load(SPARSE, &variables).unwrap();
+    let shown = config.shown().unwrap();
+    for (place, value) in [
+        ("/environment", serde_json::json!("development")),
+        ("/log/format", "text".into()),
+        ("/models/main/base_url", "https://api.openai.com/v1".into()),
+        ("/models/main/key_env", "OPENAI_API_KEY".into()),
+        ("/models/main/connect_seconds", 5.0.into()),
+        ("/models/main/stream_usage", true.into()),
+        ("/models/main/capabilities/tools", true.into()),
+        ("/models/sonnet/max_tokens", 4_096.into()),
+        ("/models/sonnet/version", "2026-10-21".into()),
+        ("/models/local/base_url", "http://127.0.0.1:11434".into()),
+        ("/judges/good/rate", 0.1.into()),
+        ("/checks/moderated/max_bytes", 65_536.into()),
+        ("/tools/look/timeout_seconds", 10.0.into()),
+        ("/mcp/files/timeout_seconds", 30.0.into()),
+        ("/tasks/support/policy/kind", "auto".into()),
+        ("/tasks/support/reward", "default".into()),
+        ("/tasks/support/guardrails", "standard".into()),
+        ("/tasks/support/fallback", serde_json::json!(["concise", "thorough"])),
+        ("/tasks/support/history_tokens", 2_000.into()),
+        ("/tasks/support/strategies/concise/model", "main".into()),
+        ("/tasks/support/strategies/concise/version", 1.into()),
+        ("/tasks/support/strategies/concise/deadline_seconds", 60.0.into()),
+        ("/tasks/support/strategies/concise/tool_turns", 8.into()),
+        ("/tasks/support/strategies/concise/semantic_cache/seconds", 3_600.0.into()),
+    ] {
+        assert_eq!(shown.pointer(place), Some(&value), "{place}");
+    }
+    assert!(shown.pointer("/models/sonnet/key_env").is_none(), "its key is in a file");
+    let again = load(&config.shown_as_toml().unwrap(), &variables).unwrap();
+    assert_eq!(again.shown().unwrap(), shown, "what is shown is a configuration");
+    let settings = config.settings().unwrap();
+    let of = |key: &str| settings.iter().find(|setting| setting.key == key).unwrap();
+    for key in ["log.level", "store.connections", "log.format", "tasks.support.policy.kind"] {
+        assert_eq!(of(key).origin, Origin::Default, "{key}");
+    }
+    assert_ne!(of("models.main.family").origin, Origin::Default);
+    let standard = HelmConfig::standard().unwrap().settings().unwrap();
+    assert!(standard.iter().all(|setting| setting.origin == Origin::Default));
+    assert!(standard.iter().any(|setting| setting.key == "models.main.family" && setting.value == "builtin"));
 }

@@ -70,6 +70,7 @@ fn misread(error: &serde_json::Error, path: Option<String>) -> Problem {
         Category::Data => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request"),
         _ => (StatusCode::BAD_REQUEST, "invalid_json"),
     };
+    let path = named(&error.to_string(), path);
     let detail = match &path {
         Some(path) => format!("{path}: {error}"),
         None => error.to_string(),
@@ -78,6 +79,17 @@ fn misread(error: &serde_json::Error, path: Option<String>) -> Problem {
     match path {
         Some(path) => problem.with_param(path),
         None => problem,
+    }
+}
+
+/// The place of what is wrong: the parser says of a field that is not there, or not known, only in whose place.
+fn named(why: &str, path: Option<String>) -> Option<String> {
+    let field = ["missing field `", "unknown field `"].iter().find_map(|begin| why.strip_prefix(begin));
+    let Some(field) = field.and_then(|rest| rest.split('`').next()) else { return path };
+    match path {
+        Some(path) if path == field || path.ends_with(&format!(".{field}")) => Some(path),
+        Some(path) => Some(format!("{path}.{field}")),
+        None => Some(field.to_owned()),
     }
 }
 
@@ -96,6 +108,7 @@ mod tests {
     }
 
     #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
     struct Inner {
         number: u8,
     }
@@ -111,6 +124,8 @@ mod tests {
             ("{\"name\":1}", 422, "invalid type", Some("name")),
             ("{\"name\":\"a\",\"name\":\"b\"}", 422, "duplicate field", None),
             ("{\"inner\":[{\"number\":1},{\"number\":\"x\"}]}", 422, "invalid type", Some("inner[1].number")),
+            ("{\"inner\":[{}]}", 422, "missing field", Some("inner[0].number")),
+            ("{\"inner\":[{\"number\":1,\"odd\":2}]}", 422, "unknown field", Some("inner[0].odd")),
         ] {
             let problem = read::<Thing>(text.as_bytes()).unwrap_err();
             assert_eq!(

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
+use crate::request::part;
 use crate::target::Target;
 use crate::wire::Unknown;
 
@@ -58,12 +59,12 @@ impl Caller {
         };
         let (param, user) = user.unwrap_or_else(|| ("user".to_owned(), "anonymous".to_owned()));
         Ok(Self {
-            user: id(&param, &user)?,
+            user: part(&param, &user)?,
             conversation: from(own(|helm| helm.conversation_id.as_ref()), "conversation_id")
-                .map(|(param, value)| id(&param, &value))
+                .map(|(param, value)| part(&param, &value))
                 .transpose()?,
             segment: from(own(|helm| helm.segment.as_ref()), "segment")
-                .map(|(param, value)| id(&param, &value))
+                .map(|(param, value)| part(&param, &value))
                 .transpose()?,
         })
     }
@@ -90,10 +91,6 @@ impl Caller {
     }
 }
 
-fn id<T: std::str::FromStr<Err = helm_core::Error>>(param: &str, value: &str) -> Result<T, Problem> {
-    value.parse().map_err(|error: helm_core::Error| Problem::wrong(param, error.to_string()))
-}
-
 /// Clients of chat APIs keep no id: what such a conversation begins with stands for it, so that all its turns keep to
 /// one draw where the task says so. Two conversations of one user that begin alike are one in this respect.
 fn derived(user: &UserId, target: &Target, messages: &[Message]) -> Result<ConversationId, Problem> {
@@ -109,7 +106,7 @@ fn derived(user: &UserId, target: &Target, messages: &[Message]) -> Result<Conve
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
-    Ok(text.parse()?)
+    part("helm.conversation_id", &text)
 }
 
 #[cfg(test)]

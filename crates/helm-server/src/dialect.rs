@@ -126,12 +126,22 @@ impl FailedTurn {
     }
 }
 
+/// What the wrong part of a turn is called in chat APIs.
+fn param_of(problem: &Problem) -> Option<Box<str>> {
+    let param = problem.param.as_deref()?;
+    Some(match param {
+        "message" => "messages".into(),
+        "task" | "strategy" => "model".into(),
+        param => param.into(),
+    })
+}
+
 /// The problem in `OpenAI`'s words.
 pub(crate) fn openai(problem: &Problem) -> OpenAiError {
     let error = OpenAiErrorTold {
         message: problem.detail.clone(),
         kind: openai_type(problem),
-        param: problem.param.clone(),
+        param: param_of(problem),
         code: problem.code,
     };
     OpenAiError { error, helm: FailedTurn::of(problem) }
@@ -155,7 +165,7 @@ pub(crate) fn anthropic(problem: &Problem) -> AnthropicError {
 
 /// This API has no field for the part that is wrong.
 fn anthropic_message(problem: &Problem) -> String {
-    match &problem.param {
+    match param_of(problem) {
         Some(param) => format!("{param}: {}", problem.detail),
         None => problem.detail.to_string(),
     }

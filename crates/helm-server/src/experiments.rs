@@ -10,7 +10,7 @@ use helm_orchestrator::experiment::Spec;
 use serde::Serialize;
 
 use crate::problem::Problem;
-use crate::request::PathOf;
+use crate::request::{PathOf, part};
 
 /// The configured experiments.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -86,7 +86,7 @@ pub(crate) async fn report(
     PathOf(key): PathOf,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let key: ExperimentKey = key.parse()?;
+    let key: ExperimentKey = part("key", &key)?;
     let report = helm.experiment_report(&key).await?;
     let (kind, body) = match preferred(&headers) {
         Form::Html => ("text/html; charset=utf-8", report.to_html()),

@@ -36,6 +36,7 @@ mod experiments;
 mod feedback;
 pub mod json;
 mod keys;
+mod memories;
 mod metrics;
 mod openai;
 mod openapi;
@@ -57,7 +58,7 @@ mod wire;
 pub use keys::{ApiKeys, ApiKeysError, Role, UnknownRole};
 pub use metrics::{METRICS, Metric, MetricKind, MetricsError, install_metrics, metrics_table};
 pub use openapi::openapi;
-pub use router::{ServerOptions, router};
+pub use router::{ServerOptions, TraceParent, router};
 pub use serve::{ServeError, serve};
 pub use wire::RequestLimits;
 

@@ -7,7 +7,7 @@ use utoipa::openapi::{Content, Ref, ResponseBuilder};
 
 use crate::dialect::{AnthropicError, OpenAiError};
 use crate::problem::{PROBLEM, Problem};
-use crate::{anthropic, chat, experiments, feedback, openai, status, users, view, watch};
+use crate::{anthropic, chat, experiments, feedback, memories, openai, status, users, view, watch};
 
 /// The document of everything that is served, made from the handlers.
 #[derive(OpenApi)]
@@ -19,7 +19,7 @@ use crate::{anthropic, chat, experiments, feedback, openai, status, users, view,
         watch::overview::overview, watch::turns::turns, watch::offers::probabilities, watch::people::users,
         watch::people::outlook, watch::guards::findings,
         users::export, users::forget, users::preferences, users::change_preferences, users::conversation,
-        users::count_memories, users::search_memories, users::forget_memories, users::forget_memory,
+        memories::memories, memories::search_memories, memories::forget_memories, memories::forget_memory,
         openai::chat::completions, openai::models::models, openai::models::model, openai::embeddings::embeddings,
         anthropic::messages::messages, anthropic::count::count_tokens,
         document,

@@ -205,20 +205,35 @@ impl From<Error> for Problem {
                 let problem = Self { retry_after: *retry_after, ..Self::new(status, error.to_string()) };
                 problem.final_unless(retry_after.is_some())
             }
-            Error::UnknownTask { .. } | Error::UnknownStrategy { .. } => {
-                Self::new(status, error.to_string()).with_code("model_not_found")
+            Error::UnknownTask { .. } => {
+                Self::new(status, error.to_string()).with_code("model_not_found").with_param("task")
+            }
+            Error::UnknownStrategy { .. } => {
+                Self::new(status, error.to_string()).with_code("model_not_found").with_param("strategy")
             }
             Error::Unsupported { .. } => Self::new(status, error.to_string()).with_code("unsupported"),
-            Error::InvalidMessage(_) => Self::new(status, error.to_string()).with_param("messages"),
-            _ => Self::new(status, error.report()),
+            // What a store is called and what it was doing is for the log, too.
+            Error::Store(store) if status.is_client_error() => Self::new(status, store.message()),
+            Error::Store(_) => Self::new(status, format!("{error}; try again later")),
+            _ => match param(&error) {
+                Some(param) => Self::new(status, error.to_string()).with_param(param),
+                None => Self::new(status, error.report()),
+            },
         }
     }
 }
 
-impl From<helm_core::Error> for Problem {
-    fn from(error: helm_core::Error) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
-    }
+/// The part of Helm's own requests that an error is about, if it is about one.
+fn param(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::InvalidMessage(_) => "message".to_owned(),
+        Error::UnknownDecision { .. } => "decision_id".to_owned(),
+        Error::UnknownExperiment { .. } => "key".to_owned(),
+        Error::ReservedSource { .. } => "source".to_owned(),
+        Error::ReservedUser { .. } => "user".to_owned(),
+        Error::ReservedPreference { name } => format!("values.{name}"),
+        _ => return None,
+    })
 }
 
 impl From<PathRejection> for Problem {

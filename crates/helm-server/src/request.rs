@@ -1,9 +1,12 @@
+use std::str::FromStr;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
-use helm_core::{Clock, DecisionId, Feedback, IdempotencyKey, SourceName, SystemClock, UnitInterval};
+use axum::http::{StatusCode, Uri};
+use helm_core::{Clock, DecisionId, Feedback, SystemClock, TaskId, UnitInterval, UserId};
 use helm_orchestrator::TurnRequest;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
@@ -32,11 +35,51 @@ impl<S: Send + Sync> FromRequestParts<S> for PathsOf {
     }
 }
 
-/// What a query asks for, or a problem where it cannot be read.
-pub(crate) fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    let Query(asked) =
-        query.map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
-    Ok(asked)
+/// What a query asks for, whose refusal is a problem that names the parameter. What cannot be read of it, what is not known
+/// and what is out of its bounds have one status.
+pub(crate) struct QueryOf<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = Query::try_from_uri(&parts.uri);
+        query.map(|Query(asked)| Self(asked)).map_err(|rejection| misread(&parts.uri, &rejection))
+    }
+}
+
+fn misread(uri: &Uri, rejection: &QueryRejection) -> Problem {
+    let mut why = rejection.to_string();
+    let mut cause = std::error::Error::source(rejection);
+    while let Some(error) = cause {
+        why = error.to_string();
+        cause = error.source();
+    }
+    let text = rejection.body_text();
+    // The parser names a parameter in its words only.
+    let names = uri.query().unwrap_or_default().split('&').filter_map(|part| part.split('=').next());
+    let is_named = |name: &&str| {
+        !name.is_empty()
+            && [format!("field `{name}`"), format!(": {name}: ")].iter().any(|told| text.contains(told))
+    };
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("the query: {why}"));
+    match names.into_iter().find(is_named) {
+        Some(name) => problem.with_param(name),
+        None => problem,
+    }
+}
+
+/// A part of the request as what it must be; `param` says where it stands.
+pub(crate) fn part<T: FromStr<Err = helm_core::Error>>(param: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error: helm_core::Error| Problem::wrong(param, error.to_string()))
+}
+
+/// A part of the request that may not be there.
+pub(crate) fn part_if_any<T: FromStr<Err = helm_core::Error>>(
+    param: &str,
+    text: Option<&str>,
+) -> Result<Option<T>, Problem> {
+    text.map(|text| part(param, text)).transpose()
 }
 
 /// How many are answered: as many as are asked for, else the first number, and at most the second.
@@ -72,18 +115,17 @@ pub(crate) struct ChatBody {
 
 impl ChatBody {
     pub(crate) fn turn(&self) -> Result<TurnRequest, Problem> {
-        let mut request = TurnRequest::new(&self.user_id, &self.task, self.message.clone())?;
+        let (user, task): (UserId, TaskId) = (part("user_id", &self.user_id)?, part("task", &self.task)?);
+        let mut request = TurnRequest::new(user, task, self.message.clone())?;
         // A turn without a conversation begins one, so that the answer names what the next one can go on with.
-        let conversation = match &self.conversation_id {
-            Some(conversation) => conversation.parse()?,
-            None => DecisionId::generate(SystemClock.now()).to_string().parse()?,
-        };
-        request = request.with_conversation(conversation);
-        if let Some(strategy) = &self.strategy {
-            request = request.with_strategy(strategy.parse()?);
+        let begun = || DecisionId::generate(SystemClock.now()).to_string();
+        let conversation = self.conversation_id.clone().unwrap_or_else(begun);
+        request = request.with_conversation(part("conversation_id", &conversation)?);
+        if let Some(strategy) = part_if_any("strategy", self.strategy.as_deref())? {
+            request = request.with_strategy(strategy);
         }
-        if let Some(segment) = &self.segment {
-            request = request.with_segment(segment.parse()?);
+        if let Some(segment) = part_if_any("segment", self.segment.as_deref())? {
+            request = request.with_segment(segment);
         }
         Ok(request)
     }
@@ -115,21 +157,26 @@ enum Thumbs {
 
 impl FeedbackBody {
     pub(crate) fn feedback(&self) -> Result<Feedback, Problem> {
-        let id: DecisionId = self.decision_id.parse()?;
+        let id: DecisionId = part("decision_id", &self.decision_id)?;
+        let wrong = |param: &str, error: &helm_core::Error| Problem::wrong(param, error.to_string());
         let mut feedback = match (self.rating, self.value, self.thumbs) {
-            (Some(rating), None, None) => Feedback::rating(id, rating)?,
-            (None, Some(value), None) => Feedback::new(id, UnitInterval::new(value)?),
+            (Some(rating), None, None) => {
+                Feedback::rating(id, rating).map_err(|error| wrong("rating", &error))?
+            }
+            (None, Some(value), None) => {
+                Feedback::new(id, UnitInterval::new(value).map_err(|error| wrong("value", &error))?)
+            }
             (None, None, Some(thumbs)) => Feedback::thumbs(id, matches!(thumbs, Thumbs::Up)),
             _ => {
                 let detail = "give exactly one of rating (1 to 5), value (0 to 1) and thumbs (up or down)";
                 return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
             }
         };
-        if let Some(source) = &self.source {
-            feedback = feedback.from_source(SourceName::new(source)?);
+        if let Some(source) = part_if_any("source", self.source.as_deref())? {
+            feedback = feedback.from_source(source);
         }
-        if let Some(key) = &self.idempotency_key {
-            feedback = feedback.with_key(IdempotencyKey::new(key)?);
+        if let Some(key) = part_if_any("idempotency_key", self.idempotency_key.as_deref())? {
+            feedback = feedback.with_key(key);
         }
         Ok(feedback)
     }

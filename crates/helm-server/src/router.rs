@@ -3,9 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
@@ -13,7 +13,7 @@ use helm_core::{Clock, DecisionId, SystemClock};
 use helm_orchestrator::Helm;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::body::BodyLimit;
 use crate::dialect::Dialect;
@@ -21,7 +21,9 @@ use crate::keys::{ApiKeys, Gate, enter};
 use crate::problem::Problem;
 use crate::watch::Watchers;
 use crate::wire::RequestLimits;
-use crate::{anthropic, chat, experiments, feedback, openai, openapi, status, ui, users, view, watch};
+use crate::{
+    anthropic, chat, experiments, feedback, memories, openai, openapi, status, ui, users, view, watch,
+};
 
 /// How the API behaves.
 #[derive(Clone)]
@@ -37,6 +39,22 @@ pub struct ServerOptions {
     pub limits: RequestLimits,
     /// Who may ask. Default: everybody who reaches it.
     pub keys: Option<ApiKeys>,
+    /// What places a request's span below the caller's. Default: nothing, and each request begins a trace.
+    pub parent: Option<TraceParent>,
+}
+
+/// What is told of each request's span and headers before anything is done, to make it a part of the trace that the headers
+/// name. Libraries know no tracer; the binary that installs one does.
+#[derive(Clone)]
+pub struct TraceParent(Arc<Adopt>);
+
+type Adopt = dyn Fn(&Span, &HeaderMap) + Send + Sync;
+
+impl TraceParent {
+    /// Told by this function, which takes no time to speak of.
+    pub fn new(adopt: impl Fn(&Span, &HeaderMap) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(adopt))
+    }
 }
 
 impl Default for ServerOptions {
@@ -47,6 +65,7 @@ impl Default for ServerOptions {
             metrics: None,
             limits: RequestLimits::default(),
             keys: None,
+            parent: None,
         }
     }
 }
@@ -90,6 +109,15 @@ impl ServerOptions {
     }
 }
 
+impl ServerOptions {
+    /// Places requests' spans below those that their callers name.
+    #[must_use]
+    pub fn with_parent(mut self, parent: TraceParent) -> Self {
+        self.parent = Some(parent);
+        self
+    }
+}
+
 /// Helm's API.
 pub fn router(helm: Helm, options: ServerOptions) -> Router {
     let mut routes = own_routes().merge(watch_routes()).merge(chat_routes());
@@ -110,7 +138,7 @@ pub fn router(helm: Helm, options: ServerOptions) -> Router {
         None => routes.with_state(helm),
     };
     // The pages hold no data and need no key; what they show comes from the paths above.
-    router.merge(ui::routes()).layer(from_fn(identify))
+    router.merge(ui::routes()).layer(from_fn_with_state(options.parent, identify))
 }
 
 /// Helm's own words.
@@ -130,9 +158,9 @@ fn own_routes() -> Router<Helm> {
         .route("/helm/v1/users/{user}", get(users::export).delete(users::forget))
         .route("/helm/v1/users/{user}/preferences", get(users::preferences).patch(users::change_preferences))
         .route("/helm/v1/users/{user}/conversations/{conversation}", get(users::conversation))
-        .route("/helm/v1/users/{user}/memories", get(users::count_memories).delete(users::forget_memories))
-        .route("/helm/v1/users/{user}/memories/search", post(users::search_memories))
-        .route("/helm/v1/users/{user}/memories/{memory}", delete(users::forget_memory))
+        .route("/helm/v1/users/{user}/memories", get(memories::memories).delete(memories::forget_memories))
+        .route("/helm/v1/users/{user}/memories/search", post(memories::search_memories))
+        .route("/helm/v1/users/{user}/memories/{memory}", delete(memories::forget_memory))
 }
 
 /// What a dashboard asks.
@@ -192,12 +220,15 @@ pub(crate) struct RequestId(pub(crate) String);
 
 /// Gives every request an id, the caller's where it is one. Everything is logged under it, and every refusal
 /// names it.
-async fn identify(mut request: Request, next: Next) -> Response {
+async fn identify(State(parent): State<Option<TraceParent>>, mut request: Request, next: Next) -> Response {
     let given = request.headers().get(&REQUEST_ID).filter(|id| is_id(id)).and_then(|id| id.to_str().ok());
     let id = given.map_or_else(|| DecisionId::generate(SystemClock.now()).to_string(), str::to_owned);
     let dialect = Dialect::of(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request_id = %id, method = %request.method(), path = %nobodys(request.uri().path()));
+    if let Some(TraceParent(adopt)) = &parent {
+        adopt(&span, request.headers());
+    }
     let respond = async {
         // The status that the caller sees, which is that of its own API.
         let response = named(next.run(request).await, dialect, &id);

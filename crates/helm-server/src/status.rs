@@ -1,14 +1,24 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use helm_orchestrator::Helm;
+use helm_orchestrator::store::Health;
+use helm_orchestrator::{Helm, Result};
 use serde_json::{Value, json};
 
-use crate::keys::Stranger;
+use crate::keys::{Confined, Stranger};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Kept simple: one word, and what it runs on. Where keys are needed, nobody without one is told the latter.
+/// What is known of the store, with the warnings that may be told to who asks.
+async fn seen(helm: &Helm, confined: Option<&Extension<Confined>>) -> Result<Health> {
+    match confined {
+        Some(_) => helm.health().await,
+        None => helm.health_of_all().await,
+    }
+}
+
+/// Kept simple: one word, what it runs on, and what somebody should see to. Where keys are needed, nobody without one is told
+/// more than the word, and only administrators of the installation's own tenant are warned of other tenants' troubles.
 #[utoipa::path(
     get, path = "/health", tag = "Operation", security(()),
     responses((status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)),
@@ -16,8 +26,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) async fn health(
     State(helm): State<Helm>,
     stranger: Option<Extension<Stranger>>,
+    confined: Option<Extension<Confined>>,
 ) -> (StatusCode, Json<Value>) {
-    let store = helm.health().await;
+    let store = seen(&helm, confined.as_ref()).await;
     let (code, status) = match &store {
         Ok(_) => (StatusCode::OK, "ok"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
@@ -39,7 +50,7 @@ pub(crate) async fn livez() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// Requests are taken: the store works and the server is not draining.
+/// Requests are taken: the store works and the server is not draining. Warnings are those of `/health`.
 #[utoipa::path(
     get, path = "/readyz", tag = "Operation", security(()),
     responses((status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)),
@@ -47,11 +58,13 @@ pub(crate) async fn livez() -> Json<Value> {
 pub(crate) async fn readyz(
     State(helm): State<Helm>,
     stranger: Option<Extension<Stranger>>,
+    confined: Option<Extension<Confined>>,
 ) -> (StatusCode, Json<Value>) {
-    let store = helm.health().await;
+    let store = seen(&helm, confined.as_ref()).await;
     let accepting = helm.is_accepting();
     let ready = store.is_ok() && accepting;
-    let body = json!({
+    let warnings = store.as_ref().map(|health| health.warnings.clone()).unwrap_or_default();
+    let mut body = json!({
         "status": if ready { "ok" } else { "not ready" },
         "components": {
             "store": match store {
@@ -62,5 +75,8 @@ pub(crate) async fn readyz(
             "turns": if accepting { "ok" } else { "draining" },
         },
     });
+    if let (None, Some(body)) = (stranger, body.as_object_mut()) {
+        body.insert("warnings".to_owned(), json!(warnings));
+    }
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
 }

@@ -1,22 +1,18 @@
-//! What is known of a user: preferences, conversations and memories.
+//! What is known of a user: preferences and conversations.
 
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use helm_core::{ConversationId, DecisionId, Message, UserId};
-use helm_orchestrator::store::{
-    Forgotten, Hit, MemoryId, PreferenceChange, Preferences, StoredMessage, Summary,
-};
-use helm_orchestrator::{Helm, UserExport};
+use helm_orchestrator::store::{Forgotten, PreferenceChange, Preferences, StoredMessage, Summary};
+use helm_orchestrator::{ErrorKind, Helm, UserExport};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::body::Body;
 use crate::problem::Problem;
-use crate::request::{PathOf, PathsOf, asked, bounded};
+use crate::request::{PathOf, PathsOf, QueryOf, bounded, part};
 
 /// A user's preferences.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -54,7 +50,7 @@ pub(crate) async fn preferences(
     State(helm): State<Helm>,
     PathOf(user): PathOf,
 ) -> Result<Json<PreferencesJson>, Problem> {
-    let user: UserId = user.parse()?;
+    let user: UserId = part("user", &user)?;
     Ok(Json(helm.preferences(&user).await?.into()))
 }
 
@@ -70,7 +66,7 @@ pub(crate) async fn export(
     State(helm): State<Helm>,
     PathOf(user): PathOf,
 ) -> Result<Json<UserExport>, Problem> {
-    Ok(Json(helm.export_user(&user.parse()?).await?))
+    Ok(Json(helm.export_user(&part("user", &user)?).await?))
 }
 
 /// Whether to do it.
@@ -137,10 +133,9 @@ impl ForgottenJson {
 pub(crate) async fn forget(
     State(helm): State<Helm>,
     PathOf(user): PathOf,
-    query: Result<Query<Forget>, QueryRejection>,
+    QueryOf(asked): QueryOf<Forget>,
 ) -> Result<Json<ForgottenJson>, Problem> {
-    let asked = asked(query)?;
-    let user: UserId = user.parse()?;
+    let user: UserId = part("user", &user)?;
     if asked.dry_run {
         return Ok(Json(ForgottenJson::new(helm.count_user(&user).await?, true, false)));
     }
@@ -164,9 +159,14 @@ pub(crate) async fn change_preferences(
     PathOf(user): PathOf,
     Body(patch): Body<PreferencesPatch>,
 ) -> Result<Json<PreferencesJson>, Problem> {
-    let user: UserId = user.parse()?;
+    let user: UserId = part("user", &user)?;
     let changes: Vec<_> = patch.values.into_iter().map(change).collect();
-    Ok(Json(helm.change_preferences_of(&user, &changes, patch.revision).await?.into()))
+    let changed = helm.change_preferences_of(&user, &changes, patch.revision).await;
+    let changed = changed.map_err(|error| match error.kind() {
+        ErrorKind::Conflict => Problem::from(error).with_param("revision"),
+        _ => error.into(),
+    });
+    Ok(Json(changed?.into()))
 }
 
 fn change((name, value): (String, Value)) -> PreferenceChange {
@@ -235,8 +235,6 @@ pub(crate) struct Page {
 
 /// How many messages are answered unasked, and how many at most.
 const MESSAGES: (usize, usize) = (100, 1_000);
-/// How many memories are answered unasked, and how many at most.
-const MEMORIES: (usize, usize) = (10, 100);
 
 /// The last messages of a user's conversation, and the summary of its beginning.
 #[utoipa::path(
@@ -251,133 +249,12 @@ const MEMORIES: (usize, usize) = (10, 100);
 pub(crate) async fn conversation(
     State(helm): State<Helm>,
     PathsOf(user, conversation): PathsOf,
-    page: Result<Query<Page>, QueryRejection>,
+    QueryOf(page): QueryOf<Page>,
 ) -> Result<Json<ConversationJson>, Problem> {
-    let page = asked(page)?;
-    let (user, conversation): (UserId, ConversationId) = (user.parse()?, conversation.parse()?);
+    let (user, conversation): (UserId, ConversationId) =
+        (part("user", &user)?, part("conversation", &conversation)?);
     let stored = helm.conversation(&user, &conversation, bounded(page.limit, MESSAGES)?);
     let (stored, summary) = futures::try_join!(stored, helm.conversation_summary(&user, &conversation))?;
     let messages = stored.into_iter().map(MessageJson::from).collect();
     Ok(Json(ConversationJson { messages, summary: summary.map(SummaryJson::from) }))
-}
-
-/// How many memories there are.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct CountJson {
-    count: u64,
-}
-
-/// How many memories a user has.
-#[utoipa::path(
-    get, path = "/helm/v1/users/{user}/memories", tag = "Helm",
-    params(("user" = String, Path, description = "the user")),
-    responses((status = 200, body = CountJson)),
-)]
-pub(crate) async fn count_memories(
-    State(helm): State<Helm>,
-    PathOf(user): PathOf,
-) -> Result<Json<CountJson>, Problem> {
-    let count = helm.count_memories(&user.parse()?).await?;
-    Ok(Json(CountJson { count }))
-}
-
-/// What to recall.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MemoryQuery {
-    /// The text to be similar to.
-    query: String,
-    /// How many at most: 10, and up to 100.
-    #[serde(default)]
-    limit: Option<usize>,
-}
-
-/// Recalled memories, the most similar first.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct MemoriesJson {
-    memories: Vec<MemoryJson>,
-}
-
-/// A recalled memory.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct MemoryJson {
-    /// To delete it by.
-    id: String,
-    text: String,
-    /// How similar it is.
-    score: f64,
-    metadata: Value,
-    #[schema(value_type = String)]
-    at: helm_core::Timestamp,
-}
-
-impl From<Hit> for MemoryJson {
-    fn from(hit: Hit) -> Self {
-        let memory = hit.memory;
-        let id = format!("{}.{}", memory.id.turn, memory.id.index);
-        Self { id, text: memory.text, score: hit.score, metadata: memory.metadata, at: memory.at }
-    }
-}
-
-/// The memories of a user that are most like a text.
-#[utoipa::path(
-    post, path = "/helm/v1/users/{user}/memories/search", tag = "Helm",
-    params(("user" = String, Path, description = "the user")),
-    request_body = MemoryQuery,
-    responses((status = 200, body = MemoriesJson)),
-)]
-pub(crate) async fn search_memories(
-    State(helm): State<Helm>,
-    PathOf(user): PathOf,
-    Body(query): Body<MemoryQuery>,
-) -> Result<Json<MemoriesJson>, Problem> {
-    let hits = helm.memories(&user.parse()?, &query.query, bounded(query.limit, MEMORIES)?).await?;
-    Ok(Json(MemoriesJson { memories: hits.into_iter().map(MemoryJson::from).collect() }))
-}
-
-/// What was removed.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct DeletedJson {
-    /// How many there were.
-    deleted: u64,
-}
-
-/// Removes all memories of a user.
-#[utoipa::path(
-    delete, path = "/helm/v1/users/{user}/memories", tag = "Helm",
-    params(("user" = String, Path, description = "the user")),
-    responses((status = 200, body = DeletedJson)),
-)]
-pub(crate) async fn forget_memories(
-    State(helm): State<Helm>,
-    PathOf(user): PathOf,
-) -> Result<Json<DeletedJson>, Problem> {
-    let deleted = helm.forget_memories(&user.parse()?, None).await?;
-    Ok(Json(DeletedJson { deleted }))
-}
-
-/// Removes one memory of a user.
-#[utoipa::path(
-    delete, path = "/helm/v1/users/{user}/memories/{memory}", tag = "Helm",
-    params(
-        ("user" = String, Path, description = "the user"),
-        ("memory" = String, Path, description = "the memory's id"),
-    ),
-    responses((status = 200, body = DeletedJson)),
-)]
-pub(crate) async fn forget_memory(
-    State(helm): State<Helm>,
-    PathsOf(user, memory): PathsOf,
-) -> Result<Json<DeletedJson>, Problem> {
-    let deleted = helm.forget_memories(&user.parse()?, Some(&[memory_id(&memory)?])).await?;
-    match deleted {
-        0 => Err(Problem::new(StatusCode::NOT_FOUND, format!("this user has no memory {memory}"))),
-        deleted => Ok(Json(DeletedJson { deleted })),
-    }
-}
-
-fn memory_id(text: &str) -> Result<MemoryId, Problem> {
-    let wrong = || Problem::wrong("memory", "this is no memory's id; take it from a search");
-    let (turn, index) = text.split_once('.').ok_or_else(wrong)?;
-    Ok(MemoryId { turn: turn.parse()?, index: index.parse().map_err(|_| wrong())? })
 }

@@ -1,12 +1,12 @@
 use axum::Json;
 use axum::extract::State;
 use helm_core::{DecisionId, TaskId};
-use helm_orchestrator::Helm;
+use helm_orchestrator::{Error, Helm};
 use serde::Serialize;
 
 use crate::json::{DecisionJson, ReportJson, decision_json, report_json};
 use crate::problem::Problem;
-use crate::request::PathOf;
+use crate::request::{PathOf, part};
 
 /// A decision and why it was made.
 #[utoipa::path(
@@ -18,8 +18,12 @@ pub(crate) async fn decision(
     State(helm): State<Helm>,
     PathOf(id): PathOf,
 ) -> Result<Json<DecisionJson>, Problem> {
-    let id: DecisionId = id.parse()?;
-    Ok(Json(decision_json(&helm.explain(id).await?)))
+    let id: DecisionId = part("id", &id)?;
+    let explained = helm.explain(id).await.map_err(|error| match &error {
+        Error::UnknownDecision { .. } => Problem::from(error).with_param("id"),
+        _ => error.into(),
+    });
+    Ok(Json(decision_json(&explained?)))
 }
 
 /// The configured tasks.
@@ -48,6 +52,6 @@ pub(crate) async fn report(
     State(helm): State<Helm>,
     PathOf(task): PathOf,
 ) -> Result<Json<ReportJson>, Problem> {
-    let task: TaskId = task.parse()?;
+    let task: TaskId = part("task", &task)?;
     Ok(Json(report_json(&helm.report(&task).await?)))
 }

@@ -155,6 +155,50 @@ async fn wrong_requests_are_problems() {
 }
 
 #[tokio::test]
+async fn a_problem_names_what_is_wrong() {
+    let api = api().await;
+    let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let chat = |changed: &str, value: Value| {
+        let mut body = json!({ "user_id": "a", "task": "support", "message": "hi" });
+        body[changed] = value;
+        ("/chat", body)
+    };
+    let judge = |changed: &str, value: Value| {
+        let mut body = json!({ "decision_id": unknown });
+        body["rating"] = json!(5);
+        body[changed] = value;
+        ("/feedback", body)
+    };
+    for ((path, body), param) in [
+        (chat("user_id", json!("")), "user_id"),
+        (chat("task", json!("")), "task"),
+        (chat("task", json!("sales")), "task"),
+        (chat("message", json!(" ")), "message"),
+        (chat("message", json!(7)), "message"),
+        (chat("strategy", json!("none")), "strategy"),
+        (chat("segment", json!("")), "segment"),
+        (chat("conversation_id", json!("")), "conversation_id"),
+        (chat("mood", json!(1)), "mood"),
+        (("/chat", json!({ "user_id": "a", "message": "hi" })), "task"),
+        (judge("decision_id", json!("x")), "decision_id"),
+        (judge("decision_id", json!(unknown)), "decision_id"),
+        (judge("rating", json!(6)), "rating"),
+        (judge("source", json!("")), "source"),
+        (judge("source", json!("judge:mine")), "source"),
+        (judge("idempotency_key", json!("")), "idempotency_key"),
+        (("/feedback", json!({ "decision_id": unknown, "value": 2 })), "value"),
+    ] {
+        let (status, problem) = post(&api, path, body.to_string()).await;
+        assert!(status.is_client_error() && problem["param"] == param, "{path} {body}: {problem}");
+    }
+    let empty = json!({ "model": "helm/support", "messages": [{ "role": "user", "content": "" }] });
+    let request = Request::post("/v1/chat/completions").header(header::CONTENT_TYPE, "application/json");
+    let (_, _, told) = send(&api, request.body(Body::from(empty.to_string())).unwrap()).await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert!(told["error"]["param"].as_str().unwrap().starts_with("messages"), "{told}");
+}
+
+#[tokio::test]
 async fn a_problem_names_its_request() {
     let api = api().await;
     let request = Request::get("/nowhere").header("x-request-id", "ticket-7").body(Body::empty()).unwrap();

@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
 use helm_core::{Clock, SystemClock, TenantId, Timestamp};
 use helm_orchestrator::store::memory::MemoryStore;
-use helm_orchestrator::store::{Store, StoredKey};
+use helm_orchestrator::store::{NewJob, Store, StoredKey};
 use helm_orchestrator::{Helm, Task};
 use helm_server::{ApiKeys, Role, ServerOptions, openapi, router};
 use serde_json::{Value, json};
@@ -66,7 +66,10 @@ fn stored(tenant: &str, role: &str, expires: Option<Timestamp>) -> (StoredKey, S
 
 /// An API with a key of each role for two tenants, and the function that names them.
 async fn api() -> (Router, ApiKeys, Arc<dyn Store>) {
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    over(Arc::new(MemoryStore::new())).await
+}
+
+async fn over(store: Arc<dyn Store>) -> (Router, ApiKeys, Arc<dyn Store>) {
     for tenant in ["one", "two"] {
         for role in Role::ALL {
             assert!(store.api_keys().add(&stored(tenant, role.as_str(), None).0).await.unwrap());
@@ -197,6 +200,50 @@ async fn metrics_are_of_all_tenants_and_for_those_who_were_given_them() {
     store.api_keys().add(&own).await.unwrap();
     keys.refresh(store.api_keys()).await.unwrap();
     assert_eq!(status(&key).await, 404, "the installation's own administrator may");
+}
+
+/// A store in which a job of each of these tenants has died.
+async fn with_dead_jobs(tenants: &[&str]) -> Arc<dyn Store> {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let (at, kind) = (Timestamp::from_micros(0), "odd".to_owned());
+    for tenant in tenants {
+        let job =
+            NewJob { kind: kind.clone(), dedupe: kind.clone(), body: json!({}), run_at: at, max_attempts: 1 };
+        store.jobs().enqueue(&tenant.parse().unwrap(), &[job]).await.unwrap();
+    }
+    for held in store.jobs().claim(at, Duration::from_secs(9), 9, &["odd"]).await.unwrap() {
+        assert!(store.jobs().fail(&held, "it broke", at).await.unwrap());
+    }
+    store
+}
+
+#[tokio::test]
+async fn only_the_installations_administrators_are_warned_of_all_tenants() {
+    let (api, keys, store) = over(with_dead_jobs(&["one", "two", "default"]).await).await;
+    let (own, chief) = stored(TenantId::single().as_str(), "admin", None);
+    let (reader, looks) = stored(TenantId::single().as_str(), "read", None);
+    store.api_keys().add(&own).await.unwrap();
+    store.api_keys().add(&reader).await.unwrap();
+    keys.refresh(store.api_keys()).await.unwrap();
+    let one = ["chat", "read", "metrics", "admin"].map(|role| stored("one", role, None).1);
+    let mut expected: Vec<(&str, &[&str])> = one.iter().map(|key| (key.as_str(), &["one"][..])).collect();
+    expected.extend([(chief.as_str(), &["", "one", "two"][..]), (looks.as_str(), &[""])]);
+    for path in ["/health", "/readyz"] {
+        for (key, tenants) in &expected {
+            let body = call(&api, "GET", path, Some(key), None).await.1;
+            let warnings = if path == "/health" { &body["store"]["warnings"] } else { &body["warnings"] };
+            let told: Vec<_> =
+                warnings.as_array().unwrap().iter().map(|told| told.as_str().unwrap()).collect();
+            assert_eq!(told.len(), tenants.len(), "{path} {key}: {told:?}");
+            for tenant in *tenants {
+                let of = if tenant.is_empty() { "`".to_owned() } else { format!(" --tenant {tenant}`") };
+                let list = format!("helmctl jobs list{of}");
+                assert!(told.iter().any(|told| told.contains(&list)), "{path} {key}: {told:?}");
+            }
+        }
+        let stranger = call(&api, "GET", path, None, None).await.1.to_string();
+        assert!(!stranger.contains("warnings"), "{stranger}");
+    }
 }
 
 #[tokio::test]

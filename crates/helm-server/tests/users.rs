@@ -40,6 +40,8 @@ async fn preferences_are_changed_from_a_known_revision() {
     assert_eq!((status, &changed["revision"], &changed["values"]["tone"]), (200, &json!(1), &json!("warm")));
     let (status, problem) = call(&api, Method::PATCH, path, Some(set)).await;
     assert_eq!((status, &problem["code"]), (409, &json!("conflict")));
+    let told = (&problem["param"], &problem["detail"]);
+    assert_eq!(told, (&json!("revision"), &json!("the preferences are at revision 1; read them again")));
     let removed = json!({ "values": { "tone": null } });
     let (_, changed) = call(&api, Method::PATCH, path, Some(removed)).await;
     assert_eq!(changed, json!({ "revision": 2, "values": { "length": 3 } }));
@@ -63,10 +65,24 @@ async fn what_was_said_is_remembered_found_and_forgotten() {
         call(&api, Method::GET, "/helm/v1/users/bob/conversations/c1", None).await.1["messages"],
         json!([])
     );
-    assert_eq!(call(&api, Method::GET, "/helm/v1/users/ana/conversations/c1?x=1", None).await.0, 400);
+    assert_eq!(call(&api, Method::GET, "/helm/v1/users/ana/conversations/c1?x=1", None).await.0, 422);
 
     let memories = "/helm/v1/users/ana/memories";
-    assert_eq!(call(&api, Method::GET, memories, None).await, (200, json!({ "count": 2 })));
+    let (_, first) = call(&api, Method::GET, &format!("{memories}?limit=1"), None).await;
+    assert_eq!((&first["count"], first["memories"].as_array().unwrap().len()), (&json!(2), 1));
+    assert_eq!(first["memories"][0]["text"], "I like tea with honey", "the latest first");
+    let after = format!("{memories}?limit=1&after={}", first["next"].as_str().unwrap());
+    let (_, last) = call(&api, Method::GET, &after, None).await;
+    assert_eq!(last["memories"][0]["text"], "My router is a blue Nimbus");
+    assert_eq!((&last["count"], &last["next"]), (&json!(2), &Value::Null));
+    let (_, all) = call(&api, Method::GET, memories, None).await;
+    assert_eq!((all["memories"].as_array().unwrap().len(), &all["next"]), (2, &Value::Null));
+    for (wrong, param) in
+        [("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("after=x", "after")]
+    {
+        let (status, problem) = call(&api, Method::GET, &format!("{memories}?{wrong}"), None).await;
+        assert_eq!((status, &problem["param"]), (422, &json!(param)), "{wrong}: {problem}");
+    }
     let query = json!({ "query": "which router is it", "limit": 1 });
     let (_, found) = call(&api, Method::POST, &format!("{memories}/search"), Some(query)).await;
     assert_eq!(found["memories"][0]["text"], "My router is a blue Nimbus");
@@ -75,7 +91,8 @@ async fn what_was_said_is_remembered_found_and_forgotten() {
     assert_eq!(call(&api, Method::DELETE, &one, None).await.0, 404);
     assert_eq!(call(&api, Method::DELETE, &format!("{memories}/x"), None).await.0, 422);
     assert_eq!(call(&api, Method::DELETE, memories, None).await, (200, json!({ "deleted": 1 })));
-    assert_eq!(call(&api, Method::GET, memories, None).await, (200, json!({ "count": 0 })));
+    let nothing = json!({ "count": 0, "memories": [], "next": null });
+    assert_eq!(call(&api, Method::GET, memories, None).await, (200, nothing));
 }
 
 #[tokio::test]
@@ -184,5 +201,5 @@ async fn a_user_is_shown_and_forgotten() {
     assert!(explained["user_id"].as_str().unwrap().starts_with("forgotten-"), "{explained}");
     let (status, problem) = call(&api, Method::DELETE, "/helm/v1/users/helm%2Fjudges", None).await;
     assert_eq!((status, problem["code"].is_string()), (422, true), "{problem}");
-    assert_eq!(call(&api, Method::DELETE, "/helm/v1/users/ana?dry=true", None).await.0, 400);
+    assert_eq!(call(&api, Method::DELETE, "/helm/v1/users/ana?dry=true", None).await.0, 422);
 }

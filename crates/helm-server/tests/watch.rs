@@ -89,7 +89,7 @@ async fn what_cannot_be_asked_is_refused() {
         ("/helm/v1/overview?hours=0", 422),
         ("/helm/v1/overview?hours=900000", 422),
         ("/helm/v1/overview?slots=501", 422),
-        ("/helm/v1/overview?hour=1", 400),
+        ("/helm/v1/overview?hour=1", 422),
         ("/helm/v1/overview?task=%20", 422),
         ("/helm/v1/decisions?status=fine", 422),
         ("/helm/v1/decisions?limit=0", 422),
@@ -110,6 +110,35 @@ async fn what_cannot_be_asked_is_refused() {
     // The longest stretch there is begins before 1970, so it is cut there.
     let (status, longest) = get(&api, "/helm/v1/overview?hours=876000&slots=1").await;
     assert_eq!(status, StatusCode::OK, "{longest}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_query_is_named() {
+    let helm = helm().await;
+    let api = api(&helm);
+    for (path, param) in [
+        ("/helm/v1/overview?slots=3&hours=many", "hours"),
+        ("/helm/v1/overview?slots=3&hour=1", "hour"),
+        ("/helm/v1/overview?task=%20", "task"),
+        ("/helm/v1/decisions?found=perhaps", "found"),
+        ("/helm/v1/decisions?limit=1&limit=2", "limit"),
+        ("/helm/v1/decisions?limit=201", "limit"),
+        ("/helm/v1/decisions?since=yesterday", "since"),
+        ("/helm/v1/decisions?strategy=@", "strategy"),
+        ("/helm/v1/decisions?user=", "user"),
+        ("/helm/v1/decisions?status=fine", "status"),
+        ("/helm/v1/decisions?after=1.x", "after"),
+        ("/helm/v1/tasks/support/users?limit=-1", "limit"),
+        ("/helm/v1/tasks/support/users?after=", "after"),
+    ] {
+        let (status, problem) = get(&api, path).await;
+        assert_eq!((status.as_u16(), &problem["param"]), (422, &json!(param)), "{path}: {problem}");
+        assert_eq!(problem["code"], "invalid_request", "{path}");
+    }
+    for (path, param) in [("/helm/v1/tasks/sales/report", "task"), ("/helm/v1/experiments/none", "key")] {
+        let (status, problem) = get(&api, path).await;
+        assert_eq!((status.as_u16(), &problem["param"]), (404, &json!(param)), "{path}: {problem}");
+    }
 }
 
 #[tokio::test]

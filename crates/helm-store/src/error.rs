@@ -75,6 +75,12 @@ impl Error {
         self.backend
     }
 
+    /// What went wrong and what to do, without who met it: for whoever asked for something.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The method that failed.
     #[must_use]
     pub fn operation(&self) -> &'static str {

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use helm_core::{DecisionId, TenantId, Timestamp};
@@ -102,6 +102,13 @@ pub trait JobQueue: Send + Sync {
     ///
     /// Fails when the database does.
     async fn counts(&self) -> Result<JobState>;
+
+    /// How many jobs of each tenant are dead; tenants without any are not named.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn dead_counts(&self) -> Result<BTreeMap<TenantId, u64>>;
 }
 
 #[async_trait]
@@ -148,6 +155,10 @@ impl<T: JobQueue + ?Sized> JobQueue for Arc<T> {
 
     async fn counts(&self) -> Result<JobState> {
         (**self).counts().await
+    }
+
+    async fn dead_counts(&self) -> Result<BTreeMap<TenantId, u64>> {
+        (**self).dead_counts().await
     }
 }
 
@@ -210,8 +221,23 @@ pub struct Job {
     pub body: Value,
     /// Which attempt this is, counted from 1.
     pub attempt: u32,
+    /// After this many failures it is dead.
+    pub max_attempts: u32,
     /// Proves that this holder's lease is the valid one.
     pub lease: u64,
+}
+
+impl Job {
+    /// Whether it dies when this attempt fails.
+    #[must_use]
+    pub fn is_last_attempt(&self) -> bool {
+        self.attempt >= self.max_attempts
+    }
+}
+
+/// Says in the log that a job has died where it was met.
+pub(crate) fn tell_death(tenant: &str, kind: &str, JobId(id): JobId, reason: &str) {
+    tracing::warn!(tenant, kind, id, reason, "a job has died; see `helmctl jobs list`");
 }
 
 /// A job whose attempts are used up, or that cannot be read.

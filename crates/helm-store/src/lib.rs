@@ -84,7 +84,9 @@ pub use retention::{Retained, Retention};
 pub use rows::{CandidateRow, InteractionLogExt, ROW_FORMAT, RowQuery, TurnRow};
 pub use settle::{Case, Settle, SettleError, Settlement};
 pub use store::{Capabilities, Health, MigrationReport, MigrationStatus, Store};
-pub use user::{Forgetting, Forgotten, UserConversation, UserJob, UserRecords, UserStatistics, UserStore};
+pub use user::{
+    Forgetting, Forgotten, MemoryPage, UserConversation, UserJob, UserRecords, UserStatistics, UserStore,
+};
 pub use vector::{
     Collection, CollectionInfo, Filter, Hit, MOST_DIMENSIONS, Memory, MemoryId, MetadataPath, Metric, Scalar,
     Selection, VectorQuery, VectorStore, Whose,

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use helm_core::{ConversationId, DecisionId, StatsRow, TaskId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Memory, Result, StoredMessage, Summary};
+use crate::{Memory, MemoryId, Result, StoredMessage, Summary};
 
 /// All that is kept of one person, to be shown to them or forgotten.
 #[async_trait]
@@ -17,6 +17,13 @@ pub trait UserStore: Send + Sync {
     ///
     /// Fails when the database does.
     async fn records(&self, tenant: &TenantId, user: &UserId) -> Result<UserRecords>;
+
+    /// A page of a user's memories, the latest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn memories(&self, tenant: &TenantId, page: &MemoryPage) -> Result<Vec<Memory>>;
 
     /// Forgets a user. Preferences, messages, summaries, memories and jobs that name them (as `user` in their body) are removed. Turns stay in the
     /// log under a pseudonym, without texts, conversation and whatever else somebody wrote; so do rewards and what
@@ -46,6 +53,10 @@ impl<T: UserStore + ?Sized> UserStore for Arc<T> {
         (**self).records(tenant, user).await
     }
 
+    async fn memories(&self, tenant: &TenantId, page: &MemoryPage) -> Result<Vec<Memory>> {
+        (**self).memories(tenant, page).await
+    }
+
     async fn forget(
         &self,
         tenant: &TenantId,
@@ -53,6 +64,42 @@ impl<T: UserStore + ?Sized> UserStore for Arc<T> {
         progress: &mut (dyn FnMut(Forgotten) + Send),
     ) -> Result<Forgotten> {
         (**self).forget(tenant, forgetting, progress).await
+    }
+}
+
+/// Which of a user's memories [`UserStore::memories`] answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MemoryPage {
+    /// Whose.
+    pub user: UserId,
+    /// Of which collection.
+    pub collection: String,
+    /// Only those behind this one, which are older. Default: from the latest on.
+    pub after: Option<MemoryId>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+impl MemoryPage {
+    /// The latest `limit` memories of a user in a collection.
+    pub fn new(user: UserId, collection: impl Into<String>, limit: usize) -> Self {
+        Self { user, collection: collection.into(), after: None, limit }
+    }
+
+    /// Goes on behind this memory.
+    #[must_use]
+    pub fn after(mut self, id: Option<MemoryId>) -> Self {
+        self.after = id;
+        self
+    }
+
+    /// Turn and number that all of the page come before.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn end(&self) -> (DecisionId, i64) {
+        // No turn has this id: its version is none.
+        let last = DecisionId::from_bytes([u8::MAX; 16]);
+        self.after.map_or((last, 0), |id| (id.turn, id.index.into()))
     }
 }
 

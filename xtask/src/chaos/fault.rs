@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     Redis,
     Postgres,
     Cut,
+    Stop,
     None,
 }
 
@@ -31,6 +32,8 @@ pub(crate) struct Fault {
     pub(crate) over: Instant,
     /// From the moment it was mended until every replica concerned answered; `None` for never.
     pub(crate) back: Option<Duration>,
+    /// Of a replica that was told to stop: how long it took, and whether it said that all was well.
+    pub(crate) drained: Option<(Duration, bool)>,
 }
 
 impl Kind {
@@ -40,6 +43,7 @@ impl Kind {
             Self::Redis => "stopped and started",
             Self::Postgres => "kill -9 and started",
             Self::Cut => "cut off",
+            Self::Stop => "told to stop under load",
             Self::None => "nothing",
         }
     }
@@ -87,23 +91,24 @@ async fn play_one(
     let all: Vec<usize> = (0..cluster.replicas.len()).collect();
     let name = cluster.replicas.get(index).map(|replica| replica.name().to_owned()).unwrap_or_default();
     let (whom, concerned) = match kind {
-        Kind::Kill | Kind::Cut => (name, vec![index]),
+        Kind::Kill | Kind::Cut | Kind::Stop => (name, vec![index]),
         Kind::Redis => ("Redis".to_owned(), all),
         Kind::Postgres => ("PostgreSQL".to_owned(), all),
         Kind::None => ("nothing".to_owned(), Vec::new()),
     };
     let begun = Instant::now();
-    fail(kind, index, cluster).await?;
+    let drained = fail(kind, index, cluster).await?;
     if kind != Kind::Postgres {
         wait(bar, start, begun + broken, &format!("{whom}: {}", kind.name())).await;
     }
     mend(kind, index, cluster)?;
     let (back, turns) = cluster.back(&concerned).await;
     turns.iter().for_each(|turn| ledger.turn(turn));
-    Ok(Fault { kind, whom, begun, over: Instant::now(), back })
+    Ok(Fault { kind, whom, begun, over: Instant::now(), back, drained })
 }
 
-async fn fail(kind: Kind, index: usize, cluster: &mut Cluster) -> anyhow::Result<()> {
+/// Answers how a replica ended that was told to.
+async fn fail(kind: Kind, index: usize, cluster: &mut Cluster) -> anyhow::Result<Option<(Duration, bool)>> {
     match kind {
         Kind::Redis => tokio::task::block_in_place(|| cluster.services.stop_redis())?,
         Kind::Postgres => tokio::task::block_in_place(|| cluster.services.crash_postgres())?,
@@ -112,16 +117,21 @@ async fn fail(kind: Kind, index: usize, cluster: &mut Cluster) -> anyhow::Result
                 replica.kill().await?;
             }
         }
+        Kind::Stop => {
+            if let Some(replica) = cluster.replicas.get_mut(index) {
+                return replica.drain().await.map(Some);
+            }
+        }
         Kind::Cut => cluster.replicas.get(index).into_iter().for_each(super::replica::Replica::cut),
         Kind::None => {}
     }
-    Ok(())
+    Ok(None)
 }
 
 fn mend(kind: Kind, index: usize, cluster: &mut Cluster) -> anyhow::Result<()> {
     match kind {
         Kind::Redis | Kind::Postgres => tokio::task::block_in_place(|| cluster.services.up())?,
-        Kind::Kill => {
+        Kind::Kill | Kind::Stop => {
             if let Some(replica) = cluster.replicas.get_mut(index) {
                 replica.up()?;
             }

@@ -39,6 +39,7 @@ Faults, each for a twelfth of a round but at most five seconds:
   redis     Redis is stopped, then started again
   postgres  kill -9 of the whole PostgreSQL server, which is started again at once
   cut       a replica's connections to callers, PostgreSQL and Redis pass no byte, then go on
+  stop      SIGTERM to a replica, which ends the turns that it has, within its deadline, and is then started again
 
 Exit code 0: everything acknowledged is there once and every bar is held; 1: not; 2: it could not run.";
 
@@ -64,7 +65,7 @@ pub(crate) struct Arguments {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "kill,redis,postgres,cut",
+        default_value = "kill,redis,postgres,cut,stop",
         value_name = "FAULT,…"
     )]
     faults: Vec<Kind>,

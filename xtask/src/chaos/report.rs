@@ -47,7 +47,10 @@ impl Report {
         let mut lines = promises(&book, found);
         lines.extend(requests(&book, faults));
         lines.extend(faults.iter().map(recovery));
-        lines.extend(drains.iter().enumerate().map(drain));
+        lines.extend(faults.iter().filter_map(drained));
+        lines.extend(
+            drains.iter().enumerate().map(|(index, end)| drain(&format!("replica {}", index + 1), end)),
+        );
         lines.extend(memory.iter().enumerate().filter_map(|(index, looks)| grew(index, looks)));
         Self(lines)
     }
@@ -157,14 +160,14 @@ fn recovery(fault: &Fault) -> Line {
     must(what, &found, "<= 5 s", fault.back.is_some_and(|back| back <= BACK))
 }
 
-fn drain((index, (took, well)): (usize, &(Duration, bool))) -> Line {
+/// Of a replica that was told to stop while callers had turns there.
+fn drained(fault: &Fault) -> Option<Line> {
+    fault.drained.as_ref().map(|end| drain(&format!("{}, under load", fault.whom), end))
+}
+
+fn drain(whom: &str, (took, well): &(Duration, bool)) -> Line {
     let found = format!("{}{}", seconds(*took), if *well { "" } else { ", and something was given up" });
-    must(
-        format!("replica {}: told to stop, ended after", index + 1),
-        &found,
-        "<= 10 s",
-        *well && *took <= DRAIN,
-    )
+    must(format!("{whom}: told to stop, ended after"), &found, "<= 10 s", *well && *took <= DRAIN)
 }
 
 /// What of a process that lived through most of the run.

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::OfTenant;
+
 #[derive(Subcommand)]
 pub(crate) enum DecisionsCommand {
     /// Show a decision and why it was made.
@@ -11,6 +13,8 @@ pub(crate) enum DecisionsCommand {
     Show {
         /// The decision's id.
         id: String,
+        #[command(flatten)]
+        of: OfTenant,
     },
 }
 
@@ -26,6 +30,8 @@ pub(crate) struct FeedbackArguments {
     /// Makes a repetition harmless.
     #[arg(long)]
     pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }
 
 #[derive(Args)]

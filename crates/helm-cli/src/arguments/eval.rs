@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::above_zero;
+use super::{OfTenant, above_zero};
 
 #[derive(Subcommand)]
 pub(crate) enum EvalCommand {
@@ -58,6 +58,8 @@ pub(crate) struct RescoreArguments {
     /// Only decisions that were made then or later: a date, an RFC 3339 moment, or how long ago, such as 7d.
     #[arg(long, value_name = "WHEN")]
     pub(crate) since: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }
 
 /// What `eval run` scores, and what that must show.
@@ -141,6 +143,8 @@ pub(crate) struct RatingsArguments {
     /// for a file default.
     #[arg(long, value_name = "SPEC")]
     pub(crate) reward: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }
 
 /// What `eval calibrate` learns, and from what.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::above_zero;
+use super::{OfTenant, above_zero};
 
 #[derive(Subcommand)]
 pub(crate) enum ExperimentCommand {
@@ -29,8 +29,10 @@ pub(crate) enum ExperimentCommand {
         #[arg(value_name = "KEY|FILE")]
         experiment: String,
         /// An export of the log: JSON lines of `helmctl export`. Default: the database.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "tenant")]
         log: Option<PathBuf>,
+        #[command(flatten)]
+        of: OfTenant,
     },
     /// Play simulated users, or those of a scenario, under the variants, and say what came of it.
     #[command(
@@ -51,6 +53,8 @@ pub(crate) enum ExperimentCommand {
         /// The users.
         #[arg(long = "unit", required = true, value_name = "USER")]
         units: Vec<String>,
+        #[command(flatten)]
+        of: OfTenant,
     },
 }
 

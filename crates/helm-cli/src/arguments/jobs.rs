@@ -2,14 +2,15 @@
 
 use clap::{Args, Subcommand};
 
+use super::OfTenant;
+
 #[derive(Subcommand)]
 pub(crate) enum JobsCommand {
     /// How much work there is, and what has died, newest first.
     #[command(after_help = "Examples:\n  helmctl jobs list\n  helmctl jobs list --output json --limit 10")]
     List {
-        /// Whose dead jobs.
-        #[arg(long, default_value = "default")]
-        tenant: String,
+        #[command(flatten)]
+        of: OfTenant,
         /// How many dead ones at most.
         #[arg(long, default_value_t = 100)]
         limit: usize,
@@ -19,9 +20,8 @@ pub(crate) enum JobsCommand {
     Show {
         /// Its number.
         id: i64,
-        /// Whose.
-        #[arg(long, default_value = "default")]
-        tenant: String,
+        #[command(flatten)]
+        of: OfTenant,
     },
     /// Make dead jobs due again, with all their attempts; any running server does them.
     #[command(
@@ -46,7 +46,6 @@ pub(crate) struct WhichJobs {
     /// Of all, only those of this kind.
     #[arg(long, requires = "all")]
     pub(crate) kind: Option<String>,
-    /// Whose.
-    #[arg(long, default_value = "default")]
-    pub(crate) tenant: String,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }

@@ -2,6 +2,8 @@
 
 use clap::Subcommand;
 
+use super::OfTenant;
+
 #[derive(Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make a key that every server on the database knows: it is shown once, and only its hash is kept.
@@ -14,9 +16,8 @@ pub(crate) enum KeysCommand {
         /// What it may do: chat, read, metrics or admin.
         #[arg(long, default_value = "chat")]
         role: String,
-        /// Whose data it opens.
-        #[arg(long, default_value = "default")]
-        tenant: String,
+        #[command(flatten)]
+        of: OfTenant,
         /// How long it opens anything: 90d, 12h, 52w. Default: for ever.
         #[arg(long, value_name = "AGE")]
         expires: Option<String>,
@@ -33,9 +34,8 @@ pub(crate) enum KeysCommand {
     Rotate {
         /// Its name or id.
         key: String,
-        /// Whose.
-        #[arg(long, default_value = "default")]
-        tenant: String,
+        #[command(flatten)]
+        of: OfTenant,
         /// How long both open.
         #[arg(long, value_name = "AGE", default_value = "24h")]
         overlap: String,
@@ -45,9 +45,8 @@ pub(crate) enum KeysCommand {
     Revoke {
         /// Its id, or its name for all of that name.
         key: String,
-        /// Whose.
-        #[arg(long, default_value = "default")]
-        tenant: String,
+        #[command(flatten)]
+        of: OfTenant,
     },
     /// Make a key for server.keys_file or HELM_API_KEYS: it is shown once, with the entry that holds its hash.
     New {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::OfTenant;
+
 /// What `export` writes, and where.
 #[derive(Args)]
 pub(crate) struct ExportArguments {
@@ -28,6 +30,8 @@ pub(crate) struct ExportArguments {
     /// The file. Default: standard output, for jsonl.
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,5 +55,7 @@ pub(crate) enum LogCommand {
         /// Only count.
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        of: OfTenant,
     },
 }

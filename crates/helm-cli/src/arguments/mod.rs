@@ -14,6 +14,7 @@ mod policy;
 #[cfg(test)]
 mod reference;
 mod scenario;
+mod tenant;
 mod users;
 
 use std::net::SocketAddr;
@@ -37,6 +38,7 @@ pub(crate) use log::{ExportArguments, ExportFormat, LogCommand};
 pub(crate) use ope::OpeArguments;
 pub(crate) use policy::{PolicyCommand, SimulateArguments, TasksCommand};
 pub(crate) use scenario::ScenarioCommand;
+pub(crate) use tenant::OfTenant;
 pub(crate) use users::UsersCommand;
 
 /// The operator's tool of Helm.
@@ -68,11 +70,11 @@ pub(crate) struct Global {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Write a commented helm.toml.
-    #[command(after_help = "Examples:\n  helmctl init\n  helmctl init --path etc/helm.toml --force")]
+    #[command(after_help = "Examples:\n  helmctl init\n  helmctl init --config etc/helm.toml --force")]
     Init {
-        /// Where to.
-        #[arg(long, default_value = "helm.toml")]
-        path: PathBuf,
+        /// Where to. Default: what --config names, else helm.toml in this folder.
+        #[arg(long)]
+        path: Option<PathBuf>,
         /// Overwrite a file that is there.
         #[arg(long)]
         force: bool,
@@ -91,6 +93,8 @@ pub(crate) enum Command {
         /// Which conversation to go on with. Default: a new one.
         #[arg(long)]
         conversation: Option<String>,
+        #[command(flatten)]
+        of: OfTenant,
     },
     /// Play conversations from a file.
     #[command(subcommand, after_help = "Example: helmctl scenario run examples/scenarios/support.jsonl")]
@@ -135,6 +139,8 @@ pub(crate) enum Command {
         /// Ask each model for a hello.
         #[arg(long)]
         live: bool,
+        #[command(flatten)]
+        of: OfTenant,
     },
     /// Ask a running server whether it takes requests.
     #[command(

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::OfTenant;
+
 #[derive(Subcommand)]
 pub(crate) enum TasksCommand {
     /// List the tasks.
@@ -16,6 +18,8 @@ pub(crate) enum TasksCommand {
     Report {
         /// The task.
         task: String,
+        #[command(flatten)]
+        of: OfTenant,
     },
 }
 
@@ -40,6 +44,8 @@ pub(crate) enum PolicyCommand {
         /// Only compare.
         #[arg(long)]
         check: bool,
+        #[command(flatten)]
+        of: OfTenant,
     },
 }
 

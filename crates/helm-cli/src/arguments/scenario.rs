@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::OfTenant;
+
 #[derive(Subcommand)]
 pub(crate) enum ScenarioCommand {
     /// Play a JSONL file of {user, task, message, ratings?: {strategy: 1..5}} and report what came of it.
@@ -16,5 +18,7 @@ pub(crate) enum ScenarioCommand {
         /// Play only the first so many lines.
         #[arg(long)]
         limit: Option<usize>,
+        #[command(flatten)]
+        of: OfTenant,
     },
 }

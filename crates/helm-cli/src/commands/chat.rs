@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::tasks;
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::{Failure, INTERRUPTED, Result, WRONG};
 use crate::open;
 use crate::output::{self, Series};
@@ -41,6 +41,7 @@ const HELP: &str = "/rate 1..5   judge the last answer\n/why         why that st
 
 pub(super) async fn run(
     global: &Global,
+    of: &OfTenant,
     task: Option<String>,
     user: &str,
     conversation: Option<String>,
@@ -59,7 +60,7 @@ pub(super) async fn run(
         None => ConversationId::new(DecisionId::generate(SystemClock.now()).to_string())?,
     };
     let interrupts = signal(SignalKind::interrupt())?;
-    let helm = open::helm(global).await?;
+    let helm = open::helm(global, of).await?;
     let series = Series::new(global.output);
     let mut chat =
         Chat { helm, task, user, conversation, last: None, interrupts, interrupted: false, series };

@@ -3,13 +3,14 @@ use serde_json::json;
 
 use crate::arguments::Global;
 use crate::error::Result;
-use crate::open::{config, variable};
+use crate::open::{self, config, variable};
 use crate::output::{self, Format};
 
 pub(super) fn check(global: &Global) -> Result<()> {
     let config = config(global)?;
     // Making the builder checks what the parser cannot; nothing is opened.
     config.builder(&variable)?.check().map_err(|error| config.locate(error))?;
+    open::named_keys(&config)?;
     let warnings = config.warnings();
     if global.output != Format::Table {
         return output::json(global.output, &json!({ "ok": true, "warnings": warnings }));

@@ -1,14 +1,14 @@
 use helm_core::DecisionId;
 use helm_server::json::decision_json;
 
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::Result;
 use crate::open;
 use crate::output::{self, Format};
 
-pub(super) async fn show(global: &Global, id: &str) -> Result<()> {
+pub(super) async fn show(global: &Global, of: &OfTenant, id: &str) -> Result<()> {
     let id: DecisionId = id.parse()?;
-    let helm = open::reading(global).await?;
+    let helm = open::reading(global, of).await?;
     let explained = helm.explain(id).await;
     open::close(&helm).await;
     let explanation = explained?;

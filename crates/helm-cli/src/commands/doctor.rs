@@ -7,7 +7,7 @@ use helm_orchestrator::{Helm, HelmBuilder, HelmConfig};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::{Result, SAID_NO};
 use crate::open;
 use crate::output::{self, Format};
@@ -35,7 +35,7 @@ fn check(name: &str, verdict: Verdict, detail: impl Into<String>) -> Check {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Looks at everything it can without changing anything.
-pub(super) async fn run(global: &Global, live: bool) -> Result<ExitCode> {
+pub(super) async fn run(global: &Global, of: &OfTenant, live: bool) -> Result<ExitCode> {
     let config = open::config(global)?;
     open::log(&config, "warn")?;
     let mut checks = vec![check("configuration", Verdict::Ok, "it can be read")];
@@ -43,7 +43,7 @@ pub(super) async fn run(global: &Global, live: bool) -> Result<ExitCode> {
         .extend(config.warnings().into_iter().map(|warning| check("configuration", Verdict::Warn, warning)));
     checks.push(features(&config));
     checks.extend(redis(&config).await);
-    checks.extend(installation(&config).await);
+    checks.extend(installation(&config, of).await);
     if live {
         checks.extend(models(&config).await);
     }
@@ -53,10 +53,13 @@ pub(super) async fn run(global: &Global, live: bool) -> Result<ExitCode> {
 }
 
 /// The configuration as a whole, the store and what was learnt in it.
-async fn installation(config: &HelmConfig) -> Vec<Check> {
+async fn installation(config: &HelmConfig, of: &OfTenant) -> Vec<Check> {
     let whole = config.builder(&open::variable).and_then(HelmBuilder::check);
     if let Err(error) = whole {
         return vec![check("installation", Verdict::Fail, config.locate(error).report())];
+    }
+    if let Err(error) = open::named_keys(config) {
+        return vec![check("keys", Verdict::Fail, error.to_string())];
     }
     match config.location() {
         Ok(location) if !location.may_exist() => {
@@ -66,7 +69,7 @@ async fn installation(config: &HelmConfig) -> Vec<Check> {
         _ => {}
     }
     let helm = match open::watched(config).await {
-        Ok(helm) => helm,
+        Ok(helm) => helm.for_tenant(of.tenant.clone()),
         Err(error) => return vec![check("store", Verdict::Fail, error.to_string())],
     };
     let mut checks = store(&helm).await;
@@ -96,7 +99,7 @@ async fn redis(config: &HelmConfig) -> Option<Check> {
 }
 
 async fn store(helm: &Helm) -> Vec<Check> {
-    match helm.health().await {
+    match helm.health_of_all().await {
         Ok(health) => {
             let found = check("store", Verdict::Ok, format!("{}, schema {}", health.detail, health.schema));
             let warnings = health.warnings.into_iter().map(|warning| check("store", Verdict::Warn, warning));

@@ -1,7 +1,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use helm_core::{Clock, SystemClock, TenantId};
+use helm_core::{Clock, SystemClock};
+use helm_orchestrator::Helm;
 use helm_orchestrator::store::export::{JsonLines, Parquet, ParquetOptions, RowWriter, export, is_unread};
 use helm_orchestrator::store::{self, RowQuery};
 use serde::Serialize;
@@ -23,9 +24,9 @@ struct Report<'a> {
 pub(super) async fn run(global: &Global, arguments: &ExportArguments) -> Result<ExitCode> {
     let query = query(arguments)?;
     let format = format(arguments)?;
-    let helm = open::reading(global).await?;
+    let helm = open::reading(global, &arguments.of).await?;
     let written = tokio::select! {
-        written = write(helm.store().log(), &query, format, arguments.to.as_deref()) => Some(written),
+        written = write(&helm, &query, format, arguments.to.as_deref()) => Some(written),
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None)?,
     };
     open::close(&helm).await;
@@ -70,12 +71,7 @@ fn format(arguments: &ExportArguments) -> Result<ExportFormat> {
     }
 }
 
-async fn write(
-    log: &dyn store::InteractionLog,
-    query: &RowQuery,
-    format: ExportFormat,
-    to: Option<&Path>,
-) -> Result<u64> {
+async fn write(helm: &Helm, query: &RowQuery, format: ExportFormat, to: Option<&Path>) -> Result<u64> {
     let file = to.map(WholeFile::create).transpose()?;
     let mut writer: Box<dyn RowWriter> = match (&file, format) {
         (None, _) => Box::new(JsonLines::new(std::io::stdout())),
@@ -88,8 +84,9 @@ async fn write(
     };
     // How many turns there are is known only at the end.
     let bar = output::progress(None, "{spinner} {human_pos} turns, {per_sec}");
-    let tenant = TenantId::single();
-    let rows = export(log, &tenant, query, &mut *writer, &mut |rows| bar.set_position(rows)).await;
+    let rows =
+        export(helm.store().log(), helm.tenant(), query, &mut *writer, &mut |rows| bar.set_position(rows))
+            .await;
     bar.finish_and_clear();
     let rows = rows.map_err(failed)?;
     drop(writer);

@@ -8,7 +8,7 @@ use crate::output::{self, Format};
 
 pub(super) async fn run(global: &Global, arguments: &FeedbackArguments) -> Result<()> {
     let feedback = feedback(arguments)?;
-    let helm = open::existing(global).await?;
+    let helm = open::existing(global, &arguments.of).await?;
     let recorded = helm.feedback(feedback).await;
     open::close(&helm).await;
     let receipt = recorded?;

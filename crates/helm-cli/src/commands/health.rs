@@ -18,23 +18,24 @@ struct Health {
     ready: bool,
     /// What the server said, or why nothing was heard of it.
     detail: String,
+    /// What somebody should see to; servers that have keys tell it to those who have one.
+    warnings: Vec<String>,
 }
 
 /// Asks a running server whether it takes requests. Nothing else is opened: a check of a container runs often.
 pub(super) async fn run(global: &Global, url: &str) -> Result<ExitCode> {
     let url = address(url)?;
-    let (ready, detail) = match ask(&url).await {
-        Ok((status, body)) => (status == StatusCode::OK, said(status, &body)),
-        Err(error) => (false, format!("no answer: {}", root(&error))),
+    let (ready, detail, warnings) = match ask(&url).await {
+        Ok((status, body)) => (status == StatusCode::OK, said(status, &body), warnings(&body)),
+        Err(error) => (false, format!("no answer: {}", root(&error)), Vec::new()),
     };
-    let health = Health { url: url.to_string(), ready, detail };
+    let health = Health { url: url.to_string(), ready, detail, warnings };
     match global.output {
-        Format::Table => output::line(&format!(
-            "{} {}: {}",
-            if health.ready { "ready" } else { "not ready" },
-            health.url,
-            health.detail
-        ))?,
+        Format::Table => {
+            health.warnings.iter().for_each(|warning| output::note(&format!("warning: {warning}")));
+            let word = if health.ready { "ready" } else { "not ready" };
+            output::line(&format!("{word} {}: {}", health.url, health.detail))?;
+        }
         format => output::json(format, &health)?,
     }
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::from(SAID_NO) })
@@ -66,6 +67,14 @@ fn said(status: StatusCode, body: &str) -> String {
         }
         None => format!("status {status}, not as Helm answers"),
     }
+}
+
+/// What the server warns of.
+fn warnings(body: &str) -> Vec<String> {
+    let body: Option<Value> = serde_json::from_str(body).ok();
+    let warnings = body.as_ref().and_then(|body| body.get("warnings")).and_then(Value::as_array);
+    let warnings = warnings.into_iter().flatten().filter_map(Value::as_str);
+    warnings.map(str::to_owned).collect()
 }
 
 /// What an error came from in the end.

@@ -2,13 +2,14 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-use helm_orchestrator::config::TEMPLATE;
+use helm_orchestrator::config::{TEMPLATE, default_path};
 
 use crate::arguments::Global;
 use crate::error::{Failure, Result};
 use crate::output::{self, Format};
 
-pub(super) fn run(global: &Global, path: &Path, force: bool) -> Result<()> {
+pub(super) fn run(global: &Global, path: Option<&Path>, force: bool) -> Result<()> {
+    let path = path.or(global.config.as_deref()).unwrap_or(default_path());
     let shown = path.display();
     let mut options = OpenOptions::new();
     options.write(true);
@@ -28,6 +29,7 @@ pub(super) fn run(global: &Global, path: &Path, force: bool) -> Result<()> {
     if global.output != Format::Table {
         return output::json(global.output, &serde_json::json!({ "path": shown.to_string() }));
     }
-    output::note(&format!("Wrote {shown}. Next: helmctl config check, helmctl chat"));
+    let named = if path == default_path() { String::new() } else { format!(" --config {shown}") };
+    output::note(&format!("Wrote {shown}. Next: helmctl config check{named}, helmctl chat{named}"));
     Ok(())
 }

@@ -1,11 +1,11 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use helm_core::{Clock, SystemClock, TenantId};
 use helm_orchestrator::store::{DeadJob, JobId, JobState, Store};
 use serde::Serialize;
 
-use crate::arguments::{Global, JobsCommand, WhichJobs};
+use crate::arguments::{Global, JobsCommand, OfTenant, WhichJobs};
 use crate::error::{Failure, Result};
 use crate::open;
 use crate::output::{self, Format};
@@ -14,8 +14,8 @@ use crate::output::{self, Format};
 pub(super) async fn run(global: &Global, command: &JobsCommand) -> Result<()> {
     let store = open::config(global)?.location()?.open_as_it_is().await?;
     let done = match command {
-        JobsCommand::List { tenant, limit } => list(global, &store, tenant, *limit).await,
-        JobsCommand::Show { id, tenant } => show(global, &store, tenant, JobId(*id)).await,
+        JobsCommand::List { limit, of } => list(global, &store, of, *limit).await,
+        JobsCommand::Show { id, of } => show(global, &store, of, JobId(*id)).await,
         JobsCommand::Replay(which) => change(global, &store, which, Change::Replay).await,
         JobsCommand::Drop(which) => change(global, &store, which, Change::Drop).await,
     };
@@ -27,17 +27,25 @@ pub(super) async fn run(global: &Global, command: &JobsCommand) -> Result<()> {
 struct ListJson {
     /// Of all tenants.
     counts: JobState,
+    /// Of each tenant that has any.
+    dead_of: BTreeMap<TenantId, u64>,
+    /// Of the tenant that was named.
     dead: Vec<DeadJob>,
 }
 
-async fn list(global: &Global, store: &Arc<dyn Store>, tenant: &str, limit: usize) -> Result<()> {
-    let tenant: TenantId = tenant.parse()?;
+async fn list(global: &Global, store: &Arc<dyn Store>, of: &OfTenant, limit: usize) -> Result<()> {
     let counts = store.jobs().counts().await?;
-    let dead = store.jobs().dead(&tenant, limit).await?;
+    let dead_of = store.jobs().dead_counts().await?;
+    let dead = store.jobs().dead(&of.tenant, limit).await?;
     match global.output {
         Format::Table => {
             let JobState { waiting, leased, dead: all } = counts;
-            output::note(&format!("{waiting} jobs wait, {leased} run, {all} are dead, over all tenants"));
+            let whose = dead_of.iter().map(|(tenant, dead)| format!("{dead} of {tenant}"));
+            let whose =
+                if all == 0 { String::new() } else { format!(" ({})", whose.collect::<Vec<_>>().join(", ")) };
+            output::note(&format!(
+                "{waiting} jobs wait, {leased} run, {all} are dead{whose}, over all tenants"
+            ));
             let rows = dead.into_iter().map(|job| {
                 let why = job.error.unwrap_or_default();
                 [job.id.0.to_string(), job.kind, job.attempts.to_string(), why]
@@ -45,13 +53,12 @@ async fn list(global: &Global, store: &Arc<dyn Store>, tenant: &str, limit: usiz
             output::line(&output::texts(["id", "kind", "attempts", "died of"], rows))
         }
         Format::Jsonl => dead.iter().try_for_each(|job| output::json(Format::Jsonl, job)),
-        format => output::json(format, &ListJson { counts, dead }),
+        format => output::json(format, &ListJson { counts, dead_of, dead }),
     }
 }
 
-async fn show(global: &Global, store: &Arc<dyn Store>, tenant: &str, id: JobId) -> Result<()> {
-    let tenant: TenantId = tenant.parse()?;
-    let dead = store.jobs().dead(&tenant, usize::MAX).await?;
+async fn show(global: &Global, store: &Arc<dyn Store>, of: &OfTenant, id: JobId) -> Result<()> {
+    let dead = store.jobs().dead(&of.tenant, usize::MAX).await?;
     let job = dead.into_iter().find(|job| job.id == id).ok_or_else(|| no_such(id))?;
     match global.output {
         Format::Table => {
@@ -83,13 +90,13 @@ struct ChangedJson {
 }
 
 async fn change(global: &Global, store: &Arc<dyn Store>, which: &WhichJobs, change: Change) -> Result<()> {
-    let tenant: TenantId = which.tenant.parse()?;
+    let tenant = &which.of.tenant;
     let mut changed = 0;
     // All are looked for first: nothing is done by half.
-    for id in chosen(store, &tenant, which).await? {
+    for id in chosen(store, tenant, which).await? {
         let done = match change {
-            Change::Replay => store.jobs().retry(&tenant, id, SystemClock.now()).await,
-            Change::Drop => store.jobs().discard(&tenant, id).await,
+            Change::Replay => store.jobs().retry(tenant, id, SystemClock.now()).await,
+            Change::Drop => store.jobs().discard(tenant, id).await,
         };
         // Where not, somebody else was first.
         changed += u64::from(done?);

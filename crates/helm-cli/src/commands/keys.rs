@@ -17,15 +17,15 @@ use crate::when::age;
 pub(super) async fn run(global: &Global, command: &KeysCommand) -> Result<()> {
     match command {
         KeysCommand::New { name, role, tenant } => new(global, name, role.as_deref(), tenant.as_deref()),
-        KeysCommand::Create { name, role, tenant, expires } => {
+        KeysCommand::Create { name, role, expires, of } => {
             let expires = expires.as_deref().map(lifetime).transpose()?;
-            create(global, name, parsed(role)?, tenant.parse()?, expires).await
+            create(global, name, parsed(role)?, of.tenant.clone(), expires).await
         }
         KeysCommand::List { tenant } => list(global, tenant.as_deref()).await,
-        KeysCommand::Rotate { key, tenant, overlap } => {
-            rotate(global, key, &tenant.parse()?, self::overlap(overlap)?).await
+        KeysCommand::Rotate { key, overlap, of } => {
+            rotate(global, key, &of.tenant, self::overlap(overlap)?).await
         }
-        KeysCommand::Revoke { key, tenant } => revoke(global, key, &tenant.parse()?).await,
+        KeysCommand::Revoke { key, of } => revoke(global, key, &of.tenant).await,
     }
 }
 
@@ -112,11 +112,21 @@ impl<'a> KeyJson<'a> {
     }
 }
 
+/// A new key, which is kept nowhere, and those whose place it takes.
+struct Made {
+    stored: StoredKey,
+    key: String,
+    replaced: Vec<StoredKey>,
+}
+
 #[derive(Serialize)]
 struct MadeJson<'a> {
     key: &'a str,
     #[serde(flatten)]
     about: KeyJson<'a>,
+    /// Those whose place it takes, with the ends that they have now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<KeyJson<'a>>,
 }
 
 fn is_active(key: &StoredKey, now: Timestamp) -> bool {
@@ -144,7 +154,7 @@ async fn add(
     role: &str,
     tenant: TenantId,
     expires: Option<Timestamp>,
-) -> Result<(StoredKey, String)> {
+) -> Result<Made> {
     if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
         return Err(Failure::wrong("a key's name has a letter at least, and no space around it"));
     }
@@ -169,22 +179,36 @@ async fn add(
         expires,
     };
     match store.api_keys().add(&stored).await? {
-        true => Ok((stored, key)),
+        true => Ok(Made { stored, key, replaced: Vec::new() }),
         false => Err(Failure::wrong("another key has this id by chance; run this again")),
     }
 }
 
-fn show_made(global: &Global, (stored, key): &(StoredKey, String)) -> Result<()> {
-    let about = KeyJson::new(stored, SystemClock.now());
+fn show_made(global: &Global, Made { stored, key, replaced }: &Made) -> Result<()> {
+    let now = SystemClock.now();
     match global.output {
         Format::Table => {
+            let until = stored.expires.map_or_else(String::new, |expires| format!(", until {expires}"));
             output::note(&format!(
-                "the key {} ({}, tenant {}), which is shown this once; servers know it within a second:",
+                "the key {} ({}, tenant {}{until}), which is shown this once; servers know it within a second:",
                 stored.id, stored.role, stored.tenant
             ));
-            output::line(key)
+            output::line(key)?;
+            replaced.iter().for_each(|old| output::note(&replacement(old, now)));
+            Ok(())
         }
-        format => output::json(format, &MadeJson { key, about }),
+        format => {
+            let replaced = replaced.iter().map(|old| KeyJson::new(old, now)).collect();
+            output::json(format, &MadeJson { key, about: KeyJson::new(stored, now), replaced })
+        }
+    }
+}
+
+/// How long a key that has a successor is good for.
+fn replacement(old: &StoredKey, now: Timestamp) -> String {
+    match old.expires {
+        Some(expires) if now < expires => format!("the key {} opens until {expires}", old.id),
+        _ => format!("the key {} opens nothing any more", old.id),
     }
 }
 
@@ -202,11 +226,18 @@ async fn list(global: &Global, tenant: Option<&str>) -> Result<()> {
         return series.end();
     }
     let rows = shown.iter().map(|key| {
-        let until = key.expires.map_or_else(|| "-".to_owned(), |expires| expires.to_string());
+        let (created, expires) =
+            (second(key.created), key.expires.map_or_else(|| "never".to_owned(), second));
         let state = if key.active { "active" } else { "ended" };
-        [key.id, key.name, key.role, key.tenant.as_str(), state, &until].map(str::to_owned)
+        [key.id, key.name, key.role, key.tenant.as_str(), state, &created, &expires].map(str::to_owned)
     });
-    output::line(&output::texts(["id", "name", "role", "tenant", "", "until"], rows))
+    let heading = ["id", "name", "role", "tenant", "state", "created", "expires"];
+    output::line(&output::texts(heading, rows))
+}
+
+/// A moment, without what is less than a second.
+fn second(at: Timestamp) -> String {
+    Timestamp::from_micros(at.as_seconds().saturating_mul(1_000_000)).to_string()
 }
 
 /// A new key of the same name, role and lifetime; the old ones end a while later.
@@ -217,12 +248,7 @@ async fn rotate(global: &Global, which: &str, tenant: &TenantId, overlap: Durati
     show_made(global, &made?)
 }
 
-async fn rotated(
-    store: &Arc<dyn Store>,
-    which: &str,
-    tenant: &TenantId,
-    overlap: Duration,
-) -> Result<(StoredKey, String)> {
+async fn rotated(store: &Arc<dyn Store>, which: &str, tenant: &TenantId, overlap: Duration) -> Result<Made> {
     let now = SystemClock.now();
     let old = active(store, which, tenant, now).await?;
     let newest = old.iter().max_by_key(|key| key.created).ok_or_else(|| none_active(which, tenant))?;
@@ -236,9 +262,13 @@ async fn rotated(
     let lives = newest.expires.map(|expires| expires.as_micros() - newest.created.as_micros());
     let expires = lives.map(|micros| now.after(Duration::from_micros(micros.unsigned_abs())));
     // The new one first: ended here, everybody still has a key.
-    let made = add(store, &newest.name, &newest.role, tenant.clone(), expires).await?;
-    for key in &old {
-        store.api_keys().end(tenant, &key.id, now.after(overlap)).await?;
+    let mut made = add(store, &newest.name, &newest.role, tenant.clone(), expires).await?;
+    let end = now.after(overlap);
+    for mut key in old {
+        store.api_keys().end(tenant, &key.id, end).await?;
+        // One that ends earlier stays as it is.
+        key.expires = Some(key.expires.map_or(end, |expires| expires.min(end)));
+        made.replaced.push(key);
     }
     Ok(made)
 }

@@ -2,7 +2,7 @@ use helm_core::{Clock, SystemClock, Timestamp};
 use helm_orchestrator::store::{Retained, Retention};
 use serde::Serialize;
 
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::{Failure, Result};
 use crate::open;
 use crate::output::{self, Format};
@@ -17,12 +17,12 @@ struct Report {
 }
 
 /// Removes old turns, or counts them.
-pub(super) async fn retain(global: &Global, older_than: &str, dry_run: bool) -> Result<()> {
+pub(super) async fn retain(global: &Global, of: &OfTenant, older_than: &str, dry_run: bool) -> Result<()> {
     let age = age(older_than).map_err(Failure::wrong)?;
     let mut retention = Retention::before(before(SystemClock.now(), age));
     retention.dry_run = dry_run;
     // Only to look at it: nobody works on its jobs meanwhile.
-    let helm = open::reading(global).await?;
+    let helm = open::reading(global, of).await?;
     let bar = output::progress(None, "{spinner} {human_pos} turns, {per_sec}");
     let before = retention.before;
     let retained = helm.retain(retention, |so_far: Retained| bar.set_position(so_far.turns)).await;

@@ -45,36 +45,38 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         ));
     }
     match command {
-        Command::Init { path, force } => init::run(&global, &path, force)?,
-        Command::Chat { task, user, conversation } => {
-            return chat::run(&global, task, &user, conversation).await;
+        Command::Init { path, force } => init::run(&global, path.as_deref(), force)?,
+        Command::Chat { task, user, conversation, of } => {
+            return chat::run(&global, &of, task, &user, conversation).await;
         }
-        Command::Scenario(ScenarioCommand::Run { file, limit }) => {
-            scenario::run(&global, &file, limit).await?;
+        Command::Scenario(ScenarioCommand::Run { file, limit, of }) => {
+            scenario::run(&global, &of, &file, limit).await?;
         }
         Command::Serve { listen } => return serve::run(&global, listen).await,
-        Command::Decisions(DecisionsCommand::Show { id }) => decisions::show(&global, &id).await?,
+        Command::Decisions(DecisionsCommand::Show { id, of }) => {
+            decisions::show(&global, &of, &id).await?;
+        }
         Command::Feedback(feedback) => feedback::run(&global, &feedback).await?,
         Command::Tasks(TasksCommand::List) => tasks::list(&global)?,
-        Command::Tasks(TasksCommand::Report { task }) => tasks::report(&global, &task).await?,
+        Command::Tasks(TasksCommand::Report { task, of }) => tasks::report(&global, &of, &task).await?,
         Command::Policy(PolicyCommand::Simulate(arguments)) => policy_simulate::run(&global, &arguments)?,
         Command::Policy(PolicyCommand::List) => policy_list::run(&global)?,
-        Command::Policy(PolicyCommand::Rebuild { task, check }) => {
-            return policy_rebuild::run(&global, &task, check).await;
+        Command::Policy(PolicyCommand::Rebuild { task, check, of }) => {
+            return policy_rebuild::run(&global, &of, &task, check).await;
         }
         Command::Export(arguments) => return export::run(&global, &arguments).await,
-        Command::Log(LogCommand::Retain { older_than, dry_run }) => {
-            log::retain(&global, &older_than, dry_run).await?;
+        Command::Log(LogCommand::Retain { older_than, dry_run, of }) => {
+            log::retain(&global, &of, &older_than, dry_run).await?;
         }
-        Command::Doctor { live } => return doctor::run(&global, live).await,
+        Command::Doctor { live, of } => return doctor::run(&global, &of, live).await,
         Command::Health { url } => return health::run(&global, &url).await,
         Command::Jobs(command) => jobs::run(&global, &command).await?,
-        Command::Users(UsersCommand::Export { user, tenant, to }) => {
-            users::export(&global, &user, &tenant, to.as_deref()).await?;
+        Command::Users(UsersCommand::Export { user, to, of }) => {
+            users::export(&global, &of, &user, to.as_deref()).await?;
         }
-        Command::Users(UsersCommand::Forget { user, tenant, dry_run, yes }) => {
+        Command::Users(UsersCommand::Forget { user, dry_run, yes, of }) => {
             let ask = users::Ask { dry_run, yes };
-            users::forget(&global, &user, &tenant, ask).await?;
+            users::forget(&global, &of, &user, ask).await?;
         }
         Command::Keys(command) => keys::run(&global, &command).await?,
         Command::Config(ConfigCommand::Schema) => config::schema(&global)?,

@@ -5,15 +5,15 @@ use helm_orchestrator::Rebuild;
 use helm_orchestrator::store::Mismatch;
 use serde::Serialize;
 
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::{Result, SAID_NO};
 use crate::open;
 use crate::output::{self, Format};
 
-pub(super) async fn run(global: &Global, task: &str, check: bool) -> Result<ExitCode> {
+pub(super) async fn run(global: &Global, of: &OfTenant, task: &str, check: bool) -> Result<ExitCode> {
     let task = TaskId::new(task)?;
     open::known_task(global, &task)?;
-    let helm = if check { open::reading(global).await? } else { open::existing(global).await? };
+    let helm = if check { open::reading(global, of).await? } else { open::existing(global, of).await? };
     // How many decisions there are is known only at the end.
     let bar = output::progress(None, "{spinner} {human_pos} decisions, {per_sec}");
     let progress = |decisions| bar.set_position(decisions);

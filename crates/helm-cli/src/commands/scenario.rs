@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::tasks;
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::{Failure, Result};
 use crate::open;
 use crate::output::{self, Format};
@@ -46,10 +46,10 @@ const MOST_REFUSALS: u32 = 3;
 /// More mistakes than this are not listed one by one.
 const MOST_MISTAKES: usize = 20;
 
-pub(super) async fn run(global: &Global, file: &Path, limit: Option<usize>) -> Result<()> {
+pub(super) async fn run(global: &Global, of: &OfTenant, file: &Path, limit: Option<usize>) -> Result<()> {
     let scenes = read(file, &open::config(global)?)?;
     let scenes: Vec<_> = scenes.into_iter().take(limit.unwrap_or(usize::MAX)).collect();
-    let helm = open::helm(global).await?;
+    let helm = open::helm(global, of).await?;
     let played = play(&helm, &scenes).await;
     let shown = match played {
         Ok(outcome) => show(global, &helm, file, &outcome).await.and_then(|()| verdict(&outcome)),

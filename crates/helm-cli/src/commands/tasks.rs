@@ -2,7 +2,7 @@ use helm_core::TaskId;
 use helm_orchestrator::TaskReport;
 use helm_server::json::report_json;
 
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::Result;
 use crate::open;
 use crate::output::{self, Format};
@@ -16,10 +16,10 @@ pub(super) fn list(global: &Global) -> Result<()> {
     }
 }
 
-pub(super) async fn report(global: &Global, task: &str) -> Result<()> {
+pub(super) async fn report(global: &Global, of: &OfTenant, task: &str) -> Result<()> {
     let task = TaskId::new(task)?;
     open::known_task(global, &task)?;
-    let helm = open::reading_or_empty(global).await?;
+    let helm = open::reading_or_empty(global, of).await?;
     let report = helm.report(&task).await;
     open::close(&helm).await;
     let report = report?;

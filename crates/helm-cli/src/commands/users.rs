@@ -6,20 +6,23 @@ use helm_orchestrator::store::Forgotten;
 use helm_orchestrator::{Helm, UserForgotten};
 use serde::Serialize;
 
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::{Failure, Result};
 use crate::open;
 use crate::output::{self, Format};
 use crate::whole_file::WholeFile;
 
 /// Writes everything that is kept of a user.
-pub(super) async fn export(global: &Global, user: &str, tenant: &str, to: Option<&Path>) -> Result<()> {
-    let (user, tenant): (UserId, TenantId) = (user.parse()?, tenant.parse()?);
+pub(super) async fn export(global: &Global, of: &OfTenant, user: &str, to: Option<&Path>) -> Result<()> {
+    let user: UserId = user.parse()?;
     let file = to.map(WholeFile::create).transpose()?;
-    let helm = open::reading(global).await?.for_tenant(tenant);
+    let helm = open::reading(global, of).await?;
     let export = helm.export_user(&user).await;
     open::close(&helm).await;
     let export = export?;
+    if export.is_nothing() {
+        output::note(&nothing(&user, &of.tenant));
+    }
     let Some(file) = file else {
         return output::json(global.output, &export);
     };
@@ -47,14 +50,14 @@ struct Report<'a> {
 }
 
 /// Forgets a user, or counts what that would do.
-pub(super) async fn forget(global: &Global, user: &str, tenant: &str, ask: Ask) -> Result<()> {
-    let (user, tenant): (UserId, TenantId) = (user.parse()?, tenant.parse()?);
+pub(super) async fn forget(global: &Global, of: &OfTenant, user: &str, ask: Ask) -> Result<()> {
+    let (user, tenant): (UserId, &TenantId) = (user.parse()?, &of.tenant);
     if !ask.dry_run && !ask.yes && !std::io::stdin().is_terminal() {
         return Err(Failure::wrong(
             "what is forgotten cannot be brought back; look with --dry-run first, and write --yes to do it",
         ));
     }
-    let helm = open::reading(global).await?.for_tenant(tenant.clone());
+    let helm = open::reading(global, of).await?;
     let done = forget_asked(&helm, &user, ask).await;
     open::close(&helm).await;
     let Some(UserForgotten { stored, caches_cleared, .. }) = done? else {
@@ -62,11 +65,19 @@ pub(super) async fn forget(global: &Global, user: &str, tenant: &str, ask: Ask) 
     };
     // Without Redis only this process is told, which has answered nobody.
     let caches_cleared = caches_cleared && open::config(global)?.store.redis_url.is_some();
-    let report = Report { user: &user, tenant: &tenant, dry_run: ask.dry_run, stored, caches_cleared };
+    if stored.is_nothing() {
+        output::note(&nothing(&user, tenant));
+    }
+    let report = Report { user: &user, tenant, dry_run: ask.dry_run, stored, caches_cleared };
     match global.output {
         Format::Table => output::line(&table(&report)),
         format => output::json(format, &report),
     }
+}
+
+/// Whoever mistypes a name must not take it for done.
+fn nothing(user: &UserId, tenant: &TenantId) -> String {
+    format!("note: nothing is kept of {user} in tenant {tenant}; is the name right?")
 }
 
 /// `None` when somebody would rather not.
@@ -75,8 +86,12 @@ async fn forget_asked(helm: &Helm, user: &UserId, ask: Ask) -> Result<Option<Use
         let stored = helm.count_user(user).await?;
         return Ok(Some(UserForgotten::counted(stored)));
     }
-    if !ask.yes && !is_sure(user, &helm.count_user(user).await?)? {
-        return Ok(None);
+    if !ask.yes {
+        let counted = helm.count_user(user).await?;
+        // Of nothing nobody needs to be sure.
+        if !counted.is_nothing() && !is_sure(user, &counted)? {
+            return Ok(None);
+        }
     }
     let bar = output::progress(None, "{spinner} {human_pos} turns, {per_sec}");
     let forgotten = helm.forget_user(user, |so_far: Forgotten| bar.set_position(so_far.turns)).await;

@@ -192,7 +192,7 @@ impl Question<'_> {
             // What a call that failed has cost nobody tells.
             Ok(Err(error)) => {
                 asked.cost = None;
-                return Err(format!("the judge did not answer: {}", error.kind().as_str()));
+                return Err(unanswered(&error));
             }
             Err(_) => {
                 asked.cost = None;
@@ -222,6 +222,14 @@ impl Question<'_> {
             ));
         }
         self.options.max_cost.map_or(Ok(()), |most| affordable(self.most(), most))
+    }
+}
+
+/// Why there is no answer, in words of our own: those of a provider may repeat what was to be judged.
+fn unanswered(error: &helm_llm::Error) -> String {
+    match error.rested_after() {
+        Some(kind) => format!("the judge was not asked: it is being rested after {}: {kind}", kind.as_str()),
+        None => format!("the judge did not answer: {}", error.kind().as_str()),
     }
 }
 

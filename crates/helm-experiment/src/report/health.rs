@@ -104,9 +104,10 @@ fn counts<'a, 'b: 'a>(spec: &Spec, users: impl Iterator<Item = &'a Participant<'
     counts
 }
 
+/// How many users each variant has.
 fn told(spec: &Spec, counts: &[u64]) -> String {
     let each = spec.variants().iter().zip(counts).map(|(variant, count)| format!("{} {count}", variant.name));
-    format!("users: {}", each.collect::<Vec<_>>().join(", "))
+    each.collect::<Vec<_>>().join(", ")
 }
 
 fn weights(spec: &Spec) -> Vec<f64> {
@@ -125,8 +126,9 @@ fn judged(spec: &Spec, name: &'static str, counts: &[u64], fine: &str) -> Check 
     };
     let told = told(spec, counts);
     let check = if found.p < spec.plan().srm_alpha {
-        let message =
-            format!("{told}: not what the weights say; something loses or duplicates users of a variant");
+        let message = format!(
+            "users: {told}: not what the weights say; something loses or duplicates users of a variant"
+        );
         Check::new(name, CheckState::Failed, message)
     } else {
         Check::new(name, CheckState::Fine, fine)

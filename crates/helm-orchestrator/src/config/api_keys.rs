@@ -15,13 +15,33 @@ impl HelmConfig {
         self.entries(variable).map_err(|error| self.locate(error))
     }
 
+    /// What is wrong with the entries that [`HelmConfig::api_keys`] answers, with the place that they come from: `line` is
+    /// theirs, counted from 1.
+    #[must_use]
+    pub fn wrong_api_keys(&self, line: usize, why: &str) -> Error {
+        let server = &self.server;
+        let (place, message) = match (&server.keys_file, &server.keys_env) {
+            (Some(file), _) => {
+                let file = self.folder.join(file);
+                ("server.keys_file", format!("{}, line {line}: {why}", file.display()))
+            }
+            (None, Some(_)) => ("server.keys_env", why.to_owned()),
+            (None, None) => (KEYS, why.to_owned()),
+        };
+        self.locate(Error::config(place, message))
+    }
+
     fn entries(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>> {
         let server = &self.server;
         match (&server.keys_file, &server.keys_env) {
             (Some(_), Some(_)) => {
                 Err(Error::config("server.keys_env", "give either keys_file or keys_env, not both"))
             }
-            (Some(file), None) => read(&self.folder.join(file)).map(Some),
+            (Some(file), None) => read(&self.folder.join(file)).map(Some).map_err(|error| {
+                let message =
+                    format!("{}; `helmctl keys new NAME` writes what belongs there", error.report());
+                Error::config("server.keys_file", message)
+            }),
             (None, Some(name)) => variable(name).map(Some).ok_or_else(|| {
                 let message = "the environment variable that it names is not set";
                 Error::config("server.keys_env", message)
@@ -56,5 +76,10 @@ mod tests {
         assert!(both.api_keys(&set).unwrap_err().to_string().contains("either"));
         let file = config("[server]\nkeys_file = \"no/such/file\"");
         assert!(file.api_keys(&set).is_err());
+        let missing = file.api_keys(&set).unwrap_err().to_string();
+        assert!(
+            missing.starts_with("helm.toml, line 2: server.keys_file: cannot read no/such/file"),
+            "{missing}"
+        );
     }
 }

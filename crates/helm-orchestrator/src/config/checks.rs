@@ -95,8 +95,8 @@ impl CheckKind {
     }
 }
 
-const MODERATIONS: &str = "https://api.openai.com/v1/moderations";
-const MODERATOR: &str = "omni-moderation-latest";
+pub(super) const MODERATIONS: &str = "https://api.openai.com/v1/moderations";
+pub(super) const MODERATOR: &str = "omni-moderation-latest";
 /// What a judge has to say is short; what a model thinks before counts too.
 const VERDICT: u64 = 1_024;
 

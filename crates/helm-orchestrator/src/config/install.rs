@@ -29,7 +29,10 @@ use crate::task::Task;
 /// The longest message that a configured installation takes, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// The reward of tasks that name none.
-const STANDARD: &str = "default";
+pub(super) const STANDARD: &str = "default";
+/// How similar questions must be to have one answer, and for how long, unless somebody says otherwise.
+pub(super) const SIMILARITY: f64 = 0.97;
+pub(super) const SIMILAR_SECONDS: f64 = 3_600.0;
 /// No setting in seconds is longer.
 const DAY: u64 = 86_400;
 
@@ -493,10 +496,10 @@ fn strategy_of(id: StrategyId, section: &StrategySection, folder: &Path, place: 
 }
 
 fn semantic_cache(given: &SemanticCacheSection, place: &str) -> Result<SemanticCache> {
-    let similarity = given.similarity.unwrap_or(0.97);
+    let similarity = given.similarity.unwrap_or(SIMILARITY);
     let similarity = UnitInterval::new(similarity)
         .map_err(|_| Error::config(format!("{place}.similarity"), "write a number from 0 to 1"))?;
-    let ttl = seconds(given.seconds.unwrap_or(3_600.0), &format!("{place}.seconds"))?;
+    let ttl = seconds(given.seconds.unwrap_or(SIMILAR_SECONDS), &format!("{place}.seconds"))?;
     Ok(SemanticCache::new(similarity, ttl))
 }
 

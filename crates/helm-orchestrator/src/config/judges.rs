@@ -53,6 +53,18 @@ pub struct JudgeSection {
     pub log_probabilities: bool,
 }
 
+/// Which share of the turns is judged in any case.
+pub(super) const RATE: f64 = 0.1;
+/// Which share of the turns is judged whose scores disagree.
+pub(super) const UNCERTAIN_RATE: f64 = 0.5;
+/// Below how many rewards a strategy is new.
+pub(super) const NEW_STRATEGY_TURNS: u64 = 20;
+
+/// How sure the first of two judges must be unless somebody says otherwise.
+pub(super) const fn usual_sureness(log_probabilities: bool) -> f64 {
+    if log_probabilities { 0.7 } else { PLAIN }
+}
+
 /// Why a bound on dollars is refused.
 const UNBOUNDED: &str = "what the model costs is not known, so no bound on dollars can hold; give the model input_price and \
     output_price (0 for one of your own), or leave the bound out";
@@ -91,15 +103,11 @@ pub(super) fn judge(
         Probability::new(given)
             .map_err(|_| place.wrong_at(key, format!("write a number from 0 to 1, not {given}")))
     };
-    if let Some(rate) = section.rate {
-        task_judge = task_judge.with_rate(share("rate", rate)?);
-    }
-    if let Some(rate) = section.uncertain_rate {
-        task_judge = task_judge.with_uncertain_rate(share("uncertain_rate", rate)?);
-    }
-    if let Some(turns) = section.new_strategy_turns {
-        task_judge = task_judge.with_new_strategy_turns(turns);
-    }
+    let uncertain = section.uncertain_rate.unwrap_or(UNCERTAIN_RATE);
+    task_judge = task_judge
+        .with_rate(share("rate", section.rate.unwrap_or(RATE))?)
+        .with_uncertain_rate(share("uncertain_rate", uncertain)?)
+        .with_new_strategy_turns(section.new_strategy_turns.unwrap_or(NEW_STRATEGY_TURNS));
     task_judge.check().map_err(|message| place.wrong(message))?;
     Ok(task_judge)
 }
@@ -207,7 +215,7 @@ impl Kind {
     /// How sure the first of two must be. Levels without probabilities are all equally sure.
     fn sure(&self, section: &JudgeSection, place: &Place<'_>) -> Result<UnitInterval> {
         let is_plain = matches!(self.asks, Asks::Level(_)) && !section.log_probabilities;
-        let usual = if section.log_probabilities { 0.7 } else { PLAIN };
+        let usual = usual_sureness(section.log_probabilities);
         let sure = UnitInterval::new(section.sure.unwrap_or(usual));
         let sure = sure.map_err(|error| place.wrong_at("sure", error.to_string()))?;
         if is_plain && sure.get() > PLAIN {

@@ -22,6 +22,11 @@ pub(super) fn provider_at(url: &RedactedUrl) -> Option<&'static str> {
     PROVIDERS.iter().find(|(origin, ..)| is_at(url, origin)).map(|(_, provider, _)| *provider)
 }
 
+/// The variable whose key a provider gets at its own address unasked.
+pub(super) fn own_key(url: &RedactedUrl) -> Option<&'static str> {
+    PROVIDERS.iter().find(|(origin, ..)| is_at(url, origin)).map(|(.., name)| *name)
+}
+
 /// Where a key may be written.
 pub(super) struct KeyPlaces<'a> {
     pub(super) env: Option<&'a str>,
@@ -30,8 +35,7 @@ pub(super) struct KeyPlaces<'a> {
 
 /// The key that is named. Unnamed, a provider gets its own at its own address; nobody else is sent a key unasked.
 pub(super) fn key(places: &KeyPlaces<'_>, url: &RedactedUrl, place: &Place<'_>) -> Result<Option<Secret>> {
-    let own = PROVIDERS.iter().find(|(origin, ..)| is_at(url, origin)).map(|(.., name)| *name);
-    let text = match (places.file, places.env.or(own)) {
+    let text = match (places.file, places.env.or(own_key(url))) {
         (Some(_), Some(_)) if places.env.is_some() => {
             return Err(place.wrong("give either key_env or key_file, not both"));
         }

@@ -1,6 +1,7 @@
 //! MCP servers, as the configuration writes them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use helm_llm::RedactedUrl;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct McpSection {
     /// How long one call may take, in seconds. Default: 30.
     pub timeout_seconds: Option<f64>,
 }
+
+/// How long one call may take.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[cfg(feature = "mcp")]
 mod with {

@@ -6,6 +6,7 @@
 
 mod api_keys;
 mod checks;
+mod defaults;
 mod environment;
 mod experiments;
 mod install;

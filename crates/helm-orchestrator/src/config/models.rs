@@ -10,12 +10,13 @@ use helm_llm::{
     RetryPolicy, Timeouts,
 };
 
+use super::defaults::fill_timeouts;
 use super::install::seconds;
-use super::keys::{KeyPlaces, key, provider_at};
+use super::keys::{KeyPlaces, key, own_key, provider_at};
 use super::model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 use crate::error::{Error, Result};
 
-const OPENAI_URL: &str = "https://api.openai.com/v1";
+pub(super) const OPENAI_URL: &str = "https://api.openai.com/v1";
 const ANTHROPIC_URL: &str = "https://api.anthropic.com/v1";
 const OLLAMA_URL: &str = "http://127.0.0.1:11434";
 /// No provider takes more texts in one request.
@@ -121,6 +122,57 @@ fn codec(section: &ModelSection, place: &Place<'_>) -> Result<Option<Arc<dyn Cod
         ModelFamily::Ollama => Some(Arc::new(Ollama::new(model).with_extra(extra))),
         ModelFamily::Builtin => None,
     })
+}
+
+/// Writes out what holds of a model where nobody has said anything.
+pub(super) fn fill_model(section: &mut ModelSection) {
+    if section.family == ModelFamily::Builtin {
+        return;
+    }
+    let url = section.base_url.get_or_insert_with(|| address(section.family));
+    if section.key_file.is_none() && section.key_env.is_none() {
+        section.key_env = own_key(url).map(str::to_owned);
+    }
+    fill_timeouts(section);
+    let place = Place { path: String::new(), folder: Path::new(""), variable: &|_| None };
+    // What cannot be made a codec of is said by whoever checks the configuration.
+    let Ok(Some(codec)) = codec(section, &place) else { return };
+    if let Ok(can) = capabilities(&section.capabilities, &codec.capabilities(), &place) {
+        fill_capabilities(&mut section.capabilities, &can);
+    }
+    let quirks = quirks(section);
+    match section.family {
+        ModelFamily::OpenaiChat => {
+            section.stream_usage = Some(quirks.stream_usage);
+            section.strict = Some(quirks.strict);
+            section.named_tool_choice = Some(quirks.named_tool_choice);
+            section.developer_role = Some(quirks.developer_role);
+        }
+        ModelFamily::OpenaiResponses => {
+            section.developer_role.get_or_insert(false);
+        }
+        ModelFamily::Anthropic => {
+            section.version.get_or_insert_default();
+            if section.capabilities.max_output_tokens.is_none() {
+                section.max_tokens.get_or_insert(Anthropic::MAX_TOKENS);
+            }
+        }
+        ModelFamily::Ollama | ModelFamily::Builtin => {}
+    }
+}
+
+fn fill_capabilities(section: &mut CapabilitySection, can: &Capabilities) {
+    section.streaming = Some(can.streaming);
+    section.sampling = Some(can.sampling);
+    section.effort = Some(can.effort);
+    section.tools = Some(can.tools);
+    section.tool_choice = Some(can.tool_choice);
+    section.parallel_tool_calls = Some(can.parallel_tool_calls);
+    section.structured_output = Some(can.structured_output);
+    section.images = Some(can.images);
+    section.image_urls = Some(can.image_urls);
+    section.stop = Some(can.stop);
+    section.seed = Some(can.seed);
 }
 
 fn quirks(section: &ModelSection) -> ChatQuirks {

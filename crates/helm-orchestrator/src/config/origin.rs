@@ -57,7 +57,8 @@ pub struct Setting {
 }
 
 impl HelmConfig {
-    /// Every value that holds in the end, and where it comes from.
+    /// Every value that holds in the end, and where it comes from. Defaults that depend on who reads the configuration are told
+    /// in words.
     ///
     /// # Errors
     ///
@@ -65,6 +66,13 @@ impl HelmConfig {
     pub fn settings(&self) -> Result<Vec<Setting>> {
         let mut settings = Vec::new();
         self.collect(String::new(), self.shown()?, &mut settings);
+        let told = self.told().into_iter();
+        settings.extend(told.map(|(key, value)| Setting {
+            key: key.to_owned(),
+            value,
+            origin: Origin::Default,
+        }));
+        settings.sort_by(|one, other| one.key.cmp(&other.key));
         Ok(settings)
     }
 

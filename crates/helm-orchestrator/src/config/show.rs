@@ -4,15 +4,16 @@ use super::sections::HelmConfig;
 use crate::error::{Error, Result};
 
 impl HelmConfig {
-    /// What holds in the end, as JSON: for people and programs to look at. Addresses are shown without users,
-    /// passwords and queries; what has no value is left out.
+    /// What holds in the end, as JSON: for people and programs to look at, with the defaults of what nobody has said. Addresses
+    /// are shown without users, passwords and queries; what has no value is left out, and so are two defaults that
+    /// depend on who reads it: `log.level` and `store.connections`.
     ///
     /// # Errors
     ///
     /// Never, unless this crate is broken.
     pub fn shown(&self) -> Result<Value> {
-        let mut value =
-            serde_json::to_value(self).map_err(|error| Error::config("config", error.to_string()))?;
+        let mut value = serde_json::to_value(self.filled()?)
+            .map_err(|error| Error::config("config", error.to_string()))?;
         if let (Some(all), Value::Object(written)) = (value.as_object_mut(), &self.written) {
             all.extend(written.clone());
         }

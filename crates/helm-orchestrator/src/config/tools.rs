@@ -37,7 +37,8 @@ pub struct ToolSection {
     pub timeout_seconds: Option<f64>,
 }
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one call may take.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The tool of a section. Nothing is sent.
 pub(super) fn tool(

@@ -34,6 +34,16 @@ impl Gate {
         Self { keys, routes, helm, own, of_tenants: Mutex::default() }
     }
 
+    /// Whether a key's tenant is the one that the installation itself is.
+    fn is_own(&self, tenant: Option<&TenantId>) -> bool {
+        tenant.is_none_or(|tenant| tenant == self.helm.tenant())
+    }
+
+    /// Whether a key is one of those who look after the installation.
+    fn owns(&self, key: &ApiKey) -> bool {
+        key.role == Some(Role::Admin) && self.is_own(key.tenant.as_ref())
+    }
+
     /// There are no more tenants than keys.
     fn routes_of(&self, tenant: Option<&TenantId>) -> Router {
         let Some(tenant) = tenant else { return self.own.clone() };
@@ -99,6 +109,10 @@ const OPEN: [&str; 3] = ["/livez", "/readyz", "/health"];
 #[derive(Clone, Copy)]
 pub(crate) struct Stranger;
 
+/// Whoever may not be told what is of other tenants than their own.
+#[derive(Clone, Copy)]
+pub(crate) struct Confined;
+
 /// Lets those in who have a key for what they ask, as a bearer token or in the header `x-api-key`.
 pub(crate) async fn enter(State(gate): State<Arc<Gate>>, mut request: Request) -> Response {
     if gate.keys.is_empty() {
@@ -111,13 +125,15 @@ pub(crate) async fn enter(State(gate): State<Arc<Gate>>, mut request: Request) -
         if key.is_none() {
             request.extensions_mut().insert(Stranger);
         }
-        return pass(gate.routes_of(None), request).await;
+        if !key.as_ref().is_some_and(|key| gate.owns(key)) {
+            request.extensions_mut().insert(Confined);
+        }
+        return pass(gate.routes_of(key.and_then(|key| key.tenant).as_ref()), request).await;
     }
     let Some(ApiKey { name, role, tenant, .. }) = key else { return unknown(given.is_some()) };
     let needed = needed(request.method(), request.uri().path());
     // What is of all tenants is shown to those who were given a key for it, and to this tenant's own administrators.
-    let foreign =
-        needed == Some(Role::Metrics) && tenant.as_ref().is_some_and(|tenant| tenant != gate.helm.tenant());
+    let foreign = needed == Some(Role::Metrics) && !gate.is_own(tenant.as_ref());
     let covers = |role: Role, needed| if foreign { role == needed } else { role.covers(needed) };
     if let Some(needed) = needed
         && !role.is_some_and(|role| covers(role, needed))

@@ -6,6 +6,6 @@ mod ring;
 mod role;
 
 pub use entry::ApiKeysError;
-pub(crate) use gate::{Gate, Key, Pass, Stranger, enter};
+pub(crate) use gate::{Confined, Gate, Key, Pass, Stranger, enter};
 pub use ring::ApiKeys;
 pub use role::{Role, UnknownRole};

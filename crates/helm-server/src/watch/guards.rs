@@ -1,8 +1,7 @@
 //! What guards found.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use helm_core::{Category, GuardAction, Severity, Stage, Timestamp};
 use helm_orchestrator::Helm;
 use helm_orchestrator::store::{Finding, FindingQuery};
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use super::stretch::Stretch;
 use crate::problem::Problem;
-use crate::request::asked;
+use crate::request::QueryOf;
 
 /// What guards found in a stretch of time, and never the text that was found.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -62,9 +61,9 @@ impl From<Finding> for FindingJson {
 )]
 pub(crate) async fn findings(
     State(helm): State<Helm>,
-    stretch: Result<Query<Stretch>, QueryRejection>,
+    QueryOf(stretch): QueryOf<Stretch>,
 ) -> Result<Json<FindingsJson>, Problem> {
-    let cut = asked(stretch)?.cut(&helm).await?;
+    let cut = stretch.cut(&helm).await?;
     let mut bounds = cut.query.bounds();
     let since = bounds.next().unwrap_or(helm.now());
     let until = bounds.last().unwrap_or(since);

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use helm_core::{TaskId, Timestamp};
 use helm_orchestrator::{Helm, Offer};
 use serde::Serialize;
 
 use super::stretch::Stretch;
 use crate::problem::Problem;
-use crate::request::{PathOf, asked};
+use crate::request::{PathOf, QueryOf, part};
 
 /// With which probabilities a task's strategies were drawn over time.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -59,13 +58,12 @@ impl From<Offer> for OfferJson {
 pub(crate) async fn probabilities(
     State(helm): State<Helm>,
     PathOf(task): PathOf,
-    stretch: Result<Query<Stretch>, QueryRejection>,
+    QueryOf(stretch): QueryOf<Stretch>,
 ) -> Result<Json<OffersJson>, Problem> {
-    let stretch = asked(stretch)?;
     if stretch.task.is_some() {
         return Err(Problem::wrong("task", "the task is named by the path"));
     }
-    let task: TaskId = task.parse()?;
+    let task: TaskId = part("task", &task)?;
     let cut = stretch.cut(&helm).await?;
     let slots = helm.offers(&task, &cut.query).await?.into_iter().map(OfferJson::from).collect();
     let mut bounds = cut.query.bounds();

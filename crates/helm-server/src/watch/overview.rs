@@ -1,8 +1,7 @@
 //! How turns went over time.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use helm_core::{NanoUsd, TaskId, Timestamp};
 use helm_orchestrator::Helm;
 use helm_orchestrator::store::Activity;
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use super::stretch::Stretch;
 use crate::problem::Problem;
-use crate::request::asked;
+use crate::request::QueryOf;
 
 /// How turns went over time.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -113,9 +112,8 @@ impl From<&Activity> for SlotJson {
 )]
 pub(crate) async fn overview(
     State(helm): State<Helm>,
-    stretch: Result<Query<Stretch>, QueryRejection>,
+    QueryOf(stretch): QueryOf<Stretch>,
 ) -> Result<Json<OverviewJson>, Problem> {
-    let stretch = asked(stretch)?;
     let cut = stretch.cut(&helm).await?;
     let activity = helm.activity(&cut.query).await?;
     let wanted = |task: &TaskId| cut.query.task.as_ref().is_none_or(|only| only == task);

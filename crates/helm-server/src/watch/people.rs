@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use helm_core::{TaskId, UserId};
 use helm_orchestrator::Helm;
 use helm_orchestrator::store::UserTotal;
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::json::{CandidateJson, candidate_json};
 use crate::problem::Problem;
-use crate::request::{PathOf, PathsOf, asked, bounded};
+use crate::request::{PathOf, PathsOf, QueryOf, bounded, part, part_if_any};
 
 /// Users whose rewards a task has learnt from.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -77,12 +76,11 @@ const USERS: (usize, usize) = (50, 500);
 pub(crate) async fn users(
     State(helm): State<Helm>,
     PathOf(task): PathOf,
-    page: Result<Query<UserPage>, QueryRejection>,
+    QueryOf(page): QueryOf<UserPage>,
 ) -> Result<Json<TaskUsersJson>, Problem> {
-    let page = asked(page)?;
     let limit = bounded(page.limit, USERS)?;
-    let (task, after): (TaskId, Option<UserId>) =
-        (task.parse()?, page.after.map(|after| after.parse()).transpose()?);
+    let task: TaskId = part("task", &task)?;
+    let after: Option<UserId> = part_if_any("after", page.after.as_deref())?;
     let mut users = gathered(helm.user_totals(&task, after.as_ref(), limit + 1).await?);
     let more = users.len() > limit;
     users.truncate(limit);
@@ -120,7 +118,7 @@ pub(crate) async fn outlook(
     State(helm): State<Helm>,
     PathsOf(task, user): PathsOf,
 ) -> Result<Json<OutlookJson>, Problem> {
-    let (task, user): (TaskId, UserId) = (task.parse()?, user.parse()?);
+    let (task, user): (TaskId, UserId) = (part("task", &task)?, part("user", &user)?);
     let (own, all) = futures::try_join!(helm.outlook(&task, Some(&user)), helm.outlook(&task, None))?;
     let shown = |candidates: Vec<helm_core::Candidate>| candidates.iter().map(candidate_json).collect();
     Ok(Json(OutlookJson { user: shown(own), population: shown(all) }))

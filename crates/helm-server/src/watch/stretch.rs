@@ -8,6 +8,7 @@ use helm_orchestrator::store::ActivityQuery;
 use serde::Deserialize;
 
 use crate::problem::Problem;
+use crate::request::part;
 
 /// Which stretch of time, and in how many slots.
 #[derive(Deserialize)]
@@ -54,7 +55,7 @@ impl Stretch {
         let query = ActivityQuery::new(since, step, slots)
             .map_err(|error| Problem::wrong("hours", error.to_string()))?;
         let query = match &self.task {
-            Some(task) => query.with_task(task.parse::<TaskId>()?),
+            Some(task) => query.with_task(part::<TaskId>("task", task)?),
             None => query,
         };
         Ok(Cut { hours, step, query })

@@ -1,7 +1,6 @@
 //! The log, newest first.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -18,7 +17,7 @@ use super::live::{self, Watchers};
 use crate::json::ViolationJson;
 use crate::keys::Pass;
 use crate::problem::Problem;
-use crate::request::{asked, bounded};
+use crate::request::{QueryOf, bounded, part_if_any};
 
 /// Some turns of the log.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -135,11 +134,11 @@ const TURNS: (usize, usize) = (25, 200);
 impl Search {
     fn query(&self) -> Result<LogQuery, Problem> {
         let mut query = LogQuery::default();
-        query.task = self.task.as_deref().map(str::parse).transpose()?;
-        query.user = self.user.as_deref().map(str::parse).transpose()?;
-        query.strategy = self.strategy.as_deref().map(str::parse).transpose()?;
-        query.since = self.since.as_deref().map(str::parse).transpose()?;
-        query.until = self.until.as_deref().map(str::parse).transpose()?;
+        query.task = part_if_any("task", self.task.as_deref())?;
+        query.user = part_if_any("user", self.user.as_deref())?;
+        query.strategy = part_if_any("strategy", self.strategy.as_deref())?;
+        query.since = part_if_any("since", self.since.as_deref())?;
+        query.until = part_if_any("until", self.until.as_deref())?;
         query.status = self.status.as_deref().map(status).transpose()?;
         query.found = self.found;
         Ok(query)
@@ -189,9 +188,8 @@ pub(crate) async fn turns(
     Extension(watchers): Extension<Watchers>,
     pass: Pass,
     headers: HeaderMap,
-    search: Result<Query<Search>, QueryRejection>,
+    QueryOf(search): QueryOf<Search>,
 ) -> Result<Response, Problem> {
-    let search = asked(search)?;
     let (query, limit) = (search.query()?, search.limit()?);
     let after = search.after.as_deref().map(cursor).transpose()?;
     if wants_events(&headers) {

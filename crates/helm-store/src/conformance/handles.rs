@@ -90,7 +90,7 @@ pub(super) async fn a_closed_store_is_unavailable(store: Arc<dyn Store>) {
 
 fn some_job() -> Job {
     let (id, kind) = (JobId(1), "k".to_owned());
-    Job { id, tenant: tenant("t"), kind, body: json!(null), attempt: 1, lease: 1 }
+    Job { id, tenant: tenant("t"), kind, body: json!(null), attempt: 1, max_attempts: 2, lease: 1 }
 }
 
 fn prior() -> PriorDocument {

@@ -210,3 +210,18 @@ pub(super) async fn a_dead_job_can_be_removed_and_no_living_one(store: Arc<dyn S
     // Its key is free again.
     assert_eq!(store.jobs().enqueue(&t, &[job(1)]).await.expect("queued"), 1);
 }
+
+pub(super) async fn dead_jobs_are_counted_by_tenant(store: Arc<dyn Store>) {
+    assert!(store.jobs().dead_counts().await.expect("counted").is_empty());
+    let doomed = |number| NewJob { max_attempts: 1, ..job(number) };
+    for (name, jobs) in [("t", 3), ("u", 1), ("alive", 0)] {
+        let queued: Vec<_> = (0..jobs).map(doomed).chain([job(9)]).collect();
+        store.jobs().enqueue(&tenant(name), &queued).await.expect("queued");
+    }
+    for held in store.jobs().claim(at(10), LEASE, 100, KINDS).await.expect("claimed") {
+        assert_eq!(held.is_last_attempt(), held.max_attempts == 1);
+        assert!(store.jobs().fail(&held, "it broke", at(20)).await.expect("answered"));
+    }
+    let counted = store.jobs().dead_counts().await.expect("counted");
+    assert_eq!(counted.into_iter().collect::<Vec<_>>(), [(tenant("t"), 3), (tenant("u"), 1)]);
+}

@@ -94,6 +94,7 @@ laws!(
     vectors::turns_that_begin_a_collection_at_once_agree_on_it,
     vectors::a_replaced_memory_is_only_what_it_is_now,
     vectors::what_is_selected_is_counted_and_removed,
+    vectors::a_users_memories_are_read_page_by_page,
     vectors::impossible_filters_are_refused,
     vectors_random::any_search_is_answered_exactly,
     draws::a_conversation_keeps_to_its_first_draw,
@@ -133,6 +134,7 @@ laws!(
     jobs::a_job_that_ends_its_holders_dies,
     jobs::a_dead_job_can_be_tried_again,
     jobs::a_dead_job_can_be_removed_and_no_living_one,
+    jobs::dead_jobs_are_counted_by_tenant,
     jobs::a_decision_leaves_a_job_until_its_turn_ends,
     jobs::a_job_dies_when_its_attempts_are_used_up,
 );

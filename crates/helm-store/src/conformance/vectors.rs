@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::fixtures::{at, decision_id, mean, tenant, turn, user};
 use crate::{
-    Applied, Collection, CollectionInfo, ErrorKind, Filter, Hit, Memory, MemoryId, Metric, Selection, Store,
-    VectorQuery, VectorStore,
+    Applied, Collection, CollectionInfo, ErrorKind, Filter, Hit, Memory, MemoryId, MemoryPage, Metric,
+    Selection, Store, VectorQuery, VectorStore,
 };
 
 pub(super) fn memory(collection: &str, index: u32, embedding: Vec<f32>) -> Memory {
@@ -394,4 +394,31 @@ pub(super) async fn a_memory_is_seen_through_another_handle_at_once(
             assert_eq!(reader.vectors().delete(&t, &ana, &oldest).await.expect("deleted"), 2);
         }
     }
+}
+
+pub(super) async fn a_users_memories_are_read_page_by_page(store: Arc<dyn Store>) {
+    let (t, ana, bob, vectors) = (tenant("t"), user("ana"), user("bob"), store.vectors());
+    let of_turn = |number: u64, index: u32| Memory {
+        id: MemoryId { turn: decision_id(number), index },
+        ..memory("c", index, vec![1.0, 0.5])
+    };
+    let stored: Vec<_> = (1..=3).flat_map(|turn| [of_turn(turn, 0), of_turn(turn, 1)]).collect();
+    put(vectors, &t, &ana, &stored).await;
+    put(vectors, &t, &bob, &[of_turn(9, 0)]).await;
+    put(vectors, &tenant("u"), &ana, &[of_turn(9, 0)]).await;
+    put(vectors, &t, &ana, &[Memory { collection: "d".to_owned(), ..of_turn(8, 0) }]).await;
+    let (mut read, mut after) = (Vec::new(), None);
+    loop {
+        let page = MemoryPage::new(ana.clone(), "c", 4).after(after);
+        let page = store.users().memories(&t, &page).await.expect("read");
+        after = page.last().map(|memory| memory.id);
+        let is_last = page.len() < 4;
+        read.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    assert_eq!(read, stored.into_iter().rev().collect::<Vec<_>>());
+    let past = MemoryPage::new(ana, "c", 4).after(Some(MemoryId { turn: decision_id(1), index: 0 }));
+    assert!(store.users().memories(&t, &past).await.expect("read").is_empty());
 }

@@ -10,7 +10,10 @@ use super::store::MemoryStore;
 use crate::disguise::{Disguise, without_words};
 use crate::error::Result;
 use crate::fold::{fold, row};
-use crate::user::{Forgetting, Forgotten, UserConversation, UserRecords, UserStatistics, UserStore};
+use crate::user::{
+    Forgetting, Forgotten, MemoryPage, UserConversation, UserRecords, UserStatistics, UserStore,
+};
+use crate::vector::Memory;
 
 #[async_trait]
 impl UserStore for MemoryStore {
@@ -19,6 +22,17 @@ impl UserStore for MemoryStore {
             let jobs = state.jobs.naming(tenant, user);
             let own = state.tenant(tenant).map(|tenant| tenant.records(user)).unwrap_or_default();
             UserRecords { jobs, ..own }
+        })
+    }
+
+    async fn memories(&self, tenant: &TenantId, page: &MemoryPage) -> Result<Vec<Memory>> {
+        self.read("memories", |state| {
+            let Some(tenant) = state.tenant(tenant) else { return Vec::new() };
+            let all = tenant.memories.iter().rev();
+            let own =
+                all.filter(|((user, _), memory)| *user == page.user && memory.collection == page.collection);
+            let older = own.filter(|((_, id), _)| page.after.is_none_or(|after| *id < after));
+            older.map(|(_, memory)| memory.clone()).take(page.limit).collect()
         })
     }
 

@@ -7,7 +7,8 @@ use helm_core::{DecisionId, TenantId, Timestamp, UserId};
 use super::store::MemoryStore;
 use crate::error::Result;
 use crate::job::{
-    DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE, UNHEARD, turn_deadline, turn_deadline_key,
+    DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE, UNHEARD, tell_death, turn_deadline,
+    turn_deadline_key,
 };
 use crate::user::UserJob;
 
@@ -190,7 +191,7 @@ impl Jobs {
                 break;
             }
             match self.is_used_up(id) {
-                true => drop(self.change(id, bury)),
+                true => drop(self.change(id, |job| bury(id, job))),
                 false => taken.extend(self.change(id, |job| take(id, job, now.after(lease)))),
             }
         }
@@ -210,9 +211,10 @@ impl Jobs {
     }
 }
 
-fn bury(job: &mut QueuedJob) {
+fn bury(id: JobId, job: &mut QueuedJob) {
     (job.dead, job.lease_until) = (true, None);
-    job.error.get_or_insert_with(|| UNHEARD.to_owned());
+    let reason = job.error.get_or_insert_with(|| UNHEARD.to_owned());
+    tell_death(job.tenant.as_str(), &job.new.kind, id, reason);
 }
 
 fn take(id: JobId, job: &mut QueuedJob, until: Timestamp) -> Job {
@@ -225,6 +227,7 @@ fn take(id: JobId, job: &mut QueuedJob, until: Timestamp) -> Job {
         kind: job.new.kind.clone(),
         body: job.new.body.clone(),
         attempt: job.attempts,
+        max_attempts: job.new.max_attempts,
         lease: job.lease,
     }
 }
@@ -320,6 +323,15 @@ impl JobQueue for MemoryStore {
                 leased: count(|dead, leased| !dead && leased),
                 dead: count(|dead, _| dead),
             }
+        })
+    }
+    async fn dead_counts(&self) -> Result<BTreeMap<TenantId, u64>> {
+        self.read("dead_counts", |state| {
+            let mut counts = BTreeMap::new();
+            for job in state.jobs.jobs.values().filter(|job| job.dead) {
+                *counts.entry(job.tenant.clone()).or_default() += 1;
+            }
+            counts
         })
     }
 }

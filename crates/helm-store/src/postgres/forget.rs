@@ -21,7 +21,8 @@ use crate::disguise::{Disguise, Rewritten};
 use crate::error::Result;
 use crate::fold::place;
 use crate::stored::traced;
-use crate::user::{Forgetting, Forgotten, UserRecords, UserStore};
+use crate::user::{Forgetting, Forgotten, MemoryPage, UserRecords, UserStore};
+use crate::vector::Memory;
 
 const OPERATION: &str = "forget";
 
@@ -110,6 +111,10 @@ const SWEEP: &str = "DELETE FROM helm_stats WHERE tenant = $1 AND scope = 'user'
 impl UserStore for PostgresStore {
     async fn records(&self, tenant: &TenantId, user: &UserId) -> Result<UserRecords> {
         records::records(&self.pool, tenant, user).await
+    }
+
+    async fn memories(&self, tenant: &TenantId, page: &MemoryPage) -> Result<Vec<Memory>> {
+        records::memories(&self.pool, tenant, page).await
     }
 
     async fn forget(

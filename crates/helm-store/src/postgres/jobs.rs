@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,7 +14,7 @@ use super::together::Together;
 use crate::batch::Failure;
 use crate::error::{Result, chain};
 use crate::job::{
-    DEADLINE_ATTEMPTS, DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE, UNHEARD,
+    DEADLINE_ATTEMPTS, DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE, UNHEARD, tell_death,
 };
 
 /// Every claim raises `lease`, so a holder whose lease ran out cannot end the job of the next one. What another
@@ -27,7 +27,7 @@ const CLAIM: &str = "UPDATE helm_job j SET attempts = j.attempts + d.lives, leas
         WHERE NOT dead AND run_at <= $2 AND (lease_until IS NULL OR lease_until <= $2) AND kind = ANY ($4)
         ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) d
     WHERE j.tenant = d.tenant AND j.id = d.id
-    RETURNING j.id, j.tenant, j.kind, j.body::text AS body, j.attempts, j.lease, j.run_at, j.dead";
+    RETURNING j.id, j.tenant, j.kind, j.body::text AS body, j.attempts, j.max_attempts, j.lease, j.run_at, j.dead, j.last_error";
 
 /// The locks are taken in the order of the keys before anything is removed.
 const COMPLETE: &str = "DELETE FROM helm_job j USING (
@@ -146,6 +146,17 @@ impl JobQueue for PostgresStore {
         let count = |column| natural(get(&row, column, OPERATION)?, "count", OPERATION);
         Ok(JobState { waiting: count("waiting")?, leased: count("leased")?, dead: count("dead")? })
     }
+
+    async fn dead_counts(&self) -> Result<BTreeMap<TenantId, u64>> {
+        const OPERATION: &str = "dead_counts";
+        let rows = sqlx::query("SELECT tenant, COUNT(*) AS jobs FROM helm_job WHERE dead GROUP BY tenant");
+        let rows = rows.fetch_all(&self.pool).await.map_err(|error| driver(OPERATION, error))?;
+        let counted = |row: &PgRow| {
+            let jobs = natural(get(row, "jobs", OPERATION)?, "jobs", OPERATION)?;
+            Ok((parsed(row, "tenant", OPERATION)?, jobs))
+        };
+        rows.iter().map(counted).collect()
+    }
 }
 
 impl PostgresStore {
@@ -234,7 +245,7 @@ impl Work for Claim<'_> {
             let dead: bool = get(row, "dead", OPERATION)?;
             died |= dead;
             match job(row) {
-                _ if dead => {}
+                _ if dead => tell(row, get(row, "last_error", OPERATION)?)?,
                 Ok(job) => jobs.push(job),
                 Err(error) => bury(connection, row, &chain(&error)).await?,
             }
@@ -282,7 +293,19 @@ async fn bury(connection: &mut PgConnection, row: &PgRow, why: &str) -> Result<(
     );
     let (tenant, id): (&str, i64) = (get(row, "tenant", "claim")?, get(row, "id", "claim")?);
     let buried = buried.bind(why).bind(tenant).bind(id).execute(connection).await;
-    buried.map(drop).map_err(|error| failure("claim", error))
+    buried.map_err(|error| failure("claim", error))?;
+    Ok(tell(row, why)?)
+}
+
+/// Says that a job has died where it was met.
+fn tell(row: &PgRow, why: &str) -> Result<()> {
+    tell_death(
+        get(row, "tenant", "claim")?,
+        get(row, "kind", "claim")?,
+        JobId(get(row, "id", "claim")?),
+        why,
+    );
+    Ok(())
 }
 
 fn job(row: &PgRow) -> Result<(Timestamp, Job)> {
@@ -293,6 +316,7 @@ fn job(row: &PgRow) -> Result<(Timestamp, Job)> {
         kind: get(row, "kind", OPERATION)?,
         body: json(row, "body", OPERATION)?,
         attempt: natural(get(row, "attempts", OPERATION)?, "attempts", OPERATION)?,
+        max_attempts: natural(get(row, "max_attempts", OPERATION)?, "max_attempts", OPERATION)?,
         lease: natural(get(row, "lease", OPERATION)?, "lease", OPERATION)?,
     };
     Ok((get::<Moment>(row, "run_at", OPERATION)?.0, job))

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use helm_core::{ConversationId, TenantId, UserId};
 use sqlx::postgres::{PgPool, PgRow};
 
-use super::decode::{body, decision_id, get, json, moment, natural, parsed, stats_row};
+use super::columns::uuid;
+use super::decode::{
+    body, decision_id, get, json, limit as rows_at_most, moment, natural, parsed, stats_row,
+};
 use super::error::driver;
 use crate::conversation::{StoredMessage, Summary};
 use crate::error::Result;
-use crate::user::{UserConversation, UserJob, UserRecords, UserStatistics};
+use crate::user::{MemoryPage, UserConversation, UserJob, UserRecords, UserStatistics};
 use crate::vector::{Memory, MemoryId};
 
 const OPERATION: &str = "records";
@@ -38,6 +41,25 @@ pub(super) async fn records(pool: &PgPool, tenant: &TenantId, user: &UserId) -> 
         jobs: all(pool, JOBS, tenant, name).await?.iter().map(job).collect::<Result<_>>()?,
         statistics: all(pool, STATISTICS, tenant, name).await?.iter().map(found).collect::<Result<_>>()?,
     })
+}
+
+const MEMORY_PAGE: &str = "SELECT collection, turn, number, text, embedding::real[] AS embedding,
+        metadata::text AS metadata, at
+    FROM helm_memory WHERE tenant = $1 AND user_id = $2 AND collection = $3 AND (turn, number) < ($4, $5)
+    ORDER BY turn DESC, number DESC LIMIT $6";
+
+/// A page of a user's memories, the latest first.
+pub(super) async fn memories(pool: &PgPool, tenant: &TenantId, page: &MemoryPage) -> Result<Vec<Memory>> {
+    let (turn, number) = page.end();
+    let rows = sqlx::query(MEMORY_PAGE)
+        .bind(tenant.as_str())
+        .bind(page.user.as_str())
+        .bind(&page.collection)
+        .bind(uuid(turn))
+        .bind(number)
+        .bind(rows_at_most(page.limit));
+    let rows = rows.fetch_all(pool).await.map_err(|error| driver("memories", error))?;
+    rows.iter().map(memory).collect()
 }
 
 async fn all(pool: &PgPool, sql: &'static str, tenant: &TenantId, whose: &str) -> Result<Vec<PgRow>> {

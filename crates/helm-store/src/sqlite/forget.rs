@@ -21,7 +21,8 @@ use crate::checkpoint::Checkpoint;
 use crate::disguise::{Disguise, Rewritten};
 use crate::error::{Result, chain};
 use crate::stored::traced;
-use crate::user::{Forgetting, Forgotten, UserRecords, UserStore};
+use crate::user::{Forgetting, Forgotten, MemoryPage, UserRecords, UserStore};
+use crate::vector::Memory;
 
 const OPERATION: &str = "forget";
 
@@ -131,6 +132,10 @@ const SWEEP: &str = "DELETE FROM helm_stats WHERE tenant = ?1 AND scope = 'user'
 impl UserStore for SqliteStore {
     async fn records(&self, tenant: &TenantId, user: &UserId) -> Result<UserRecords> {
         records::records(&self.readers, tenant, user).await
+    }
+
+    async fn memories(&self, tenant: &TenantId, page: &MemoryPage) -> Result<Vec<Memory>> {
+        records::memories(&self.readers, tenant, page).await
     }
 
     async fn forget(

@@ -14,7 +14,7 @@ use super::store::SqliteStore;
 use crate::batch::{Key, size};
 use crate::error::{Result, chain};
 use crate::job::{
-    DEADLINE_ATTEMPTS, DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE, UNHEARD,
+    DEADLINE_ATTEMPTS, DeadJob, Job, JobId, JobQueue, JobState, NewJob, TURN_DEADLINE, UNHEARD, tell_death,
 };
 
 #[async_trait]
@@ -174,6 +174,20 @@ impl JobQueue for SqliteStore {
         };
         Ok(JobState { waiting: count(0)?, leased: count(1)?, dead: count(2)? })
     }
+
+    async fn dead_counts(&self) -> Result<BTreeMap<TenantId, u64>> {
+        const OPERATION: &str = "dead_counts";
+        let rows =
+            sqlx::query("SELECT tenant, COUNT(*) AS jobs FROM helm_job WHERE dead = 1 GROUP BY tenant")
+                .fetch_all(&mut *self.readers.get(OPERATION).await?)
+                .await
+                .map_err(|error| driver(OPERATION, error))?;
+        let counted = |row: &SqliteRow| {
+            let jobs: i64 = get(row, "jobs", OPERATION)?;
+            Ok((parsed(row, "tenant", OPERATION)?, natural(jobs, "jobs", OPERATION)?))
+        };
+        rows.iter().map(counted).collect()
+    }
 }
 
 impl SqliteStore {
@@ -296,7 +310,7 @@ const CLAIM: &str = "UPDATE helm_job SET attempts = attempts + (attempts < max_a
         WHERE dead = 0 AND run_at <= ?2 AND (lease_until IS NULL OR lease_until <= ?2)
             AND kind IN (SELECT value FROM json_each(?4))
         ORDER BY run_at, id LIMIT ?3)
-    RETURNING id, tenant, kind, body, attempts, lease, run_at, dead";
+    RETURNING id, tenant, kind, body, attempts, max_attempts, lease, run_at, dead, last_error";
 
 async fn claim(
     connection: &mut SqliteConnection,
@@ -323,9 +337,9 @@ async fn claim(
             let dead: bool = get(row, "dead", OPERATION)?;
             died |= dead;
             match job(row) {
-                _ if dead => {}
+                _ if dead => tell(row, &get::<String>(row, "last_error", OPERATION)?)?,
                 Ok(job) => jobs.push(job),
-                Err(error) => bury(connection, get(row, "id", OPERATION)?, &chain(&error)).await?,
+                Err(error) => bury(connection, row, &chain(&error)).await?,
             }
         }
     }
@@ -333,10 +347,19 @@ async fn claim(
     Ok(jobs.into_iter().map(|(_, job)| job).collect())
 }
 
-async fn bury(connection: &mut SqliteConnection, id: i64, why: &str) -> Result<()> {
+/// Puts a job that cannot be read out of the way.
+async fn bury(connection: &mut SqliteConnection, row: &SqliteRow, why: &str) -> Result<()> {
     let buried = sqlx::query("UPDATE helm_job SET dead = 1, lease_until = NULL, last_error = ? WHERE id = ?");
-    let buried = buried.bind(why).bind(id).execute(connection).await;
-    buried.map(drop).map_err(|error| driver("claim", error))
+    let buried = buried.bind(why).bind(get::<i64>(row, "id", "claim")?).execute(connection).await;
+    buried.map_err(|error| driver("claim", error))?;
+    tell(row, why)
+}
+
+/// Says that a job has died where it was met.
+fn tell(row: &SqliteRow, why: &str) -> Result<()> {
+    let (tenant, kind): (String, String) = (get(row, "tenant", "claim")?, get(row, "kind", "claim")?);
+    tell_death(&tenant, &kind, JobId(get(row, "id", "claim")?), why);
+    Ok(())
 }
 
 fn job(row: &SqliteRow) -> Result<(i64, Job)> {
@@ -348,6 +371,7 @@ fn job(row: &SqliteRow) -> Result<(i64, Job)> {
         kind: get(row, "kind", OPERATION)?,
         body: json(row, "body", OPERATION)?,
         attempt: get(row, "attempts", OPERATION)?,
+        max_attempts: get(row, "max_attempts", OPERATION)?,
         lease: natural(lease, "lease", OPERATION)?,
     };
     Ok((get(row, "run_at", OPERATION)?, job))

@@ -10,7 +10,7 @@ use super::error::driver;
 use super::readers::Readers;
 use crate::conversation::{StoredMessage, Summary};
 use crate::error::Result;
-use crate::user::{UserConversation, UserJob, UserRecords, UserStatistics};
+use crate::user::{MemoryPage, UserConversation, UserJob, UserRecords, UserStatistics};
 use crate::vector::{Memory, MemoryId};
 
 const OPERATION: &str = "records";
@@ -48,6 +48,27 @@ pub(super) async fn records(readers: &Readers, tenant: &TenantId, user: &UserId)
             .map(found)
             .collect::<Result<_>>()?,
     })
+}
+
+/// The rows are chosen by their keys first: embeddings are long.
+const MEMORY_PAGE: &str = "SELECT collection, turn, number, text, embedding, metadata, at FROM helm_memory
+    WHERE rowid IN (SELECT rowid FROM helm_memory INDEXED BY helm_memory_by_collection
+        WHERE tenant = ? AND user_id = ? AND collection = ? AND (turn, number) < (?, ?)
+        ORDER BY turn DESC, number DESC LIMIT ?)
+    ORDER BY turn DESC, number DESC";
+
+/// A page of a user's memories, the latest first.
+pub(super) async fn memories(readers: &Readers, tenant: &TenantId, page: &MemoryPage) -> Result<Vec<Memory>> {
+    let (turn, number) = page.end();
+    let rows = sqlx::query(MEMORY_PAGE)
+        .bind(tenant.as_str())
+        .bind(page.user.as_str())
+        .bind(&page.collection)
+        .bind(turn.as_bytes().as_slice())
+        .bind(number)
+        .bind(i64::try_from(page.limit).unwrap_or(i64::MAX));
+    let rows = rows.fetch_all(&mut *readers.get("memories").await?).await;
+    rows.map_err(|error| driver("memories", error))?.iter().map(memory).collect()
 }
 
 async fn all(

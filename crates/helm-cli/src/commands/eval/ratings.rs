@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use helm_core::{
-    Clock, EvaluatorName, Score, ScoreEntry, ScoreOutcome, SystemClock, TaskId, TenantId, UnitInterval,
-};
+use helm_core::{Clock, EvaluatorName, Score, ScoreEntry, ScoreOutcome, SystemClock, TaskId, UnitInterval};
 use helm_orchestrator::Helm;
 use helm_orchestrator::eval::dataset::{RatedAnswer, Sample};
 use helm_orchestrator::eval::{EvaluationEngine, RewardSpec};
@@ -129,20 +127,20 @@ async fn of_log(
     let mut query = RowQuery::default().with_task(task).with_until(now);
     query.since =
         arguments.since.as_deref().map(|text| moment(text, now)).transpose().map_err(Failure::wrong)?;
-    let helm = open::reading(global).await?;
+    let helm = open::reading(global, &arguments.of).await?;
     let answers = rated_turns(&helm, &query, spec).await;
     open::close(&helm).await;
     answers
 }
 
 async fn rated_turns(helm: &Helm, query: &RowQuery, spec: &RewardSpec) -> Result<Vec<RatedAnswer>> {
-    let (tenant, log) = (TenantId::single(), helm.store().log());
+    let (tenant, log) = (helm.tenant(), helm.store().log());
     let bar = output::progress(None, "{spinner} {human_pos} turns, {per_sec}");
     let (mut answers, mut after) = (Vec::new(), None);
     loop {
-        let page = log.rows(&tenant, query, after.as_ref(), PAGE).await.map_err(stored)?;
+        let page = log.rows(tenant, query, after.as_ref(), PAGE).await.map_err(stored)?;
         for row in page.items.iter().filter(|row| is_rated(row)) {
-            if let Some(turn) = log.turn(&tenant, row.id).await.map_err(stored)? {
+            if let Some(turn) = log.turn(tenant, row.id).await.map_err(stored)? {
                 answers.extend(of_turn(turn, spec)?);
             }
         }

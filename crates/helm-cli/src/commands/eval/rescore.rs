@@ -24,7 +24,7 @@ pub(super) async fn run(global: &Global, arguments: &RescoreArguments) -> Result
     let since =
         arguments.since.as_deref().map(|text| moment(text, now)).transpose().map_err(Failure::wrong)?;
     let spec = reward::spec(global, arguments.reward.as_deref(), Some(&arguments.task))?;
-    let helm = open::reading(global).await?;
+    let helm = open::reading(global, &arguments.of).await?;
     let bar = output::progress(None, "{spinner} {human_pos} decisions, {per_sec}");
     let rescored = helm.rescore(&task, &spec, |decisions| bar.set_position(decisions)).await;
     bar.finish_and_clear();

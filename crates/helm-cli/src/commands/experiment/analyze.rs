@@ -9,13 +9,18 @@ use helm_orchestrator::store::ROW_FORMAT;
 use serde::Deserialize;
 
 use super::specification;
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::{Failure, Result, SAID_NO, TOO_LITTLE};
 use crate::open;
 use crate::output::{self, Format};
 
 /// Says what a log holds of an experiment.
-pub(super) async fn run(global: &Global, experiment: &str, log: Option<&Path>) -> Result<ExitCode> {
+pub(super) async fn run(
+    global: &Global,
+    of: &OfTenant,
+    experiment: &str,
+    log: Option<&Path>,
+) -> Result<ExitCode> {
     let spec = specification(global, experiment)?;
     let report = match log {
         Some(path) => {
@@ -23,14 +28,14 @@ pub(super) async fn run(global: &Global, experiment: &str, log: Option<&Path>) -
                 read(path).map_err(|message| Failure::wrong(format!("{}: {message}", path.display())))?;
             Report::new(&spec, &rows)
         }
-        None => live(global, &spec).await?,
+        None => live(global, of, &spec).await?,
     };
     write(global.output, &report)?;
     Ok(code(&report))
 }
 
-async fn live(global: &Global, spec: &Spec) -> Result<Report> {
-    let helm = open::reading(global).await?;
+async fn live(global: &Global, of: &OfTenant, spec: &Spec) -> Result<Report> {
+    let helm = open::reading(global, of).await?;
     let report = helm.read_experiment(spec).await;
     open::close(&helm).await;
     Ok(report?)

@@ -1,21 +1,27 @@
-use helm_core::{Clock, SegmentName, SystemClock, TenantId, UserId};
+use helm_core::{Clock, SegmentName, SystemClock, UserId};
 use helm_orchestrator::experiment::{Enrolment, Person};
 use serde_json::json;
 
 use super::specification;
-use crate::arguments::Global;
+use crate::arguments::{Global, OfTenant};
 use crate::error::Result;
 use crate::output::{self, Format};
 
 /// What users would get now, were they new.
-pub(super) fn run(global: &Global, experiment: &str, segment: Option<&str>, users: &[String]) -> Result<()> {
+pub(super) fn run(
+    global: &Global,
+    of: &OfTenant,
+    experiment: &str,
+    segment: Option<&str>,
+    users: &[String],
+) -> Result<()> {
     let spec = specification(global, experiment)?;
     let segment = segment.map(SegmentName::new).transpose()?;
-    let (tenant, now) = (TenantId::single(), SystemClock.now());
+    let now = SystemClock.now();
     let mut rows = Vec::with_capacity(users.len());
     for user in users {
         let user = UserId::new(user)?;
-        let person = Person::new(&tenant, &user).in_segment(segment.as_ref());
+        let person = Person::new(&of.tenant, &user).in_segment(segment.as_ref());
         let found = match spec.enrol(&person, now, None) {
             Enrolment::In(_, assignment) => Ok(assignment),
             Enrolment::Out(reason) => Err(reason),

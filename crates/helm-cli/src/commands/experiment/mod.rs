@@ -20,13 +20,13 @@ use crate::open;
 pub(super) async fn run(global: &Global, command: &ExperimentCommand) -> Result<ExitCode> {
     match command {
         ExperimentCommand::Power(arguments) => power::run(global, arguments)?,
-        ExperimentCommand::Assign { experiment, segment, units } => {
-            assign::run(global, experiment, segment.as_deref(), units)?;
+        ExperimentCommand::Assign { experiment, segment, units, of } => {
+            assign::run(global, of, experiment, segment.as_deref(), units)?;
         }
         ExperimentCommand::Check { files } => return check::run(global, files),
         ExperimentCommand::Run(arguments) => return run::run(global, arguments).await,
-        ExperimentCommand::Analyze { experiment, log } => {
-            return analyze::run(global, experiment, log.as_deref()).await;
+        ExperimentCommand::Analyze { experiment, log, of } => {
+            return analyze::run(global, of, experiment, log.as_deref()).await;
         }
     }
     Ok(ExitCode::SUCCESS)

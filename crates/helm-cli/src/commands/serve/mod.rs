@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::arguments::Global;
 use crate::error::{Failure, INTERRUPTED, Result};
 use crate::open;
-use crate::output;
+use crate::traces;
 
 /// Serves until it is told to stop; a second signal ends at once.
 pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<ExitCode> {
@@ -43,23 +43,24 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
         return Err(refusal(address));
     }
     for warning in config.warnings() {
-        output::note(&format!("note: {warning}"));
+        open::tell(&config, &format!("note: {warning}"));
     }
-    output::note(&format!("listening on http://{}", listener.local_addr().unwrap_or(address)));
-    let options = options(&config.server, keys).with_metrics(metrics);
+    open::tell(&config, &format!("listening on http://{}", listener.local_addr().unwrap_or(address)));
+    let mut options = options(&config.server, keys).with_metrics(metrics);
+    options.parent = traces::parent(&config);
     let stop = CancellationToken::new();
-    let reloading = reload::watch(global, config, helm.clone());
+    let reloading = reload::watch(global, config.clone(), helm.clone());
     let serving = serve(listener, helm, options, stop.clone());
     tokio::pin!(serving);
     tokio::select! {
-        served = &mut serving => return ended(served),
+        served = &mut serving => return ended(&config, served),
         told = told_to_stop() => told?,
         watched = reloading => return watched.map(|()| ExitCode::SUCCESS),
     }
-    output::note("stopping: running turns may end; once more ends at once");
+    open::tell(&config, "stopping: running turns may end; once more ends at once");
     stop.cancel();
     tokio::select! {
-        served = &mut serving => ended(served),
+        served = &mut serving => ended(&config, served),
         told = told_to_stop() => told.map(|()| ExitCode::from(INTERRUPTED)),
     }
 }
@@ -79,19 +80,16 @@ fn options(server: &ServerSection, keys: ApiKeys) -> ServerOptions {
         .with_keys(keys)
 }
 
-/// The keys that open the API, those of the database once they are refreshed. An empty place is a mistake, not an open
-/// door.
+/// The keys that open the API, those of the database once they are refreshed.
 fn keys(config: &HelmConfig) -> Result<ApiKeys> {
-    let Some(entries) = config.api_keys(&open::variable)? else { return Ok(ApiKeys::of_store()) };
-    ApiKeys::parse(&entries)
-        .map_err(|error| Failure::wrong(format!("the API's keys (server.keys_file, HELM_API_KEYS): {error}")))
+    Ok(open::named_keys(config)?.unwrap_or_else(ApiKeys::of_store))
 }
 
-fn ended(served: Result<bool, helm_server::ServeError>) -> Result<ExitCode> {
+fn ended(config: &HelmConfig, served: Result<bool, helm_server::ServeError>) -> Result<ExitCode> {
     match served {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => {
-            output::note("some turns did not end in time and were recorded as cancelled");
+            open::tell(config, "some turns did not end in time and were recorded as cancelled");
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => Err(Failure::wrong(error.to_string())),

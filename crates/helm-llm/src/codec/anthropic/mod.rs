@@ -36,15 +36,15 @@ pub enum AnthropicVersion {
     V2026,
 }
 
-/// The most tokens of an answer where neither the request nor the configuration says.
-const MAX_TOKENS: u64 = 4_096;
-
 impl Anthropic {
+    /// The most tokens of an answer where neither the request nor the configuration says.
+    pub const MAX_TOKENS: u64 = 4_096;
+
     /// The codec for a model that the provider calls so.
     #[must_use]
     pub fn new(model: impl Into<String>) -> Self {
         let version = AnthropicVersion::default();
-        Self { model: model.into(), version, max_tokens: MAX_TOKENS, extra: Map::new() }
+        Self { model: model.into(), version, max_tokens: Self::MAX_TOKENS, extra: Map::new() }
     }
 
     /// Speaks this version. Default: `2026-10-21`.
