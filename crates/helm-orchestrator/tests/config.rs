@@ -315,7 +315,7 @@ model = "m"
 [models.sonnet]
 family = "anthropic"
 model = "s"
-key_file = "Cargo.toml"
+key_file = "KEY_FILE"
 [models.local]
 family = "ollama"
 model = "l"
@@ -341,7 +341,10 @@ model = "sonnet"
 #[test]
 fn what_is_shown_has_all_defaults_and_means_the_same() {
     let variables = [("OPENAI_API_KEY", "k")];
-    let config = load(SPARSE, &variables).unwrap();
+    let key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(key.path(), "sk-of-a-file").unwrap();
+    let text = SPARSE.replace("KEY_FILE", key.path().to_str().unwrap());
+    let config = load(&text, &variables).unwrap();
     let shown = config.shown().unwrap();
     for (place, value) in [
         ("/environment", serde_json::json!("development")),

@@ -190,7 +190,8 @@ impl Work for Enqueue<'_> {
     }
 }
 
-/// Makes jobs of turns whose deadlines have passed. What another process is taking over, or ending, is passed over.
+/// Makes jobs of turns whose deadlines have passed. What another process is taking over, or ending, is passed over. Their
+/// bodies are those of other backends to the letter, as dead jobs show them.
 struct TakeOver {
     now: Timestamp,
     limit: usize,
@@ -201,7 +202,7 @@ const TAKE_OVER: &str = "WITH overdue AS (DELETE FROM helm_open_turn o
             ORDER BY deadline, tenant, id LIMIT $2 FOR UPDATE SKIP LOCKED) d
         WHERE o.tenant = d.tenant AND o.id = d.id RETURNING o.tenant, o.id, o.deadline)
     INSERT INTO helm_job (tenant, kind, dedupe, body, run_at, attempts, max_attempts, lease, dead)
-    SELECT tenant, $3, $3 || ':' || id, json_build_object('decision', id), deadline, 0, $4, 0, false FROM overdue
+    SELECT tenant, $3, $3 || ':' || id, ('{\"decision\":\"' || id || '\"}')::json, deadline, 0, $4, 0, false FROM overdue
     ORDER BY deadline, tenant, id
     ON CONFLICT (tenant, dedupe) DO NOTHING";
 
