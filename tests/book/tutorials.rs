@@ -62,9 +62,9 @@ fn off_policy() {
 
 #[test]
 fn openai_sdk() {
-    let made = std::process::Command::new(root().join("tests/sdk/venv")).output();
+    let made = std::process::Command::new(root().join("tests/venv")).arg("sdk").output();
     let Some(python) = made.ok().filter(|made| made.status.success()) else {
-        return skip("openai_sdk", "tests/sdk/venv failed; it needs python3 with venv, and PyPI");
+        return skip("openai_sdk", "tests/venv failed; it needs python3 with venv, and PyPI");
     };
     let python = String::from_utf8(python.stdout).unwrap();
     let session = Session::new();

@@ -8,6 +8,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output};
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use helm_core::{TenantId, Timestamp};
@@ -233,20 +235,25 @@ async fn the_doctor_asks_each_model_once_and_changes_nothing() {
     assert!(text(&looked.stdout).contains("refused"), "the cause is told: {}", text(&looked.stdout));
 }
 
-/// A server on a free port, and what it says from then on.
-fn served(
-    folder: &Path,
-    environment: &[(&str, &str)],
-) -> (Child, BufReader<std::process::ChildStderr>, String) {
+/// A server on a free port, and all that it will have said when it ends.
+fn served(folder: &Path, environment: &[(&str, &str)]) -> (Child, JoinHandle<String>, String) {
     let mut child = start(folder, environment, &["serve", "--listen", "127.0.0.1:0"]);
     let mut told = BufReader::new(child.stderr.take().unwrap());
-    let address = loop {
-        let mut line = String::new();
-        assert!(told.read_line(&mut line).unwrap() > 0, "it never listened");
-        if let Some(address) = line.trim().strip_prefix("listening on http://") {
-            break address.to_owned();
+    let (listens, address) = channel();
+    // A pipe that nobody reads would fill up, and the server wait.
+    let told = std::thread::spawn(move || {
+        let mut all = String::new();
+        loop {
+            let begin = all.len();
+            if told.read_line(&mut all).unwrap() == 0 {
+                return all;
+            }
+            if let Some(address) = all[begin..].trim().strip_prefix("listening on http://") {
+                listens.send(address.to_owned()).unwrap();
+            }
         }
-    };
+    });
+    let address = address.recv_timeout(Duration::from_secs(30)).unwrap();
     (child, told, address)
 }
 
@@ -304,7 +311,7 @@ fn a_changed_configuration_is_taken_and_a_wrong_one_refused() {
     assert!(ask(&address, "GET", "/helm/v1/tasks", "").unwrap().contains("[\"tutor\"]"), "it stays");
     signal(&child, "TERM");
     assert_eq!(ended(&mut child), Some(0));
-    let log = std::io::read_to_string(told).unwrap();
+    let log = told.join().unwrap();
     assert!(
         log.contains("refused") && log.contains("unheard_of") && log.contains("helm.toml is gone"),
         "{log}"
@@ -440,7 +447,7 @@ async fn a_job_that_dies_is_told_of() {
     );
     signal(&child, "TERM");
     assert_eq!(ended(&mut child), Some(0));
-    let log = std::io::read_to_string(told).unwrap();
+    let log = told.join().unwrap();
     for (kind, why) in [("default_reward", "its body: "), ("turn_deadline", "without a word")] {
         let died = log.lines().find(|line| line.contains("a job has died") && line.contains(kind));
         let died = died.unwrap_or_else(|| panic!("{kind}: {log}"));
