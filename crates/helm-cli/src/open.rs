@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use helm_core::TaskId;
 use helm_orchestrator::config::LogFormat;
+use helm_orchestrator::store::Store;
 use helm_orchestrator::store::memory::MemoryStore;
 use helm_orchestrator::{Helm, HelmConfig};
 use helm_server::{ApiKeys, ApiKeysError};
@@ -111,6 +112,13 @@ pub(crate) async fn reading(global: &Global, of: &OfTenant) -> Result<Helm> {
     log(&config, "warn")?;
     require_database(&config)?;
     Ok(watched(&config).await?.for_tenant(of.tenant.clone()))
+}
+
+/// The store of an installation that has been used before.
+pub(crate) async fn store(global: &Global) -> Result<Arc<dyn Store>> {
+    let config = config(global)?;
+    require_database(&config)?;
+    Ok(config.location()?.open_as_it_is().await?)
 }
 
 /// As [`reading`]; where nothing has been used yet, an empty one that is nowhere.

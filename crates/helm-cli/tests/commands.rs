@@ -282,6 +282,30 @@ fn the_environment_is_refused_where_it_cannot_be_meant() {
     }
 }
 
+/// The file says something else, or there is none.
+#[test]
+fn what_a_variable_or_a_flag_gets_wrong_is_not_laid_to_the_file() {
+    let folder = folder();
+    let wrong = [("DATABASE_URL", "mysql://x")];
+    for file in [None, Some("[store]\nurl = \"sqlite://helm.db\"\n")] {
+        if let Some(text) = file {
+            std::fs::write(folder.path().join("helm.toml"), text).unwrap();
+        }
+        let output = helmctl(folder.path(), &wrong, &["config", "check"], "");
+        refused(&output, &["environment variable DATABASE_URL: store.url"]);
+        let output = run(&folder, &["--database", "mysql://x", "config", "check"]);
+        refused(&output, &["flag --database: store.url"]);
+    }
+}
+
+#[test]
+fn where_there_is_no_database_none_is_looked_into() {
+    let folder = folder();
+    for arguments in [["keys", "list"], ["jobs", "list"]] {
+        refused(&run(&folder, &arguments), &["there is no database at helm.db", "--database"]);
+    }
+}
+
 #[test]
 fn the_doctor_looks_at_everything() {
     let folder = folder();

@@ -279,7 +279,7 @@ impl Helm {
     ///
     /// # Errors
     ///
-    /// [`Error::ReservedPreference`] for a name that Helm keeps itself; otherwise when a change does not fit or
+    /// [`Error::ReservedUser`] for a user and [`Error::ReservedPreference`] for a name that Helm keeps itself; otherwise when a change does not fit or
     /// cannot be stored.
     pub async fn change_preferences(
         &self,
@@ -305,6 +305,7 @@ impl Helm {
         if let Some(name) = changes.iter().filter_map(changed).find(is_own) {
             return Err(Error::ReservedPreference { name: name.to_owned() });
         }
+        users::check(user)?;
         let changes = storable::changes(changes);
         Ok(self.inner().store.preferences().apply(&self.tenant, user, &changes, revision).await?)
     }

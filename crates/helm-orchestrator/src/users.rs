@@ -119,11 +119,17 @@ pub(crate) async fn forget(
     Ok(UserForgotten { stored, caches_cleared })
 }
 
-/// A decision still gets its reward when silence is over, and an end when its process ended: neither needs a text.
-fn forgetting(inner: &Inner, user: &UserId) -> Result<Forgetting> {
-    if user.as_str() == LEDGER {
+/// Refuses a name under which Helm keeps something of its own: what judges cost, or what people left who were forgotten.
+pub(crate) fn check(user: &UserId) -> Result<()> {
+    if user.as_str() == LEDGER || Forgetting::is_pseudonym(user) {
         return Err(Error::ReservedUser { user: user.clone() });
     }
+    Ok(())
+}
+
+/// A decision still gets its reward when silence is over, and an end when its process ended: neither needs a text.
+fn forgetting(inner: &Inner, user: &UserId) -> Result<Forgetting> {
+    check(user)?;
     let forgetting = Forgetting::new(user.clone(), DecisionId::generate(inner.clock.now()));
     Ok(forgetting.with_kept_jobs(DEFAULT_REWARD).with_kept_jobs(TURN_DEADLINE))
 }

@@ -166,8 +166,10 @@ pub(crate) fn anthropic(problem: &Problem) -> AnthropicError {
 /// This API has no field for the part that is wrong.
 fn anthropic_message(problem: &Problem) -> String {
     match param_of(problem) {
-        Some(param) => format!("{param}: {}", problem.detail),
-        None => problem.detail.to_string(),
+        Some(param) if !problem.detail.starts_with(&format!("{param}: ")) => {
+            format!("{param}: {}", problem.detail)
+        }
+        _ => problem.detail.to_string(),
     }
 }
 

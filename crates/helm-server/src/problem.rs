@@ -119,9 +119,12 @@ impl Problem {
         let problem = match response.status {
             TurnStatus::UpstreamError => of_model(response),
             TurnStatus::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, told(response)),
-            TurnStatus::Cancelled | TurnStatus::StorageError => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, told(response))
-            }
+            TurnStatus::Cancelled => Self::new(StatusCode::SERVICE_UNAVAILABLE, told(response)),
+            // The database's words are for the log.
+            TurnStatus::StorageError => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "state could not be read or written; try again later",
+            ),
             _ => return None,
         };
         Some(Self { decision_id: Some(response.decision_id), turn_status: Some(response.status), ..problem })

@@ -35,7 +35,8 @@ pub(crate) async fn health(
     };
     let mut body = json!({ "status": status, "version": VERSION });
     if let (None, Some(body)) = (stranger, body.as_object_mut()) {
-        let store = store.map_or_else(|error| json!({ "error": error.report() }), |health| json!(health));
+        let store = store
+            .map_or_else(|error| json!({ "error": why(&error, confined.is_some()) }), |health| json!(health));
         body.insert("store".to_owned(), store);
     }
     (code, Json(body))
@@ -70,7 +71,7 @@ pub(crate) async fn readyz(
             "store": match store {
                 Ok(_) => "ok".to_owned(),
                 Err(_) if stranger.is_some() => "failing".to_owned(),
-                Err(error) => error.report(),
+                Err(error) => why(&error, confined.is_some()),
             },
             "turns": if accepting { "ok" } else { "draining" },
         },
@@ -79,4 +80,9 @@ pub(crate) async fn readyz(
         body.insert("warnings".to_owned(), json!(warnings));
     }
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
+}
+
+/// Why the store fails: in its own words only for those who run the installation.
+fn why(error: &helm_orchestrator::Error, confined: bool) -> String {
+    if confined { error.to_string() } else { error.report() }
 }

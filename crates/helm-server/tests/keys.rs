@@ -196,6 +196,11 @@ async fn metrics_are_of_all_tenants_and_for_those_who_were_given_them() {
     for (role, expected) in [("metrics", 404), ("chat", 403), ("read", 403), ("admin", 403)] {
         assert_eq!(status(&stored("one", role, None).1).await, expected, "{role} of a tenant");
     }
+    let (_, told) = call(&api, "GET", "/metrics", Some(&stored("one", "admin", None).1), None).await;
+    assert!(told["detail"].as_str().unwrap().contains("admin of the installation's own tenant"), "{told}");
+    let reading = stored("one", "read", None).1;
+    let (_, told) = call(&api, "DELETE", "/helm/v1/users/ana", Some(&reading), None).await;
+    assert!(told["detail"].as_str().unwrap().ends_with("one with the role admin"), "{told}");
     let (own, key) = stored(TenantId::single().as_str(), "admin", None);
     store.api_keys().add(&own).await.unwrap();
     keys.refresh(store.api_keys()).await.unwrap();

@@ -203,3 +203,28 @@ async fn a_user_is_shown_and_forgotten() {
     assert_eq!((status, problem["code"].is_string()), (422, true), "{problem}");
     assert_eq!(call(&api, Method::DELETE, "/helm/v1/users/ana?dry=true", None).await.0, 422);
 }
+
+/// What people left who were forgotten is nobody's.
+#[tokio::test]
+async fn a_pseudonym_is_no_user() {
+    let api = api(ServerOptions::default()).await;
+    let chat = |user: &str| json!({ "user_id": user, "task": "support", "message": "How do I reset it?" });
+    assert_eq!(call(&api, Method::POST, "/chat", Some(chat("ana"))).await.0, 200);
+    let (_, forgotten) = call(&api, Method::DELETE, "/helm/v1/users/ana", None).await;
+    assert_eq!(forgotten["turns"], 1);
+    let (_, page) = call(&api, Method::GET, "/helm/v1/decisions?task=support", None).await;
+    let pseudonym = page["turns"][0]["user_id"].as_str().unwrap().to_owned();
+    assert!(pseudonym.starts_with("forgotten-"));
+    let path = format!("/helm/v1/users/{pseudonym}");
+    let set = json!({ "values": { "tone": "warm" } });
+    for (method, path, body) in [
+        (Method::POST, "/chat".to_owned(), Some(chat(&pseudonym))),
+        (Method::PATCH, format!("{path}/preferences"), Some(set)),
+        (Method::DELETE, path, None),
+    ] {
+        let (status, problem) = call(&api, method, &path, body).await;
+        assert_eq!((status, &problem["code"]), (422, &json!("invalid_request")), "{problem}");
+    }
+    // Who is only called so is somebody.
+    assert_eq!(call(&api, Method::POST, "/chat", Some(chat("forgotten-password"))).await.0, 200);
+}

@@ -4,6 +4,9 @@ use helm_core::{Decision, DecisionId, NotScored, Outcome, Scope, ScoreOutcome, S
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// What pseudonyms begin with.
+pub(crate) const PSEUDONYM: &str = "forgotten-";
+
 /// Who is forgotten, and who stands for them.
 #[derive(Clone)]
 pub(crate) struct Disguise {
@@ -14,7 +17,7 @@ pub(crate) struct Disguise {
 impl Disguise {
     /// The pseudonym follows from the id of the user's first decision, so whoever goes on takes the same.
     pub(crate) fn new(backend: &'static str, user: &UserId, first: DecisionId) -> Result<Self> {
-        let pseudonym = UserId::new(format!("forgotten-{first}")).map_err(|error| {
+        let pseudonym = UserId::new(format!("{PSEUDONYM}{first}")).map_err(|error| {
             Error::new(ErrorKind::Internal, backend, "forget", "there is no pseudonym").with_source(error)
         })?;
         Ok(Self { user: user.clone(), pseudonym })

@@ -62,15 +62,17 @@ impl TurnRecord {
     }
 
     /// Refuses a turn that is not of its decision's user and task: its preferences and messages would be
-    /// another user's.
+    /// another user's. Of a user who was forgotten meanwhile the decision has a pseudonym, which nobody is told.
     pub(crate) fn check_against(&self, backend: &'static str, decision: &Decision) -> Result<()> {
         let context = &decision.context;
         if self.user == context.user && self.task == context.task {
             return Ok(());
         }
-        let (user, task) = (&context.user, &context.task);
-        let message = format!("the decision {} is of user {user} and task {task}", self.id);
-        Err(Error::new(ErrorKind::Invalid, backend, "commit_turn", message))
+        let message = format!(
+            "the decision {} is of another user or task, or its user was forgotten meanwhile",
+            self.id
+        );
+        Err(Error::new(ErrorKind::Conflict, backend, "commit_turn", message))
     }
 
     pub(crate) fn conflict(&self, backend: &'static str) -> Error {

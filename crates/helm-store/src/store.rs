@@ -62,9 +62,9 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when a part of the record is refused,
-    /// or the turn is not of its decision's user and task;
-    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when another turn has this id;
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when a part of the record is refused;
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when another turn has this id, or the turn is not of its
+    /// decision's user and task, as when the user was forgotten meanwhile;
     /// [`ErrorKind::Unsettled`](crate::ErrorKind::Unsettled) when the settlement refuses.
     async fn commit_turn(&self, turn: TurnRecord, settle: Arc<dyn Settle>) -> Result<TurnReceipt>;
 

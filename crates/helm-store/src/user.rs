@@ -185,6 +185,13 @@ impl Forgetting {
         self
     }
 
+    /// Whether somebody's pseudonym has the form of this name. Nobody is called so, and nothing is to be added under it.
+    #[must_use]
+    pub fn is_pseudonym(user: &UserId) -> bool {
+        let id = user.as_str().strip_prefix(crate::disguise::PSEUDONYM);
+        id.is_some_and(|id| id.parse::<DecisionId>().is_ok())
+    }
+
     /// Only counts.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {

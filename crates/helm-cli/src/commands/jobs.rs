@@ -12,7 +12,7 @@ use crate::output::{self, Format};
 
 /// Looks at work that has died, and brings it back or drops it.
 pub(super) async fn run(global: &Global, command: &JobsCommand) -> Result<()> {
-    let store = open::config(global)?.location()?.open_as_it_is().await?;
+    let store = open::store(global).await?;
     let done = match command {
         JobsCommand::List { limit, of } => list(global, &store, of, *limit).await,
         JobsCommand::Show { id, of } => show(global, &store, of, JobId(*id)).await,

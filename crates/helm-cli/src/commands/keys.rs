@@ -214,7 +214,7 @@ fn replacement(old: &StoredKey, now: Timestamp) -> String {
 
 async fn list(global: &Global, tenant: Option<&str>) -> Result<()> {
     let tenant = tenant.map(TenantId::new).transpose()?;
-    let store = open::config(global)?.location()?.open_as_it_is().await?;
+    let store = open::store(global).await?;
     let keys = store.api_keys().all().await;
     store.close().await;
     let (mut keys, now) = (keys?, SystemClock.now());
@@ -242,7 +242,7 @@ fn second(at: Timestamp) -> String {
 
 /// A new key of the same name, role and lifetime; the old ones end a while later.
 async fn rotate(global: &Global, which: &str, tenant: &TenantId, overlap: Duration) -> Result<()> {
-    let store = open::config(global)?.location()?.open_as_it_is().await?;
+    let store = open::store(global).await?;
     let made = rotated(&store, which, tenant, overlap).await;
     store.close().await;
     show_made(global, &made?)
@@ -274,14 +274,15 @@ async fn rotated(store: &Arc<dyn Store>, which: &str, tenant: &TenantId, overlap
 }
 
 async fn revoke(global: &Global, which: &str, tenant: &TenantId) -> Result<()> {
-    let store = open::config(global)?.location()?.open_as_it_is().await?;
+    let store = open::store(global).await?;
     let ended = revoked(&store, which, tenant).await;
     store.close().await;
     let (ended, now) = (ended?, SystemClock.now());
     match global.output {
         Format::Table => {
             let ids = ended.iter().map(|key| key.id.as_str()).collect::<Vec<_>>().join(", ");
-            output::line(&format!("{ids} opens nothing any more, on every server within a second"))
+            let verb = if ended.len() == 1 { "opens" } else { "open" };
+            output::line(&format!("{ids} {verb} nothing any more, on every server within a second"))
         }
         format => {
             let shown: Vec<_> = ended.iter().map(|key| KeyJson::new(key, now)).collect();

@@ -239,14 +239,16 @@ impl HelmConfig {
         self.tools.iter().map(tool).collect()
     }
 
-    /// The error with the file and the line of what it is about, where that was written in a file.
+    /// The error with where what it is about was said: the file and the line, the variable or the flag.
     #[must_use]
     pub fn locate(&self, error: Error) -> Error {
+        let at = |place: String| match self.overridden.get(&place) {
+            Some(origin) => format!("{origin}: {place}"),
+            None => self.places.locate(&place),
+        };
         match error {
-            Error::Config { place, message } => Error::Config { place: self.places.locate(&place), message },
-            Error::Template { place, source } => {
-                Error::Template { place: self.places.locate(&place), source }
-            }
+            Error::Config { place, message } => Error::Config { place: at(place), message },
+            Error::Template { place, source } => Error::Template { place: at(place), source },
             other => other,
         }
     }

@@ -50,6 +50,9 @@ impl Places {
     /// The place with its file and line, as near to it as something was written.
     pub(super) fn locate(&self, place: &str) -> String {
         let mut path = place;
+        if self.is_built_in {
+            return place.to_owned();
+        }
         loop {
             if let Some(line) = self.lines.get(path) {
                 return format!("{}, line {line}: {place}", self.file);

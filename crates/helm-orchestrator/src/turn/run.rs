@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::inner::{Inner, TaskRuntime};
 use crate::observe;
 use crate::request::{TurnEvent, TurnRequest, TurnResponse};
+use crate::users;
 
 /// Whether the answer is wanted piece by piece.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,6 +111,7 @@ fn check(inner: &Inner, request: &TurnRequest) -> Result<()> {
     if inner.stopping.is_cancelled() {
         return Err(Error::ShuttingDown);
     }
+    users::check(&request.user)?;
     let task = inner.task(&request.task)?;
     let pinned = request.strategy.as_ref().map(|name| task.strategy_named(name)).transpose()?;
     if let Some(chat) = &request.chat {

@@ -138,8 +138,12 @@ pub(crate) async fn enter(State(gate): State<Arc<Gate>>, mut request: Request) -
     if let Some(needed) = needed
         && !role.is_some_and(|role| covers(role, needed))
     {
-        let detail =
-            format!("this key is not allowed to do that: it takes one with the role {needed} or admin");
+        let who = match needed {
+            Role::Admin => "admin".to_owned(),
+            _ if foreign => format!("{needed}, or admin of the installation's own tenant"),
+            _ => format!("{needed} or admin"),
+        };
+        let detail = format!("this key is not allowed to do that: it takes one with the role {who}");
         return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
     }
     tracing::debug!(key = %name, "opened with a key");

@@ -21,6 +21,7 @@ pub(crate) struct Working {
     pub(crate) known: HashMap<Key, Known>,
     pub(crate) draws: HashMap<Key, Draw>,
     pub(crate) keys: HashMap<(TenantId, IdempotencyKey), UsedKey>,
+    /// Preferences that exist, or have been begun.
     pub(crate) preferences: HashMap<(TenantId, UserId), Preferences>,
     /// Collections that exist, or have been begun.
     pub(crate) collections: HashMap<CollectionKey, Collection>,

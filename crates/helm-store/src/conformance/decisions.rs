@@ -133,9 +133,9 @@ pub(super) async fn a_turn_is_its_decisions_and_its_own(store: Arc<dyn Store>) {
     store.log_decision(&decision(1), deadline()).await.expect("logged");
     let kind = async |turn| store.commit_turn(turn, mean()).await.map_err(|error| error.kind()).err();
     let stranger = TurnRecord { user: decision(2).context.user, ..full(1) };
-    assert_eq!(kind(stranger).await, Some(ErrorKind::Invalid), "another user's");
+    assert_eq!(kind(stranger).await, Some(ErrorKind::Conflict), "another user's");
     let elsewhere = TurnRecord { task: "other".parse().expect("a task"), ..full(1) };
-    assert_eq!(kind(elsewhere).await, Some(ErrorKind::Invalid), "another task's");
+    assert_eq!(kind(elsewhere).await, Some(ErrorKind::Conflict), "another task's");
     assert_eq!(visible(&store, 1).await, (0, 0, 0, 0));
     assert_eq!(kind(full(1)).await, None);
     let mut worse = full(1);

@@ -52,8 +52,8 @@ async fn well_known(store: &Arc<dyn Store>) {
         job("kept", json!({ "decision": decision_id(9) })),
         job("judged", json!({ "decision": decision_id(17) })),
         job("judged", json!({ "decision": decision_id(18) })),
-        job("summed", json!({ "user": ana() })),
-        job("summed", json!({ "user": "user-10" })),
+        job("summed", json!({ "user": ana(), "note": "a NUL \0 and none: \\u0000" })),
+        job("summed", json!({ "user": "user-10", "note": "\0\0" })),
         // A conversation may be called as somebody is.
         job("summed", json!({ "user": "user-2", "conversation": ana() })),
     ];
@@ -167,8 +167,11 @@ pub(super) async fn a_turn_that_runs_while_its_user_is_forgotten_is_not_stored(s
     }
     store.commit_turn(turn(1), mean()).await.expect("committed");
     forget(&store, &forgetting()).await;
-    let refused = store.commit_turn(turn(9), mean()).await.expect_err("its user is gone");
-    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    let refused = store.commit_turn(talkative(9), mean()).await.expect_err("its user is gone");
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert!(!refused.to_string().contains("forgotten-"), "nobody is told the pseudonym: {refused}");
+    let left = forget(&store, &forgetting().dry_run(true)).await;
+    assert_eq!(left, Forgotten::default(), "nothing of them has come back");
     let said = feedback(1, "user", 1.0);
     let receipt = store.record_feedback(&t, &said, at(30), mean()).await.expect("still taken");
     assert!(receipt.reward.is_some());

@@ -12,6 +12,7 @@ use super::checkpoint::keep;
 use super::columns::uuid;
 use super::decode::{decision_id, limit, natural, parsed, stats_row};
 use super::error::failure;
+use super::job_text;
 use super::save::column;
 use super::store::{PostgresStore, Work};
 use super::{BACKEND, records, sums};
@@ -39,8 +40,12 @@ macro_rules! jobs {
     ($verb:literal) => {
         concat!(
             $verb,
-            " FROM helm_job WHERE tenant = $1 AND (body ->> 'user' = $2
-                OR (kind <> ALL ($3) AND json_typeof(body) = 'object' AND body ->> 'decision' IN (
+            " FROM helm_job WHERE tenant = $1 AND (",
+            job_text!("user"),
+            " = $2
+                OR (kind <> ALL ($3) AND json_typeof(body) = 'object' AND ",
+            job_text!("decision"),
+            " IN (
                     SELECT id::text FROM helm_decision WHERE tenant = $1 AND user_id = $2
                     UNION SELECT id::text FROM helm_turn WHERE tenant = $1 AND user_id = $2)))"
         )
@@ -85,8 +90,12 @@ const CONTRIBUTIONS: &str = "UPDATE helm_reward r SET contribution = k.new::json
     FROM unnest($2::uuid[], $3::text[]) k (id, new)
     WHERE r.tenant = $1 AND r.decision = k.id AND $4::text IS NOT NULL";
 const EVIDENCE: &str = "UPDATE helm_evidence SET key = NULL WHERE tenant = $1 AND decision = ANY ($2)";
-const ERRORS: &str = "UPDATE helm_job SET last_error = NULL WHERE tenant = $1 AND last_error IS NOT NULL
-    AND json_typeof(body) = 'object' AND body ->> 'decision' IN (SELECT unnest($2::uuid[])::text)";
+const ERRORS: &str = concat!(
+    "UPDATE helm_job SET last_error = NULL WHERE tenant = $1 AND last_error IS NOT NULL
+    AND json_typeof(body) = 'object' AND ",
+    job_text!("decision"),
+    " IN (SELECT unnest($2::uuid[])::text)"
+);
 
 /// How much would be a pseudonym's.
 const COUNT: &str = "SELECT (SELECT count(*) FROM helm_decision WHERE tenant = $1 AND user_id = $2),

@@ -18,6 +18,7 @@ mod decode;
 mod engine;
 mod error;
 mod forget;
+mod job_text;
 mod jobs;
 mod load;
 mod logs;
@@ -37,6 +38,7 @@ mod together;
 mod users;
 mod vectors;
 
+use job_text::job_text;
 pub(crate) use stats_sql::{
     added_stats, insert_stats, select_stats, stats_arrays, stats_columns, upsert_stats,
 };

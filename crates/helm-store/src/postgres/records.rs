@@ -10,6 +10,7 @@ use super::decode::{
     body, decision_id, get, json, limit as rows_at_most, moment, natural, parsed, stats_row,
 };
 use super::error::driver;
+use super::job_text;
 use crate::conversation::{StoredMessage, Summary};
 use crate::error::Result;
 use crate::user::{MemoryPage, UserConversation, UserJob, UserRecords, UserStatistics};
@@ -24,8 +25,11 @@ const SUMMARIES: &str =
 const MEMORIES: &str = "SELECT collection, turn, number, text, embedding::real[] AS embedding,
         metadata::text AS metadata, at
     FROM helm_memory WHERE tenant = $1 AND user_id = $2 ORDER BY turn, number";
-const JOBS: &str = "SELECT kind, body::text AS body, last_error FROM helm_job
-    WHERE tenant = $1 AND body ->> 'user' = $2 ORDER BY id";
+const JOBS: &str = concat!(
+    "SELECT kind, body::text AS body, last_error FROM helm_job WHERE tenant = $1 AND ",
+    job_text!("user"),
+    " = $2 ORDER BY id"
+);
 const STATISTICS: &str = "SELECT task, scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost,
         tokens, latency_us, failures, loss, packed::text AS packed
     FROM helm_stats WHERE tenant = $1 AND scope = 'user' AND member = $2 ORDER BY task, strategy, epoch, layout";

@@ -9,6 +9,7 @@ use super::checkpoint::keep;
 use super::columns::{Moment, uuid};
 use super::decode::{decision_id, get, limit, moment, natural};
 use super::error::{driver, failure};
+use super::job_text;
 use super::logs::feedback;
 use super::store::{PostgresStore, Work};
 use super::{months, save};
@@ -30,8 +31,11 @@ const LOCK: &str = "SELECT id FROM helm_decision WHERE tenant = $1 AND id = ANY 
 
 /// What they are now, and whether each must stay: a job waits that names it, or it is the draw that its user, or
 /// its conversation, keeps to in a task that is not fleeting.
-const OLD: &str = "SELECT t.id, d.task, d.strategy, r.contribution::text AS contribution, r.format,
-        t.id::text IN (SELECT body ->> 'decision' FROM helm_job
+const OLD: &str = concat!(
+    "SELECT t.id, d.task, d.strategy, r.contribution::text AS contribution, r.format,
+        t.id::text IN (SELECT ",
+    job_text!("decision"),
+    " FROM helm_job
             WHERE tenant = $1 AND NOT dead AND json_typeof(body) = 'object') IS TRUE AS waiting,
         (d.draw IS NOT NULL AND d.task <> ALL ($3) AND (
             d.id = (SELECT h.id FROM helm_decision h
@@ -44,7 +48,8 @@ const OLD: &str = "SELECT t.id, d.task, d.strategy, r.contribution::text AS cont
     FROM unnest($2::uuid[]) k (id)
     JOIN helm_turn t ON t.tenant = $1 AND t.id = k.id
     LEFT JOIN helm_decision d ON d.tenant = t.tenant AND d.id = t.id
-    LEFT JOIN helm_reward r ON r.tenant = t.tenant AND r.decision = t.id";
+    LEFT JOIN helm_reward r ON r.tenant = t.tenant AND r.decision = t.id"
+);
 
 /// Messages, first, while their turns can be asked for their conversations.
 const MESSAGES: [&str; 2] = [

@@ -94,9 +94,10 @@ pub(super) async fn save(
     vectors::insert_collections(&mut writes, &changes.collections)?;
     vectors::put(&mut writes, &changes.memories, &working.collections)?;
     let preferences = changes.preferences.iter();
-    let preferences: Vec<_> =
-        preferences.filter_map(|owner| Some((owner, working.preferences.get(owner)?))).collect();
-    users::put(&mut writes, &preferences)?;
+    let (first, later): (Vec<_>, Vec<_>) = preferences.partition(|(_, first)| **first);
+    let after = |(owner, _)| Some((owner, working.preferences.get(owner)?));
+    users::begin(&mut writes, &first.into_iter().filter_map(after).collect::<Vec<_>>())?;
+    users::put(&mut writes, &later.into_iter().filter_map(after).collect::<Vec<_>>())?;
     let jobs: Vec<_> = changes.jobs.iter().map(|((tenant, _), job)| (tenant.as_str(), job)).collect();
     enqueue(&mut writes, &jobs)?;
     evidence(&mut writes, &changes.evidence)?;

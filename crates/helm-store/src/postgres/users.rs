@@ -21,21 +21,21 @@ use crate::preference::{PreferenceChange, PreferenceStore, Preferences};
 /// A user of a tenant.
 type Owner = (TenantId, UserId);
 
-/// There must be a row to lock; one of revision 0 stands for none.
-const MAKE: &str = "INSERT INTO helm_preference (tenant, user_id, revision, format, body)
-    SELECT tenant, user_id, 0, $3, '{}' FROM unnest($1::text[], $2::text[]) k (tenant, user_id)
-    ON CONFLICT DO NOTHING";
-
 const LOCK: &str = "SELECT k.n, p.revision, p.format, p.body::text AS body
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (tenant, user_id, n)
     JOIN helm_preference p ON p.tenant = k.tenant AND p.user_id = k.user_id
     ORDER BY k.n FOR NO KEY UPDATE OF p";
 
+/// Whoever was faster fails this, and it is tried again.
+const BEGIN: &str = "INSERT INTO helm_preference (tenant, user_id, revision, format, body)
+    SELECT tenant, user_id, revision, $5, body::json
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) k (tenant, user_id, revision, body)";
+
 const PUT: &str = "UPDATE helm_preference p SET revision = k.revision, format = $5, body = k.body::json
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) k (tenant, user_id, revision, body)
     WHERE p.tenant = k.tenant AND p.user_id = k.user_id";
 
-/// Preferences of several users, locked.
+/// Preferences of several users, as far as they have any, locked.
 pub(super) async fn lock(
     connection: &mut PgConnection,
     owners: &BTreeSet<Owner>,
@@ -47,16 +47,23 @@ pub(super) async fn lock(
     let wanted: Vec<_> = owners.iter().collect();
     let tenants: Vec<&str> = owners.iter().map(|(tenant, _)| tenant.as_str()).collect();
     let users: Vec<&str> = owners.iter().map(|(_, user)| user.as_str()).collect();
-    let made = sqlx::query(MAKE).bind(&tenants).bind(&users).bind(FORMAT).execute(&mut *connection).await;
-    made.map_err(|error| failure(OPERATION, error))?;
     let rows = sqlx::query(LOCK).bind(&tenants).bind(&users).fetch_all(connection).await;
     let rows = rows.map_err(|error| failure(OPERATION, error))?;
     let read = rows.iter().map(|row| Ok((numbered(row, &wanted)?.clone(), preferences(row, OPERATION)?)));
     Ok(read.collect::<Result<_>>()?)
 }
 
+/// Writes the first preferences of users.
+pub(super) fn begin(writes: &mut Together, begun: &[(&Owner, &Preferences)]) -> Result<()> {
+    write(writes, BEGIN, begun)
+}
+
 /// Writes preferences that are locked.
 pub(super) fn put(writes: &mut Together, changed: &[(&Owner, &Preferences)]) -> Result<()> {
+    write(writes, PUT, changed)
+}
+
+fn write(writes: &mut Together, sql: &'static str, changed: &[(&Owner, &Preferences)]) -> Result<()> {
     const OPERATION: &str = "apply_preferences";
     if changed.is_empty() {
         return Ok(());
@@ -64,7 +71,7 @@ pub(super) fn put(writes: &mut Together, changed: &[(&Owner, &Preferences)]) -> 
     let revisions = changed.iter().map(|(_, after)| integer(after.revision, "revision", OPERATION));
     let bodies = changed.iter().map(|(_, after)| to_json(&after.values, OPERATION));
     writes
-        .write(PUT, None)
+        .write(sql, None)
         .bind(column(changed, |((tenant, _), _)| tenant.as_str()))?
         .bind(column(changed, |((_, user), _)| user.as_str()))?
         .bind(revisions.collect::<Result<Vec<_>>>()?)?
@@ -90,6 +97,7 @@ impl Work for Change<'_> {
 
     async fn run(&self, connection: &mut PgConnection) -> Result<Preferences, Failure> {
         let locked = lock(connection, &BTreeSet::from([self.owner.clone()])).await?;
+        let write = if locked.contains_key(&self.owner) { put } else { begin };
         let before = locked.get(&self.owner).cloned().unwrap_or_default();
         if self.expect.is_some_and(|expected| expected != before.revision) {
             let message = format!("the preferences are at revision {}; read them again", before.revision);
@@ -97,7 +105,7 @@ impl Work for Change<'_> {
         }
         let after = apply_preferences(BACKEND, &before, self.changes)?;
         let mut writes = Together::new("apply_preferences");
-        put(&mut writes, &[(&self.owner, &after)])?;
+        write(&mut writes, &[(&self.owner, &after)])?;
         writes.run(connection).await?;
         Ok(after)
     }

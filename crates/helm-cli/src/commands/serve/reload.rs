@@ -36,6 +36,8 @@ pub(super) async fn watch(global: &Global, mut config: HelmConfig, helm: Helm) -
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let path = global.config.as_deref().unwrap_or(default_path());
     let was_there = path.exists();
+    // What only a start takes is what this one took, however often the file changes.
+    let started = shown(&config);
     let mut taken = Prints::of(path, &config);
     let mut before = taken.clone();
     loop {
@@ -52,12 +54,17 @@ pub(super) async fn watch(global: &Global, mut config: HelmConfig, helm: Helm) -
             taken = Prints::of(path, &config);
             before = taken.clone();
             let gone = was_there && !path.exists();
-            reload(global, &mut config, &helm, gone.then_some(path)).await;
+            reload(global, (&started, &mut config), &helm, gone.then_some(path)).await;
         }
     }
 }
 
-async fn reload(global: &Global, config: &mut HelmConfig, helm: &Helm, gone: Option<&Path>) {
+async fn reload(
+    global: &Global,
+    (started, config): (&Value, &mut HelmConfig),
+    helm: &Helm,
+    gone: Option<&Path>,
+) {
     let next = match gone {
         // Without its file everything would be as usual, and nothing as it was meant.
         Some(path) => Err(Failure::wrong(format!("{} is gone", path.display()))),
@@ -65,7 +72,7 @@ async fn reload(global: &Global, config: &mut HelmConfig, helm: &Helm, gone: Opt
     };
     let outcome = match next {
         Ok(next) => {
-            let waiting = waiting(config, &next);
+            let waiting = waiting(started, &shown(&next));
             if !waiting.is_empty() {
                 tracing::warn!(sections = %waiting.join(", "), "these parts of the configuration wait for the next start");
             }
@@ -88,11 +95,13 @@ async fn take(global: &Global, helm: &Helm) -> Result<HelmConfig> {
     Ok(next)
 }
 
-/// What has changed and stay as they were.
-fn waiting(present: &HelmConfig, next: &HelmConfig) -> Vec<&'static str> {
-    let shown = |config: &HelmConfig| config.shown().unwrap_or(Value::Null);
-    let (present, next) = (shown(present), shown(next));
-    let changed = FIXED.into_iter().filter(|place| present.pointer(place) != next.pointer(place));
+fn shown(config: &HelmConfig) -> Value {
+    config.shown().unwrap_or(Value::Null)
+}
+
+/// What is not as it was when the server started, and stays so.
+fn waiting(started: &Value, next: &Value) -> Vec<&'static str> {
+    let changed = FIXED.into_iter().filter(|place| started.pointer(place) != next.pointer(place));
     changed.map(|place| place.trim_start_matches('/')).collect()
 }
 
