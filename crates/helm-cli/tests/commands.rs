@@ -299,6 +299,65 @@ fn what_a_variable_or_a_flag_gets_wrong_is_not_laid_to_the_file() {
 }
 
 #[test]
+fn all_that_is_wrong_with_a_configuration_is_said_at_once() {
+    let folder = folder();
+    let refused_at = |text: &str, expected: &[&str]| {
+        std::fs::write(folder.path().join("helm.toml"), text).unwrap();
+        let output = run(&folder, &["config", "check"]);
+        refused(&output, expected);
+        assert_eq!(err(&output).lines().count(), expected.len(), "each once: {}", err(&output));
+    };
+    let read = r#"
+[odd]
+number = 3
+[server]
+drain_seconds = "long"
+even = 4
+[tasks.support]
+sticky = "sometimes"
+[tasks.support.strategies.plain]
+system = "Be brief."
+[[many]]
+"#;
+    refused_at(
+        read,
+        &[
+            "helm.toml, line 2, column 2: unknown field `odd`",
+            "helm.toml, line 5, column 17: invalid type",
+            "helm.toml, line 6, column 1: unknown field `even`",
+            "helm.toml, line 8, column 10: unknown variant `sometimes`",
+            "helm.toml, line 11, column 3: unknown field `many`",
+        ],
+    );
+    let parts = r#"
+[server]
+drain_seconds = 1000000
+[models.first]
+family = "openai-chat"
+model = "m"
+key_file = "first.key"
+[models.second]
+family = "openai-chat"
+model = "m"
+key_file = "second.key"
+[tasks.support.strategies.plain]
+system = "Be brief."
+"#;
+    refused_at(parts, &["line 3: server.drain_seconds", "cannot read first.key", "cannot read second.key"]);
+    let tasks = r#"
+[tasks.support]
+policy = { kind = "zz" }
+[tasks.support.strategies.plain]
+system = "Be brief."
+[tasks.writing.strategies.plain]
+system = "{% if"
+[tasks.tutor.strategies.plain]
+model = "nobody"
+"#;
+    refused_at(tasks, &["line 3: tasks.support.policy", "tasks.tutor", "tasks.writing"]);
+}
+
+#[test]
 fn where_there_is_no_database_none_is_looked_into() {
     let folder = folder();
     for arguments in [["keys", "list"], ["jobs", "list"]] {

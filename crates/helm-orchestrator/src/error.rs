@@ -74,7 +74,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The configuration file is not what Helm expects. The message names file, line and key.
+    /// The configuration file is not what Helm expects. The message names file, line and key, in a line for each mistake.
     #[error("{path}: {message}")]
     ConfigSyntax {
         /// The file.

@@ -2,15 +2,17 @@ use helm_orchestrator::HelmConfig;
 use serde_json::json;
 
 use crate::arguments::Global;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::open::{self, config, variable};
 use crate::output::{self, Format};
 
 pub(super) fn check(global: &Global) -> Result<()> {
     let config = config(global)?;
-    // Making the builder checks what the parser cannot; nothing is opened.
-    config.builder(&variable)?.check().map_err(|error| config.locate(error))?;
-    open::named_keys(&config)?;
+    let mut wrong: Vec<_> = config.mistakes(&variable).iter().map(helm_orchestrator::Error::report).collect();
+    wrong.extend(open::named_keys(&config).err().map(|failure| failure.to_string()));
+    if !wrong.is_empty() {
+        return Err(Failure::wrong(wrong.join("\n")));
+    }
     let warnings = config.warnings();
     if global.output != Format::Table {
         return output::json(global.output, &json!({ "ok": true, "warnings": warnings }));

@@ -71,7 +71,7 @@ impl HelmConfig {
         self.assemble(variable, registry).map_err(|error| self.locate(error))
     }
 
-    fn assemble(
+    pub(super) fn assemble(
         &self,
         variable: &dyn Fn(&str) -> Option<String>,
         registry: &Registry,
@@ -117,11 +117,16 @@ impl HelmConfig {
     /// Checks what nothing may refer to, so that nobody else would look at it.
     fn check_alone(&self) -> Result<()> {
         self.log.filter()?;
-        if self.server.drain_seconds > DAY {
-            return Err(Error::config("server.drain_seconds", format!("write at most {DAY}, a day")));
-        }
+        self.check_drain()?;
         for name in self.rewards.keys() {
             self.reward(name)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_drain(&self) -> Result<()> {
+        if self.server.drain_seconds > DAY {
+            return Err(Error::config("server.drain_seconds", format!("write at most {DAY}, a day")));
         }
         Ok(())
     }
@@ -391,7 +396,7 @@ impl HelmConfig {
         no_such("rewards", name.as_str(), std::iter::once(STANDARD).chain(others))
     }
 
-    fn reward(&self, name: &RewardName) -> Result<Option<RewardSpec>> {
+    pub(super) fn reward(&self, name: &RewardName) -> Result<Option<RewardSpec>> {
         let built = self.rewards.get(name).map(|config| config.build(name)).transpose();
         built.map_err(|error| Error::config(format!("rewards.{name}"), error.to_string()))
     }

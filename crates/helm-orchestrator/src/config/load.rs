@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::environment;
+use super::mistakes;
 use super::places::{Places, position};
 use super::sections::HelmConfig;
 use crate::error::{Error, Result};
@@ -33,9 +34,10 @@ impl HelmConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::ConfigSyntax`] with file, line and key when the text is not a configuration.
+    /// [`Error::ConfigSyntax`] with file, line and key when the text is not a configuration, for each mistake that can be
+    /// told from the others.
     pub fn from_toml(text: &str, path: &Path) -> Result<Self> {
-        let mut config: Self = toml::from_str(text).map_err(|error| syntax(&error, text, path))?;
+        let mut config: Self = mistakes::parse(text).map_err(|found| syntax(&found, text, path))?;
         config.places = Places::of(text, path);
         config.written = written(text);
         config.folder = path.parent().map(PathBuf::from).unwrap_or_default();
@@ -74,14 +76,21 @@ impl HelmConfig {
     }
 }
 
-/// The parser's own text would show the line, and the line may hold a key.
-fn syntax(error: &toml::de::Error, text: &str, path: &Path) -> Error {
+/// A line for each mistake. The parser's own text would show the line, and the line may hold a key.
+fn syntax(found: &[(usize, toml::de::Error)], text: &str, path: &Path) -> Error {
     let path = path.display().to_string();
-    let path = match error.span().map(|span| position(text, span.start)) {
+    let place = |error: &toml::de::Error| match error.span().map(|span| position(text, span.start)) {
         Some((line, column)) => format!("{path}, line {line}, column {column}"),
-        None => path,
+        None => path.clone(),
     };
-    Error::ConfigSyntax { path, message: error.message().trim_end().to_owned() }
+    let said = |error: &toml::de::Error| error.message().trim_end().to_owned();
+    let mut found = found.iter().map(|(_, error)| error);
+    let (place_of_first, mut message) =
+        found.next().map_or_else(|| (path.clone(), String::new()), |first| (place(first), said(first)));
+    for error in found {
+        message.push_str(&format!("\n{}: {}", place(error), said(error)));
+    }
+    Error::ConfigSyntax { path: place_of_first, message }
 }
 
 /// The parts whose types can be read only.

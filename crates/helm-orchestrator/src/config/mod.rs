@@ -17,6 +17,7 @@ mod load;
 mod location;
 mod log;
 mod mcp;
+mod mistakes;
 mod model_section;
 mod models;
 mod origin;

@@ -1,0 +1,126 @@
+//! All that is wrong with a configuration, at once.
+
+use std::ops::Range;
+
+use helm_policy::Registry;
+use serde::de::DeserializeOwned;
+use toml::de::{DeTable, DeValue, Error as ParseError};
+
+use super::experiments::ExperimentsSection;
+use super::models::{self, Place};
+use super::sections::HelmConfig;
+use crate::error::{Error, Result};
+
+/// More are not told at once.
+const MOST: usize = 50;
+
+/// What the parser finds wrong, each with the byte where it stands, in the order of the text. What is wrong is taken out,
+/// and the rest read again, as long as that leads on.
+pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Vec<(usize, ParseError)>> {
+    let mut found = Vec::new();
+    let mut left = text.to_owned();
+    loop {
+        let error = match toml::from_str(&left) {
+            Ok(parsed) if found.is_empty() => return Ok(parsed),
+            Ok(_) => break,
+            Err(error) => error,
+        };
+        let at = error.span().map_or(0, |span: Range<usize>| span.start);
+        found.push((at, error));
+        let Some(without) = without(&left, at).filter(|_| found.len() < MOST) else { break };
+        left = without;
+    }
+    found.sort_by_key(|(at, _)| *at);
+    Err(found)
+}
+
+/// The text with blanks where the table stands whose header's line holds this byte, or else the entry that does; `None`
+/// without any.
+fn without(text: &str, at: usize) -> Option<String> {
+    let table = DeTable::parse(text).ok()?;
+    let ranges = [header(text, at), entry(table.get_ref(), at)];
+    let texts = ranges.into_iter().flatten().filter_map(|range| blanked(text, range));
+    let mut texts = texts.filter(|blanked| blanked != text);
+    texts.find(|blanked| DeTable::parse(blanked).is_ok())
+}
+
+/// The text with blanks in this range, so that what is behind it stays where it is.
+fn blanked(text: &str, range: Range<usize>) -> Option<String> {
+    let blanks = text.get(range.clone())?.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' });
+    Some([text.get(..range.start)?, &blanks.collect::<String>(), text.get(range.end..)?].concat())
+}
+
+/// The innermost entry `key = value` around a byte.
+fn entry(table: &DeTable<'_>, at: usize) -> Option<Range<usize>> {
+    table.iter().find_map(|(key, value)| {
+        let inner = match value.get_ref() {
+            DeValue::Table(inner) => entry(inner, at),
+            DeValue::Array(values) => values.iter().find_map(|value| match value.get_ref() {
+                DeValue::Table(inner) => entry(inner, at),
+                _ => None,
+            }),
+            _ => None,
+        };
+        let whole = key.span().start..value.span().end;
+        inner.or_else(|| whole.contains(&at).then_some(whole))
+    })
+}
+
+/// The table whose header's line holds a byte.
+fn header(text: &str, at: usize) -> Option<Range<usize>> {
+    let line = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    text.get(line..)?.trim_start().starts_with('[').then(|| block(text, line))
+}
+
+/// From a header to the next one.
+fn block(text: &str, begin: usize) -> Range<usize> {
+    let next = text.get(begin + 1..).and_then(|rest| rest.find("\n["));
+    begin..next.map_or(text.len(), |next| begin + 1 + next)
+}
+
+impl HelmConfig {
+    /// Everything that is wrong with what can be read, each with where it was said: of models, tools and other named parts
+    /// each is looked at, of a task the first mistake is told. Nothing is opened and nothing is sent.
+    #[must_use]
+    pub fn mistakes(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Error> {
+        let mut found: Vec<Error> = self.of_parts(variable);
+        if found.is_empty() {
+            let tasks = self.tasks.keys().filter_map(|task| {
+                let mut alone = self.clone();
+                alone.tasks.retain(|name, _| name == task);
+                alone.experiments = ExperimentsSection::default();
+                alone.checked(variable).err()
+            });
+            found.extend(tasks);
+        }
+        if found.is_empty() {
+            found.extend(self.checked(variable).err());
+        }
+        found.into_iter().map(|error| self.locate(error)).collect()
+    }
+
+    fn checked(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<()> {
+        self.assemble(variable, &Registry::standard())?.check()
+    }
+
+    /// What is wrong with parts that name no others.
+    fn of_parts(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Error> {
+        let place = |path: String| Place { path, folder: &self.folder, variable };
+        let of_models = self
+            .models
+            .iter()
+            .map(|(name, section)| models::model(name, section, &place(format!("models.{name}"))).map(drop));
+        let of_tools = self.tools.iter().map(|(name, section)| {
+            super::tools::tool(name, section, &place(format!("tools.{name}"))).map(drop)
+        });
+        let of_rewards = self.rewards.keys().map(|name| self.reward(name).map(drop));
+        let alone = [
+            self.log.filter().map(drop),
+            self.check_drain(),
+            self.location().map(drop),
+            self.limits.limits().map(drop),
+            models::embedder(&self.embeddings, &place("embeddings".to_owned())).map(drop),
+        ];
+        alone.into_iter().chain(of_rewards).chain(of_models).chain(of_tools).filter_map(Result::err).collect()
+    }
+}
