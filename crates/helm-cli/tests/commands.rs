@@ -329,6 +329,15 @@ system = "Be brief."
             "helm.toml, line 11, column 3: unknown field `many`",
         ],
     );
+    // Without its wrong line a model would lack a family, which nobody has left out.
+    refused_at(
+        "[models.main]\nfamily = \"nonsense\"\n[models.other]\nmodel = 3\n",
+        &[
+            "line 2, column 10: unknown variant",
+            "line 3, column 1: missing field `family`",
+            "line 4, column 9",
+        ],
+    );
     let parts = r#"
 [server]
 drain_seconds = 1000000

@@ -318,6 +318,25 @@ fn a_changed_configuration_is_taken_and_a_wrong_one_refused() {
     );
 }
 
+/// As long as file and server differ, and no longer.
+#[test]
+fn what_only_a_start_takes_is_said_while_it_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.toml");
+    std::fs::write(&path, task("support")).unwrap();
+    let (mut child, told, address) = served(folder.path(), &[]);
+    let other = "[server]\ndrain_seconds = 9\n".to_owned() + &task("support");
+    for (taken, text) in [(1, other.clone()), (2, other + &task("tutor")), (3, task("support"))] {
+        std::fs::write(&path, text).unwrap();
+        let counted = format!("outcome=\"taken\"}} {taken}");
+        wait_for(&address, "/metrics", |answer| answer.contains(&counted));
+    }
+    signal(&child, "TERM");
+    assert_eq!(ended(&mut child), Some(0));
+    let log = told.join().unwrap();
+    assert_eq!(log.matches("wait for the next start").count(), 2, "{log}");
+}
+
 #[test]
 fn a_stop_under_load_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -83,7 +83,9 @@ impl Helm {
     ///
     /// # Errors
     ///
-    /// Fails when the message, task or strategy is refused, or when the turn cannot be stored.
+    /// Fails when the message, task or strategy is refused, or when the turn cannot be stored;
+    /// [`Error::ReservedUser`] for a name under which Helm keeps something of its own, as the pseudonyms of those who were
+    /// forgotten.
     ///
     /// # Cancellation safety
     ///
@@ -279,8 +281,8 @@ impl Helm {
     ///
     /// # Errors
     ///
-    /// [`Error::ReservedUser`] for a user and [`Error::ReservedPreference`] for a name that Helm keeps itself; otherwise when a change does not fit or
-    /// cannot be stored.
+    /// [`Error::ReservedUser`] for a user and [`Error::ReservedPreference`] for a name that Helm keeps itself; otherwise
+    /// when a change does not fit or cannot be stored.
     pub async fn change_preferences(
         &self,
         user: &UserId,

@@ -31,10 +31,10 @@ pub(crate) async fn chat(
 ) -> Result<Response, Problem> {
     let request = key.sign(body.turn()?);
     if body.stream {
-        let events = events(helm.turn_stream(request)?, body.message, id);
+        let events = events(helm.turn_stream(request).map_err(Problem::of_chat)?, body.message, id);
         return Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response());
     }
-    let turn = helm.turn(request).await?;
+    let turn = helm.turn(request).await.map_err(Problem::of_chat)?;
     match Problem::of_turn(&turn) {
         Some(problem) => Err(problem),
         None => Ok(Json(turn_json(&turn, &body.message)).into_response()),

@@ -114,6 +114,17 @@ impl Problem {
         self
     }
 
+    /// Why [`Helm::turn`](helm_orchestrator::Helm::turn) refused what `POST /chat` sent, which calls the user otherwise than
+    /// paths do.
+    pub(crate) fn of_chat(error: Error) -> Self {
+        let param = matches!(error, Error::ReservedUser { .. }).then_some("user_id");
+        let problem = Self::from(error);
+        match param {
+            Some(param) => problem.with_param(param),
+            None => problem,
+        }
+    }
+
     /// A turn that ended without an answer; `None` when it has one, or a guard took it away.
     pub(crate) fn of_turn(response: &TurnResponse) -> Option<Self> {
         let problem = match response.status {

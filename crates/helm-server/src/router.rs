@@ -107,9 +107,7 @@ impl ServerOptions {
         self.keys = Some(keys);
         self
     }
-}
 
-impl ServerOptions {
     /// Places requests' spans below those that their callers name.
     #[must_use]
     pub fn with_parent(mut self, parent: TraceParent) -> Self {

@@ -10,10 +10,14 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
 use helm_core::TokenCount;
 use helm_orchestrator::llm::{Scripted, ScriptedModel};
+use helm_orchestrator::store::Store;
+use helm_orchestrator::store::memory::MemoryStore;
 use helm_orchestrator::{Helm, Task};
 use helm_server::{ApiKeys, ServerOptions, router};
 use serde_json::{Value, json};
 use tower::ServiceExt;
+
+const ID: &str = "01a22830-c45e-7e71-ac35-a880a0d2082e";
 
 async fn api(options: ServerOptions) -> Router {
     let task = Task::new("support").unwrap().strategy("concise", "Answer in at most two sentences.").unwrap();
@@ -217,14 +221,31 @@ async fn a_pseudonym_is_no_user() {
     assert!(pseudonym.starts_with("forgotten-"));
     let path = format!("/helm/v1/users/{pseudonym}");
     let set = json!({ "values": { "tone": "warm" } });
-    for (method, path, body) in [
-        (Method::POST, "/chat".to_owned(), Some(chat(&pseudonym))),
-        (Method::PATCH, format!("{path}/preferences"), Some(set)),
-        (Method::DELETE, path, None),
+    for (method, path, body, param) in [
+        (Method::POST, "/chat".to_owned(), Some(chat(&pseudonym)), "user_id"),
+        (Method::PATCH, format!("{path}/preferences"), Some(set), "user"),
+        (Method::DELETE, path, None, "user"),
     ] {
         let (status, problem) = call(&api, method, &path, body).await;
         assert_eq!((status, &problem["code"]), (422, &json!("invalid_request")), "{problem}");
+        assert_eq!(problem["param"], param, "{problem}");
     }
     // Who is only called so is somebody.
     assert_eq!(call(&api, Method::POST, "/chat", Some(chat("forgotten-password"))).await.0, 200);
+}
+
+/// What the database says is for the log.
+#[tokio::test]
+async fn who_meets_a_store_that_fails_is_told_no_more_than_that() {
+    let store = Arc::new(MemoryStore::new());
+    let task = Task::new("support").unwrap().strategy("concise", "Be brief.").unwrap();
+    let helm = Helm::builder().store(Arc::clone(&store) as Arc<dyn Store>).task(task).build().await.unwrap();
+    let api = router(helm, ServerOptions::default());
+    store.close().await;
+    let chat = json!({ "user_id": "ana", "task": "support", "message": "How do I reset it?" });
+    for (path, body) in [("/chat", chat), ("/feedback", json!({ "decision_id": ID, "rating": 4 }))] {
+        let (status, problem) = call(&api, Method::POST, path, Some(body)).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert_eq!((status, detail), (503, "state could not be read or written; try again later"), "{path}");
+    }
 }

@@ -116,19 +116,16 @@ impl HelmConfig {
 
     /// Checks what nothing may refer to, so that nobody else would look at it.
     fn check_alone(&self) -> Result<()> {
-        self.log.filter()?;
-        self.check_drain()?;
-        for name in self.rewards.keys() {
-            self.reward(name)?;
-        }
-        Ok(())
+        self.each_alone().collect()
     }
 
-    pub(super) fn check_drain(&self) -> Result<()> {
-        if self.server.drain_seconds > DAY {
-            return Err(Error::config("server.drain_seconds", format!("write at most {DAY}, a day")));
-        }
-        Ok(())
+    pub(super) fn each_alone(&self) -> impl Iterator<Item = Result<()>> {
+        let drain = match self.server.drain_seconds > DAY {
+            true => Err(Error::config("server.drain_seconds", format!("write at most {DAY}, a day"))),
+            false => Ok(()),
+        };
+        let rewards = self.rewards.keys().map(|name| self.reward(name).map(drop));
+        [self.log.filter().map(drop), drain].into_iter().chain(rewards)
     }
 
     /// The models that are configured; without any, the built-in one as `main`. Nothing is sent.
@@ -145,11 +142,17 @@ impl HelmConfig {
     }
 
     fn given_models(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Arc<dyn ChatModel>>> {
-        let model = |(name, section)| {
+        self.each_model(variable).collect()
+    }
+
+    pub(super) fn each_model(
+        &self,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> impl Iterator<Item = Result<Arc<dyn ChatModel>>> {
+        self.models.iter().map(move |(name, section)| {
             let place = Place { path: format!("models.{name}"), folder: &self.folder, variable };
             models::model(name, section, &place)
-        };
-        self.models.iter().map(model).collect()
+        })
     }
 
     /// The guardrails of this name, or the standard ones where `standard` is not configured otherwise. Nothing is sent.
@@ -237,11 +240,18 @@ impl HelmConfig {
     }
 
     fn given_tools(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Tools> {
-        let tool = |(name, section): (&ToolName, _)| {
+        self.each_tool(variable).collect()
+    }
+
+    pub(super) fn each_tool(
+        &self,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> impl Iterator<Item = Result<(ToolName, Arc<dyn ToolHandler>)>> {
+        let tool = move |(name, section): (&ToolName, _)| {
             let place = Place { path: format!("tools.{name}"), folder: &self.folder, variable };
             Ok((name.clone(), tools::tool(name, section, &place)?))
         };
-        self.tools.iter().map(tool).collect()
+        self.tools.iter().map(tool)
     }
 
     /// The error with where what it is about was said: the file and the line, the variable or the flag.
@@ -396,7 +406,7 @@ impl HelmConfig {
         no_such("rewards", name.as_str(), std::iter::once(STANDARD).chain(others))
     }
 
-    pub(super) fn reward(&self, name: &RewardName) -> Result<Option<RewardSpec>> {
+    fn reward(&self, name: &RewardName) -> Result<Option<RewardSpec>> {
         let built = self.rewards.get(name).map(|config| config.build(name)).transpose();
         built.map_err(|error| Error::config(format!("rewards.{name}"), error.to_string()))
     }

@@ -26,22 +26,36 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Vec<(usize, Pa
             Err(error) => error,
         };
         let at = error.span().map_or(0, |span: Range<usize>| span.start);
-        found.push((at, error));
-        let Some(without) = without(&left, at).filter(|_| found.len() < MOST) else { break };
+        let taken = without(&left, at);
+        let within = taken.as_ref().map(|(range, _)| range.clone());
+        let mut before = found.iter().map(|(at, _)| *at);
+        if !before
+            .any(|at| within.as_ref().is_some_and(|range| range.contains(&at)) && lacks(&error, text, at))
+        {
+            found.push((at, error));
+        }
+        let Some((_, without)) = taken.filter(|_| found.len() < MOST) else { break };
         left = without;
     }
     found.sort_by_key(|(at, _)| *at);
     Err(found)
 }
 
-/// The text with blanks where the table stands whose header's line holds this byte, or else the entry that does; `None`
-/// without any.
-fn without(text: &str, at: usize) -> Option<String> {
+/// Whether a field is missing only because the line of an earlier mistake was taken out.
+fn lacks(error: &ParseError, text: &str, at: usize) -> bool {
+    let field = error.message().strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    let begin = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    let line = text.get(begin..).and_then(|rest| rest.lines().next());
+    field.zip(line).is_some_and(|(field, line)| line.contains(field))
+}
+
+/// Where the table stands whose header's line holds this byte, or else the entry that does, and the text with blanks there;
+/// `None` without any.
+fn without(text: &str, at: usize) -> Option<(Range<usize>, String)> {
     let table = DeTable::parse(text).ok()?;
-    let ranges = [header(text, at), entry(table.get_ref(), at)];
-    let texts = ranges.into_iter().flatten().filter_map(|range| blanked(text, range));
-    let mut texts = texts.filter(|blanked| blanked != text);
-    texts.find(|blanked| DeTable::parse(blanked).is_ok())
+    let ranges = [header(text, at), entry(table.get_ref(), at)].into_iter().flatten();
+    let mut taken = ranges.filter_map(|range| Some((range.clone(), blanked(text, range)?)));
+    taken.find(|(_, blanked)| blanked != text && DeTable::parse(blanked).is_ok())
 }
 
 /// The text with blanks in this range, so that what is behind it stays where it is.
@@ -79,8 +93,8 @@ fn block(text: &str, begin: usize) -> Range<usize> {
 }
 
 impl HelmConfig {
-    /// Everything that is wrong with what can be read, each with where it was said: of models, tools and other named parts
-    /// each is looked at, of a task the first mistake is told. Nothing is opened and nothing is sent.
+    /// What is wrong with what can be read, each with where it was said: every model, tool and reward that is wrong, or else
+    /// every task, each with its first mistake; of judges, guards and experiments the first. Nothing is opened or sent.
     #[must_use]
     pub fn mistakes(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Error> {
         let mut found: Vec<Error> = self.of_parts(variable);
@@ -105,22 +119,14 @@ impl HelmConfig {
 
     /// What is wrong with parts that name no others.
     fn of_parts(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Error> {
-        let place = |path: String| Place { path, folder: &self.folder, variable };
-        let of_models = self
-            .models
-            .iter()
-            .map(|(name, section)| models::model(name, section, &place(format!("models.{name}"))).map(drop));
-        let of_tools = self.tools.iter().map(|(name, section)| {
-            super::tools::tool(name, section, &place(format!("tools.{name}"))).map(drop)
-        });
-        let of_rewards = self.rewards.keys().map(|name| self.reward(name).map(drop));
-        let alone = [
-            self.log.filter().map(drop),
-            self.check_drain(),
+        let place = Place { path: "embeddings".to_owned(), folder: &self.folder, variable };
+        let others = [
             self.location().map(drop),
             self.limits.limits().map(drop),
-            models::embedder(&self.embeddings, &place("embeddings".to_owned())).map(drop),
+            models::embedder(&self.embeddings, &place).map(drop),
         ];
-        alone.into_iter().chain(of_rewards).chain(of_models).chain(of_tools).filter_map(Result::err).collect()
+        let named = self.each_model(variable).map(|model| model.map(drop));
+        let named = named.chain(self.each_tool(variable).map(|tool| tool.map(drop)));
+        self.each_alone().chain(others).chain(named).filter_map(Result::err).collect()
     }
 }

@@ -154,9 +154,14 @@ impl Turn {
         let played = AssertUnwindSafe(self.play(events)).catch_unwind().await;
         let response = match played.unwrap_or(Err(Stop::Panicked)) {
             Ok(response) => response,
-            Err(stop) => self.conclude_stopped(stop).await.inspect_err(|error| {
-                tracing::warn!(decision = %self.id, error = %error.report(), "a turn could not be recorded");
-            })?,
+            Err(stop) => {
+                if let Stop::Failed(error @ Error::Store(_)) = &stop {
+                    tracing::warn!(decision = %self.id, error = %error.report(), "a turn failed with its state");
+                }
+                self.conclude_stopped(stop).await.inspect_err(|error| {
+                    tracing::warn!(decision = %self.id, error = %error.report(), "a turn could not be recorded");
+                })?
+            }
         };
         Ok(TurnEvent::Ended(Box::new(response)))
     }

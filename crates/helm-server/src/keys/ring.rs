@@ -92,8 +92,8 @@ impl ApiKeys {
         self.0.named.is_empty() && self.stored().is_empty()
     }
 
-    /// What the key of this hash opens, if anything. How long it takes says nothing of the keys: all are compared, to their ends. One
-    /// that has ended is as one that never was.
+    /// What the key of this hash opens, if anything. How long it takes says nothing of the keys: all are compared, to their
+    /// ends. One that has ended is as one that never was.
     pub(super) fn find(&self, hash: KeyHash, now: Timestamp) -> Option<ApiKey> {
         let KeyHash(hash) = hash;
         let (mut found, stored) = (None, self.stored());

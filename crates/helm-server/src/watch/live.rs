@@ -73,7 +73,8 @@ pub(super) fn watch(
 }
 
 impl Watch {
-    /// What has ended since; `None` when the server stops, or the key does. At first an event `ready`, and nothing of what was there before.
+    /// What has ended since; `None` when the server stops, or the key does. At first an event `ready`, and nothing of what
+    /// was there before.
     async fn next(&mut self, first: bool) -> Option<Vec<Event>> {
         self.ticks.tick().await;
         if !self.helm.is_accepting() || !self.pass.holds() {

@@ -325,6 +325,7 @@ impl JobQueue for MemoryStore {
             }
         })
     }
+
     async fn dead_counts(&self) -> Result<BTreeMap<TenantId, u64>> {
         self.read("dead_counts", |state| {
             let mut counts = BTreeMap::new();

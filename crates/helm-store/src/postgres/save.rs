@@ -77,7 +77,8 @@ const ENQUEUE: &str = "INSERT INTO helm_job
         k (tenant, kind, dedupe, body, run_at, max_attempts)
     ON CONFLICT (tenant, dedupe) DO NOTHING";
 
-/// Writes everything, as one statement unless jobs are removed; learning state last, because its rows are those that others wait for.
+/// Writes everything, as one statement unless jobs are removed; learning state last, because its rows are those that
+/// others wait for.
 pub(super) async fn save(
     connection: &mut PgConnection,
     working: &Working,

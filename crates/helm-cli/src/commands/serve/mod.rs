@@ -15,10 +15,12 @@ use crate::arguments::Global;
 use crate::error::{Failure, INTERRUPTED, Result};
 use crate::open;
 use crate::traces;
+use reload::Prints;
 
 /// Serves until it is told to stop; a second signal ends at once.
 pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<ExitCode> {
     let config = open::config(global)?;
+    let read = Prints::of(reload::file(global), &config);
     open::log(&config, "info")?;
     let address = listen.unwrap_or(config.server.listen);
     let keys = keys(&config)?;
@@ -49,7 +51,7 @@ pub(super) async fn run(global: &Global, listen: Option<SocketAddr>) -> Result<E
     let mut options = options(&config.server, keys).with_metrics(metrics);
     options.parent = traces::parent(&config);
     let stop = CancellationToken::new();
-    let reloading = reload::watch(global, config.clone(), helm.clone());
+    let reloading = reload::watch(global, config.clone(), read, helm.clone());
     let serving = serve(listener, helm, options, stop.clone());
     tokio::pin!(serving);
     tokio::select! {

@@ -30,15 +30,21 @@ const FIXED: [&str; 9] = [
 
 /// Takes the configuration again on SIGHUP, and when one of its files has changed and then been left alone for a moment. One
 /// that is wrong is refused as a whole, and the present one stays. Ends only when signals cannot be had.
-pub(super) async fn watch(global: &Global, mut config: HelmConfig, helm: Helm) -> Result<()> {
+///
+/// `taken` is how the files looked when this configuration was read: what was saved while the server started is taken, too.
+pub(super) async fn watch(
+    global: &Global,
+    mut config: HelmConfig,
+    mut taken: Prints,
+    helm: Helm,
+) -> Result<()> {
     let mut asked = signal(SignalKind::hangup())?;
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let path = global.config.as_deref().unwrap_or(default_path());
-    let was_there = path.exists();
+    let path = file(global);
+    let was_there = taken.holds(path);
     // What only a start takes is what this one took, however often the file changes.
     let started = shown(&config);
-    let mut taken = Prints::of(path, &config);
     let mut before = taken.clone();
     loop {
         let now = tokio::select! {
@@ -95,6 +101,11 @@ async fn take(global: &Global, helm: &Helm) -> Result<HelmConfig> {
     Ok(next)
 }
 
+/// The file of the configuration, whether there is one or not.
+pub(super) fn file(global: &Global) -> &Path {
+    global.config.as_deref().unwrap_or(default_path())
+}
+
 fn shown(config: &HelmConfig) -> Value {
     config.shown().unwrap_or(Value::Null)
 }
@@ -107,10 +118,11 @@ fn waiting(started: &Value, next: &Value) -> Vec<&'static str> {
 
 /// What files look like from outside.
 #[derive(Clone, PartialEq, Eq)]
-struct Prints(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
+pub(super) struct Prints(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
 
 impl Prints {
-    fn of(path: &Path, config: &HelmConfig) -> Self {
+    /// How these files look now.
+    pub(super) fn of(path: &Path, config: &HelmConfig) -> Self {
         let mut files = vec![path.to_owned()];
         for file in config.files() {
             let inside = std::fs::read_dir(&file).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -124,5 +136,10 @@ impl Prints {
             (file, print)
         };
         Self(files.into_iter().map(seen).collect())
+    }
+
+    /// Whether this file was there.
+    fn holds(&self, path: &Path) -> bool {
+        self.0.iter().any(|(file, print)| file == path && print.is_some())
     }
 }
