@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::admission::{Admission, AdmissionLimits};
 use crate::answers::AnswerCache;
 use crate::background;
-use crate::config::StoreLocation;
+use crate::config::{File, StoreLocation};
 use crate::error::{Error, Result};
 use crate::experiments::{self, PlannedExperiment};
 use crate::helm::Helm;
@@ -123,7 +123,7 @@ impl HelmBuilder {
 
     /// Keeps state in a SQLite file, which is created when it does not exist.
     pub fn sqlite(mut self, path: impl AsRef<Path>) -> Self {
-        self.store = StoreChoice::Location(StoreLocation::Sqlite(path.as_ref().to_owned()));
+        self.store = StoreChoice::Location(StoreLocation::Sqlite(File::new(path)));
         self
     }
 

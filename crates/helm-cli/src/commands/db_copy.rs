@@ -26,7 +26,7 @@ pub(super) async fn run(global: &Global, from: &str, to: &str) -> Result<()> {
         bar.set_position(sent);
     };
     let to = PostgresOptions::new(url.expose());
-    let copied = copy(&SqliteOptions::new(file), &to, &mut progress).await;
+    let copied = copy(&SqliteOptions::new(file.path), &to, &mut progress).await;
     bar.finish_and_clear();
     let copied = copied.map_err(helm_orchestrator::Error::from)?;
     report(global, &copied)?;

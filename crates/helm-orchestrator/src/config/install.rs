@@ -274,7 +274,7 @@ impl HelmConfig {
     ///
     /// Fails when the URL is not understood, or there are too few connections.
     pub fn location(&self) -> Result<StoreLocation> {
-        let location = StoreLocation::parse(&self.store.url)?;
+        let location = StoreLocation::parse(&self.store.url)?.with_synchronous(self.store.synchronous.into());
         match self.store.connections {
             Some(connections) => location.with_connections(connections),
             None => Ok(location),

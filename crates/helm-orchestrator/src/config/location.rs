@@ -1,11 +1,11 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use helm_llm::RedactedUrl;
 #[cfg(feature = "postgres")]
 use helm_store::postgres::{PostgresOptions, PostgresStore};
-use helm_store::sqlite::{SqliteOptions, SqliteStore};
+use helm_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use helm_store::{MigrationStatus, Store};
 
 use crate::error::{Error, Result};
@@ -15,9 +15,30 @@ use crate::error::{Error, Result};
 #[non_exhaustive]
 pub enum StoreLocation {
     /// A file.
-    Sqlite(PathBuf),
+    Sqlite(File),
     /// A server's database.
     Postgres(Server),
+}
+
+/// A SQLite file, and what is written to it survives.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct File {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What an acknowledged write survives. Default: the loss of power.
+    pub synchronous: Synchronous,
+}
+
+impl File {
+    /// This one, with the defaults.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_owned(), synchronous: Synchronous::default() }
+    }
+
+    fn options(&self) -> SqliteOptions {
+        SqliteOptions::new(&self.path).with_synchronous(self.synchronous)
+    }
 }
 
 /// A PostgreSQL server's database, and how it is used.
@@ -66,7 +87,7 @@ impl StoreLocation {
             Some(path) if path.contains('?') => {
                 refuse("options behind a ? are not understood; write sqlite://PATH alone".to_owned())
             }
-            Some(path) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite(File::new(path))),
             _ => refuse(format!("write sqlite://PATH or postgres://USER@HOST/DATABASE, not {url:?}")),
         }
     }
@@ -86,11 +107,20 @@ impl StoreLocation {
         Ok(self)
     }
 
+    /// The same, with this for what a file's acknowledged writes survive; a server has its own rule.
+    #[must_use]
+    pub fn with_synchronous(mut self, synchronous: Synchronous) -> Self {
+        if let Self::Sqlite(file) = &mut self {
+            file.synchronous = synchronous;
+        }
+        self
+    }
+
     /// Whether there may be something: not where a file is missing; of a server that is only known when it is asked.
     #[must_use]
     pub fn may_exist(&self) -> bool {
         match self {
-            Self::Sqlite(path) => path.exists(),
+            Self::Sqlite(file) => file.path.exists(),
             Self::Postgres(_) => true,
         }
     }
@@ -102,7 +132,7 @@ impl StoreLocation {
     /// Whatever keeps the store from opening; [`Error::Config`] when this build has no such backend.
     pub async fn open(&self) -> Result<Arc<dyn Store>> {
         match self {
-            Self::Sqlite(path) => Ok(Arc::new(SqliteStore::open(SqliteOptions::new(path)).await?)),
+            Self::Sqlite(file) => Ok(Arc::new(SqliteStore::open(file.options()).await?)),
             #[cfg(feature = "postgres")]
             Self::Postgres(server) => Ok(Arc::new(PostgresStore::open(server.options()).await?)),
             #[cfg(not(feature = "postgres"))]
@@ -117,8 +147,8 @@ impl StoreLocation {
     /// As for [`StoreLocation::open`].
     pub async fn open_as_it_is(&self) -> Result<Arc<dyn Store>> {
         match self {
-            Self::Sqlite(path) => {
-                let options = SqliteOptions::new(path).must_exist().without_migration();
+            Self::Sqlite(file) => {
+                let options = file.options().must_exist().without_migration();
                 Ok(Arc::new(SqliteStore::open(options).await?))
             }
             #[cfg(feature = "postgres")]
@@ -138,7 +168,7 @@ impl StoreLocation {
     /// As for [`StoreLocation::open`].
     pub async fn migrations(&self) -> Result<Vec<MigrationStatus>> {
         match self {
-            Self::Sqlite(path) => Ok(SqliteStore::migrations(&SqliteOptions::new(path)).await?),
+            Self::Sqlite(file) => Ok(SqliteStore::migrations(&file.options()).await?),
             #[cfg(feature = "postgres")]
             Self::Postgres(server) => Ok(PostgresStore::migrations(&server.options()).await?),
             #[cfg(not(feature = "postgres"))]
@@ -156,7 +186,7 @@ fn missing() -> Error {
 impl fmt::Display for StoreLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Sqlite(file) => write!(f, "{}", file.path.display()),
             Self::Postgres(server) => write!(f, "{}", server.url),
         }
     }
@@ -174,5 +204,17 @@ mod tests {
         let server = located("postgres://h/d").with_connections(9).unwrap();
         assert!(matches!(server, StoreLocation::Postgres(server) if server.connections == Some(9)));
         assert!(matches!(located("sqlite://f").with_connections(9), Ok(StoreLocation::Sqlite(_))));
+    }
+
+    #[test]
+    fn a_file_survives_what_is_asked_for() {
+        let located = |url: &str| StoreLocation::parse(&url.into()).unwrap();
+        let file = |location| match location {
+            StoreLocation::Sqlite(file) => file,
+            other => panic!("{other} is no file"),
+        };
+        assert_eq!(file(located("sqlite://f")).synchronous, Synchronous::Full);
+        let normal = located("sqlite://f").with_synchronous(Synchronous::Normal);
+        assert_eq!(file(normal).options().synchronous, Synchronous::Normal);
     }
 }

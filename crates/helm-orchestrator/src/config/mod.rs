@@ -33,13 +33,13 @@ pub use install::MAX_MESSAGE_BYTES;
 pub use judges::JudgeSection;
 pub use limits::{LimitSection, LimitsSection};
 pub use load::{TEMPLATE, default_path};
-pub use location::{Server, StoreLocation};
+pub use location::{File, Server, StoreLocation};
 pub use mcp::McpSection;
 pub use model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
 pub use origin::{Origin, Setting};
 pub use sections::{
     BackgroundSection, Environment, Fallback, FeatureSection, HelmConfig, LogFormat, LogSection,
-    MetricsSection, SemanticCacheSection, ServerSection, StoreSection, StrategySection, TaskSection,
-    TracesSection,
+    MetricsSection, SemanticCacheSection, ServerSection, StoreSection, StrategySection, Survives,
+    TaskSection, TracesSection,
 };
 pub use tools::ToolSection;

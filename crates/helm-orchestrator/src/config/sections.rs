@@ -8,6 +8,7 @@ use helm_core::{
 use helm_eval::RewardSpecConfig;
 use helm_guardrails::GuardrailConfig;
 use helm_llm::RedactedUrl;
+use helm_store::sqlite::Synchronous;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -151,6 +152,8 @@ pub struct StoreSection {
     /// How many connections a process holds to a PostgreSQL server at most, 3 at least; building indexes takes one
     /// more now and then. Default: three times the number of cores and two more, from 8 to 26.
     pub connections: Option<u32>,
+    /// What an acknowledged write to a SQLite file survives. Default: `full`.
+    pub synchronous: Survives,
     /// A Redis that holds limits and kept answers of all processes together. Environment: `REDIS_URL`.
     #[schemars(with = "Option<String>")]
     pub redis_url: Option<RedactedUrl>,
@@ -158,7 +161,31 @@ pub struct StoreSection {
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self { url: "sqlite://helm.db".into(), connections: None, redis_url: None }
+        Self {
+            url: "sqlite://helm.db".into(),
+            connections: None,
+            synchronous: Survives::Full,
+            redis_url: None,
+        }
+    }
+}
+
+/// What an acknowledged write to a SQLite file survives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Survives {
+    /// The end of the process and the loss of power.
+    Full,
+    /// The end of the process. After a loss of power the last turns and rewards may be missing; the file stays whole.
+    Normal,
+}
+
+impl From<Survives> for Synchronous {
+    fn from(survives: Survives) -> Self {
+        match survives {
+            Survives::Full => Self::Full,
+            Survives::Normal => Self::Normal,
+        }
     }
 }
 

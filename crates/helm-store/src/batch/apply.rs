@@ -114,8 +114,8 @@ impl Unit {
         let plan = self.turn_plan(&key, turn, settle)?;
         if let Some(preferences) = preferences {
             let owner = (turn.tenant.clone(), turn.user.clone());
-            let first = self.working.preferences.insert(owner.clone(), preferences).is_none();
-            self.changes.preferences.entry(owner).or_insert(first);
+            self.working.preferences.insert(owner.clone(), preferences);
+            self.changes.preferences.insert(owner);
         }
         self.working.collections.extend(begun.iter().cloned());
         self.changes.collections.extend(begun);

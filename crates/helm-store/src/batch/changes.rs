@@ -20,9 +20,8 @@ pub(crate) struct Changes {
     pub(crate) evidence: Vec<NewEvidence>,
     /// Decisions that were settled; what they amount to stands in the working set.
     pub(crate) settled: BTreeSet<Key>,
-    /// Users whose preferences have changed, and whether those are their first; what they are stands in the working
-    /// set.
-    pub(crate) preferences: BTreeMap<(TenantId, UserId), bool>,
+    /// Users whose preferences have changed; what they are stands in the working set.
+    pub(crate) preferences: BTreeSet<(TenantId, UserId)>,
     /// Collections that begin with their first memory.
     pub(crate) collections: BTreeMap<CollectionKey, Collection>,
     pub(crate) memories: BTreeMap<(TenantId, UserId, MemoryId), Memory>,

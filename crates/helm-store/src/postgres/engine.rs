@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::BACKEND;
 use super::error::failure;
-use super::load::load;
+use super::load::{Versions, lock, look};
 use super::save::save;
 use crate::batch::{
     Answer, Commit, Engine, Failure, Needs, Operation, Queued, Request, Unit, Working, commit,
@@ -65,15 +65,21 @@ impl Engine for Transactions {
         let failed = |error| failure(OPERATION, error);
         // Decisions to be logged are taken to be new once; then it is known that one was not.
         let needs = Needs::of(operations.iter().copied(), attempt == 0);
-        if needs.is_empty() {
-            // Nothing is read, so there is one statement, which is a transaction by itself.
+        if attempt == 0 {
+            // What was read may have changed when it is written, which then fails; then it is locked before it is read.
             let mut connection = self.pool.acquire().await.map_err(failed)?;
-            return apply(&mut connection, Working::default(), operations).await;
+            let (working, seen) = match needs.is_empty() {
+                true => Default::default(),
+                false => look(&mut connection, &needs).await?,
+            };
+            return apply(&mut connection, working, &seen, operations).await;
         }
         // Dropped before its end, a transaction is rolled back.
         let mut transaction = self.pool.begin().await.map_err(failed)?;
-        let working = load(&mut transaction, &needs).await?;
-        let answers = apply(&mut transaction, working, operations).await?;
+        lock(&mut transaction, &needs).await?;
+        // A statement of its own, so that it sees what those committed who held the locks before.
+        let (working, seen) = look(&mut transaction, &needs).await?;
+        let answers = apply(&mut transaction, working, &seen, operations).await?;
         transaction.commit().await.map_err(failed)?;
         Ok(answers)
     }
@@ -83,13 +89,14 @@ impl Engine for Transactions {
 async fn apply(
     connection: &mut PgConnection,
     working: Working,
+    seen: &Versions,
     operations: &[&Operation],
 ) -> Result<Vec<Result<Answer>>, Failure> {
     let mut unit = Unit::new(BACKEND, working);
     let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
     let (working, changes) = unit.into_parts();
     if !changes.is_empty() {
-        save(connection, &working, changes).await?;
+        save(connection, &working, seen, changes).await?;
     }
     Ok(answers)
 }

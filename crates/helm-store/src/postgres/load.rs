@@ -1,9 +1,9 @@
-//! What a group of writes must know, read under the locks of its decisions.
+//! What a group of writes must know, and of which versions of the rows it is known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use helm_core::{DecisionId, SourceName, TenantId};
+use helm_core::{DecisionId, IdempotencyKey, SourceName, TenantId, UserId};
 use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
@@ -12,30 +12,41 @@ use super::decode::{body, check_format, decision_id, get, json, json_opt, parse,
 use super::error::{failure, unreadable};
 use super::save::column;
 use super::{users, vectors};
-use crate::batch::{Draw, Failure, Key, Known, KnownTurn, Needs, Said, Settled, UsedKey, Working};
+use crate::batch::{
+    CollectionKey, Draw, Failure, Key, Known, KnownTurn, Needs, Said, Settled, UsedKey, Working,
+};
 use crate::error::Result;
 
 const OPERATION: &str = "load_batch";
 
-/// Locks the decisions, in the order of their ids, against everybody else who would settle them; then the collections, in
-/// the order of their keys, against being dropped.
-const LOCK: &str = "WITH decisions AS (SELECT k.n, d.format, d.body
+/// Locks the decisions, in the order of their ids, against everybody else who would settle them; then users'
+/// preferences; then the collections, in the order of their keys, against being dropped.
+const LOCK: &str = "WITH decisions AS (SELECT 1
         FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY k (tenant, id, n)
         JOIN helm_decision d ON d.tenant = k.tenant AND d.id = k.id
         ORDER BY k.n FOR NO KEY UPDATE OF d),
-    collections AS (SELECT k.n, c.metric, c.dimension
-        FROM unnest($3::text[], $4::text[]) WITH ORDINALITY k (tenant, name, n)
+    preferences AS (SELECT 1
+        FROM unnest($3::text[], $4::text[]) WITH ORDINALITY k (tenant, user_id, n)
+        JOIN helm_preference p ON p.tenant = k.tenant AND p.user_id = k.user_id
+        ORDER BY k.n FOR NO KEY UPDATE OF p),
+    collections AS (SELECT 1
+        FROM unnest($5::text[], $6::text[]) WITH ORDINALITY k (tenant, name, n)
         JOIN helm_collection c ON c.tenant = k.tenant AND c.name = k.name
         ORDER BY k.n FOR KEY SHARE OF c)
-    SELECT n, format, body::text AS body, NULL::text AS metric, NULL::bigint AS dimension FROM decisions
-    UNION ALL SELECT n, NULL, NULL, metric, dimension FROM collections";
+    SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM preferences),
+        (SELECT count(*) FROM collections)";
 
-/// What is known about decisions and turns besides. A statement of its own, so that it sees what those committed
-/// who held the locks before.
-const EVIDENCE: &str = "SELECT k.n, t.digest, t.outcome::text AS outcome, t.format AS turn_format,
-        o.id IS NOT NULL AS open, r.reward::text AS reward, r.contribution::text AS contribution, r.silence_ended, r.format AS reward_format,
-        e.sources, e.given, e.revisions, e.moments
+/// All that is known, of one moment: rows of five kinds. Versions are those of PostgreSQL, which change with every
+/// change of a row, whoever makes it.
+const LOOK: &str = "SELECT 'decision' AS kind, k.n, d.format, d.body::text AS body, d.xmin::text AS version,
+        t.digest, t.outcome::text AS outcome, t.format AS turn_format, o.id IS NOT NULL AS open,
+        r.reward::text AS reward, r.contribution::text AS contribution, r.silence_ended, r.format AS reward_format,
+        r.xmin::text AS reward_version, e.sources, e.given, e.revisions, e.moments,
+        NULL::uuid AS decision, NULL::text AS source, NULL::float8 AS value,
+        NULL::text AS user_id, NULL::text AS task, NULL::bigint AS draw,
+        NULL::bigint AS revision, NULL::text AS metric, NULL::bigint AS dimension
     FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY k (tenant, id, n)
+    LEFT JOIN helm_decision d ON d.tenant = k.tenant AND d.id = k.id
     LEFT JOIN helm_turn t ON t.tenant = k.tenant AND t.id = k.id
     LEFT JOIN helm_open_turn o ON o.tenant = k.tenant AND o.id = k.id
     LEFT JOIN helm_reward r ON r.tenant = k.tenant AND r.decision = k.id
@@ -44,70 +55,161 @@ const EVIDENCE: &str = "SELECT k.n, t.digest, t.outcome::text AS outcome, t.form
             array_agg(c.at) AS moments
         FROM (SELECT DISTINCT ON (source) source, value, revision, at FROM helm_evidence
             WHERE tenant = k.tenant AND decision = k.id ORDER BY source, revision DESC) c
-    ) e ON true";
-
-const KEYS: &str = "SELECT k.n, e.decision, e.source, e.value
-    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (tenant, key, n)
-    JOIN helm_evidence e ON e.tenant = k.tenant AND e.key = k.key";
-
-const DRAWS: &str = "SELECT k.n, d.user_id, d.task, d.draw
-    FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY k (tenant, id, n)
+    ) e ON true
+    UNION ALL SELECT 'preference', k.n, p.format, p.body::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, p.revision, NULL, NULL
+    FROM unnest($3::text[], $4::text[]) WITH ORDINALITY k (tenant, user_id, n)
+    JOIN helm_preference p ON p.tenant = k.tenant AND p.user_id = k.user_id
+    UNION ALL SELECT 'collection', k.n, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, c.metric, c.dimension
+    FROM unnest($5::text[], $6::text[]) WITH ORDINALITY k (tenant, name, n)
+    JOIN helm_collection c ON c.tenant = k.tenant AND c.name = k.name
+    UNION ALL SELECT 'key', k.n, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, NULL, NULL, NULL, e.decision, e.source, e.value, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM unnest($7::text[], $8::text[]) WITH ORDINALITY k (tenant, key, n)
+    JOIN helm_evidence e ON e.tenant = k.tenant AND e.key = k.key
+    UNION ALL SELECT 'draw', k.n, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, d.user_id, d.task, d.draw, NULL, NULL, NULL
+    FROM unnest($9::text[], $10::uuid[]) WITH ORDINALITY k (tenant, id, n)
     JOIN helm_decision d ON d.tenant = k.tenant AND d.id = k.id";
 
-/// Loads and locks.
-pub(super) async fn load(connection: &mut PgConnection, needs: &Needs) -> Result<Working, Failure> {
-    let mut working = Working::default();
-    lock(connection, needs, &mut working).await?;
-    evidence(connection, &needs.decisions, &mut working).await?;
-    keys(connection, needs, &mut working).await?;
-    draws(connection, &needs.draws, &mut working).await?;
-    working.preferences = users::lock(connection, &needs.preferences).await?;
-    Ok(working)
+/// The versions of the rows that were looked at, as far as there are any. What is written must find them unchanged.
+#[derive(Default, Debug)]
+pub(super) struct Versions {
+    pub(super) decisions: BTreeMap<Key, String>,
+    pub(super) rewards: HashMap<Key, String>,
+    /// Revisions of preferences.
+    pub(super) preferences: HashMap<(TenantId, UserId), u64>,
+    /// They never change, but may be dropped.
+    pub(super) collections: BTreeSet<CollectionKey>,
 }
 
-async fn lock(connection: &mut PgConnection, needs: &Needs, working: &mut Working) -> Result<(), Failure> {
-    if needs.decisions.is_empty() && needs.collections.is_empty() {
-        return Ok(());
+/// The parts of needs, in the order in which they are numbered.
+struct Wanted<'n> {
+    decisions: Vec<&'n Key>,
+    preferences: Vec<&'n (TenantId, UserId)>,
+    collections: Vec<&'n CollectionKey>,
+    keys: Vec<&'n (TenantId, IdempotencyKey)>,
+    draws: Vec<&'n Key>,
+}
+
+impl<'n> Wanted<'n> {
+    fn of(needs: &'n Needs) -> Self {
+        let Needs { decisions, draws, keys, preferences, collections } = needs;
+        Self {
+            decisions: decisions.iter().collect(),
+            preferences: preferences.iter().collect(),
+            collections: collections.iter().collect(),
+            keys: keys.iter().collect(),
+            draws: draws.iter().collect(),
+        }
     }
-    let decisions: Vec<_> = needs.decisions.iter().collect();
-    let collections: Vec<_> = needs.collections.iter().collect();
-    let (tenants, ids) = columns(&needs.decisions);
+}
+
+/// Locks what will be changed until the transaction ends.
+pub(super) async fn lock(connection: &mut PgConnection, needs: &Needs) -> Result<(), Failure> {
+    let wanted = Wanted::of(needs);
+    let (tenants, ids) = columns(&wanted.decisions);
     let locked = sqlx::query(LOCK)
         .bind(tenants)
         .bind(ids)
-        .bind(column(&collections, |(tenant, _)| tenant.as_str()))
-        .bind(column(&collections, |(_, name)| name.as_str()))
-        .fetch_all(connection)
+        .bind(column(&wanted.preferences, |(tenant, _)| tenant.as_str()))
+        .bind(column(&wanted.preferences, |(_, user)| user.as_str()))
+        .bind(column(&wanted.collections, |(tenant, _)| tenant.as_str()))
+        .bind(column(&wanted.collections, |(_, name)| name.as_str()))
+        .execute(connection)
         .await;
-    for row in locked.map_err(|error| failure(OPERATION, error))? {
-        if get::<Option<&str>>(&row, "metric", OPERATION)?.is_some() {
-            let key = numbered(&row, &collections)?.clone();
-            let found = vectors::collection(&row, key.1.clone(), OPERATION)?;
-            working.collections.insert(key, found);
-        } else {
-            let known = working.known.entry(numbered(&row, &decisions)?.clone()).or_default();
-            known.decision = Some(Arc::new(body(&row, "body", OPERATION)?));
-        }
-    }
-    Ok(())
+    locked.map(drop).map_err(|error| failure(OPERATION, error))
 }
 
-async fn evidence(
+/// Reads what is known, in one statement.
+pub(super) async fn look(
     connection: &mut PgConnection,
-    keys: &BTreeSet<Key>,
-    working: &mut Working,
-) -> Result<(), Failure> {
-    if keys.is_empty() {
-        return Ok(());
+    needs: &Needs,
+) -> Result<(Working, Versions), Failure> {
+    let wanted = Wanted::of(needs);
+    let ((tenants, ids), (draw_tenants, draws)) = (columns(&wanted.decisions), columns(&wanted.draws));
+    let rows = sqlx::query(LOOK)
+        .bind(tenants)
+        .bind(ids)
+        .bind(column(&wanted.preferences, |(tenant, _)| tenant.as_str()))
+        .bind(column(&wanted.preferences, |(_, user)| user.as_str()))
+        .bind(column(&wanted.collections, |(tenant, _)| tenant.as_str()))
+        .bind(column(&wanted.collections, |(_, name)| name.as_str()))
+        .bind(column(&wanted.keys, |(tenant, _)| tenant.as_str()))
+        .bind(column(&wanted.keys, |(_, key)| key.as_str()))
+        .bind(draw_tenants)
+        .bind(draws)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| failure(OPERATION, error))?;
+    let mut look = Look::default();
+    for row in &rows {
+        look.take(row, &wanted)?;
     }
-    let wanted: Vec<&Key> = keys.iter().collect();
-    let (tenants, ids) = columns(keys);
-    let evidence = sqlx::query(EVIDENCE).bind(&tenants).bind(&ids).fetch_all(connection).await;
-    for row in evidence.map_err(|error| failure(OPERATION, error))? {
-        let known = working.known.entry(numbered(&row, &wanted)?.clone()).or_default();
-        learn(known, &row)?;
+    Ok((look.working, look.seen))
+}
+
+#[derive(Default)]
+struct Look {
+    working: Working,
+    seen: Versions,
+}
+
+impl Look {
+    fn take(&mut self, row: &PgRow, wanted: &Wanted<'_>) -> Result<()> {
+        match get(row, "kind", OPERATION)? {
+            "decision" => self.decision(row, numbered(row, &wanted.decisions)?),
+            "preference" => self.preference(row, numbered(row, &wanted.preferences)?),
+            "collection" => self.collection(row, numbered(row, &wanted.collections)?),
+            "key" => self.key(row, numbered(row, &wanted.keys)?),
+            "draw" => self.draw(row, numbered(row, &wanted.draws)?),
+            other => Err(unreadable(OPERATION, "kind", format!("nobody asked for {other:?}"))),
+        }
     }
-    Ok(())
+
+    fn decision(&mut self, row: &PgRow, key: &Key) -> Result<()> {
+        let known = self.working.known.entry(key.clone()).or_default();
+        if let Some(version) = get(row, "version", OPERATION)? {
+            known.decision = Some(Arc::new(body(row, "body", OPERATION)?));
+            self.seen.decisions.insert(key.clone(), version);
+        }
+        if let Some(version) = get(row, "reward_version", OPERATION)? {
+            self.seen.rewards.insert(key.clone(), version);
+        }
+        learn(known, row)
+    }
+
+    fn preference(&mut self, row: &PgRow, owner: &(TenantId, UserId)) -> Result<()> {
+        let preferences = users::preferences(row, OPERATION)?;
+        self.seen.preferences.insert(owner.clone(), preferences.revision);
+        self.working.preferences.insert(owner.clone(), preferences);
+        Ok(())
+    }
+
+    fn collection(&mut self, row: &PgRow, key: &CollectionKey) -> Result<()> {
+        self.working.collections.insert(key.clone(), vectors::collection(row, key.1.clone(), OPERATION)?);
+        self.seen.collections.insert(key.clone());
+        Ok(())
+    }
+
+    fn key(&mut self, row: &PgRow, key: &(TenantId, IdempotencyKey)) -> Result<()> {
+        let value: f64 = get(row, "value", OPERATION)?;
+        let used = UsedKey {
+            decision: decision_id(row, "decision", OPERATION)?,
+            source: parsed(row, "source", OPERATION)?,
+            value: value.to_bits(),
+        };
+        self.working.keys.insert(key.clone(), used);
+        Ok(())
+    }
+
+    fn draw(&mut self, row: &PgRow, key: &Key) -> Result<()> {
+        let Some(number) = get(row, "draw", OPERATION)? else { return Ok(()) };
+        let (user, task) = (parsed(row, "user_id", OPERATION)?, parsed(row, "task", OPERATION)?);
+        self.working.draws.insert(key.clone(), Draw { user, task, number });
+        Ok(())
+    }
 }
 
 /// Takes a row of evidence in.
@@ -140,49 +242,6 @@ fn learn(known: &mut Known, row: &PgRow) -> Result<()> {
     Ok(())
 }
 
-async fn keys(connection: &mut PgConnection, needs: &Needs, working: &mut Working) -> Result<(), Failure> {
-    if needs.keys.is_empty() {
-        return Ok(());
-    }
-    let wanted: Vec<_> = needs.keys.iter().collect();
-    let tenants: Vec<&str> = wanted.iter().map(|(tenant, _)| tenant.as_str()).collect();
-    let keys: Vec<&str> = wanted.iter().map(|(_, key)| key.as_str()).collect();
-    let used = sqlx::query(KEYS).bind(&tenants).bind(&keys).fetch_all(connection).await;
-    for row in used.map_err(|error| failure(OPERATION, error))? {
-        let value: f64 = get(&row, "value", OPERATION)?;
-        let used = UsedKey {
-            decision: decision_id(&row, "decision", OPERATION)?,
-            source: parsed(&row, "source", OPERATION)?,
-            value: value.to_bits(),
-        };
-        working.keys.insert(numbered(&row, &wanted)?.clone(), used);
-    }
-    Ok(())
-}
-
-async fn draws(
-    connection: &mut PgConnection,
-    keys: &BTreeSet<Key>,
-    working: &mut Working,
-) -> Result<(), Failure> {
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let wanted: Vec<&Key> = keys.iter().collect();
-    let (tenants, ids) = columns(keys);
-    let found = sqlx::query(DRAWS).bind(&tenants).bind(&ids).fetch_all(connection).await;
-    for row in found.map_err(|error| failure(OPERATION, error))? {
-        let Some(number) = get(&row, "draw", OPERATION)? else { continue };
-        let draw = Draw {
-            user: parsed(&row, "user_id", OPERATION)?,
-            task: parsed(&row, "task", OPERATION)?,
-            number,
-        };
-        working.draws.insert(numbered(&row, &wanted)?.clone(), draw);
-    }
-    Ok(())
-}
-
 /// The wanted thing that a row is about, by its number in the list that was sent.
 pub(super) fn numbered<T: Copy>(row: &PgRow, wanted: &[T]) -> Result<T> {
     let number: i64 = get(row, "n", OPERATION)?;
@@ -191,6 +250,6 @@ pub(super) fn numbered<T: Copy>(row: &PgRow, wanted: &[T]) -> Result<T> {
     found.ok_or_else(|| unreadable(OPERATION, "number", format!("nobody asked for {number}")))
 }
 
-fn columns(keys: &BTreeSet<(TenantId, DecisionId)>) -> (Vec<&str>, Vec<Uuid>) {
+fn columns<'k>(keys: &[&'k (TenantId, DecisionId)]) -> (Vec<&'k str>, Vec<Uuid>) {
     keys.iter().map(|(tenant, id)| (tenant.as_str(), uuid(*id))).unzip()
 }

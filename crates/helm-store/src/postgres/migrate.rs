@@ -47,6 +47,7 @@ const MIGRATIONS: Migrations = Migrations {
             name: "activity",
             sql: include_str!("../../migrations/postgres/0007_activity.sql"),
         },
+        Migration { version: 8, name: "rows", sql: include_str!("../../migrations/postgres/0008_rows.sql") },
     ],
 };
 

@@ -3,16 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use helm_core::{ConversationId, IdempotencyKey, Timestamp};
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use super::columns::{Moment, uuid};
 use super::decode::{FORMAT, integer, to_json};
-use super::error::{failure, was_faster};
-use super::together::Together;
+use super::error::failure;
+use super::load::Versions;
+use super::together::{Part, Together};
 use super::{sums, users, vectors};
 use crate::batch::{Changes, Failure, Key, NewDecision, NewEvidence, NewTurn, Settled, Working};
 use crate::error::Result;
 use crate::job::NewJob;
+
+/// Decisions as they were read, in the order of their ids: nobody else settles them now, changes or removes them.
+const HOLD_DECISIONS: &str = "SELECT 1
+    FROM unnest($1::text[], $2::uuid[], $3::text[]) WITH ORDINALITY k (tenant, id, version, n)
+    JOIN helm_decision d ON d.tenant = k.tenant AND d.id = k.id AND d.xmin = k.version::xid
+    ORDER BY k.n FOR NO KEY UPDATE OF d";
 
 /// Turns that are looked after until they end.
 const BEGUN: &str = "INSERT INTO helm_open_turn (tenant, id, deadline)
@@ -55,14 +63,19 @@ const EVIDENCE: &str = "INSERT INTO helm_evidence (tenant, decision, source, rev
         $8::text[], $9::timestamptz[])
     ON CONFLICT DO NOTHING";
 
-const REWARDS: &str = "INSERT INTO helm_reward
+const FIRST_REWARDS: &str = "INSERT INTO helm_reward
         (tenant, decision, task, value, stage, silence_ended, reward, contribution, format)
     SELECT tenant, decision, task, value, stage, silence_ended, reward::jsonb, contribution::json, $9
     FROM unnest($1::text[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::bool[], $7::text[], $8::text[])
         k (tenant, decision, task, value, stage, silence_ended, reward, contribution)
-    ON CONFLICT (tenant, decision) DO UPDATE SET value = excluded.value, stage = excluded.stage,
-        silence_ended = excluded.silence_ended, format = excluded.format, reward = excluded.reward,
-        contribution = excluded.contribution";
+    ON CONFLICT DO NOTHING";
+
+const REWARDS: &str = "UPDATE helm_reward r SET value = k.value, stage = k.stage, silence_ended = k.silence_ended,
+        reward = k.reward::jsonb, contribution = k.contribution::json, format = $9
+    FROM unnest($1::text[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::bool[], $7::text[], $8::text[],
+        $10::text[])
+        k (tenant, decision, task, value, stage, silence_ended, reward, contribution, version)
+    WHERE r.tenant = k.tenant AND r.decision = k.decision AND r.xmin = k.version::xid";
 
 /// The locks are taken in the order of the keys before anything is removed.
 const FORGET: &str = "DELETE FROM helm_job j USING (
@@ -77,35 +90,57 @@ const ENQUEUE: &str = "INSERT INTO helm_job
         k (tenant, kind, dedupe, body, run_at, max_attempts)
     ON CONFLICT (tenant, dedupe) DO NOTHING";
 
-/// Writes everything, as one statement unless jobs are removed; learning state last, because its rows are those that
-/// others wait for.
+/// Writes everything, unless something of what was seen has changed. It is one statement, which is a transaction by itself,
+/// unless jobs are removed before others of the same keys are added.
 pub(super) async fn save(
     connection: &mut PgConnection,
     working: &Working,
-    mut changes: Changes,
+    seen: &Versions,
+    changes: Changes,
 ) -> Result<(), Failure> {
+    const OPERATION: &str = "commit";
+    if changes.forgotten.is_empty() {
+        return writes(working, seen, changes)?.run(connection).await.map(drop);
+    }
+    // Within another transaction this is a part of it.
+    let mut transaction = connection.begin().await.map_err(|error| failure(OPERATION, error))?;
+    forget(&mut transaction, &changes).await?;
+    writes(working, seen, changes)?.run(&mut transaction).await?;
+    transaction.commit().await.map_err(|error| failure(OPERATION, error))
+}
+
+/// All writes; learning state last, because its rows are those that others wait for.
+fn writes(working: &Working, seen: &Versions, mut changes: Changes) -> Result<Together> {
     changes.decisions.sort_by_key(|new| (new.decision.context.tenant.clone(), new.decision.id));
     changes.turns.sort_by_key(|new| (new.turn.tenant.clone(), new.turn.id));
-    // Before jobs of the same keys are added.
-    forget(connection, &changes).await?;
     let mut writes = Together::new("commit");
+    hold(&mut writes, seen)?;
     decisions(&mut writes, &changes.decisions, &changes.begun)?;
     turns(&mut writes, &changes.turns, &changes.ended)?;
     messages(&mut writes, &changes.turns)?;
     vectors::insert_collections(&mut writes, &changes.collections)?;
     vectors::put(&mut writes, &changes.memories, &working.collections)?;
-    let preferences = changes.preferences.iter();
-    let (first, later): (Vec<_>, Vec<_>) = preferences.partition(|(_, first)| **first);
-    let after = |(owner, _)| Some((owner, working.preferences.get(owner)?));
-    users::begin(&mut writes, &first.into_iter().filter_map(after).collect::<Vec<_>>())?;
-    users::put(&mut writes, &later.into_iter().filter_map(after).collect::<Vec<_>>())?;
+    preferences(&mut writes, working, seen, &changes)?;
     let jobs: Vec<_> = changes.jobs.iter().map(|((tenant, _), job)| (tenant.as_str(), job)).collect();
     enqueue(&mut writes, &jobs)?;
     evidence(&mut writes, &changes.evidence)?;
-    rewards(&mut writes, working, &changes)?;
+    rewards(&mut writes, working, seen, &changes)?;
     let stats: Vec<_> = changes.stats.into_iter().filter(|(_, change)| !change.is_zero()).collect();
     sums::write(&mut writes, &stats)?;
-    writes.run(connection).await.map(drop)
+    Ok(writes)
+}
+
+/// Holds what was seen and is only referred to.
+fn hold(writes: &mut Together, seen: &Versions) -> Result<()> {
+    let decisions: Vec<_> = seen.decisions.iter().collect();
+    if !decisions.is_empty() {
+        writes
+            .hold(HOLD_DECISIONS, decisions.len())
+            .bind(column(&decisions, |((tenant, _), _)| tenant.as_str()))?
+            .bind(column(&decisions, |((_, id), _)| uuid(*id)))?
+            .bind(column(&decisions, |(_, version)| version.as_str()))?;
+    }
+    vectors::hold_collections(writes, &seen.collections)
 }
 
 /// One column of some rows.
@@ -120,14 +155,6 @@ fn written<'r, R, T: serde::Serialize + 'r>(
     operation: &'static str,
 ) -> Result<Vec<String>> {
     rows.iter().map(|row| to_json(part(row), operation)).collect()
-}
-
-/// Fails when not all rows were new: somebody was faster, and what was loaded is out of date.
-pub(super) fn all_new(done: u64, rows: usize, operation: &'static str) -> Result<(), Failure> {
-    if done == rows as u64 {
-        return Ok(());
-    }
-    Err(Failure::Again(was_faster(operation)))
 }
 
 fn decisions(writes: &mut Together, new: &[NewDecision], begun: &BTreeMap<Key, Timestamp>) -> Result<()> {
@@ -245,36 +272,65 @@ fn evidence(writes: &mut Together, new: &[NewEvidence]) -> Result<()> {
     Ok(())
 }
 
-fn rewards(writes: &mut Together, working: &Working, changes: &Changes) -> Result<()> {
-    const OPERATION: &str = "settle";
-    let row = |key| {
-        let known = working.known.get(key)?;
-        Some((key, known.decision.as_ref()?.context.task.as_str(), &known.settled))
-    };
-    let rows: Vec<(&Key, &str, &Settled)> = changes.settled.iter().filter_map(row).collect();
-    if rows.is_empty() {
-        return Ok(());
+fn preferences(writes: &mut Together, working: &Working, seen: &Versions, changes: &Changes) -> Result<()> {
+    let (mut begun, mut changed, mut before) = (Vec::new(), Vec::new(), Vec::new());
+    for owner in &changes.preferences {
+        let Some(after) = working.preferences.get(owner) else { continue };
+        match seen.preferences.get(owner) {
+            None => begun.push((owner, after)),
+            Some(revision) => {
+                changed.push((owner, after));
+                before.push(*revision);
+            }
+        }
     }
-    let rewards = rows.iter().map(|(.., settled)| settled.reward.as_ref());
-    let bodies = rewards.map(|reward| reward.map(|reward| to_json(reward, OPERATION)).transpose());
-    writes
-        .write(REWARDS, None)
-        .bind(column(&rows, |(key, ..)| key.0.as_str()))?
-        .bind(column(&rows, |(key, ..)| uuid(key.1)))?
-        .bind(column(&rows, |(_, task, _)| *task))?
-        .bind(column(&rows, |(.., settled)| settled.reward.as_ref().map(|reward| reward.value.get())))?
-        .bind(column(&rows, |(.., settled)| settled.reward.as_ref().map(|reward| reward.stage.as_str())))?
-        .bind(column(&rows, |(.., settled)| settled.silence_ended))?
-        .bind(bodies.collect::<Result<Vec<_>>>()?)?
-        .bind(written(&rows, |(.., settled)| &settled.contribution, OPERATION)?)?
-        .bind(FORMAT)?;
+    users::begin(writes, &begun)?;
+    users::put(writes, &changed, &before)
+}
+
+/// A decision's task, and what it amounts to.
+type RewardRow<'r> = (&'r Key, &'r str, &'r Settled);
+
+fn rewards(writes: &mut Together, working: &Working, seen: &Versions, changes: &Changes) -> Result<()> {
+    let (mut first, mut later, mut versions) = (Vec::new(), Vec::new(), Vec::new());
+    for key in &changes.settled {
+        let Some(known) = working.known.get(key) else { continue };
+        let Some(decision) = &known.decision else { continue };
+        let row: RewardRow<'_> = (key, decision.context.task.as_str(), &known.settled);
+        match seen.rewards.get(key) {
+            None => first.push(row),
+            Some(version) => {
+                later.push(row);
+                versions.push(version.as_str());
+            }
+        }
+    }
+    if !first.is_empty() {
+        bind_rewards(writes.write(FIRST_REWARDS, Some(first.len())), &first)?;
+    }
+    if !later.is_empty() {
+        bind_rewards(writes.write(REWARDS, Some(later.len())), &later)?.bind(versions)?;
+    }
     Ok(())
 }
 
+fn bind_rewards<'t>(write: Part<'t>, rows: &[RewardRow<'_>]) -> Result<Part<'t>> {
+    const OPERATION: &str = "settle";
+    let rewards = rows.iter().map(|(.., settled)| settled.reward.as_ref());
+    let bodies = rewards.map(|reward| reward.map(|reward| to_json(reward, OPERATION)).transpose());
+    write
+        .bind(column(rows, |(key, ..)| key.0.as_str()))?
+        .bind(column(rows, |(key, ..)| uuid(key.1)))?
+        .bind(column(rows, |(_, task, _)| *task))?
+        .bind(column(rows, |(.., settled)| settled.reward.as_ref().map(|reward| reward.value.get())))?
+        .bind(column(rows, |(.., settled)| settled.reward.as_ref().map(|reward| reward.stage.as_str())))?
+        .bind(column(rows, |(.., settled)| settled.silence_ended))?
+        .bind(bodies.collect::<Result<Vec<_>>>()?)?
+        .bind(written(rows, |(.., settled)| &settled.contribution, OPERATION)?)?
+        .bind(FORMAT)
+}
+
 async fn forget(connection: &mut PgConnection, changes: &Changes) -> Result<(), Failure> {
-    if changes.forgotten.is_empty() {
-        return Ok(());
-    }
     let keys: Vec<_> = changes.forgotten.iter().collect();
     let done = sqlx::query(FORGET)
         .bind(column(&keys, |(tenant, _)| tenant.as_str()))

@@ -6,8 +6,8 @@ use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, Row, Type};
 
 use super::BACKEND;
-use super::error::{failure, unreadable, written_at_once};
-use super::save::all_new;
+use super::decode::{integer, natural};
+use super::error::{driver, written_at_once};
 use crate::batch::Failure;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// same statement has written.
 ///
 /// Each is an `INSERT`, `UPDATE` or `DELETE` without `RETURNING` whose places are counted from `$1`. Texts are constants
-/// of this crate; whatever a caller gave is bound.
+/// of this crate; whatever a caller gave is bound. It is all or nothing also without a transaction around it.
 pub(super) struct Together {
     operation: &'static str,
     text: String,
@@ -41,9 +41,18 @@ impl Together {
 
     /// Goes on with a write; `rows` says how many rows it must change, or else somebody was faster.
     pub(super) fn write(&mut self, sql: &'static str, rows: Option<usize>) -> Part<'_> {
+        self.part(sql, " RETURNING 1)", rows)
+    }
+
+    /// Goes on with a `SELECT` that locks rows until all is done; they must be so many, or else somebody was faster.
+    pub(super) fn hold(&mut self, sql: &'static str, rows: usize) -> Part<'_> {
+        self.part(sql, ")", Some(rows))
+    }
+
+    fn part(&mut self, sql: &'static str, end: &'static str, rows: Option<usize>) -> Part<'_> {
         self.begin(format_args!("w{}", self.parts.len()));
         renumber(&mut self.text, sql, self.bound);
-        self.text.push_str(" RETURNING 1)");
+        self.text.push_str(end);
         self.parts.push(rows);
         Part(self)
     }
@@ -64,27 +73,40 @@ impl Together {
     }
 
     /// Carries all of them out; answers how many rows each has changed.
-    pub(super) async fn run(self, connection: &mut PgConnection) -> Result<Vec<u64>, Failure> {
-        let Self { operation, mut text, arguments, parts, .. } = self;
-        for part in 0..parts.len() {
-            let begin = if part == 0 { " SELECT" } else { "," };
-            let _ = write!(text, "{begin} (SELECT count(*) FROM w{part})");
-        }
-        if parts.is_empty() {
+    pub(super) async fn run(mut self, connection: &mut PgConnection) -> Result<Vec<u64>, Failure> {
+        if self.parts.is_empty() {
             return Ok(Vec::new());
         }
+        self.count()?;
+        let Self { operation, text, arguments, parts, .. } = self;
         let row = sqlx::query_with(AssertSqlSafe(text), arguments).fetch_one(connection).await;
         let row = row.map_err(|error| written_at_once(operation, error))?;
-        let mut changed = Vec::new();
-        for (part, wanted) in parts.into_iter().enumerate() {
-            let count: i64 = row.try_get(part).map_err(|error| failure(operation, error))?;
-            let count = u64::try_from(count).map_err(|error| unreadable(operation, "count", error))?;
+        let counts = (0..parts.len()).map(|part| {
+            let count: i64 = row.try_get(part).map_err(|error| driver(operation, error))?;
+            natural(count, "count", operation)
+        });
+        Ok(counts.collect::<Result<_>>()?)
+    }
+
+    /// Ends the statement: rows are counted, and compared where their number is known.
+    fn count(&mut self) -> Result<()> {
+        for (part, wanted) in std::mem::take(&mut self.parts).into_iter().enumerate() {
+            let begin = if part == 0 { " SELECT" } else { "," };
+            // Writing to a string does not fail.
+            let _ = match wanted {
+                None => write!(self.text, "{begin} (SELECT count(*) FROM w{part})"),
+                Some(_) => {
+                    let place = self.bound + 1;
+                    write!(self.text, "{begin} helm_rows((SELECT count(*) FROM w{part}), ${place})")
+                }
+            };
+            self.parts.push(wanted);
             if let Some(wanted) = wanted {
-                all_new(count, wanted, operation)?;
+                let wanted: i64 = integer(wanted, "count", self.operation)?;
+                Part(self).bind(wanted)?;
             }
-            changed.push(count);
         }
-        Ok(changed)
+        Ok(())
     }
 }
 

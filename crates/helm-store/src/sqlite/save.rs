@@ -27,7 +27,7 @@ pub(super) async fn save(
     }
     let memories = changes.memories.iter().map(|((tenant, user, _), memory)| (tenant, user, memory));
     let written = put_memories(script, &memories.collect::<Vec<_>>(), shards).await?;
-    let owned = changes.preferences.keys().filter_map(|owner| {
+    let owned = changes.preferences.iter().filter_map(|owner| {
         let after = working.preferences.get(owner)?;
         Some((&owner.0, &owner.1, after))
     });

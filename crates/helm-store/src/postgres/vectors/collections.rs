@@ -19,6 +19,9 @@ const LOAD: &str = "SELECT k.n, c.metric, c.dimension
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (tenant, name, n)
     JOIN helm_collection c ON c.tenant = k.tenant AND c.name = k.name ORDER BY k.n FOR KEY SHARE OF c";
 
+const HOLD: &str = "SELECT 1 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (tenant, name, n)
+    JOIN helm_collection c ON c.tenant = k.tenant AND c.name = k.name ORDER BY k.n FOR KEY SHARE OF c";
+
 const INSERT: &str = "INSERT INTO helm_collection (tenant, name, metric, dimension)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) ON CONFLICT DO NOTHING";
 
@@ -63,6 +66,19 @@ pub(in super::super) fn insert(
         .bind(column(&rows, |(_, begun)| begun.metric.as_str()))?
         .bind(dimensions.collect::<Result<Vec<_>>>()?)?;
     Ok(())
+}
+
+/// Holds collections that were seen against being dropped, in the order of their keys.
+pub(in super::super) fn hold(writes: &mut Together, seen: &BTreeSet<CollectionKey>) -> Result<()> {
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<_> = seen.iter().collect();
+    writes
+        .hold(HOLD, keys.len())
+        .bind(column(&keys, |(tenant, _)| tenant.as_str()))?
+        .bind(column(&keys, |(_, name)| name.as_str()))
+        .map(drop)
 }
 
 /// The collection of that name with the columns `metric` and `dimension`.

@@ -20,7 +20,7 @@ mod seen;
 mod sql;
 mod store;
 
-pub(super) use collections::{collection, insert as insert_collections};
+pub(super) use collections::{collection, hold as hold_collections, insert as insert_collections};
 pub(super) use rows::put;
 pub(super) use search::Embeddings;
 pub(super) use seen::Seen;
