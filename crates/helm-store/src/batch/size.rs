@@ -1,6 +1,6 @@
 //! About how much memory a queued write holds: enough to keep the queue from eating a process.
 
-use helm_core::{Decision, Message};
+use helm_core::{Decision, Message, Outcome};
 use serde_json::Value;
 
 use crate::job::NewJob;
@@ -16,13 +16,15 @@ pub(crate) fn decision(decision: &Decision) -> usize {
     2 * SMALL + 128 * strategies + 8 * decision.context.features.values().len()
 }
 
+pub(crate) fn outcome(outcome: &Outcome) -> usize {
+    SMALL + 256 * (outcome.scores.len() + outcome.violations.len())
+}
+
 pub(crate) fn turn(turn: &TurnRecord) -> usize {
-    let outcome = &turn.outcome;
-    let found = 256 * (outcome.scores.len() + outcome.violations.len());
     let text = turn.input.len() + turn.output.as_ref().map_or(0, String::len);
     let messages: usize = turn.messages.iter().map(message).sum();
-    2 * SMALL
-        + found
+    SMALL
+        + outcome(&turn.outcome)
         + text
         + messages
         + changes(&turn.preferences)

@@ -28,7 +28,7 @@ pub(crate) struct Working {
 }
 
 /// All that is known about one decision.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Known {
     pub(crate) decision: Option<Arc<Decision>>,
     pub(crate) turn: Option<KnownTurn>,
@@ -39,7 +39,7 @@ pub(crate) struct Known {
 }
 
 /// A committed turn.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct KnownTurn {
     pub(crate) digest: [u8; 32],
     /// `None` when there is no decision that could be settled by it.
@@ -47,7 +47,7 @@ pub(crate) struct KnownTurn {
 }
 
 /// What a decision amounts to, and what it has contributed.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Settled {
     pub(crate) reward: Option<Reward>,
     pub(crate) contribution: Vec<StatsRow>,

@@ -237,3 +237,82 @@ pub(super) async fn a_collection_is_dropped_while_another_handle_fills_it(
     let refused = one.vectors().upsert(&t, &ana, &[memory(2, 2)]).await.expect_err("two are no three");
     assert_eq!(refused.kind(), ErrorKind::Invalid);
 }
+
+/// What a call answered, as far as it does not depend on the backend.
+type Told = std::result::Result<(Option<Applied>, Option<u64>), ErrorKind>;
+
+/// Call number `n` of a made-up history of six decisions: begun, ended, judged, given up, several times over.
+async fn call(store: &Arc<dyn Store>, n: u64) -> Told {
+    let draw = |part: u64| (n.wrapping_add(part << 32).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33) as usize;
+    let number = (draw(1) % 6) as u64;
+    let bits = |reward: Option<helm_core::Reward>| reward.map(|reward| reward.value.get().to_bits());
+    match draw(2) % 8 {
+        0 | 1 => store.log_decision(&decision(number), deadline()).await.map(|applied| (Some(applied), None)),
+        2 => store
+            .commit_turn(turn(number), mean())
+            .await
+            .map(|receipt| (Some(receipt.applied), bits(receipt.reward))),
+        3 => store
+            .end_silence(&tenant("t"), decision_id(number), mean())
+            .await
+            .map(|reward| (None, bits(reward))),
+        _ => {
+            let source = ["user", "reviewer", "judge:a"][draw(3) % 3];
+            let mut said = feedback(number, source, (draw(4) % 5) as f64 / 4.0);
+            if draw(5).is_multiple_of(2) {
+                said = said.with_key(format!("k{}", draw(6) % 40).parse().expect("a key"));
+            }
+            let recorded = store.record_feedback(&tenant("t"), &said, at(n as i64), mean()).await;
+            recorded.map(|receipt| (Some(receipt.applied), bits(receipt.reward)))
+        }
+    }
+    .map_err(|error| error.kind())
+}
+
+/// Through two handles on one state that take turns: each knows at once what came through the other one.
+pub(super) async fn two_handles_are_as_one(one: Arc<dyn Store>, two: Arc<dyn Store>) {
+    let model: Arc<dyn Store> = Arc::new(crate::memory::MemoryStore::new());
+    for n in 0..400 {
+        // Now and then one of them is alone for a while.
+        let store = if (n ^ (n >> 3)) % 2 == 0 { &one } else { &two };
+        assert_eq!(call(store, n).await, call(&model, n).await, "call {n}");
+    }
+    for store in [&one, &two] {
+        assert_eq!(totals(store).await, totals(&model).await);
+        let audit = store.bandits().audit(&tenant("t"), &decision(0).context.task).await.expect("audited");
+        assert!(audit.mismatches.is_empty());
+    }
+}
+
+/// Through two handles on one state at once: of few decisions, each judged by several sources that correct themselves,
+/// the last word of each counts.
+pub(super) async fn sources_correct_themselves_through_two_handles(one: Arc<dyn Store>, two: Arc<dyn Store>) {
+    const DECISIONS: u64 = 3;
+    const SOURCES: u64 = 6;
+    for number in 0..DECISIONS {
+        one.log_decision(&decision(number), deadline()).await.expect("logged");
+    }
+    let (first, second) = (&one, &two);
+    let value = |number: u64, source: u64, step: u64| ((number + 3 * source + 5 * step) % 9) as f64 / 8.0;
+    let senders = (0..DECISIONS * SOURCES).map(|sender| async move {
+        let (number, source) = (sender % DECISIONS, sender / DECISIONS);
+        for step in 0..8 {
+            let store = if (sender + step) % 2 == 0 { first } else { second };
+            let said = feedback(number, &format!("s{source}"), value(number, source, step));
+            store.record_feedback(&tenant("t"), &said, at(step as i64), mean()).await.expect("recorded");
+            if step == 3 && source == 0 {
+                store.commit_turn(turn(number), mean()).await.expect("committed");
+            }
+        }
+    });
+    join_all(senders).await;
+    let mean_of = |number| (0..SOURCES).map(|source| value(number, source, 7)).sum::<f64>() / SOURCES as f64;
+    let sum: f64 = (0..DECISIONS).map(mean_of).sum();
+    for store in [&one, &two] {
+        let (count, found) = totals(store).await;
+        assert_eq!(count, DECISIONS as i64);
+        assert!((found - sum).abs() < 1e-6, "{found} is not {sum}");
+        let audit = store.bandits().audit(&tenant("t"), &decision(0).context.task).await.expect("audited");
+        assert!(audit.mismatches.is_empty());
+    }
+}

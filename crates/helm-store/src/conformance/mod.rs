@@ -152,6 +152,10 @@ pub const SHARED_LAWS: &[SharedLaw] = &[
         Box::pin(vectors::a_memory_is_seen_through_another_handle_at_once(one, two))
     }),
     ("two_handles_write_at_once", |one, two| Box::pin(handles::two_handles_write_at_once(one, two))),
+    ("two_handles_are_as_one", |one, two| Box::pin(handles::two_handles_are_as_one(one, two))),
+    ("sources_correct_themselves_through_two_handles", |one, two| {
+        Box::pin(handles::sources_correct_themselves_through_two_handles(one, two))
+    }),
     ("a_job_is_held_through_one_handle", |one, two| {
         Box::pin(jobs::a_job_is_held_through_one_handle(one, two))
     }),

@@ -8,17 +8,20 @@ use tokio_util::task::TaskTracker;
 
 use super::BACKEND;
 use super::error::failure;
-use super::load::{Versions, lock, look};
+use super::load::{Loaded, Versions, lock};
+use super::recent::{Recent, Touched};
 use super::save::save;
 use crate::batch::{
-    Answer, Commit, Engine, Failure, Needs, Operation, Queued, Request, Unit, Working, commit,
+    Answer, Changes, Commit, Engine, Failure, Needs, Operation, Queued, Request, Unit, Working, commit,
 };
 use crate::error::Result;
+use crate::records::Applied;
 
 /// Commits groups of writes, several at once. What two groups both want is held by locks in the database, as it is
 /// between processes.
 pub(super) struct Groups {
     pool: PgPool,
+    recent: Recent,
     tracker: TaskTracker,
     free: Arc<Semaphore>,
     /// The right to begin the next group.
@@ -26,8 +29,8 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub(super) fn new(pool: PgPool, groups: u32, tracker: TaskTracker) -> Self {
-        Self { pool, tracker, free: Arc::new(Semaphore::new(groups as usize)), next: None }
+    pub(super) fn new(pool: PgPool, recent: Recent, groups: u32, tracker: TaskTracker) -> Self {
+        Self { pool, recent, tracker, free: Arc::new(Semaphore::new(groups as usize)), next: None }
     }
 }
 
@@ -38,7 +41,8 @@ impl Commit<Request> for Groups {
     }
 
     async fn commit(&mut self, batch: Vec<Queued<Request>>) {
-        let (mut transactions, permit) = (Transactions { pool: self.pool.clone() }, self.next.take());
+        let mut transactions = Transactions { pool: self.pool.clone(), recent: self.recent.clone() };
+        let permit = self.next.take();
         self.tracker.spawn(async move {
             let (requests, shares): (Vec<_>, Vec<_>) = batch.into_iter().map(Queued::into_parts).unzip();
             commit(&mut transactions, requests).await;
@@ -51,6 +55,7 @@ impl Commit<Request> for Groups {
 
 struct Transactions {
     pool: PgPool,
+    recent: Recent,
 }
 
 impl Engine for Transactions {
@@ -61,42 +66,107 @@ impl Engine for Transactions {
         operations: &[&Operation],
         attempt: u32,
     ) -> Result<Vec<Result<Answer>>, Failure> {
-        const OPERATION: &str = "commit";
-        let failed = |error| failure(OPERATION, error);
-        // Decisions to be logged are taken to be new once; then it is known that one was not.
-        let needs = Needs::of(operations.iter().copied(), attempt == 0);
-        if attempt == 0 {
-            // What was read may have changed when it is written, which then fails; then it is locked before it is read.
-            let mut connection = self.pool.acquire().await.map_err(failed)?;
-            let (working, seen) = match needs.is_empty() {
-                true => Default::default(),
-                false => look(&mut connection, &needs).await?,
-            };
-            return apply(&mut connection, working, &seen, operations).await;
+        match attempt {
+            0 => self.at_once(operations).await,
+            _ => self.locked(operations).await,
         }
+    }
+}
+
+impl Transactions {
+    /// Goes by what this process remembers, and by what it reads without locks; if something of that has changed when it is
+    /// written, nothing is done. Decisions to be logged are taken to be new.
+    async fn at_once(&self, operations: &[&Operation]) -> Result<Vec<Result<Answer>>, Failure> {
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let mut needs = Needs::of(operations.iter().copied(), true);
+        let mut loaded = self.recent.recall(&mut needs).await;
+        let remembered = !loaded.working.known.is_empty();
+        loaded.look(&mut connection, &needs).await?;
+        let mut carried = Carried::out(loaded, operations);
+        // What is said of repetitions and of refusals must be true now.
+        if remembered && !carried.answers.iter().all(is_new) {
+            let mut loaded = Loaded::default();
+            loaded.look(&mut connection, &Needs::of(operations.iter().copied(), true)).await?;
+            carried = Carried::out(loaded, operations);
+        }
+        let (answers, fresh) = carried.save(&mut connection).await?;
+        self.remember(fresh).await;
+        Ok(answers)
+    }
+
+    /// Locks what will be changed before it is read.
+    async fn locked(&self, operations: &[&Operation]) -> Result<Vec<Result<Answer>>, Failure> {
+        let needs = Needs::of(operations.iter().copied(), false);
         // Dropped before its end, a transaction is rolled back.
         let mut transaction = self.pool.begin().await.map_err(failed)?;
         lock(&mut transaction, &needs).await?;
         // A statement of its own, so that it sees what those committed who held the locks before.
-        let (working, seen) = look(&mut transaction, &needs).await?;
-        let answers = apply(&mut transaction, working, &seen, operations).await?;
+        let mut loaded = Loaded::default();
+        loaded.look(&mut transaction, &needs).await?;
+        let (answers, fresh) = Carried::out(loaded, operations).save(&mut transaction).await?;
         transaction.commit().await.map_err(failed)?;
+        self.remember(fresh).await;
         Ok(answers)
+    }
+
+    async fn remember(&self, fresh: Option<Fresh>) {
+        if let Some(Fresh { touched, working, versions, transaction }) = fresh {
+            self.recent.remember(touched, working, &versions, &transaction).await;
+        }
     }
 }
 
-/// Carries operations out with what is known, and writes what they change.
-async fn apply(
-    connection: &mut PgConnection,
+/// Operations that were carried out in memory.
+struct Carried {
+    answers: Vec<Result<Answer>>,
     working: Working,
-    seen: &Versions,
-    operations: &[&Operation],
-) -> Result<Vec<Result<Answer>>, Failure> {
-    let mut unit = Unit::new(BACKEND, working);
-    let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
-    let (working, changes) = unit.into_parts();
-    if !changes.is_empty() {
-        save(connection, &working, seen, changes).await?;
+    changes: Changes,
+    versions: Versions,
+}
+
+/// What was written, to be remembered once it is committed.
+struct Fresh {
+    touched: Touched,
+    working: Working,
+    versions: Versions,
+    transaction: String,
+}
+
+impl Carried {
+    fn out(loaded: Loaded, operations: &[&Operation]) -> Self {
+        let Loaded { working, versions } = loaded;
+        let mut unit = Unit::new(BACKEND, working);
+        let answers = operations.iter().map(|operation| unit.apply(operation)).collect();
+        let (working, changes) = unit.into_parts();
+        Self { answers, working, changes, versions }
     }
-    Ok(answers)
+
+    async fn save(
+        self,
+        connection: &mut PgConnection,
+    ) -> Result<(Vec<Result<Answer>>, Option<Fresh>), Failure> {
+        let Self { answers, working, changes, versions } = self;
+        if changes.is_empty() {
+            return Ok((answers, None));
+        }
+        let touched = Touched::by(&changes);
+        let transaction = save(connection, &working, &versions, changes).await?;
+        let fresh = transaction.map(|transaction| Fresh { touched, working, versions, transaction });
+        Ok((answers, fresh))
+    }
+}
+
+/// Whether an answer is of something that has been written.
+fn is_new(answer: &Result<Answer>) -> bool {
+    match answer {
+        Ok(Answer::Logged(applied)) => *applied != Applied::Duplicate,
+        Ok(Answer::Committed(receipt)) => receipt.applied != Applied::Duplicate,
+        Ok(Answer::Recorded(receipt)) => receipt.applied != Applied::Duplicate,
+        Ok(Answer::Resettled(_)) => true,
+        Err(_) => false,
+    }
+}
+
+fn failed(error: sqlx::Error) -> Failure {
+    failure("commit", error)
 }

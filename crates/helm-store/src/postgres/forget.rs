@@ -152,6 +152,7 @@ impl UserStore for PostgresStore {
         // Now nothing more can come in their name. What did meanwhile goes, too.
         all.add(self.transaction(OPERATION, DisguiseCheckpoint(whose)).await?);
         all.add(self.transaction(OPERATION, Remove(whose)).await?.0);
+        self.recent.clear();
         progress(all);
         Ok(all)
     }

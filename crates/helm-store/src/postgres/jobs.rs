@@ -186,7 +186,10 @@ impl Work for Enqueue<'_> {
         let jobs: Vec<_> = self.jobs.iter().map(|job| (self.tenant.as_str(), job)).collect();
         let mut writes = Together::new("enqueue");
         save::enqueue(&mut writes, &jobs)?;
-        Ok(writes.run(connection).await?.into_iter().sum())
+        if writes.is_empty() {
+            return Ok(0);
+        }
+        Ok(writes.run(connection).await?.rows.into_iter().sum())
     }
 }
 

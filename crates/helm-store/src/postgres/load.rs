@@ -76,12 +76,19 @@ const LOOK: &str = "SELECT 'decision' AS kind, k.n, d.format, d.body::text AS bo
 /// The versions of the rows that were looked at, as far as there are any. What is written must find them unchanged.
 #[derive(Default, Debug)]
 pub(super) struct Versions {
-    pub(super) decisions: BTreeMap<Key, String>,
-    pub(super) rewards: HashMap<Key, String>,
+    pub(super) decisions: BTreeMap<Key, Arc<str>>,
+    pub(super) rewards: HashMap<Key, Arc<str>>,
     /// Revisions of preferences.
     pub(super) preferences: HashMap<(TenantId, UserId), u64>,
     /// They never change, but may be dropped.
     pub(super) collections: BTreeSet<CollectionKey>,
+}
+
+/// What is known before anything is changed.
+#[derive(Default)]
+pub(super) struct Loaded {
+    pub(super) working: Working,
+    pub(super) versions: Versions,
 }
 
 /// The parts of needs, in the order in which they are numbered.
@@ -122,41 +129,31 @@ pub(super) async fn lock(connection: &mut PgConnection, needs: &Needs) -> Result
     locked.map(drop).map_err(|error| failure(OPERATION, error))
 }
 
-/// Reads what is known, in one statement.
-pub(super) async fn look(
-    connection: &mut PgConnection,
-    needs: &Needs,
-) -> Result<(Working, Versions), Failure> {
-    let wanted = Wanted::of(needs);
-    let ((tenants, ids), (draw_tenants, draws)) = (columns(&wanted.decisions), columns(&wanted.draws));
-    let rows = sqlx::query(LOOK)
-        .bind(tenants)
-        .bind(ids)
-        .bind(column(&wanted.preferences, |(tenant, _)| tenant.as_str()))
-        .bind(column(&wanted.preferences, |(_, user)| user.as_str()))
-        .bind(column(&wanted.collections, |(tenant, _)| tenant.as_str()))
-        .bind(column(&wanted.collections, |(_, name)| name.as_str()))
-        .bind(column(&wanted.keys, |(tenant, _)| tenant.as_str()))
-        .bind(column(&wanted.keys, |(_, key)| key.as_str()))
-        .bind(draw_tenants)
-        .bind(draws)
-        .fetch_all(connection)
-        .await
-        .map_err(|error| failure(OPERATION, error))?;
-    let mut look = Look::default();
-    for row in &rows {
-        look.take(row, &wanted)?;
+impl Loaded {
+    /// Reads more, in one statement.
+    pub(super) async fn look(&mut self, connection: &mut PgConnection, needs: &Needs) -> Result<(), Failure> {
+        if needs.is_empty() {
+            return Ok(());
+        }
+        let wanted = Wanted::of(needs);
+        let ((tenants, ids), (draw_tenants, draws)) = (columns(&wanted.decisions), columns(&wanted.draws));
+        let rows = sqlx::query(LOOK)
+            .bind(tenants)
+            .bind(ids)
+            .bind(column(&wanted.preferences, |(tenant, _)| tenant.as_str()))
+            .bind(column(&wanted.preferences, |(_, user)| user.as_str()))
+            .bind(column(&wanted.collections, |(tenant, _)| tenant.as_str()))
+            .bind(column(&wanted.collections, |(_, name)| name.as_str()))
+            .bind(column(&wanted.keys, |(tenant, _)| tenant.as_str()))
+            .bind(column(&wanted.keys, |(_, key)| key.as_str()))
+            .bind(draw_tenants)
+            .bind(draws)
+            .fetch_all(connection)
+            .await
+            .map_err(|error| failure(OPERATION, error))?;
+        rows.iter().try_for_each(|row| self.take(row, &wanted)).map_err(Failure::from)
     }
-    Ok((look.working, look.seen))
-}
 
-#[derive(Default)]
-struct Look {
-    working: Working,
-    seen: Versions,
-}
-
-impl Look {
     fn take(&mut self, row: &PgRow, wanted: &Wanted<'_>) -> Result<()> {
         match get(row, "kind", OPERATION)? {
             "decision" => self.decision(row, numbered(row, &wanted.decisions)?),
@@ -170,26 +167,26 @@ impl Look {
 
     fn decision(&mut self, row: &PgRow, key: &Key) -> Result<()> {
         let known = self.working.known.entry(key.clone()).or_default();
-        if let Some(version) = get(row, "version", OPERATION)? {
+        if let Some(version) = get::<Option<&str>>(row, "version", OPERATION)? {
             known.decision = Some(Arc::new(body(row, "body", OPERATION)?));
-            self.seen.decisions.insert(key.clone(), version);
+            self.versions.decisions.insert(key.clone(), version.into());
         }
-        if let Some(version) = get(row, "reward_version", OPERATION)? {
-            self.seen.rewards.insert(key.clone(), version);
+        if let Some(version) = get::<Option<&str>>(row, "reward_version", OPERATION)? {
+            self.versions.rewards.insert(key.clone(), version.into());
         }
         learn(known, row)
     }
 
     fn preference(&mut self, row: &PgRow, owner: &(TenantId, UserId)) -> Result<()> {
         let preferences = users::preferences(row, OPERATION)?;
-        self.seen.preferences.insert(owner.clone(), preferences.revision);
+        self.versions.preferences.insert(owner.clone(), preferences.revision);
         self.working.preferences.insert(owner.clone(), preferences);
         Ok(())
     }
 
     fn collection(&mut self, row: &PgRow, key: &CollectionKey) -> Result<()> {
         self.working.collections.insert(key.clone(), vectors::collection(row, key.1.clone(), OPERATION)?);
-        self.seen.collections.insert(key.clone());
+        self.versions.collections.insert(key.clone());
         Ok(())
     }
 

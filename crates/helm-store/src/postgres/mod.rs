@@ -26,6 +26,7 @@ mod migrate;
 mod months;
 mod options;
 mod reads;
+mod recent;
 mod records;
 mod restate;
 mod retain;

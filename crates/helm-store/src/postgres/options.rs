@@ -29,6 +29,9 @@ pub struct PostgresOptions {
     pub queue: usize,
     /// How many bytes the queued writes may hold before more are refused as overloaded. Default: 64 MiB.
     pub queue_bytes: usize,
+    /// How many bytes of what this process has just written of decisions are remembered, for ten minutes, so that they are
+    /// not read back when a turn ends or is judged. Default: 32 MiB.
+    pub recent_bytes: u64,
     /// How many memories of one metric and dimension there are before
     /// [`VectorStore::build_indexes`](crate::VectorStore::build_indexes) makes an index for them; until then every
     /// selected row is read. Needs pgvector. Default: 5,000.
@@ -55,6 +58,7 @@ impl PostgresOptions {
             idle_timeout: Duration::from_secs(10),
             queue: 8_192,
             queue_bytes: 64 << 20,
+            recent_bytes: 32 << 20,
             index_after: 5_000,
             half_precision_index: false,
         }
@@ -96,6 +100,13 @@ impl PostgresOptions {
     #[must_use]
     pub fn with_groups(mut self, groups: u32) -> Self {
         self.groups = groups.max(1);
+        self
+    }
+
+    /// Sets how many bytes of recent decisions are remembered; 0 for none.
+    #[must_use]
+    pub fn with_recent_bytes(mut self, bytes: u64) -> Self {
+        self.recent_bytes = bytes;
         self
     }
 

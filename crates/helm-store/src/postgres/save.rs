@@ -90,23 +90,25 @@ const ENQUEUE: &str = "INSERT INTO helm_job
         k (tenant, kind, dedupe, body, run_at, max_attempts)
     ON CONFLICT (tenant, dedupe) DO NOTHING";
 
-/// Writes everything, unless something of what was seen has changed. It is one statement, which is a transaction by itself,
-/// unless jobs are removed before others of the same keys are added.
+/// Writes everything, unless something of what was seen has changed; answers the transaction's id where that is the
+/// version of all rows. It is one statement, which is a transaction by itself, unless jobs are removed before others of
+/// the same keys are added.
 pub(super) async fn save(
     connection: &mut PgConnection,
     working: &Working,
     seen: &Versions,
     changes: Changes,
-) -> Result<(), Failure> {
+) -> Result<Option<String>, Failure> {
     const OPERATION: &str = "commit";
     if changes.forgotten.is_empty() {
-        return writes(working, seen, changes)?.run(connection).await.map(drop);
+        return writes(working, seen, changes)?.run(connection).await.map(|done| Some(done.transaction));
     }
-    // Within another transaction this is a part of it.
+    // Within another transaction this is a part of it, whose rows have a version of their own.
     let mut transaction = connection.begin().await.map_err(|error| failure(OPERATION, error))?;
     forget(&mut transaction, &changes).await?;
     writes(working, seen, changes)?.run(&mut transaction).await?;
-    transaction.commit().await.map_err(|error| failure(OPERATION, error))
+    transaction.commit().await.map_err(|error| failure(OPERATION, error))?;
+    Ok(None)
 }
 
 /// All writes; learning state last, because its rows are those that others wait for.
@@ -138,7 +140,7 @@ fn hold(writes: &mut Together, seen: &Versions) -> Result<()> {
             .hold(HOLD_DECISIONS, decisions.len())
             .bind(column(&decisions, |((tenant, _), _)| tenant.as_str()))?
             .bind(column(&decisions, |((_, id), _)| uuid(*id)))?
-            .bind(column(&decisions, |(_, version)| version.as_str()))?;
+            .bind(column(&decisions, |(_, version)| &***version))?;
     }
     vectors::hold_collections(writes, &seen.collections)
 }
@@ -301,7 +303,7 @@ fn rewards(writes: &mut Together, working: &Working, seen: &Versions, changes: &
             None => first.push(row),
             Some(version) => {
                 later.push(row);
-                versions.push(version.as_str());
+                versions.push(&**version);
             }
         }
     }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::engine::Groups;
 use super::error::{driver, failure, was_rolled_back};
 use super::options::PostgresOptions;
+use super::recent::Recent;
 use super::restate::restate;
 use super::vectors::{Embeddings, Seen};
 use super::{BACKEND, connect, migrate, months};
@@ -70,6 +71,8 @@ pub struct PostgresStore {
     writers: PgPool,
     /// `None` once closed.
     committer: RwLock<Option<Committer<Request>>>,
+    /// What was written just now.
+    pub(super) recent: Recent,
     tracker: TaskTracker,
     /// Ends what is done now and then.
     pub(super) stop: CancellationToken,
@@ -104,7 +107,8 @@ impl PostgresStore {
         let writers = connect::writers(&options).await?;
         let tracker = TaskTracker::new();
         let limits = Limits { writes: options.queue, bytes: options.queue_bytes };
-        let groups = Groups::new(writers.clone(), options.groups, tracker.clone());
+        let recent = Recent::new(options.recent_bytes);
+        let groups = Groups::new(writers.clone(), recent.clone(), options.groups, tracker.clone());
         let committer = Committer::start(BACKEND, limits, &tracker, groups);
         let stop = CancellationToken::new();
         // A store that leaves the schema as it is leaves the months too.
@@ -119,6 +123,7 @@ impl PostgresStore {
             searchers,
             writers,
             committer,
+            recent,
             tracker,
             stop,
             options,

@@ -37,6 +37,9 @@ pub(super) type Row = (StatsKey, Stats);
 pub(super) async fn add(connection: &mut PgConnection, rows: &[Row]) -> Result<(), Failure> {
     let mut writes = Together::new(OPERATION);
     write(&mut writes, rows)?;
+    if writes.is_empty() {
+        return Ok(());
+    }
     writes.run(connection).await.map(drop)
 }
 

@@ -25,6 +25,14 @@ pub(super) struct Together {
     parts: Vec<Option<usize>>,
 }
 
+/// What was done.
+pub(super) struct Done {
+    /// How many rows each write has changed.
+    pub(super) rows: Vec<u64>,
+    /// The id of the transaction, which is PostgreSQL's version of all rows that it has written.
+    pub(super) transaction: String,
+}
+
 /// A write whose values are still being bound.
 pub(super) struct Part<'t>(&'t mut Together);
 
@@ -72,32 +80,35 @@ impl Together {
         let _ = write!(self.text, "{begin} {name} AS (");
     }
 
-    /// Carries all of them out; answers how many rows each has changed.
-    pub(super) async fn run(mut self, connection: &mut PgConnection) -> Result<Vec<u64>, Failure> {
-        if self.parts.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Carries all of them out.
+    pub(super) async fn run(mut self, connection: &mut PgConnection) -> Result<Done, Failure> {
         self.count()?;
         let Self { operation, text, arguments, parts, .. } = self;
         let row = sqlx::query_with(AssertSqlSafe(text), arguments).fetch_one(connection).await;
         let row = row.map_err(|error| written_at_once(operation, error))?;
-        let counts = (0..parts.len()).map(|part| {
+        let transaction = row.try_get(0).map_err(|error| driver(operation, error))?;
+        let counts = (1..=parts.len()).map(|part| {
             let count: i64 = row.try_get(part).map_err(|error| driver(operation, error))?;
             natural(count, "count", operation)
         });
-        Ok(counts.collect::<Result<_>>()?)
+        Ok(Done { rows: counts.collect::<Result<_>>()?, transaction })
     }
 
     /// Ends the statement: rows are counted, and compared where their number is known.
     fn count(&mut self) -> Result<()> {
+        self.text.push_str(" SELECT pg_current_xact_id()::xid::text");
         for (part, wanted) in std::mem::take(&mut self.parts).into_iter().enumerate() {
-            let begin = if part == 0 { " SELECT" } else { "," };
             // Writing to a string does not fail.
             let _ = match wanted {
-                None => write!(self.text, "{begin} (SELECT count(*) FROM w{part})"),
+                None => write!(self.text, ", (SELECT count(*) FROM w{part})"),
                 Some(_) => {
                     let place = self.bound + 1;
-                    write!(self.text, "{begin} helm_rows((SELECT count(*) FROM w{part}), ${place})")
+                    write!(self.text, ", helm_rows((SELECT count(*) FROM w{part}), ${place})")
                 }
             };
             self.parts.push(wanted);

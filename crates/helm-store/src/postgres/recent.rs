@@ -1,0 +1,110 @@
+//! What this process has just written of decisions, so that it need not be read back: most turns end, and most
+//! judgements come, where the decision was made.
+//!
+//! Nothing here is taken on trust. What is written on the strength of it goes along with the versions of the rows that it
+//! was written to; where those have changed, nothing is done, and everything is read again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+
+use super::load::{Loaded, Versions};
+use crate::batch::{Changes, Key, Known, Needs, Working, size};
+
+/// After that it is read again. A judgement mostly follows its answer within minutes.
+const LIFETIME: Duration = Duration::from_secs(600);
+
+/// What is known of a decision, and of which versions of its rows.
+#[derive(Clone)]
+struct Remembered {
+    known: Known,
+    decision: Arc<str>,
+    reward: Option<Arc<str>>,
+}
+
+/// Decisions by key, within so many bytes.
+#[derive(Clone)]
+pub(super) struct Recent(Cache<Key, Arc<Remembered>>);
+
+/// What a transaction is about to write of decisions.
+pub(super) struct Touched {
+    new: BTreeSet<Key>,
+    open: BTreeSet<Key>,
+    settled: BTreeSet<Key>,
+}
+
+impl Touched {
+    pub(super) fn by(changes: &Changes) -> Self {
+        let new = changes.decisions.iter().map(|new| (new.decision.context.tenant.clone(), new.decision.id));
+        Self {
+            new: new.collect(),
+            open: changes.begun.keys().cloned().collect(),
+            settled: changes.settled.clone(),
+        }
+    }
+}
+
+impl Recent {
+    pub(super) fn new(bytes: u64) -> Self {
+        let cache = Cache::builder().max_capacity(bytes).time_to_live(LIFETIME);
+        Self(cache.weigher(|_, remembered: &Arc<Remembered>| remembered.bytes()).build())
+    }
+
+    /// Takes out what is known of the decisions that are needed, which then need not be read. Whoever writes them puts
+    /// them back.
+    ///
+    /// When all are known, keys of feedback need not be read either: one that was used before cannot be used again.
+    pub(super) async fn recall(&self, needs: &mut Needs) -> Loaded {
+        let mut loaded = Loaded::default();
+        for key in std::mem::take(&mut needs.decisions) {
+            let Some(remembered) = self.0.remove(&key).await else {
+                needs.decisions.insert(key);
+                continue;
+            };
+            let Remembered { known, decision, reward } = Arc::unwrap_or_clone(remembered);
+            loaded.versions.decisions.insert(key.clone(), decision);
+            loaded.versions.rewards.extend(reward.map(|reward| (key.clone(), reward)));
+            loaded.working.known.insert(key, known);
+        }
+        if needs.decisions.is_empty() && !loaded.working.known.is_empty() {
+            needs.keys.clear();
+        }
+        loaded
+    }
+
+    /// Remembers what a transaction of this id has written.
+    pub(super) async fn remember(
+        &self,
+        touched: Touched,
+        working: Working,
+        versions: &Versions,
+        transaction: &str,
+    ) {
+        let transaction: Arc<str> = transaction.into();
+        for (key, mut known) in working.known {
+            let new = touched.new.contains(&key).then(|| Arc::clone(&transaction));
+            let Some(decision) = new.or_else(|| versions.decisions.get(&key).cloned()) else { continue };
+            let settled = touched.settled.contains(&key).then(|| Arc::clone(&transaction));
+            let reward = settled.or_else(|| versions.rewards.get(&key).cloned());
+            known.open |= touched.open.contains(&key);
+            self.0.insert(key, Arc::new(Remembered { known, decision, reward })).await;
+        }
+    }
+
+    /// Remembers nothing of what was.
+    pub(super) fn clear(&self) {
+        self.0.invalidate_all();
+    }
+}
+
+impl Remembered {
+    fn bytes(&self) -> u32 {
+        let Known { decision, turn, settled, feedback, .. } = &self.known;
+        let decision = decision.as_ref().map_or(0, |decision| size::decision(decision));
+        let outcome = turn.as_ref().and_then(|turn| turn.outcome.as_ref()).map_or(0, size::outcome);
+        let sums = size::SMALL * (settled.contribution.len() + 1) + 128 * feedback.len();
+        u32::try_from(decision + outcome + sums).unwrap_or(u32::MAX)
+    }
+}
