@@ -238,6 +238,39 @@ pub(super) async fn a_collection_is_dropped_while_another_handle_fills_it(
     assert_eq!(refused.kind(), ErrorKind::Invalid);
 }
 
+/// Through two handles on one state: a collection is dropped and begun in another way, and no turn puts a memory into it
+/// that does not fit.
+pub(super) async fn a_collection_begins_anew_through_another_handle(
+    one: Arc<dyn Store>,
+    two: Arc<dyn Store>,
+) {
+    let t = tenant("t");
+    let with_memory = |number: u64, dimension: usize| {
+        let mut turn = turn(number);
+        let (turn_id, embedding) = (turn.id, vec![1.0; dimension]);
+        let id = MemoryId { turn: turn_id, index: 0 };
+        let (collection, text, metadata, at) = ("c".to_owned(), "m".to_owned(), json!(null), at(1));
+        turn.memories = vec![Memory { id, collection, text, embedding, metadata, at }];
+        turn
+    };
+    for round in 0..4_u64 {
+        let (first, dimension) = (10 * round, 2 + round as usize);
+        for number in first..first + 3 {
+            one.log_decision(&decision(number), deadline()).await.expect("logged");
+        }
+        one.commit_turn(with_memory(first, dimension), mean()).await.expect("it begins the collection");
+        one.commit_turn(with_memory(first + 1, dimension), mean()).await.expect("it fits");
+        two.vectors().drop_collection(&t, "c").await.expect("dropped");
+        two.commit_turn(with_memory(first + 3, dimension + 1), mean()).await.expect("it begins it anew");
+        let refused = one.commit_turn(with_memory(first + 2, dimension), mean()).await.expect_err("too few");
+        assert_eq!(refused.kind(), ErrorKind::Invalid);
+        one.commit_turn(with_memory(first + 2, dimension + 1), mean()).await.expect("it fits");
+        let found = VectorQuery::new(Selection::of_everyone("c"), vec![1.0; dimension + 1], 9);
+        assert_eq!(two.vectors().search(&t, &found).await.expect("found").len(), 2);
+        one.vectors().drop_collection(&t, "c").await.expect("dropped");
+    }
+}
+
 /// What a call answered, as far as it does not depend on the backend.
 type Told = std::result::Result<(Option<Applied>, Option<u64>), ErrorKind>;
 

@@ -152,6 +152,9 @@ pub const SHARED_LAWS: &[SharedLaw] = &[
         Box::pin(vectors::a_memory_is_seen_through_another_handle_at_once(one, two))
     }),
     ("two_handles_write_at_once", |one, two| Box::pin(handles::two_handles_write_at_once(one, two))),
+    ("a_collection_begins_anew_through_another_handle", |one, two| {
+        Box::pin(handles::a_collection_begins_anew_through_another_handle(one, two))
+    }),
     ("two_handles_are_as_one", |one, two| Box::pin(handles::two_handles_are_as_one(one, two))),
     ("sources_correct_themselves_through_two_handles", |one, two| {
         Box::pin(handles::sources_correct_themselves_through_two_handles(one, two))

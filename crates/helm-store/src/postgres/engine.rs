@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::BACKEND;
-use super::error::failure;
+use super::error::{failure, was_lost};
 use super::load::{Loaded, Versions, lock};
 use super::recent::{Recent, Touched};
 use super::save::save;
@@ -66,10 +66,17 @@ impl Engine for Transactions {
         operations: &[&Operation],
         attempt: u32,
     ) -> Result<Vec<Result<Answer>>, Failure> {
-        match attempt {
+        let done = match attempt {
             0 => self.at_once(operations).await,
             _ => self.locked(operations).await,
+        };
+        if let Err(Failure::Again(error)) = &done
+            && was_lost(error)
+        {
+            // What answers next may have lost what was written last, and give its versions again.
+            self.recent.clear();
         }
+        done
     }
 }
 
@@ -80,7 +87,7 @@ impl Transactions {
         let mut connection = self.pool.acquire().await.map_err(failed)?;
         let mut needs = Needs::of(operations.iter().copied(), true);
         let mut loaded = self.recent.recall(&mut needs).await;
-        let remembered = !loaded.working.known.is_empty();
+        let remembered = !loaded.is_empty();
         loaded.look(&mut connection, &needs).await?;
         let mut carried = Carried::out(loaded, operations);
         // What is said of repetitions and of refusals must be true now.
@@ -97,6 +104,7 @@ impl Transactions {
     /// Locks what will be changed before it is read.
     async fn locked(&self, operations: &[&Operation]) -> Result<Vec<Result<Answer>>, Failure> {
         let needs = Needs::of(operations.iter().copied(), false);
+        self.recent.doubt(&needs).await;
         // Dropped before its end, a transaction is rolled back.
         let mut transaction = self.pool.begin().await.map_err(failed)?;
         lock(&mut transaction, &needs).await?;

@@ -49,6 +49,12 @@ pub(super) fn was_rolled_back(error: &Error) -> bool {
     source.and_then(|source| source.downcast_ref()).is_some_and(is_rolled_back)
 }
 
+/// Whether an error that was told is of a connection that has gone: the server may be another one now.
+pub(super) fn was_lost(error: &Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.and_then(|source| source.downcast_ref()).is_some_and(is_lost)
+}
+
 /// Whether others hold what is needed, or were faster.
 pub(super) fn is_in_the_way(error: &sqlx::Error) -> bool {
     is_rolled_back(error) || matches!(code(error).as_deref(), Some("55P03" | "57014"))

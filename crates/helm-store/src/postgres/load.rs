@@ -1,6 +1,6 @@
 //! What a group of writes must know, and of which versions of the rows it is known.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use helm_core::{DecisionId, IdempotencyKey, SourceName, TenantId, UserId};
@@ -16,6 +16,7 @@ use crate::batch::{
     CollectionKey, Draw, Failure, Key, Known, KnownTurn, Needs, Said, Settled, UsedKey, Working,
 };
 use crate::error::Result;
+use crate::vector::Collection;
 
 const OPERATION: &str = "load_batch";
 
@@ -80,8 +81,8 @@ pub(super) struct Versions {
     pub(super) rewards: HashMap<Key, Arc<str>>,
     /// Revisions of preferences.
     pub(super) preferences: HashMap<(TenantId, UserId), u64>,
-    /// They never change, but may be dropped.
-    pub(super) collections: BTreeSet<CollectionKey>,
+    /// They never change, but may be dropped, and begun in another way.
+    pub(super) collections: BTreeMap<CollectionKey, Collection>,
 }
 
 /// What is known before anything is changed.
@@ -154,6 +155,17 @@ impl Loaded {
         rows.iter().try_for_each(|row| self.take(row, &wanted)).map_err(Failure::from)
     }
 
+    /// Takes in that there is a collection.
+    pub(super) fn know(&mut self, key: CollectionKey, collection: Collection) {
+        self.versions.collections.insert(key.clone(), collection.clone());
+        self.working.collections.insert(key, collection);
+    }
+
+    /// Whether nothing is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.working.known.is_empty() && self.working.collections.is_empty()
+    }
+
     fn take(&mut self, row: &PgRow, wanted: &Wanted<'_>) -> Result<()> {
         match get(row, "kind", OPERATION)? {
             "decision" => self.decision(row, numbered(row, &wanted.decisions)?),
@@ -185,8 +197,7 @@ impl Loaded {
     }
 
     fn collection(&mut self, row: &PgRow, key: &CollectionKey) -> Result<()> {
-        self.working.collections.insert(key.clone(), vectors::collection(row, key.1.clone(), OPERATION)?);
-        self.versions.collections.insert(key.clone());
+        self.know(key.clone(), vectors::collection(row, key.1.clone(), OPERATION)?);
         Ok(())
     }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 use moka::future::Cache;
 
 use super::load::{Loaded, Versions};
-use crate::batch::{Changes, Key, Known, Needs, Working, size};
+use crate::batch::{Changes, CollectionKey, Key, Known, Needs, Working, size};
+use crate::vector::Collection;
 
 /// After that it is read again. A judgement mostly follows its answer within minutes.
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -24,9 +25,15 @@ struct Remembered {
     reward: Option<Arc<str>>,
 }
 
-/// Decisions by key, within so many bytes.
+/// How many collections are remembered.
+const COLLECTIONS: u64 = 10_000;
+
+/// Decisions by key, within so many bytes, and the collections that memories were put into.
 #[derive(Clone)]
-pub(super) struct Recent(Cache<Key, Arc<Remembered>>);
+pub(super) struct Recent {
+    decisions: Cache<Key, Arc<Remembered>>,
+    collections: Cache<CollectionKey, Collection>,
+}
 
 /// What a transaction is about to write of decisions.
 pub(super) struct Touched {
@@ -48,18 +55,21 @@ impl Touched {
 
 impl Recent {
     pub(super) fn new(bytes: u64) -> Self {
-        let cache = Cache::builder().max_capacity(bytes).time_to_live(LIFETIME);
-        Self(cache.weigher(|_, remembered: &Arc<Remembered>| remembered.bytes()).build())
+        let decisions = Cache::builder().max_capacity(bytes).time_to_live(LIFETIME);
+        let decisions = decisions.weigher(|_, remembered: &Arc<Remembered>| remembered.bytes()).build();
+        let most = if bytes == 0 { 0 } else { COLLECTIONS };
+        let collections = Cache::builder().max_capacity(most).time_to_live(LIFETIME).build();
+        Self { decisions, collections }
     }
 
     /// Takes out what is known of the decisions that are needed, which then need not be read. Whoever writes them puts
-    /// them back.
+    /// them back. Collections stay where they are.
     ///
     /// When all are known, keys of feedback need not be read either: one that was used before cannot be used again.
     pub(super) async fn recall(&self, needs: &mut Needs) -> Loaded {
         let mut loaded = Loaded::default();
         for key in std::mem::take(&mut needs.decisions) {
-            let Some(remembered) = self.0.remove(&key).await else {
+            let Some(remembered) = self.decisions.remove(&key).await else {
                 needs.decisions.insert(key);
                 continue;
             };
@@ -71,7 +81,20 @@ impl Recent {
         if needs.decisions.is_empty() && !loaded.working.known.is_empty() {
             needs.keys.clear();
         }
+        for key in std::mem::take(&mut needs.collections) {
+            match self.collections.get(&key).await {
+                Some(found) => loaded.know(key, found),
+                None => drop(needs.collections.insert(key)),
+            }
+        }
         loaded
+    }
+
+    /// Remembers nothing of what may have changed.
+    pub(super) async fn doubt(&self, needs: &Needs) {
+        for key in &needs.collections {
+            self.collections.invalidate(key).await;
+        }
     }
 
     /// Remembers what a transaction of this id has written.
@@ -82,6 +105,9 @@ impl Recent {
         versions: &Versions,
         transaction: &str,
     ) {
+        for (key, collection) in working.collections {
+            self.collections.insert(key, collection).await;
+        }
         let transaction: Arc<str> = transaction.into();
         for (key, mut known) in working.known {
             let new = touched.new.contains(&key).then(|| Arc::clone(&transaction));
@@ -89,13 +115,14 @@ impl Recent {
             let settled = touched.settled.contains(&key).then(|| Arc::clone(&transaction));
             let reward = settled.or_else(|| versions.rewards.get(&key).cloned());
             known.open |= touched.open.contains(&key);
-            self.0.insert(key, Arc::new(Remembered { known, decision, reward })).await;
+            self.decisions.insert(key, Arc::new(Remembered { known, decision, reward })).await;
         }
     }
 
     /// Remembers nothing of what was.
     pub(super) fn clear(&self) {
-        self.0.invalidate_all();
+        self.decisions.invalidate_all();
+        self.collections.invalidate_all();
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::error::{failure, unreadable};
 use super::super::load::numbered;
 use super::super::save::column;
 use super::super::store::Work;
-use super::super::together::Together;
+use super::super::together::{Part, Together};
 use crate::batch::{CollectionKey, Failure};
 use crate::error::Result;
 use crate::vector::{Collection, Metric};
@@ -19,8 +19,11 @@ const LOAD: &str = "SELECT k.n, c.metric, c.dimension
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (tenant, name, n)
     JOIN helm_collection c ON c.tenant = k.tenant AND c.name = k.name ORDER BY k.n FOR KEY SHARE OF c";
 
-const HOLD: &str = "SELECT 1 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (tenant, name, n)
-    JOIN helm_collection c ON c.tenant = k.tenant AND c.name = k.name ORDER BY k.n FOR KEY SHARE OF c";
+const HOLD: &str = "SELECT 1 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+        WITH ORDINALITY k (tenant, name, metric, dimension, n)
+    JOIN helm_collection c ON c.tenant = k.tenant AND c.name = k.name AND c.metric = k.metric
+        AND c.dimension = k.dimension
+    ORDER BY k.n FOR KEY SHARE OF c";
 
 const INSERT: &str = "INSERT INTO helm_collection (tenant, name, metric, dimension)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) ON CONFLICT DO NOTHING";
@@ -53,31 +56,30 @@ pub(in super::super) fn insert(
     writes: &mut Together,
     begun: &BTreeMap<CollectionKey, Collection>,
 ) -> Result<()> {
-    const OPERATION: &str = "create_collection";
     if begun.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = begun.iter().collect();
-    let dimensions = rows.iter().map(|(_, begun)| integer(begun.dimension, "dimension", OPERATION));
-    writes
-        .write(INSERT, Some(rows.len()))
-        .bind(column(&rows, |((tenant, _), _)| tenant.as_str()))?
-        .bind(column(&rows, |((_, name), _)| name.as_str()))?
-        .bind(column(&rows, |(_, begun)| begun.metric.as_str()))?
-        .bind(dimensions.collect::<Result<Vec<_>>>()?)?;
-    Ok(())
+    bind(writes.write(INSERT, Some(begun.len())), begun)
 }
 
 /// Holds collections that were seen against being dropped, in the order of their keys.
-pub(in super::super) fn hold(writes: &mut Together, seen: &BTreeSet<CollectionKey>) -> Result<()> {
+pub(in super::super) fn hold(
+    writes: &mut Together,
+    seen: &BTreeMap<CollectionKey, Collection>,
+) -> Result<()> {
     if seen.is_empty() {
         return Ok(());
     }
-    let keys: Vec<_> = seen.iter().collect();
-    writes
-        .hold(HOLD, keys.len())
-        .bind(column(&keys, |(tenant, _)| tenant.as_str()))?
-        .bind(column(&keys, |(_, name)| name.as_str()))
+    bind(writes.hold(HOLD, seen.len()), seen)
+}
+
+fn bind(part: Part<'_>, collections: &BTreeMap<CollectionKey, Collection>) -> Result<()> {
+    let rows: Vec<_> = collections.iter().collect();
+    let dimensions = rows.iter().map(|(_, row)| integer(row.dimension, "dimension", "create_collection"));
+    part.bind(column(&rows, |((tenant, _), _)| tenant.as_str()))?
+        .bind(column(&rows, |((_, name), _)| name.as_str()))?
+        .bind(column(&rows, |(_, row)| row.metric.as_str()))?
+        .bind(dimensions.collect::<Result<Vec<i64>>>()?)
         .map(drop)
 }
 
