@@ -82,9 +82,11 @@ fn misread(error: &serde_json::Error, path: Option<String>) -> Problem {
     }
 }
 
-/// The place of what is wrong: the parser says of a field that is not there, or not known, only in whose place.
+/// The place of what is wrong: the parser says of a field that is not there, not known or there twice only in whose place.
 fn named(why: &str, path: Option<String>) -> Option<String> {
-    let field = ["missing field `", "unknown field `"].iter().find_map(|begin| why.strip_prefix(begin));
+    let field = ["missing field `", "unknown field `", "duplicate field `"]
+        .iter()
+        .find_map(|begin| why.strip_prefix(begin));
     let Some(field) = field.and_then(|rest| rest.split('`').next()) else { return path };
     match path {
         Some(path) if path == field || path.ends_with(&format!(".{field}")) => Some(path),
@@ -122,7 +124,8 @@ mod tests {
             ("{\"name\":\"a\"} x", 400, "trailing", None),
             ("{\"name\":", 400, "EOF", Some("name")),
             ("{\"name\":1}", 422, "invalid type", Some("name")),
-            ("{\"name\":\"a\",\"name\":\"b\"}", 422, "duplicate field", None),
+            ("{\"name\":\"a\",\"name\":\"b\"}", 422, "duplicate field", Some("name")),
+            ("{\"inner\":[{\"number\":1,\"number\":2}]}", 422, "duplicate field", Some("inner[0].number")),
             ("{\"inner\":[{\"number\":1},{\"number\":\"x\"}]}", 422, "invalid type", Some("inner[1].number")),
             ("{\"inner\":[{}]}", 422, "missing field", Some("inner[0].number")),
             ("{\"inner\":[{\"number\":1,\"odd\":2}]}", 422, "unknown field", Some("inner[0].odd")),

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use axum::extract::path::ErrorKind as PathError;
 use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -122,6 +123,16 @@ impl Problem {
         match param {
             Some(param) => problem.with_param(param),
             None => problem,
+        }
+    }
+
+    /// Names the part of the request that an error of each kind is about, where the error itself does not say.
+    pub(crate) fn about(error: Error, params: &[(ErrorKind, &'static str)]) -> Self {
+        let kind = error.kind();
+        let problem = Self::from(error);
+        match params.iter().find(|(of, _)| *of == kind) {
+            Some((_, param)) if problem.param.is_none() => problem.with_param(*param),
+            _ => problem,
         }
     }
 
@@ -252,7 +263,20 @@ fn param(error: &Error) -> Option<String> {
 
 impl From<PathRejection> for Problem {
     fn from(rejection: PathRejection) -> Self {
-        Self::new(rejection.status(), rejection.body_text())
+        let problem = Self::new(rejection.status(), rejection.body_text());
+        match unreadable(&rejection) {
+            Some(param) => problem.with_param(param),
+            None => problem,
+        }
+    }
+}
+
+/// The part of the path that is no text.
+fn unreadable(rejection: &PathRejection) -> Option<&str> {
+    let PathRejection::FailedToDeserializePathParams(failed) = rejection else { return None };
+    match failed.kind() {
+        PathError::InvalidUtf8InPathParam { key } => Some(key),
+        _ => None,
     }
 }
 
