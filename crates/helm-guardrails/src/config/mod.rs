@@ -1,5 +1,6 @@
 //! Guardrails as configuration writes them.
 
+mod mistakes;
 mod rule;
 
 use std::collections::BTreeMap;
@@ -158,12 +159,10 @@ impl StageConfig {
         let mut policy = GuardrailEngine::standard_policy(stage);
         for (category, given) in self.categories() {
             let Some(given) = given else { continue };
-            let usual = policy.rule(category).unwrap_or(Rule::new(GuardAction::Flag));
-            policy = policy.with_rule(category, given.over(category.as_str(), usual)?);
+            policy = of_category(policy, category, given)?;
         }
         for (entity, given) in &self.entities {
-            let action = given.action.ok_or_else(|| Error::MissingAction { entity: entity.clone() })?;
-            policy = policy.with_entity(entity, given.over(entity, Rule::new(action))?);
+            policy = of_entity(policy, entity, *given)?;
         }
         if let Some(on_error) = self.on_error {
             policy = policy.with_on_error(on_error);
@@ -173,6 +172,18 @@ impl StageConfig {
         }
         Ok(if self.monitor { policy.monitored() } else { policy })
     }
+}
+
+/// The policy with this rule for a category.
+fn of_category(policy: StagePolicy, category: Category, given: RuleConfig) -> Result<StagePolicy> {
+    let usual = policy.rule(category).unwrap_or(Rule::new(GuardAction::Flag));
+    Ok(policy.with_rule(category, given.over(category.as_str(), usual)?))
+}
+
+/// The policy with this rule for an entity.
+fn of_entity(policy: StagePolicy, entity: &str, given: RuleConfig) -> Result<StagePolicy> {
+    let action = given.action.ok_or_else(|| Error::MissingAction { entity: entity.to_owned() })?;
+    Ok(policy.with_entity(entity, given.over(entity, Rule::new(action))?))
 }
 
 impl StageConfig {
@@ -245,6 +256,15 @@ impl StageConfig {
     }
 }
 
+/// The detectors of every stage.
+fn everywhere(profanity: &ProfanityFilter) -> GuardrailBuilder {
+    GuardrailEngine::builder()
+        .detector(Arc::new(SecretFilter::new()))
+        .detector(Arc::new(PiiFilter::new()))
+        .detector(Arc::new(UnicodeFilter::new()))
+        .detector(Arc::new(profanity.clone()))
+}
+
 /// The detectors that score what a text says. What a model writes streams, so it is judged sentence by sentence; other
 /// texts are judged as a whole too, and for attempts to instruct the model that reads them.
 pub(crate) fn scores(stage: Stage, profanity: &ProfanityFilter) -> Vec<Arc<dyn Detector>> {
@@ -292,12 +312,7 @@ impl GuardrailConfig {
     /// [`Error`] when a rule, a threshold or a word is refused.
     pub fn builder(&self) -> Result<GuardrailBuilder> {
         let profanity = ProfanityFilter::with_words(&self.banned_words, &self.allowed_words)?;
-        let mut builder = GuardrailEngine::builder()
-            .detector(Arc::new(SecretFilter::new()))
-            .detector(Arc::new(PiiFilter::new()))
-            .detector(Arc::new(UnicodeFilter::new()))
-            .detector(Arc::new(profanity.clone()))
-            .max_bytes(self.max_bytes.unwrap_or(MAX_BYTES));
+        let mut builder = everywhere(&profanity).max_bytes(self.max_bytes.unwrap_or(MAX_BYTES));
         for stage in Stage::ALL {
             let given = self.stage(stage);
             builder = builder.stage(stage, leaving_links(given.policy(stage)?));

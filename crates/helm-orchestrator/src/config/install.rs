@@ -12,7 +12,7 @@ use helm_guardrails::{GuardrailConfig, GuardrailEngine};
 use helm_llm::{ChatModel, ToolHandler};
 use helm_policy::Registry;
 
-use super::checks::{self, Checks};
+use super::checks::{self, Checks, Limited};
 use super::judges;
 use super::location::StoreLocation;
 use super::models::{self, Place};
@@ -217,7 +217,7 @@ impl HelmConfig {
     }
 
     #[cfg(feature = "mcp")]
-    fn with_servers(
+    pub(super) fn with_servers(
         &self,
         builder: HelmBuilder,
         variable: &dyn Fn(&str) -> Option<String>,
@@ -229,7 +229,11 @@ impl HelmConfig {
     }
 
     #[cfg(not(feature = "mcp"))]
-    fn with_servers(&self, builder: HelmBuilder, _: &dyn Fn(&str) -> Option<String>) -> Result<HelmBuilder> {
+    pub(super) fn with_servers(
+        &self,
+        builder: HelmBuilder,
+        _: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<HelmBuilder> {
         match self.mcp.keys().next() {
             None => Ok(builder),
             Some(name) => Err(Error::config(
@@ -416,13 +420,21 @@ impl HelmConfig {
         models: &[Arc<dyn ChatModel>],
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<BTreeMap<&str, GuardrailEngine>> {
-        let check = |(name, section): (&String, _)| {
-            let place = Place { path: format!("checks.{name}"), folder: &self.folder, variable };
-            Ok((name.clone(), checks::check(name, section, models, &place)?))
-        };
-        let checks = self.checks.iter().map(check).collect::<Result<Checks>>()?;
+        let checks = self.each_check(models, variable).map(|(name, check)| Ok((name.clone(), check?)));
+        let checks = checks.collect::<Result<Checks>>()?;
         let configs = self.guardrails.iter();
         configs.map(|(name, config)| Ok((name.as_str(), guardrails(name, config, &checks)?))).collect()
+    }
+
+    pub(super) fn each_check(
+        &self,
+        models: &[Arc<dyn ChatModel>],
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> impl Iterator<Item = (&String, Result<Limited>)> {
+        self.checks.iter().map(move |(name, section)| {
+            let place = Place { path: format!("checks.{name}"), folder: &self.folder, variable };
+            (name, checks::check(name, section, models, &place))
+        })
     }
 
     fn given_judges(
@@ -430,11 +442,18 @@ impl HelmConfig {
         models: &[Arc<dyn ChatModel>],
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<BTreeMap<&EvaluatorName, TaskJudge>> {
-        let judge = |(name, section)| {
+        self.each_judge(models, variable).map(|(name, judge)| Ok((name, judge?))).collect()
+    }
+
+    pub(super) fn each_judge(
+        &self,
+        models: &[Arc<dyn ChatModel>],
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> impl Iterator<Item = (&EvaluatorName, Result<TaskJudge>)> {
+        self.judges.iter().map(move |(name, section)| {
             let place = Place { path: format!("judges.{name}"), folder: &self.folder, variable };
-            Ok((name, judges::judge(name, section, models, &place)?))
-        };
-        self.judges.iter().map(judge).collect()
+            (name, judges::judge(name, section, models, &place))
+        })
     }
 }
 
@@ -443,21 +462,32 @@ fn unknown_guardrails<'a>(place: &str, name: &str, known: impl Iterator<Item = &
 }
 
 /// The guardrails of a section, with the checks that they name.
-fn guardrails(name: &str, config: &GuardrailConfig, checks: &Checks) -> Result<GuardrailEngine> {
+pub(super) fn guardrails(name: &str, config: &GuardrailConfig, checks: &Checks) -> Result<GuardrailEngine> {
     let place = format!("guardrails.{name}");
-    if let Some(variable) = config.pseudonym_key_env.as_ref().filter(|_| config.pseudonym_key.is_none()) {
-        let message = format!("the environment variable {variable} is not set");
-        return Err(Error::config(format!("{place}.pseudonym_key_env"), message));
-    }
+    has_key(config, &place)?;
     let wrong = |error: helm_guardrails::Error| Error::config(place.clone(), error.to_string());
     let mut builder = config.builder().map_err(wrong)?;
     for wanted in &config.checks {
-        let absent = || no_such("checks", wanted, checks.keys());
         let found = checks.get(wanted);
-        let (check, limits) = found.ok_or_else(|| Error::config(format!("{place}.checks"), absent()))?;
+        let (check, limits) = found.ok_or_else(|| unknown_check(&place, wanted, checks.keys()))?;
         builder = builder.remote(Arc::clone(check), limits.clone());
     }
     builder.build().map_err(wrong)
+}
+
+/// Whether the key for pseudonyms is there where one is named.
+pub(super) fn has_key(config: &GuardrailConfig, place: &str) -> Result<()> {
+    match config.pseudonym_key_env.as_ref().filter(|_| config.pseudonym_key.is_none()) {
+        None => Ok(()),
+        Some(variable) => {
+            let message = format!("the environment variable {variable} is not set");
+            Err(Error::config(format!("{place}.pseudonym_key_env"), message))
+        }
+    }
+}
+
+pub(super) fn unknown_check<'a>(place: &str, wanted: &str, known: impl Iterator<Item = &'a String>) -> Error {
+    Error::config(format!("{place}.checks"), no_such("checks", wanted, known))
 }
 
 fn version(section: &StrategySection, place: &str) -> Result<u32> {
