@@ -1,5 +1,6 @@
 //! Guardrails as configuration writes them.
 
+mod filled;
 mod mistakes;
 mod rule;
 
@@ -7,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helm_core::{Category, GuardAction, HeuristicTokenCounter, Stage, TokenCount};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use rule::{RuleConfig, StyleName};
 
@@ -46,7 +47,7 @@ use crate::url::UrlFilter;
 /// assert_eq!(guard.check_output(text).text(text), "***************1111 of ana@example.com");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -83,7 +84,7 @@ pub struct GuardrailConfig {
 }
 
 /// What is done at a stage: by category an action, or a table of an action and its conditions.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -113,6 +114,7 @@ pub struct StageConfig {
     /// About what remote checks find.
     pub remote: Option<RuleConfig>,
     /// About single entities, such as `IBAN`, whatever their category's rule says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub entities: BTreeMap<String, RuleConfig>,
     /// What is done when a check fails. Default: `open` at the input, `closed` at the output.
     pub on_error: Option<OnError>,
@@ -123,6 +125,7 @@ pub struct StageConfig {
     /// The hosts that links may not lead to, with all below them. Default: none.
     pub denied_hosts: Vec<String>,
     /// Subjects by name, each with the phrases that give it away; the rule is that of `topic`. Default: none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub banned_topics: BTreeMap<String, Vec<String>>,
     /// The most characters of a text; the rule is that of `length`. Default: as many as `max_bytes` allows.
     pub max_chars: Option<usize>,

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use helm_core::{ModelName, TokenCount};
+use helm_core::{Clock, ModelName, SystemClock, TokenCount};
 use helm_llm::codec::{Anthropic, ChatQuirks, Codec, Ollama, OpenAiChat, OpenAiResponses};
 use helm_llm::{
     Breaker, BreakerPolicy, BuiltinModel, Capabilities, ChatModel, EmbedderConfig, EmbeddingModel,
@@ -224,6 +224,19 @@ fn address(family: ModelFamily) -> RedactedUrl {
         ModelFamily::Anthropic => ANTHROPIC_URL.into(),
         ModelFamily::Ollama => OLLAMA_URL.into(),
         _ => OPENAI_URL.into(),
+    }
+}
+
+/// Whether what a model costs is known today: from what is written, or from its provider's list.
+pub(super) fn has_prices(section: &ModelSection) -> bool {
+    let is_listed = || {
+        let url = section.base_url.clone().unwrap_or_else(|| address(section.family));
+        let (provider, model) = (provider_at(&url)?, section.model.as_deref()?);
+        PriceTable::builtin().ok()?.find(provider, model, SystemClock.now())
+    };
+    match section.family {
+        ModelFamily::Builtin => false,
+        _ => section.input_price.is_some() || is_listed().is_some(),
     }
 }
 

@@ -9,7 +9,6 @@ use helm_eval::RewardSpecConfig;
 use helm_guardrails::GuardrailConfig;
 use helm_llm::RedactedUrl;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::checks::CheckSection;
 use super::experiments::ExperimentsSection;
@@ -66,11 +65,9 @@ pub struct HelmConfig {
     #[schemars(with = "BTreeMap<String, TaskSection>")]
     pub tasks: BTreeMap<TaskId, TaskSection>,
     /// Reward specifications by name.
-    #[serde(skip_serializing)]
     #[schemars(with = "BTreeMap<String, RewardSpecConfig>")]
     pub rewards: BTreeMap<RewardName, RewardSpecConfig>,
     /// Guardrail settings by name.
-    #[serde(skip_serializing)]
     #[schemars(with = "BTreeMap<String, GuardrailConfig>")]
     pub guardrails: BTreeMap<String, GuardrailConfig>,
     /// Running experiments.
@@ -84,9 +81,6 @@ pub struct HelmConfig {
     /// Where in which file each part was written.
     #[serde(skip)]
     pub(super) places: Places,
-    /// Rewards and guardrails as they were written, to be shown.
-    #[serde(skip)]
-    pub(super) written: Value,
 }
 
 /// Where Helm runs.

@@ -11,6 +11,7 @@ use helm_policy::Registry;
 use super::checks::Checks;
 use super::experiments::ExperimentsSection;
 use super::install::{guardrails, has_key, unknown_check};
+use super::judges;
 use super::model_section::EmbeddingSection;
 use super::models::{self, Place};
 use super::sections::{HelmConfig, StrategySection, TaskSection};
@@ -75,8 +76,7 @@ impl HelmConfig {
         let judges = self.each_judge(models, variable);
         let wrong = judges.filter(|(name, _)| {
             let Some(section) = self.judges.get(*name) else { return true };
-            let named = section.model.iter().chain(&section.models).chain(&section.strong_model);
-            named.into_iter().all(|model| !self.is_wrong(model, models))
+            judges::named(section).all(|model| !self.is_wrong(model, models))
         });
         wrong.filter_map(|(_, judge)| judge.err()).collect()
     }
