@@ -1,6 +1,6 @@
 //! Every way a turn can end leaves exactly one record, whole and streamed, and lets nothing out too early.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
 
@@ -354,4 +354,21 @@ async fn deadlines_that_are_none_are_refused_when_built() {
             Helm::builder().task(Task::new("support").unwrap().with_strategy(odd)).check().unwrap_err();
         assert!(error.to_string().contains("at most 24 hours"), "{error}");
     }
+}
+
+/// Whoever asks what is kept of them is shown it while it is all that there is.
+#[tokio::test]
+async fn a_turn_that_runs_is_its_users_data_already() {
+    let slow = scripted(Scripted::Slow(Duration::from_millis(400), "The answer is here.".to_owned()));
+    let helm = helm_of(task(), slow).build().await.unwrap();
+    let ana: UserId = "ana".parse().unwrap();
+    let (ended, running) = tokio::join!(helm.turn(ask("What is a prime?")), async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        helm.export_user(&ana).await.unwrap()
+    });
+    let [turn] = running.turns.as_slice() else { panic!("{running:?}") };
+    assert_eq!((turn.id, turn.outcome.is_none()), (ended.unwrap().decision_id, true));
+    assert!(turn.decision.is_some() && !running.is_nothing());
+    let after = helm.export_user(&ana).await.unwrap();
+    assert_eq!((after.turns.len(), after.turns[0].outcome.is_some()), (1, true));
 }

@@ -123,6 +123,7 @@ laws!(
     forgetting::a_turn_that_runs_while_its_user_is_forgotten_is_not_stored,
     forgetting::what_ends_while_its_user_is_forgotten_is_forgotten,
     forgetting::a_user_of_another_tenant_is_not_forgotten,
+    forgetting::a_decision_without_a_turn_is_its_users,
     api_keys::a_key_is_kept_once_and_comes_back,
     api_keys::a_key_ends_once_and_only_earlier,
     jobs::a_job_is_queued_once_and_held_by_one,
