@@ -9,7 +9,7 @@ use helm_core::{
 };
 use helm_eval::RewardSpec;
 use helm_guardrails::{GuardrailConfig, GuardrailEngine};
-use helm_llm::{ChatModel, ToolHandler};
+use helm_llm::{ChatModel, ToolHandler, TraceHeaders};
 use helm_policy::Registry;
 
 use super::checks::{self, Checks, Limited};
@@ -151,7 +151,7 @@ impl HelmConfig {
     ) -> impl Iterator<Item = Result<Arc<dyn ChatModel>>> {
         self.models.iter().map(move |(name, section)| {
             let place = Place { path: format!("models.{name}"), folder: &self.folder, variable };
-            models::model(name, section, &place)
+            models::model(name, section, &place, self.trace_headers.as_ref())
         })
     }
 
@@ -258,6 +258,14 @@ impl HelmConfig {
         self.tools.iter().map(tool)
     }
 
+    /// Tells models of the trace by these where they say [`propagate_trace`](super::ModelSection::propagate_trace): the binary
+    /// that sends traces knows how.
+    #[must_use]
+    pub fn with_trace_headers(mut self, headers: Option<TraceHeaders>) -> Self {
+        self.trace_headers = headers;
+        self
+    }
+
     /// The error with where what it is about was said: the file and the line, the variable or the flag.
     #[must_use]
     pub fn locate(&self, error: Error) -> Error {
@@ -306,6 +314,12 @@ impl HelmConfig {
         if self.store.redis_url.is_some() && cfg!(not(feature = "redis")) {
             let without = "a Redis is configured (REDIS_URL), but this build keeps limits in the process only; build with the feature `redis`";
             warnings.push(without.to_owned());
+        }
+        let traced = self.models.iter().filter(|(_, section)| section.propagate_trace);
+        for (name, _) in traced.filter(|_| self.traces.otlp.is_none()) {
+            warnings.push(format!(
+                "models.{name}.propagate_trace has no effect: nothing is traced; set traces.otlp (OTEL_EXPORTER_OTLP_ENDPOINT)"
+            ));
         }
         if self.models.is_empty() {
             warnings.push(

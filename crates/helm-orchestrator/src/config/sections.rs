@@ -7,7 +7,7 @@ use helm_core::{
 };
 use helm_eval::RewardSpecConfig;
 use helm_guardrails::GuardrailConfig;
-use helm_llm::RedactedUrl;
+use helm_llm::{RedactedUrl, TraceHeaders};
 use serde::{Deserialize, Serialize};
 
 use super::checks::CheckSection;
@@ -81,6 +81,9 @@ pub struct HelmConfig {
     /// Where in which file each part was written.
     #[serde(skip)]
     pub(super) places: Places,
+    /// What tells models of the trace.
+    #[serde(skip)]
+    pub(super) trace_headers: Option<TraceHeaders>,
 }
 
 /// Where Helm runs.
