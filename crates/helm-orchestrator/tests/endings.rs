@@ -14,6 +14,7 @@ use helm_orchestrator::eval::from_fn;
 use helm_orchestrator::llm::{ChatModel, ErrorKind as ModelErrorKind, Scripted, ScriptedModel, TimeoutKind};
 use helm_orchestrator::store::{ErrorKind, LogQuery, PreferenceChange, Store, TurnView, memory::MemoryStore};
 use helm_orchestrator::{Error, Helm, HelmBuilder, Task, TurnEvent, TurnRequest, TurnResponse};
+use tokio::sync::Semaphore;
 
 fn ask(message: &str) -> TurnRequest {
     TurnRequest::new("ana", "support", message).unwrap()
@@ -371,4 +372,24 @@ async fn a_turn_that_runs_is_its_users_data_already() {
     assert!(turn.decision.is_some() && !running.is_nothing());
     let after = helm.export_user(&ana).await.unwrap();
     assert_eq!((after.turns.len(), after.turns[0].outcome.is_some()), (1, true));
+}
+
+/// A database that does not answer keeps nobody waiting for ever, and what it takes in the end is there.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_turn_to_be_stored_is_told_in_time() {
+    let store = Arc::new(FaultyStore { commits: Semaphore::new(0), ..FaultyStore::new() });
+    let helm = helm_of(task(), answers("The answer is here."));
+    let helm = helm.store(Arc::clone(&store) as Arc<dyn Store>).build().await.unwrap();
+    let place = Arc::new(());
+    let began = tokio::time::Instant::now();
+    let told = helm.turn(ask("What is a prime?").holding(place.clone())).await.unwrap_err();
+    assert_eq!(began.elapsed().as_secs(), 50, "its deadline and half a minute");
+    let Error::Unstored { id } = told else { panic!("{told:?}") };
+    assert!(told.is_retryable() && Arc::strong_count(&place) == 2, "it runs and holds its place");
+    store.commits.add_permits(1);
+    while Arc::strong_count(&place) > 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let stored = store.inner.log().turn(&TenantId::single(), id).await.unwrap().unwrap();
+    assert_eq!(stored.outcome.unwrap().status, TurnStatus::Completed);
 }

@@ -131,6 +131,16 @@ pub const METRICS: &[Metric] = &[
         "Turns that were stored without preferences and memories.",
     ),
     counter("helm_work_dropped_total", &[], "Background work that was dropped because its queue was full."),
+    gauge(
+        "helm_requests_in_flight",
+        &[],
+        "Requests that have no answer yet, and turns that have not been recorded yet.",
+    ),
+    counter(
+        "helm_requests_refused_total",
+        &["reason"],
+        "Requests that were refused because too many (requests) or too much (bytes) was in flight.",
+    ),
     counter("helm_limiter_denied_total", &["resource"], "Turns that were refused by a limit."),
     counter(
         "helm_limiter_stand_in_total",

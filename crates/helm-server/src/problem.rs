@@ -76,7 +76,8 @@ impl Problem {
             decision_id: None,
             turn_status: None,
             request_id: None,
-            is_retryable: status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS,
+            is_retryable: status.is_server_error()
+                || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT),
             retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1)),
         }
     }
@@ -168,6 +169,7 @@ fn code_of(status: StatusCode) -> &'static str {
         401 => "invalid_api_key",
         403 => "forbidden",
         404 => "not_found",
+        408 => "request_timeout",
         405 => "method_not_allowed",
         409 => "conflict",
         413 => "request_too_large",
@@ -236,6 +238,7 @@ impl From<Error> for Problem {
             Error::UnknownStrategy { .. } => {
                 Self::new(status, error.to_string()).with_code("model_not_found").with_param("strategy")
             }
+            Error::Unstored { id } => Self { decision_id: Some(*id), ..Self::new(status, error.to_string()) },
             Error::Unsupported { .. } => Self::new(status, error.to_string()).with_code("unsupported"),
             // What a store is called and what it was doing is for the log, too.
             Error::Store(store) if status.is_client_error() => Self::new(status, store.message()),

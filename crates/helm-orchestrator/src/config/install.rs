@@ -124,8 +124,14 @@ impl HelmConfig {
             true => Err(Error::config("server.drain_seconds", format!("write at most {DAY}, a day"))),
             false => Ok(()),
         };
+        let at_least_one = |key: &str, given: usize| match given {
+            0 => Err(Error::config(format!("server.{key}"), "write at least 1")),
+            _ => Ok(()),
+        };
+        let requests = at_least_one("max_in_flight", self.server.max_in_flight);
+        let bytes = at_least_one("max_in_flight_bytes", self.server.max_in_flight_bytes);
         let rewards = self.rewards.keys().map(|name| self.reward(name).map(drop));
-        [self.log.filter().map(drop), drain].into_iter().chain(rewards)
+        [self.log.filter().map(drop), drain, requests, bytes].into_iter().chain(rewards)
     }
 
     /// The models that are configured; without any, the built-in one as `main`. Nothing is sent.

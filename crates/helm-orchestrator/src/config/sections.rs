@@ -106,6 +106,11 @@ pub struct ServerSection {
     pub listen: SocketAddr,
     /// The largest request body in bytes. Default: 2 MiB.
     pub max_body_bytes: usize,
+    /// How many requests may be in flight at once, turns that are being recorded included; what goes beyond is refused
+    /// with 503. Default: 2,048.
+    pub max_in_flight: usize,
+    /// How many bytes their bodies may have together. Default: 128 MiB.
+    pub max_in_flight_bytes: usize,
     /// How long running turns may take to end when the server stops, in seconds. Default: 20.
     pub drain_seconds: u64,
     /// The most messages that a chat API's request may have. Default: 2,048.
@@ -125,6 +130,8 @@ impl Default for ServerSection {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             max_body_bytes: 2 << 20,
+            max_in_flight: 2_048,
+            max_in_flight_bytes: 128 << 20,
             drain_seconds: 20,
             max_messages: 2_048,
             max_tools: 128,
