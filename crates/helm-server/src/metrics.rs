@@ -230,7 +230,13 @@ pub fn install_metrics() -> Result<PrometheusHandle, MetricsError> {
 fn describe() {
     for metric in METRICS {
         match metric.kind {
-            MetricKind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            MetricKind::Counter => {
+                metrics::describe_counter!(metric.name, metric.help);
+                // The first time is seen as an increase only of what was there before.
+                if metric.labels.is_empty() {
+                    metrics::counter!(metric.name).increment(0);
+                }
+            }
             MetricKind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
             MetricKind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
         }

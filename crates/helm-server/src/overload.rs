@@ -58,6 +58,10 @@ pub(crate) struct Place {
 impl Room {
     /// Room for so much, where no body is longer than `longest`.
     pub(crate) fn new(most: InFlight, longest: usize) -> Self {
+        // The first refusal is seen as an increase only of what was there before.
+        for reason in ["requests", "bytes"] {
+            metrics::counter!("helm_requests_refused_total", "reason" => reason).increment(0);
+        }
         let budget = u32::try_from(most.bytes.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
         Self {
             requests: Arc::new(Semaphore::new(most.requests.min(Semaphore::MAX_PERMITS))),

@@ -280,6 +280,12 @@ async fn health_readiness_and_metrics_are_there() {
         "{text}"
     );
     assert!(!text.contains("ana"), "no user in a label");
+    for quiet in ["helm_turns_lost_total 0", "helm_requests_refused_total{reason=\"requests\"} 0"] {
+        assert!(
+            text.contains(quiet),
+            "what has not happened yet is 0, so that it can be seen to rise: {quiet}"
+        );
+    }
     assert!(text.contains("# HELP helm_turns_total Finished turns"), "{text}");
     helm.stop_accepting();
     assert_eq!(get(&api, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);

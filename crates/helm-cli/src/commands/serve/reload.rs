@@ -39,6 +39,10 @@ pub(super) async fn watch(
     mut taken: Prints,
     helm: Helm,
 ) -> Result<()> {
+    for outcome in ["taken", "refused"] {
+        // The first one is seen as an increase only of what was there before.
+        metrics::counter!("helm_config_reload_total", "outcome" => outcome).increment(0);
+    }
     let mut asked = signal(SignalKind::hangup())?;
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
