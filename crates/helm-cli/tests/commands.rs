@@ -491,7 +491,7 @@ fn the_doctor_looks_at_everything() {
     let ill = run(&folder, &["--database", "sqlite://no.db", "doctor"]);
     assert_eq!(ill.status.code(), Some(1), "a check said no");
     assert!(out(&ill).contains("FAIL"), "{}", out(&ill));
-    assert!(out(&run(&folder, &["migrate"])).contains("version 10"));
+    assert!(out(&run(&folder, &["migrate"])).contains("version 11"));
     let absent = helmctl(folder.path(), &[("REDIS_URL", "redis://127.0.0.1:1")], &["doctor"], "");
     assert!(out(&absent).contains("warn  redis") && out(&absent).contains("REDIS_URL"), "{}", out(&absent));
     let wrong = helmctl(folder.path(), &[("REDIS_URL", "no address")], &["doctor"], "");

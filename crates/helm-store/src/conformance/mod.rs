@@ -126,6 +126,7 @@ laws!(
     forgetting::a_decision_without_a_turn_is_its_users,
     api_keys::a_key_is_kept_once_and_comes_back,
     api_keys::a_key_ends_once_and_only_earlier,
+    api_keys::a_key_says_on_which_day_it_was_used,
     jobs::a_job_is_queued_once_and_held_by_one,
     jobs::a_lost_lease_ends_nothing,
     jobs::jobs_are_completed_together,

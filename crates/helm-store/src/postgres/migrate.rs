@@ -47,6 +47,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "activity",
             sql: include_str!("../../migrations/postgres/0007_activity.sql"),
         },
+        Migration {
+            version: 9,
+            name: "key_use",
+            sql: include_str!("../../migrations/postgres/0009_key_use.sql"),
+        },
     ],
 };
 
