@@ -11,6 +11,7 @@ use axum::http::{Request, StatusCode, header};
 use futures::future::join_all;
 use helm_core::DecisionId;
 use helm_orchestrator::llm::{Scripted, ScriptedModel};
+use helm_orchestrator::store::LogQuery;
 use helm_orchestrator::{Helm, Task};
 use helm_server::{InFlight, ServerOptions, router};
 use serde_json::{Value, json};
@@ -121,7 +122,7 @@ async fn a_turn_keeps_its_place_when_its_caller_goes_away() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(model.requests().len(), 3);
-    assert_eq!(helm.turns(&Default::default(), None, 10).await.unwrap().items.len(), 3, "all are recorded");
+    assert_eq!(helm.turns(&LogQuery::default(), None, 10).await.unwrap().items.len(), 3, "all are recorded");
 }
 
 #[tokio::test(start_paused = true)]

@@ -184,8 +184,8 @@ impl HelmConfig {
             }
             ExperimentsSection::Short(sections) => {
                 let alone =
-                    |(key, section): (&_, &_)| BTreeMap::from([(Clone::clone(key), Clone::clone(section))]);
-                sections.iter().map(alone).map(ExperimentsSection::Short).collect()
+                    sections.iter().map(|(key, section)| BTreeMap::from([(key.clone(), section.clone())]));
+                alone.map(ExperimentsSection::Short).collect()
             }
         };
         let wrong = each.into_iter().filter_map(|experiments| {
