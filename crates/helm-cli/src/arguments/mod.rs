@@ -144,7 +144,7 @@ pub(crate) enum Command {
     },
     /// Ask a running server whether it takes requests.
     #[command(
-        after_help = "Examples:\n  helmctl health\n  helmctl health --config etc/helm.toml\n  helmctl health --url http://127.0.0.1:9000 --output json\n\nFor containers and scripts: nothing but the answer of /readyz is looked at, for 3 seconds at most. Exit code 1\nwhen the server is not ready or not there. A server that has keys tells its warnings to those who have one: put\nit into HELM_API_KEY."
+        after_help = "Examples:\n  helmctl health\n  helmctl health --config etc/helm.toml\n  helmctl health --url http://127.0.0.1:9000 --output json\n\nFor containers and scripts: nothing but the answer of /readyz is looked at, for 3 seconds at most. Exit code 1 when the server is not ready or not there. A server that has keys tells its warnings to those who have one: put it into HELM_API_KEY."
     )]
     Health {
         /// The server's address. Default: where server.listen of the configuration says, on this machine.
