@@ -30,7 +30,8 @@ pub(crate) fn config(global: &Global) -> Result<HelmConfig> {
         config.store.url = url.as_str().into();
         config.note_flag("store.url", "--database");
     }
-    Ok(config)
+    let headers = traces::headers(&config);
+    Ok(config.with_trace_headers(headers))
 }
 
 /// The keys of the API that a file or a variable names; `None` where none is named. An empty place is a mistake, not an

@@ -1,6 +1,7 @@
 //! Traces for a collector, where the configuration names one.
 
 use helm_orchestrator::HelmConfig;
+use helm_orchestrator::llm::TraceHeaders;
 use helm_server::TraceParent;
 use tracing_subscriber::{Layer, Registry};
 
@@ -26,12 +27,18 @@ pub(crate) fn parent(_: &HelmConfig) -> Option<TraceParent> {
     None
 }
 
+/// What tells models of the trace; nothing where no spans are sent.
+#[cfg(not(feature = "otlp"))]
+pub(crate) fn headers(_: &HelmConfig) -> Option<TraceHeaders> {
+    None
+}
+
 /// Sends what has not been sent yet.
 #[cfg(not(feature = "otlp"))]
 pub(crate) async fn end() {}
 
 #[cfg(feature = "otlp")]
-pub(crate) use otlp::{end, parent, receiver};
+pub(crate) use otlp::{end, headers, parent, receiver};
 
 #[cfg(feature = "otlp")]
 mod otlp {
@@ -40,11 +47,11 @@ mod otlp {
 
     use async_trait::async_trait;
     use bytes::Bytes;
-    use http::{Request, Response};
+    use http::{HeaderMap, Request, Response};
     use opentelemetry::Context;
     use opentelemetry::propagation::TextMapPropagator;
     use opentelemetry::trace::{TraceContextExt, TracerProvider};
-    use opentelemetry_http::{HeaderExtractor, HttpClient, HttpError};
+    use opentelemetry_http::{HeaderExtractor, HeaderInjector, HttpClient, HttpError};
     use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
     use opentelemetry_sdk::Resource;
     use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -54,7 +61,7 @@ mod otlp {
     use tracing_opentelemetry::OpenTelemetrySpanExt;
     use tracing_subscriber::filter::filter_fn;
 
-    use super::{HelmConfig, Layer, Receiver, Result, TraceParent};
+    use super::{HelmConfig, Layer, Receiver, Result, TraceHeaders, TraceParent};
     use crate::error::Failure;
 
     /// How long the collector may take.
@@ -99,6 +106,21 @@ mod otlp {
             let is_named = given.span().span_context().is_valid();
             if is_named && let Err(error) = span.set_parent(given) {
                 tracing::debug!(%error, "a request begins a trace of its own");
+            }
+        }))
+    }
+
+    /// What tells models, in the header `traceparent`, of the span of each attempt to ask them; nothing where no spans are
+    /// sent. What callers wrote beside it in their own trace's state is not passed on.
+    pub(crate) fn headers(config: &HelmConfig) -> Option<TraceHeaders> {
+        const PARENT: &str = "traceparent";
+        config.traces.otlp.as_ref()?;
+        let propagator = TraceContextPropagator::new();
+        Some(TraceHeaders::new(move |span, headers| {
+            let mut told = HeaderMap::new();
+            propagator.inject_context(&span.context(), &mut HeaderInjector(&mut told));
+            if let Some(parent) = told.remove(PARENT) {
+                headers.insert(PARENT, parent);
             }
         }))
     }

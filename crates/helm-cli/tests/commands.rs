@@ -366,6 +366,104 @@ model = "nobody"
     refused_at(tasks, &["line 3: tasks.support.policy", "tasks.tutor", "tasks.writing"]);
 }
 
+const PARTS: &str = r#"
+[models.main]
+family = "builtin"
+[models.broken]
+family = "openai-chat"
+model = "m"
+key_file = "absent.key"
+[judges.polite]
+model = "nobody"
+[judges.brief]
+model = "main"
+rate = 7
+[judges.waiting]
+model = "broken"
+[checks.mild]
+kind = "judge"
+model = "main"
+[guardrails.strict]
+checks = ["mild", "absent"]
+banned_words = ["two words"]
+[guardrails.strict.input]
+pii = { action = "redact", keep = 4 }
+toxicity = { action = "block", threshold = 7 }
+[guardrails.strict.input.entities]
+EMAIL = { threshold = 0.5 }
+email = "block"
+[guardrails.strict.output]
+denied_hosts = ["com"]
+[tasks.support]
+guardrails = "absent"
+[tasks.support.strategies.plain]
+"#;
+
+const TASKS: &str = r#"
+[tools.look]
+description = "Looks."
+url = "http://127.0.0.1:9/look"
+[tasks.support]
+policy = { kind = "fixed", weights = { nobody = 1 } }
+tools = ["luck", "look", "lock"]
+reward = "absent"
+guardrails = "absent"
+fallback = "third"
+summary_model = "nobody"
+[tasks.support.strategies.first]
+tools = ["luck"]
+deadline_seconds = 0
+[tasks.support.strategies.second]
+system = "{% if"
+tools = []
+[experiments.tone]
+task = "nobody"
+variants = { a = {}, b = {} }
+"#;
+
+/// Each rule, judge, strategy and name is told of, and nothing that follows from another mistake.
+#[test]
+fn one_mistake_does_not_hide_another() {
+    let folder = folder();
+    for (text, expected) in [
+        (
+            PARTS,
+            &[
+                "absent.key",
+                "line 9: judges.polite.model",
+                "line 12: judges.brief.rate",
+                "line 15: checks.mild: a check of kind judge needs rule",
+                "line 19: guardrails.strict.checks: there is no [checks.absent]",
+                "line 20: guardrails.strict.banned_words",
+                "line 22: guardrails.strict.input.pii",
+                "line 23: guardrails.strict.input.toxicity",
+                "line 25: guardrails.strict.input.entities.EMAIL",
+                "line 26: guardrails.strict.input.entities.email",
+                "line 27: guardrails.strict.output",
+            ][..],
+        ),
+        (
+            TASKS,
+            &[
+                "line 14: tasks.support.strategies.first.deadline_seconds",
+                "line 16: tasks.support.strategies.second.system",
+                "line 6: tasks.support.policy",
+                "line 10: tasks.support.fallback",
+                "line 7: tasks.support.tools: there is no [tools.luck]",
+                "line 7: tasks.support.tools: there is no [tools.lock]",
+                "line 8: tasks.support.reward",
+                "line 9: tasks.support.guardrails",
+                "line 11: tasks.support.summary_model",
+            ],
+        ),
+    ] {
+        std::fs::write(folder.path().join("helm.toml"), text).unwrap();
+        let output = run(&folder, &["config", "check"]);
+        refused(&output, expected);
+        assert_eq!(err(&output).lines().count(), expected.len(), "each once: {}", err(&output));
+    }
+}
+
 #[test]
 fn where_there_is_no_database_none_is_looked_into() {
     let folder = folder();
@@ -393,7 +491,7 @@ fn the_doctor_looks_at_everything() {
     let ill = run(&folder, &["--database", "sqlite://no.db", "doctor"]);
     assert_eq!(ill.status.code(), Some(1), "a check said no");
     assert!(out(&ill).contains("FAIL"), "{}", out(&ill));
-    assert!(out(&run(&folder, &["migrate"])).contains("version 10"));
+    assert!(out(&run(&folder, &["migrate"])).contains("version 11"));
     let absent = helmctl(folder.path(), &[("REDIS_URL", "redis://127.0.0.1:1")], &["doctor"], "");
     assert!(out(&absent).contains("warn  redis") && out(&absent).contains("REDIS_URL"), "{}", out(&absent));
     let wrong = helmctl(folder.path(), &[("REDIS_URL", "no address")], &["doctor"], "");

@@ -70,6 +70,9 @@ fn alerts_lead_to_what_to_do() {
     let links: Vec<_> =
         rules.lines().filter_map(|line| line.trim().strip_prefix("runbook: docs/operations.md#")).collect();
     assert!(alerts > 5 && links.len() == alerts, "each alert has its link");
+    for part in ["summary: ", "description: ", "severity: "] {
+        assert_eq!(rules.matches(part).count(), alerts, "each alert has its {part}");
+    }
     for link in links {
         assert!(headings.iter().any(|heading| heading == link), "docs/operations.md has no {link}");
     }

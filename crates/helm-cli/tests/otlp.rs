@@ -196,3 +196,44 @@ async fn a_request_is_a_part_of_its_callers_trace() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_is_told_of_the_trace_where_its_table_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = ModelServer::start([Reply::Answer("Yes.".to_owned())]).await.unwrap();
+    let table = |name: &str, more: &str| {
+        let url = model.base_url();
+        format!("[models.{name}]\nfamily = \"openai-chat\"\nmodel = \"{name}\"\nbase_url = \"{url}\"\n{more}")
+    };
+    let config = table("told", "propagate_trace = true\n")
+        + &table("untold", "")
+        + "[tasks.support.strategies.told]\nmodel = \"told\"\n[tasks.support.strategies.untold]\nmodel = \"untold\"\n";
+    std::fs::write(folder.path().join("helm.toml"), config).unwrap();
+    let (collector, received) = collector();
+    let (child, address) = serving(folder.path(), &model.base_url(), &collector);
+    let asking = tokio::task::spawn_blocking(move || {
+        for strategy in ["told", "untold"] {
+            let body = format!(
+                r#"{{"user_id":"ana","task":"support","message":"Is it on?","strategy":"{strategy}"}}"#
+            );
+            let mut stream = TcpStream::connect(&address).unwrap();
+            write!(stream, "POST /chat HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntracestate: mine=secret\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+            assert!(std::io::read_to_string(&mut stream).unwrap().contains("\"status\":\"completed\""));
+        }
+    });
+    asking.await.unwrap();
+    let spans = ended(child, &received).await;
+    let told = |name: &str| {
+        let asked = model.received();
+        let asked = asked.iter().find(|asked| asked.body["model"] == name).unwrap();
+        assert!(!asked.headers.contains_key("tracestate"));
+        asked.headers.get("traceparent").cloned()
+    };
+    let is_told = |span: &&Value| {
+        span["name"] == "chat" && attribute(span, "gen_ai.request.model").is_some_and(|model| model == "told")
+    };
+    let span = spans.iter().find(is_told).unwrap();
+    let (trace, id) = (span["traceId"].as_str().unwrap(), span["spanId"].as_str().unwrap());
+    assert_eq!(told("told"), Some(format!("00-{trace}-{id}-01")));
+    assert_eq!(told("untold"), None);
+}

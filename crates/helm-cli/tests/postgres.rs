@@ -8,6 +8,7 @@ mod program;
 #[expect(dead_code, reason = "some of it is for other tests")]
 mod services;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Output;
 
@@ -86,6 +87,42 @@ async fn an_installation_moves_from_a_file_to_postgres() {
         assert_eq!(refused.status.code(), Some(2), "{told}");
         assert!(told.contains(expected) && !told.contains("panicked"), "{told}");
     }
+}
+
+/// As soon as the server listens, what `change` does; then what it logged after that, up to the line that holds a word.
+fn logged(folder: &Path, word: &str, change: impl Fn()) -> String {
+    let mut server = program::start(folder, &[], &["serve", "--listen", "127.0.0.1:0"]);
+    let mut log = String::new();
+    for line in BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok) {
+        if line.starts_with("listening") {
+            change();
+        }
+        let is_last = line.contains(word);
+        log = log + &line + "\n";
+        if is_last {
+            break;
+        }
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    log
+}
+
+/// An address that is shown as it was before is another one all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_password_of_the_database_waits_for_the_next_start() {
+    let Some(database) = Database::create("another_password_of_the_database").await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let other = database.url_of("postgres:hunter2");
+    let write = |url: &str| {
+        let config =
+            format!("[store]\nurl = \"{url}\"\n[tasks.support.strategies.concise]\nsystem = \"Be brief.\"\n");
+        std::fs::write(folder.path().join("helm.toml"), config).unwrap();
+    };
+    write(&database.url());
+    let log = logged(folder.path(), "configuration was taken", || write(&other));
+    assert!(log.contains("wait for the next start") && log.contains("store"), "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
 }
 
 /// Every row of every table that holds a text, by table.

@@ -113,6 +113,51 @@ fn health_is_asked_of_helm_alone() {
     assert!(text(&asked.stdout).contains("not ready") && text(&asked.stdout).contains("404"));
 }
 
+/// Answers one request as a server that is ready does, and gives what was asked.
+fn readiness(listener: std::net::TcpListener) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = [0; 1024];
+        let length = stream.read(&mut asked).unwrap();
+        let body = r#"{"components":{"store":"ok"},"warnings":["a job has died"]}"#;
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        text(&asked[..length])
+    })
+}
+
+#[test]
+fn health_is_asked_where_the_configuration_says() {
+    let folder = tempfile::tempdir().unwrap();
+    for host in ["127.0.0.1", "0.0.0.0"] {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = server.local_addr().unwrap().port();
+        let config = format!("[server]\nlisten = \"{host}:{port}\"\n{}", task("support"));
+        std::fs::write(folder.path().join("other.toml"), config).unwrap();
+        let asked = readiness(server);
+        let health = run(folder.path(), &[("HELM_API_KEY", "mine")], &["health", "--config", "other.toml"]);
+        assert_eq!(health.status.code(), Some(0), "{}", text(&health.stderr));
+        assert!(text(&health.stdout).contains(&format!("ready http://127.0.0.1:{port}/readyz")));
+        assert!(text(&health.stderr).contains("warning: a job has died"), "{}", text(&health.stderr));
+        let asked = asked.join().unwrap();
+        assert!(asked.starts_with("GET /readyz") && asked.contains("x-api-key: mine"), "{asked}");
+    }
+    let config = format!("[server]\nlisten = \"127.0.0.1:0\"\n{}", task("support"));
+    std::fs::write(folder.path().join("other.toml"), config).unwrap();
+    for (arguments, told) in [
+        (&["health", "--config", "other.toml"][..], "--url"),
+        (&["health", "--config", "absent.toml"], "absent.toml"),
+    ] {
+        let wrong = run(folder.path(), &[], arguments);
+        assert_eq!(wrong.status.code(), Some(2));
+        assert!(text(&wrong.stderr).contains(told), "{}", text(&wrong.stderr));
+    }
+}
+
 #[test]
 fn a_piped_line_is_answered_before_the_next_is_there() {
     let folder = tempfile::tempdir().unwrap();
@@ -335,6 +380,30 @@ fn what_only_a_start_takes_is_said_while_it_waits() {
     assert_eq!(ended(&mut child), Some(0));
     let log = told.join().unwrap();
     assert_eq!(log.matches("wait for the next start").count(), 2, "{log}");
+}
+
+/// What is hidden of an address counts, and stays hidden.
+#[test]
+fn another_password_waits_for_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("helm.toml");
+    let config = |secret: &str| {
+        let redis = format!("[store]\nredis_url = \"redis://:{secret}@127.0.0.1:1\"\n");
+        let embeddings = format!(
+            "[embeddings]\nfamily = \"openai\"\nmodel = \"m\"\ndimensions = 3\nbase_url = \"http://127.0.0.1:1/v1?key={secret}\"\n"
+        );
+        redis + &embeddings + &task("support")
+    };
+    std::fs::write(&path, config("hunter-one")).unwrap();
+    let (mut child, told, address) = served(folder.path(), &[]);
+    std::fs::write(&path, config("hunter-two")).unwrap();
+    wait_for(&address, "/metrics", |answer| answer.contains("outcome=\"taken\"} 1"));
+    signal(&child, "TERM");
+    assert_eq!(ended(&mut child), Some(0));
+    let log = told.join().unwrap();
+    let waits = log.lines().find(|line| line.contains("wait for the next start")).unwrap_or_default();
+    assert!(waits.contains("store") && waits.contains("embeddings"), "{log}");
+    assert!(!log.contains("hunter"), "{log}");
 }
 
 #[test]

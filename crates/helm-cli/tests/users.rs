@@ -206,7 +206,7 @@ fn keys_are_shown_for_people() {
     assert!(succeeded(&turned).starts_with("hk_") && told.contains(" opens until 20"), "{told}");
     let listed = succeeded(&helmctl(folder, &["keys", "list"], ""));
     let heading = listed.lines().find(|line| line.contains("name")).unwrap();
-    let columns = ["id", "name", "role", "tenant", "state", "created", "expires"];
+    let columns = ["id", "name", "role", "tenant", "state", "created", "expires", "used"];
     assert_eq!(heading.split_whitespace().collect::<Vec<_>>(), columns);
     let rows: Vec<_> = listed.lines().filter(|line| line.contains("shop")).collect();
     assert_eq!(rows.len(), 2);

@@ -123,6 +123,11 @@ impl GuardrailBuilder {
     /// [`Error`] when a threshold or length is out of range, two detectors of a stage share an id, or pseudonyms are
     /// asked for without a key.
     pub fn build(self) -> Result<GuardrailEngine> {
+        self.check()?;
+        Ok(self.assembled())
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
         if self.max_bytes == 0 {
             return Err(Error::InvalidLength);
         }
@@ -143,7 +148,7 @@ impl GuardrailBuilder {
                 }
             }
         }
-        Ok(self.assembled())
+        Ok(())
     }
 
     /// Where all detectors tell what they find, a rule for something else is a slip of the pen.

@@ -92,7 +92,7 @@ pub enum OnError {
 
 /// What a stream holds back for detectors that need a sentence or the whole text and may block. What they may
 /// redact is held back in any case.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -192,6 +192,11 @@ impl StagePolicy {
         self.entities.keys().map(String::as_str)
     }
 
+    /// The rules of single entities.
+    pub(crate) fn entity_rules(&self) -> impl Iterator<Item = (&str, Rule)> {
+        self.entities.iter().map(|(entity, rule)| (entity.as_str(), *rule))
+    }
+
     /// The rule that a finding falls under; `None` when it is ignored.
     pub(crate) fn rule_for(&self, finding: &Finding) -> Option<Rule> {
         let own = (!self.entities.is_empty()).then(|| self.entities.get(finding.entity.as_ref())).flatten();
@@ -227,7 +232,7 @@ impl StagePolicy {
     /// All rules, and what they are for.
     pub(crate) fn rules(&self) -> impl Iterator<Item = (&str, Rule)> {
         let categories = self.categories.iter().map(|(category, rule)| (category.as_str(), *rule));
-        categories.chain(self.entities.iter().map(|(entity, rule)| (entity.as_str(), *rule)))
+        categories.chain(self.entity_rules())
     }
 
     pub(crate) fn check(&self) -> Result<()> {

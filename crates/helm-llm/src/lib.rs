@@ -48,7 +48,7 @@ pub use embedding::{LocalEmbedder, LocalModelError};
 pub use error::{Error, ErrorKind, Result, TimeoutKind};
 pub use http::{
     EndpointError, HttpConfig, HttpModel, HttpReply, HttpRequest, HttpTransport, JsonEndpoint, Timeouts,
-    Transport, TransportError,
+    TraceHeaders, Transport, TransportError,
 };
 pub use model::{Call, ChatModel, ChatStream};
 pub use observed::Observed;

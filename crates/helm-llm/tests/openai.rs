@@ -8,7 +8,7 @@ use futures::StreamExt;
 use helm_core::{Message, NanoUsd, Role, Sampling, TenantId, TokenCount};
 use helm_llm::{
     Call, ChatEvent, ChatModel, ChatRequest, ErrorKind, Finish, FinishReason, HttpConfig, HttpModel, Prices,
-    RedactedUrl, Retry, RetryPolicy, Secret, TimeoutKind, Timeouts, codec::OpenAiChat,
+    RedactedUrl, Retry, RetryPolicy, Secret, TimeoutKind, Timeouts, TraceHeaders, codec::OpenAiChat,
 };
 use helm_testkit::{End, ModelServer, Reply};
 use tokio::time::Instant;
@@ -368,4 +368,18 @@ async fn a_query_of_the_address_stays_behind_the_path() {
     let url = format!("{}/?api-version=7", server.base_url());
     retrying(config(url)).generate(&request(), &call()).await.unwrap();
     assert_eq!(server.received()[0].query.as_deref(), Some("api-version=7"));
+}
+
+#[tokio::test]
+async fn a_provider_is_told_of_the_trace_where_somebody_says_so() {
+    let server = ModelServer::start([Reply::Answer(ANSWER.to_owned())]).await.unwrap();
+    let trace = TraceHeaders::new(|_, headers| {
+        headers.insert("traceparent", "00-1-2-01".parse().unwrap());
+    });
+    client(config(server.base_url())).unwrap().generate(&request(), &call()).await.unwrap();
+    let told = client(config(server.base_url()).with_trace(trace)).unwrap();
+    told.generate(&request(), &call()).await.unwrap();
+    let parents: Vec<_> =
+        server.received().iter().map(|asked| asked.headers.get("traceparent").cloned()).collect();
+    assert_eq!(parents, [None, Some("00-1-2-01".to_owned())]);
 }

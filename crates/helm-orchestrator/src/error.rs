@@ -144,6 +144,14 @@ pub enum Error {
     /// Helm is shutting down and takes no more turns.
     #[error("helm is shutting down; send the request to another instance or try again later")]
     ShuttingDown,
+    /// The turn took much longer than its deadline to be stored. It may be stored yet.
+    #[error(
+        "the turn could not be stored in time; look whether it was, as decision {id}, before sending it again"
+    )]
+    Unstored {
+        /// The turn's id.
+        id: DecisionId,
+    },
     /// The turn's own task ended without an answer, which is a defect.
     #[error("the turn ended without an answer; please report this")]
     Lost,
@@ -200,7 +208,7 @@ impl Error {
             | Self::Model(_)
             | Self::Experiment(_) => ErrorKind::Config,
             Self::Store(error) => store_kind(error),
-            Self::ShuttingDown | Self::Embedding(_) => ErrorKind::Unavailable,
+            Self::ShuttingDown | Self::Embedding(_) | Self::Unstored { .. } => ErrorKind::Unavailable,
             Self::Policy(_) | Self::Lost => ErrorKind::Internal,
         }
     }

@@ -3,6 +3,8 @@ use helm_core::{
     SegmentName, StrategyId, StrategyName, TaskId, ToolCall, TurnStatus, Usage, UserId, Violation,
 };
 use helm_llm::{ChatRequest, FinishReason, Mismatch, OutputSchema};
+use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +34,24 @@ pub struct TurnRequest {
     /// What the caller wants of the model: tools of its own, a form, knobs; and messages, when it keeps the
     /// conversation itself. Default: nothing, and the conversation is the stored one.
     pub chat: Option<ChatRequest>,
+    /// What is let go when the turn has come to its end.
+    pub(crate) held: Option<Held>,
+}
+
+/// What a turn holds, such as a place among those that may run at once. It says nothing of what is asked.
+#[derive(Clone)]
+pub(crate) struct Held(#[expect(dead_code, reason = "it is held, and dropped")] Arc<dyn Any + Send + Sync>);
+
+impl PartialEq for Held {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
 }
 
 impl TurnRequest {
@@ -51,6 +71,7 @@ impl TurnRequest {
             features: Features::none(),
             caller: None,
             chat: None,
+            held: None,
         })
     }
 
@@ -90,6 +111,14 @@ impl TurnRequest {
     #[must_use]
     pub fn with_caller(mut self, name: impl Into<Arc<str>>) -> Self {
         self.caller = Some(name.into());
+        self
+    }
+
+    /// Holds something until the turn has come to its end and is recorded, which may be after its caller has gone away: for
+    /// those that bound how many turns run at once.
+    #[must_use]
+    pub fn holding(mut self, what: Arc<dyn Any + Send + Sync>) -> Self {
+        self.held = Some(Held(what));
         self
     }
 

@@ -1,5 +1,6 @@
 //! What is kept of a person: to be shown to them, or forgotten.
 
+use futures::{StreamExt, TryStreamExt, stream};
 use helm_core::{DecisionId, TenantId, UserId};
 use helm_store::{
     Forgetting, Forgotten, LogQuery, Memory, Preferences, TURN_DEADLINE, TurnView, UserConversation, UserJob,
@@ -14,6 +15,8 @@ use crate::ledger::LEDGER;
 
 /// Turns that are read at a time.
 const PAGE: usize = 500;
+/// Single decisions that are read at once.
+const AT_ONCE: usize = 4;
 
 /// Everything that is kept of a user.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -29,7 +32,8 @@ pub struct UserExport {
     pub conversations: Vec<UserConversation>,
     /// Their memories, with the embeddings that they are found by.
     pub memories: Vec<Memory>,
-    /// Their turns, oldest first: decision, texts, outcome, reward and feedback.
+    /// Their turns, oldest first: decision, texts, outcome, reward and feedback. Of a turn that runs, or never came to an
+    /// end, the decision is all that there is.
     pub turns: Vec<TurnView>,
     /// What was learnt from them in particular, by task.
     pub statistics: Vec<UserStatistics>,
@@ -84,7 +88,10 @@ pub(crate) async fn export(inner: &Inner, tenant: &TenantId, user: &UserId) -> R
             break;
         }
     }
-    turns.reverse();
+    turns.extend(without_turn(inner, tenant, &records.decisions).await?);
+    turns.sort_by_key(|turn| (turn.at, turn.id));
+    // One that ended meanwhile was read twice.
+    turns.dedup_by_key(|turn| turn.id);
     Ok(UserExport {
         tenant: tenant.clone(),
         user: user.clone(),
@@ -95,6 +102,13 @@ pub(crate) async fn export(inner: &Inner, tenant: &TenantId, user: &UserId) -> R
         statistics: records.statistics,
         jobs: records.jobs,
     })
+}
+
+/// What is known of decisions that have no turn.
+async fn without_turn(inner: &Inner, tenant: &TenantId, ids: &[DecisionId]) -> Result<Vec<TurnView>> {
+    let views = stream::iter(ids.to_vec()).map(|id| inner.store.log().turn(tenant, id)).buffered(AT_ONCE);
+    let views: Vec<Option<TurnView>> = views.try_collect().await?;
+    Ok(views.into_iter().flatten().collect())
 }
 
 /// Counts what [`forget`] would do.

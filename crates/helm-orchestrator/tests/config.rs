@@ -319,13 +319,25 @@ key_file = "KEY_FILE"
 [models.local]
 family = "ollama"
 model = "l"
+[models.sold]
+family = "ollama"
+model = "l"
+input_price = 1
+output_price = 2
 [judges.good]
 model = "local"
 strong_model = "main"
+[judges.paid]
+model = "sold"
 [checks.moderated]
 kind = "moderation"
 [guardrails.strict]
 checks = ["moderated"]
+[guardrails.strict.output]
+pii = "block"
+entities = { EMAIL = { action = "redact", style = "mask" } }
+[rewards.mine]
+terms = [{ evaluator = "relevance", weight = 1 }]
 [tools.look]
 description = "Looks."
 url = "http://127.0.0.1:9/look"
@@ -338,13 +350,19 @@ tools = []
 model = "sonnet"
 "#;
 
-#[test]
-fn what_is_shown_has_all_defaults_and_means_the_same() {
-    let variables = [("OPENAI_API_KEY", "k")];
+const KEY: [(&str, &str); 1] = [("OPENAI_API_KEY", "k")];
+
+/// The sparse configuration, and the file with a key that it names.
+fn sparse() -> (HelmConfig, tempfile::NamedTempFile) {
     let key = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(key.path(), "sk-of-a-file").unwrap();
     let text = SPARSE.replace("KEY_FILE", key.path().to_str().unwrap());
-    let config = load(&text, &variables).unwrap();
+    (load(&text, &KEY).unwrap(), key)
+}
+
+#[test]
+fn what_is_shown_has_all_defaults_and_means_the_same() {
+    let (config, _key) = sparse();
     let shown = config.shown().unwrap();
     for (place, value) in [
         ("/environment", serde_json::json!("development")),
@@ -375,7 +393,7 @@ fn what_is_shown_has_all_defaults_and_means_the_same() {
         assert_eq!(shown.pointer(place), Some(&value), "{place}");
     }
     assert!(shown.pointer("/models/sonnet/key_env").is_none(), "its key is in a file");
-    let again = load(&config.shown_as_toml().unwrap(), &variables).unwrap();
+    let again = load(&config.shown_as_toml().unwrap(), &KEY).unwrap();
     assert_eq!(again.shown().unwrap(), shown, "what is shown is a configuration");
     let settings = config.settings().unwrap();
     let of = |key: &str| settings.iter().find(|setting| setting.key == key).unwrap();
@@ -386,4 +404,45 @@ fn what_is_shown_has_all_defaults_and_means_the_same() {
     let standard = HelmConfig::standard().unwrap().settings().unwrap();
     assert!(standard.iter().all(|setting| setting.origin == Origin::Default));
     assert!(standard.iter().any(|setting| setting.key == "models.main.family" && setting.value == "builtin"));
+}
+
+#[test]
+fn rewards_guardrails_and_judges_are_shown_with_their_defaults() {
+    let (config, _key) = sparse();
+    let shown = config.shown().unwrap();
+    for (place, value) in [
+        ("/judges/good/judgements_per_day", serde_json::json!(1_000)),
+        ("/judges/paid/max_dollars", 0.01.into()),
+        ("/judges/paid/dollars_per_day", 1.0.into()),
+        ("/rewards/mine/version", 1.into()),
+        ("/rewards/mine/combine", "weighted".into()),
+        ("/rewards/mine/human_weight", 0.8.into()),
+        ("/rewards/mine/price/per_dollar", 0.0.into()),
+        ("/rewards/mine/terms/0/missing", "drop".into()),
+        ("/guardrails/strict/max_bytes", 1_048_576.into()),
+        ("/guardrails/strict/output/pii/action", "block".into()),
+        ("/guardrails/strict/output/toxicity/threshold", 0.8.into()),
+        ("/guardrails/strict/output/entities/EMAIL/keep", 0.into()),
+        ("/guardrails/strict/output/on_error", "closed".into()),
+        ("/guardrails/strict/input/hold", "awake".into()),
+    ] {
+        assert_eq!(shown.pointer(place), Some(&value), "{place}");
+    }
+    assert_eq!(shown["judges"]["good"]["levels"].as_array().unwrap().len(), 5);
+    let paid = shown.pointer("/judges/paid/judgements_per_day");
+    assert!(paid.is_none(), "what is priced is bounded by dollars");
+    let settings = config.settings().unwrap();
+    let of = |key: &str| settings.iter().find(|setting| setting.key == key).unwrap();
+    for key in [
+        "rewards.mine.human_weight",
+        "guardrails.strict.output.pii.threshold",
+        "guardrails.strict.input.toxicity.action",
+        "judges.good.question",
+    ] {
+        assert_eq!(of(key).origin, Origin::Default, "{key}");
+    }
+    for key in ["rewards.mine.terms", "guardrails.strict.output.pii.action"] {
+        assert_ne!(of(key).origin, Origin::Default, "{key}");
+    }
+    assert_ne!(of("guardrails.strict.output.entities.EMAIL.style").origin, Origin::Default);
 }

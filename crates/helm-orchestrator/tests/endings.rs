@@ -1,6 +1,6 @@
 //! Every way a turn can end leaves exactly one record, whole and streamed, and lets nothing out too early.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
 
@@ -14,6 +14,7 @@ use helm_orchestrator::eval::from_fn;
 use helm_orchestrator::llm::{ChatModel, ErrorKind as ModelErrorKind, Scripted, ScriptedModel, TimeoutKind};
 use helm_orchestrator::store::{ErrorKind, LogQuery, PreferenceChange, Store, TurnView, memory::MemoryStore};
 use helm_orchestrator::{Error, Helm, HelmBuilder, Task, TurnEvent, TurnRequest, TurnResponse};
+use tokio::sync::Semaphore;
 
 fn ask(message: &str) -> TurnRequest {
     TurnRequest::new("ana", "support", message).unwrap()
@@ -354,4 +355,41 @@ async fn deadlines_that_are_none_are_refused_when_built() {
             Helm::builder().task(Task::new("support").unwrap().with_strategy(odd)).check().unwrap_err();
         assert!(error.to_string().contains("at most 24 hours"), "{error}");
     }
+}
+
+/// Whoever asks what is kept of them is shown it while it is all that there is.
+#[tokio::test]
+async fn a_turn_that_runs_is_its_users_data_already() {
+    let slow = scripted(Scripted::Slow(Duration::from_millis(400), "The answer is here.".to_owned()));
+    let helm = helm_of(task(), slow).build().await.unwrap();
+    let ana: UserId = "ana".parse().unwrap();
+    let (ended, running) = tokio::join!(helm.turn(ask("What is a prime?")), async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        helm.export_user(&ana).await.unwrap()
+    });
+    let [turn] = running.turns.as_slice() else { panic!("{running:?}") };
+    assert_eq!((turn.id, turn.outcome.is_none()), (ended.unwrap().decision_id, true));
+    assert!(turn.decision.is_some() && !running.is_nothing());
+    let after = helm.export_user(&ana).await.unwrap();
+    assert_eq!((after.turns.len(), after.turns[0].outcome.is_some()), (1, true));
+}
+
+/// A database that does not answer keeps nobody waiting for ever, and what it takes in the end is there.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_turn_to_be_stored_is_told_in_time() {
+    let store = Arc::new(FaultyStore { commits: Semaphore::new(0), ..FaultyStore::new() });
+    let helm = helm_of(task(), answers("The answer is here."));
+    let helm = helm.store(Arc::clone(&store) as Arc<dyn Store>).build().await.unwrap();
+    let place = Arc::new(());
+    let began = tokio::time::Instant::now();
+    let told = helm.turn(ask("What is a prime?").holding(place.clone())).await.unwrap_err();
+    assert_eq!(began.elapsed().as_secs(), 50, "its deadline and half a minute");
+    let Error::Unstored { id } = told else { panic!("{told:?}") };
+    assert!(told.is_retryable() && Arc::strong_count(&place) == 2, "it runs and holds its place");
+    store.commits.add_permits(1);
+    while Arc::strong_count(&place) > 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let stored = store.inner.log().turn(&TenantId::single(), id).await.unwrap().unwrap();
+    assert_eq!(stored.outcome.unwrap().status, TurnStatus::Completed);
 }

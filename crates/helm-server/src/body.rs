@@ -1,14 +1,20 @@
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use tokio::time::timeout;
 
 use crate::problem::Problem;
 
 /// The largest body that is taken, for the message that refuses a larger one.
 #[derive(Clone, Copy)]
 pub(crate) struct BodyLimit(pub(crate) usize);
+
+/// How long a body may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A JSON object as the request's body, whose refusal is a problem that says where it is wrong.
 ///
@@ -24,10 +30,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
         let limit = request.extensions().get::<BodyLimit>().copied();
-        let bytes = Bytes::from_request(request, state).await;
+        let bytes = timeout(PATIENCE, Bytes::from_request(request, state)).await.map_err(|_| late())?;
         let bytes = bytes.map_err(|rejection| unread(rejection.status(), rejection.body_text(), limit))?;
         read(&bytes).map(Self)
     }
+}
+
+/// Whoever sends slowly holds a place that others wait for.
+fn late() -> Problem {
+    let detail = format!("the body did not come within {} s; send it again", PATIENCE.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -82,9 +94,11 @@ fn misread(error: &serde_json::Error, path: Option<String>) -> Problem {
     }
 }
 
-/// The place of what is wrong: the parser says of a field that is not there, or not known, only in whose place.
+/// The place of what is wrong: the parser says of a field that is not there, not known or there twice only in whose place.
 fn named(why: &str, path: Option<String>) -> Option<String> {
-    let field = ["missing field `", "unknown field `"].iter().find_map(|begin| why.strip_prefix(begin));
+    let field = ["missing field `", "unknown field `", "duplicate field `"]
+        .iter()
+        .find_map(|begin| why.strip_prefix(begin));
     let Some(field) = field.and_then(|rest| rest.split('`').next()) else { return path };
     match path {
         Some(path) if path == field || path.ends_with(&format!(".{field}")) => Some(path),
@@ -122,7 +136,8 @@ mod tests {
             ("{\"name\":\"a\"} x", 400, "trailing", None),
             ("{\"name\":", 400, "EOF", Some("name")),
             ("{\"name\":1}", 422, "invalid type", Some("name")),
-            ("{\"name\":\"a\",\"name\":\"b\"}", 422, "duplicate field", None),
+            ("{\"name\":\"a\",\"name\":\"b\"}", 422, "duplicate field", Some("name")),
+            ("{\"inner\":[{\"number\":1,\"number\":2}]}", 422, "duplicate field", Some("inner[0].number")),
             ("{\"inner\":[{\"number\":1},{\"number\":\"x\"}]}", 422, "invalid type", Some("inner[1].number")),
             ("{\"inner\":[{}]}", 422, "missing field", Some("inner[0].number")),
             ("{\"inner\":[{\"number\":1,\"odd\":2}]}", 422, "unknown field", Some("inner[0].odd")),

@@ -131,7 +131,8 @@ fn param_of(problem: &Problem) -> Option<Box<str>> {
     let param = problem.param.as_deref()?;
     Some(match param {
         "message" => "messages".into(),
-        "task" | "strategy" => "model".into(),
+        // A path names the model by its id.
+        "task" | "strategy" | "id" => "model".into(),
         param => param.into(),
     })
 }

@@ -1,8 +1,8 @@
 use axum::Json;
 use axum::extract::State;
 use helm_core::DecisionId;
-use helm_orchestrator::Helm;
 use helm_orchestrator::store::Applied;
+use helm_orchestrator::{ErrorKind, Helm};
 use serde::Serialize;
 
 use crate::body::Body;
@@ -31,7 +31,10 @@ pub(crate) async fn feedback(
 ) -> Result<Json<FeedbackAnswer>, Problem> {
     let feedback = body.feedback()?;
     let decision_id = feedback.decision;
-    let receipt = helm.feedback(feedback).await?;
+    let receipt = helm.feedback(feedback).await;
+    // Nothing but its key can be taken by another judgement.
+    let receipt =
+        receipt.map_err(|error| Problem::about(error, &[(ErrorKind::Conflict, "idempotency_key")]))?;
     let reward = receipt.reward.map(|reward| reward.value.get());
     Ok(Json(FeedbackAnswer { decision_id, applied: receipt.applied, reward }))
 }

@@ -173,7 +173,10 @@ pub(crate) async fn forget_memory(
 ) -> Result<Json<DeletedJson>, Problem> {
     let deleted = helm.forget_memories(&part("user", &user)?, Some(&[memory_id("memory", &memory)?])).await?;
     match deleted {
-        0 => Err(Problem::new(StatusCode::NOT_FOUND, format!("this user has no memory {memory}"))),
+        0 => {
+            let problem = Problem::new(StatusCode::NOT_FOUND, format!("this user has no memory {memory}"));
+            Err(problem.with_param("memory"))
+        }
         deleted => Ok(Json(DeletedJson { deleted })),
     }
 }

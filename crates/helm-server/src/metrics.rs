@@ -131,6 +131,16 @@ pub const METRICS: &[Metric] = &[
         "Turns that were stored without preferences and memories.",
     ),
     counter("helm_work_dropped_total", &[], "Background work that was dropped because its queue was full."),
+    gauge(
+        "helm_requests_in_flight",
+        &[],
+        "Requests that have no answer yet, and turns that have not been recorded yet.",
+    ),
+    counter(
+        "helm_requests_refused_total",
+        &["reason"],
+        "Requests that were refused because too many (requests) or too much (bytes) was in flight.",
+    ),
     counter("helm_limiter_denied_total", &["resource"], "Turns that were refused by a limit."),
     counter(
         "helm_limiter_stand_in_total",
@@ -220,7 +230,13 @@ pub fn install_metrics() -> Result<PrometheusHandle, MetricsError> {
 fn describe() {
     for metric in METRICS {
         match metric.kind {
-            MetricKind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            MetricKind::Counter => {
+                metrics::describe_counter!(metric.name, metric.help);
+                // The first time is seen as an increase only of what was there before.
+                if metric.labels.is_empty() {
+                    metrics::counter!(metric.name).increment(0);
+                }
+            }
             MetricKind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
             MetricKind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
         }

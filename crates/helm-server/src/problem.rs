@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use axum::extract::path::ErrorKind as PathError;
 use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -75,7 +76,8 @@ impl Problem {
             decision_id: None,
             turn_status: None,
             request_id: None,
-            is_retryable: status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS,
+            is_retryable: status.is_server_error()
+                || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT),
             retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1)),
         }
     }
@@ -125,6 +127,16 @@ impl Problem {
         }
     }
 
+    /// Names the part of the request that an error of each kind is about, where the error itself does not say.
+    pub(crate) fn about(error: Error, params: &[(ErrorKind, &'static str)]) -> Self {
+        let kind = error.kind();
+        let problem = Self::from(error);
+        match params.iter().find(|(of, _)| *of == kind) {
+            Some((_, param)) if problem.param.is_none() => problem.with_param(*param),
+            _ => problem,
+        }
+    }
+
     /// A turn that ended without an answer; `None` when it has one, or a guard took it away.
     pub(crate) fn of_turn(response: &TurnResponse) -> Option<Self> {
         let problem = match response.status {
@@ -157,6 +169,7 @@ fn code_of(status: StatusCode) -> &'static str {
         401 => "invalid_api_key",
         403 => "forbidden",
         404 => "not_found",
+        408 => "request_timeout",
         405 => "method_not_allowed",
         409 => "conflict",
         413 => "request_too_large",
@@ -225,6 +238,7 @@ impl From<Error> for Problem {
             Error::UnknownStrategy { .. } => {
                 Self::new(status, error.to_string()).with_code("model_not_found").with_param("strategy")
             }
+            Error::Unstored { id } => Self { decision_id: Some(*id), ..Self::new(status, error.to_string()) },
             Error::Unsupported { .. } => Self::new(status, error.to_string()).with_code("unsupported"),
             // What a store is called and what it was doing is for the log, too.
             Error::Store(store) if status.is_client_error() => Self::new(status, store.message()),
@@ -252,7 +266,20 @@ fn param(error: &Error) -> Option<String> {
 
 impl From<PathRejection> for Problem {
     fn from(rejection: PathRejection) -> Self {
-        Self::new(rejection.status(), rejection.body_text())
+        let problem = Self::new(rejection.status(), rejection.body_text());
+        match unreadable(&rejection) {
+            Some(param) => problem.with_param(param),
+            None => problem,
+        }
+    }
+}
+
+/// The part of the path that is no text.
+fn unreadable(rejection: &PathRejection) -> Option<&str> {
+    let PathRejection::FailedToDeserializePathParams(failed) = rejection else { return None };
+    match failed.kind() {
+        PathError::InvalidUtf8InPathParam { key } => Some(key),
+        _ => None,
     }
 }
 

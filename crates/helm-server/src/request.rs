@@ -169,7 +169,7 @@ impl FeedbackBody {
             (None, None, Some(thumbs)) => Feedback::thumbs(id, matches!(thumbs, Thumbs::Up)),
             _ => {
                 let detail = "give exactly one of rating (1 to 5), value (0 to 1) and thumbs (up or down)";
-                return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+                return Err(Problem::wrong(self.surplus(), detail));
             }
         };
         if let Some(source) = part_if_any("source", self.source.as_deref())? {
@@ -179,5 +179,14 @@ impl FeedbackBody {
             feedback = feedback.with_key(key);
         }
         Ok(feedback)
+    }
+
+    /// The last of several judgements, or the first that could be given.
+    fn surplus(&self) -> &'static str {
+        match (self.value, self.thumbs) {
+            (_, Some(_)) => "thumbs",
+            (Some(_), None) => "value",
+            (None, None) => "rating",
+        }
     }
 }

@@ -18,6 +18,7 @@ use tracing::{Instrument, Span};
 use crate::body::BodyLimit;
 use crate::dialect::Dialect;
 use crate::keys::{ApiKeys, Gate, enter};
+use crate::overload::{InFlight, Room, admit};
 use crate::problem::Problem;
 use crate::watch::Watchers;
 use crate::wire::RequestLimits;
@@ -37,6 +38,8 @@ pub struct ServerOptions {
     pub metrics: Option<PrometheusHandle>,
     /// What a chat API's request may hold.
     pub limits: RequestLimits,
+    /// How much may be in flight at once; what goes beyond is refused with 503 and `Retry-After`, at once.
+    pub in_flight: InFlight,
     /// Who may ask. Default: everybody who reaches it.
     pub keys: Option<ApiKeys>,
     /// What places a request's span below the caller's. Default: nothing, and each request begins a trace.
@@ -64,6 +67,7 @@ impl Default for ServerOptions {
             drain: Duration::from_secs(20),
             metrics: None,
             limits: RequestLimits::default(),
+            in_flight: InFlight::default(),
             keys: None,
             parent: None,
         }
@@ -96,6 +100,13 @@ impl ServerOptions {
     #[must_use]
     pub fn with_limits(mut self, limits: RequestLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets how much may be in flight at once.
+    #[must_use]
+    pub fn with_in_flight(mut self, most: InFlight) -> Self {
+        self.in_flight = most;
         self
     }
 
@@ -135,6 +146,8 @@ pub fn router(helm: Helm, options: ServerOptions) -> Router {
         Some(keys) => Router::new().fallback(enter).with_state(Arc::new(Gate::new(keys, routes, helm))),
         None => routes.with_state(helm),
     };
+    let room = Arc::new(Room::new(options.in_flight, options.max_body_bytes));
+    let router = router.layer(from_fn_with_state(room, admit));
     // The pages hold no data and need no key; what they show comes from the paths above.
     router.merge(ui::routes()).layer(from_fn_with_state(options.parent, identify))
 }

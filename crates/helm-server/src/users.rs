@@ -162,10 +162,8 @@ pub(crate) async fn change_preferences(
     let user: UserId = part("user", &user)?;
     let changes: Vec<_> = patch.values.into_iter().map(change).collect();
     let changed = helm.change_preferences_of(&user, &changes, patch.revision).await;
-    let changed = changed.map_err(|error| match error.kind() {
-        ErrorKind::Conflict => Problem::from(error).with_param("revision"),
-        _ => error.into(),
-    });
+    let params = [(ErrorKind::Conflict, "revision"), (ErrorKind::InvalidRequest, "values")];
+    let changed = changed.map_err(|error| Problem::about(error, &params));
     Ok(Json(changed?.into()))
 }
 

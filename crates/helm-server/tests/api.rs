@@ -187,15 +187,50 @@ async fn a_problem_names_what_is_wrong() {
         (judge("source", json!("judge:mine")), "source"),
         (judge("idempotency_key", json!("")), "idempotency_key"),
         (("/feedback", json!({ "decision_id": unknown, "value": 2 })), "value"),
+        (("/feedback", json!({ "decision_id": unknown })), "rating"),
+        (judge("value", json!(1)), "value"),
+        (judge("thumbs", json!("up")), "thumbs"),
     ] {
         let (status, problem) = post(&api, path, body.to_string()).await;
         assert!(status.is_client_error() && problem["param"] == param, "{path} {body}: {problem}");
     }
+    let twice = r#"{"user_id":"a","task":"support","message":"hi","message":"ho"}"#;
+    assert_eq!(post(&api, "/chat", twice).await.1["param"], "message");
     let empty = json!({ "model": "helm/support", "messages": [{ "role": "user", "content": "" }] });
     let request = Request::post("/v1/chat/completions").header(header::CONTENT_TYPE, "application/json");
     let (_, _, told) = send(&api, request.body(Body::from(empty.to_string())).unwrap()).await;
     let told: Value = serde_json::from_str(&told).unwrap();
     assert!(told["error"]["param"].as_str().unwrap().starts_with("messages"), "{told}");
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_named_by_its_part() {
+    let api = api().await;
+    for (path, param) in [
+        ("/helm/v1/decisions/%ff", "id"),
+        ("/helm/v1/tasks/%ff/report", "task"),
+        ("/helm/v1/users/%ff/preferences", "user"),
+        ("/helm/v1/users/ana/conversations/%ff", "conversation"),
+        ("/helm/v1/tasks/support/users/%ff", "user"),
+        ("/helm/v1/experiments/%ff", "key"),
+    ] {
+        let (status, problem) = get(&api, path).await;
+        assert_eq!((status.as_u16(), &problem["param"]), (400, &json!(param)), "{path}: {problem}");
+    }
+    let model = Request::get("/v1/models/%ff").body(Body::empty()).unwrap();
+    let told: Value = serde_json::from_str(&send(&api, model).await.2).unwrap();
+    assert_eq!(told["error"]["param"], "model", "{told}");
+}
+
+#[tokio::test]
+async fn a_key_that_was_used_otherwise_is_named() {
+    let api = api().await;
+    let (_, turn) = post(&api, "/chat", chat("How do I reset my router?")).await;
+    let judged =
+        |rating: u8| json!({ "decision_id": turn["decision_id"], "rating": rating, "idempotency_key": "k" });
+    assert_eq!(post(&api, "/feedback", judged(4)).await.0, StatusCode::OK);
+    let (status, problem) = post(&api, "/feedback", judged(5)).await;
+    assert_eq!((status.as_u16(), &problem["param"]), (409, &json!("idempotency_key")), "{problem}");
 }
 
 #[tokio::test]
@@ -245,6 +280,12 @@ async fn health_readiness_and_metrics_are_there() {
         "{text}"
     );
     assert!(!text.contains("ana"), "no user in a label");
+    for quiet in ["helm_turns_lost_total 0", "helm_requests_refused_total{reason=\"requests\"} 0"] {
+        assert!(
+            text.contains(quiet),
+            "what has not happened yet is 0, so that it can be seen to rise: {quiet}"
+        );
+    }
     assert!(text.contains("# HELP helm_turns_total Finished turns"), "{text}");
     helm.stop_accepting();
     assert_eq!(get(&api, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);

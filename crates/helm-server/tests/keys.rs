@@ -60,6 +60,7 @@ fn stored(tenant: &str, role: &str, expires: Option<Timestamp>) -> (StoredKey, S
         hash: ApiKeys::hash(&key),
         created: Timestamp::from_micros(0),
         expires,
+        used: None,
     };
     (stored, key)
 }
@@ -108,6 +109,29 @@ fn concrete(path: &str) -> String {
         .replace("{key}", "x")
         .replace("{conversation}", "c")
         .replace("{memory}", "x")
+}
+
+#[tokio::test]
+async fn the_day_of_a_keys_use_is_noted_beside_the_requests() {
+    let (api, keys, store) = api().await;
+    let (used, key) = stored("one", "read", None);
+    assert_eq!(call(&api, "GET", "/helm/v1/tasks", Some(&key), None).await.0, 200);
+    let noted = async || {
+        let all = store.api_keys().all().await.unwrap();
+        let noted = all.into_iter().filter_map(|key| key.used.map(|day| (key.tenant, key.id, day)));
+        noted.collect::<Vec<_>>()
+    };
+    assert_eq!(noted().await, [], "no request waits for that");
+    keys.refresh(store.api_keys()).await.unwrap();
+    let today = StoredKey::day(SystemClock.now());
+    assert_eq!(noted().await, [(used.tenant, used.id, today)]);
+    // What has ended, or never was, is not used.
+    let (ended, key) = stored("one", "chat", Some(Timestamp::from_micros(1)));
+    assert!(store.api_keys().add(&ended).await.unwrap());
+    keys.refresh(store.api_keys()).await.unwrap();
+    assert_eq!(call(&api, "GET", "/helm/v1/tasks", Some(&key), None).await.0, 401);
+    keys.refresh(store.api_keys()).await.unwrap();
+    assert_eq!(noted().await.len(), 1);
 }
 
 #[tokio::test]

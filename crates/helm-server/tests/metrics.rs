@@ -108,4 +108,9 @@ fn dashboards_and_alerts_ask_for_what_there_is() {
         .collect();
     let unknown: Vec<_> = asked.difference(&known).collect();
     assert!(unknown.is_empty(), "there are no such metrics: {unknown:?}");
+    let unasked = |metric: &&str| {
+        !asked.contains(*metric) && suffix(metric).iter().all(|series| !asked.contains(series))
+    };
+    let unasked: Vec<_> = METRICS.iter().map(|metric| metric.name).filter(unasked).collect();
+    assert!(unasked.is_empty(), "no graph and no alert shows {unasked:?}");
 }

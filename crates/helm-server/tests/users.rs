@@ -51,6 +51,9 @@ async fn preferences_are_changed_from_a_known_revision() {
     assert_eq!(changed, json!({ "revision": 2, "values": { "length": 3 } }));
     let (status, problem) = call(&api, Method::PATCH, path, Some(json!({ "values": [] }))).await;
     assert_eq!((status, &problem["param"]), (422, &json!("values")));
+    let nameless = json!({ "values": { "": 1 } });
+    let (status, problem) = call(&api, Method::PATCH, path, Some(nameless)).await;
+    assert_eq!((status, &problem["param"]), (422, &json!("values")), "{problem}");
 }
 
 #[tokio::test]
@@ -92,7 +95,8 @@ async fn what_was_said_is_remembered_found_and_forgotten() {
     assert_eq!(found["memories"][0]["text"], "My router is a blue Nimbus");
     let one = format!("{memories}/{}", found["memories"][0]["id"].as_str().unwrap());
     assert_eq!(call(&api, Method::DELETE, &one, None).await, (200, json!({ "deleted": 1 })));
-    assert_eq!(call(&api, Method::DELETE, &one, None).await.0, 404);
+    let (status, problem) = call(&api, Method::DELETE, &one, None).await;
+    assert_eq!((status, &problem["param"]), (404, &json!("memory")), "{problem}");
     assert_eq!(call(&api, Method::DELETE, &format!("{memories}/x"), None).await.0, 422);
     assert_eq!(call(&api, Method::DELETE, memories, None).await, (200, json!({ "deleted": 1 })));
     let nothing = json!({ "count": 0, "memories": [], "next": null });

@@ -30,6 +30,14 @@ pub trait ApiKeyStore: Send + Sync {
     ///
     /// Fails when the database does.
     async fn end(&self, tenant: &TenantId, id: &str, at: Timestamp) -> Result<bool>;
+
+    /// Notes that a key was used on the [day](StoredKey::day) of this moment; an earlier one than is known changes nothing,
+    /// and neither does a key that is not there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    async fn used(&self, tenant: &TenantId, id: &str, at: Timestamp) -> Result<()>;
 }
 
 #[async_trait]
@@ -44,6 +52,10 @@ impl<T: ApiKeyStore + ?Sized> ApiKeyStore for Arc<T> {
 
     async fn end(&self, tenant: &TenantId, id: &str, at: Timestamp) -> Result<bool> {
         (**self).end(tenant, id, at).await
+    }
+
+    async fn used(&self, tenant: &TenantId, id: &str, at: Timestamp) -> Result<()> {
+        (**self).used(tenant, id, at).await
     }
 }
 
@@ -64,6 +76,17 @@ pub struct StoredKey {
     pub created: Timestamp,
     /// From when on it opens nothing; `None` for never.
     pub expires: Option<Timestamp>,
+    /// The first moment (UTC) of the day on which it was used last; `None` when that is not known to have been.
+    pub used: Option<Timestamp>,
+}
+
+impl StoredKey {
+    /// The first moment (UTC) of a moment's day: of a key's use no more is kept.
+    #[must_use]
+    pub fn day(at: Timestamp) -> Timestamp {
+        const DAY: i64 = 86_400;
+        Timestamp::from_micros(at.as_seconds().div_euclid(DAY).saturating_mul(DAY * 1_000_000))
+    }
 }
 
 /// The SHA-256 of a key.

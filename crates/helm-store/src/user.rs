@@ -103,10 +103,12 @@ impl MemoryPage {
     }
 }
 
-/// What is kept of a user beside preferences and turns.
+/// What is kept of a user beside preferences and turns that have ended.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UserRecords {
+    /// Their decisions that have no turn, by id: it runs, or it never came to an end that could be stored.
+    pub decisions: Vec<DecisionId>,
     /// Their conversations, by id.
     pub conversations: Vec<UserConversation>,
     /// Their memories, of all collections, by id.

@@ -355,6 +355,29 @@ async fn a_read_that_was_overtaken_is_made_again() {
 }
 
 #[tokio::test]
+async fn one_tenants_values_are_forgotten_alone() {
+    let cache = TwoLevel::<String>::new("cleared", TwoLevelOptions::default());
+    let (own, other) = (t(), TenantId::new("other").unwrap());
+    let answer = async |tenant: &TenantId, text: &str| {
+        let load = || async { Ok::<_, std::io::Error>(Versioned::present(text.to_owned(), 1)) };
+        cache.get(tenant, "name", load).await.unwrap().value.unwrap().to_string()
+    };
+    for tenant in [&own, &other] {
+        assert_eq!(answer(tenant, "first").await, "first");
+    }
+    // A read that began before is not kept either.
+    let late = cache.get(&own, "slow", || async {
+        assert!(cache.clear(&own).await);
+        Ok::<_, std::io::Error>(Versioned::present("late".to_owned(), 1))
+    });
+    late.await.unwrap();
+    assert_eq!(answer(&own, "second").await, "second");
+    assert_eq!(answer(&other, "second").await, "first");
+    let slow = || async { Ok::<_, std::io::Error>(Versioned::present("early".to_owned(), 1)) };
+    assert_eq!(cache.get(&own, "slow", slow).await.unwrap().value.unwrap().as_str(), "early");
+}
+
+#[tokio::test]
 async fn what_a_slow_replica_knows_is_not_kept() {
     let clock = clock();
     let far = memory(&clock);

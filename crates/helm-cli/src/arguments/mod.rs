@@ -144,12 +144,12 @@ pub(crate) enum Command {
     },
     /// Ask a running server whether it takes requests.
     #[command(
-        after_help = "Examples:\n  helmctl health\n  helmctl health --url http://127.0.0.1:9000 --output json\n\nFor containers and scripts: nothing but the answer of /readyz is looked at, for 3 seconds at most. Exit code 1\nwhen the server is not ready or not there."
+        after_help = "Examples:\n  helmctl health\n  helmctl health --config etc/helm.toml\n  helmctl health --url http://127.0.0.1:9000 --output json\n\nFor containers and scripts: nothing but the answer of /readyz is looked at, for 3 seconds at most. Exit code 1 when the server is not ready or not there. A server that has keys tells its warnings to those who have one: put it into HELM_API_KEY."
     )]
     Health {
-        /// The server's address.
-        #[arg(long, default_value = "http://127.0.0.1:8080")]
-        url: String,
+        /// The server's address. Default: where server.listen of the configuration says, on this machine.
+        #[arg(long)]
+        url: Option<String>,
     },
     /// Look at background work that has failed for good, and bring it back or drop it.
     #[command(subcommand, after_help = "Examples:\n  helmctl jobs list\n  helmctl jobs replay --all")]

@@ -1,16 +1,21 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::{Client, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::arguments::Global;
 use crate::error::{Failure, Result, SAID_NO};
+use crate::open;
 use crate::output::{self, Format};
 
 /// How long a server may take to say that it is ready.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// The environment variable with a key of the API: servers that have keys tell their warnings to those who have one.
+const KEY: &str = "HELM_API_KEY";
 
 #[derive(Serialize)]
 struct Health {
@@ -22,10 +27,15 @@ struct Health {
     warnings: Vec<String>,
 }
 
-/// Asks a running server whether it takes requests. Nothing else is opened: a check of a container runs often.
-pub(super) async fn run(global: &Global, url: &str) -> Result<ExitCode> {
-    let url = address(url)?;
-    let (ready, detail, warnings) = match ask(&url).await {
+/// Asks a running server whether it takes requests, the one of the configuration unless another is named. Nothing else is
+/// opened: a check of a container runs often.
+pub(super) async fn run(global: &Global, url: Option<&str>) -> Result<ExitCode> {
+    let url = match url {
+        Some(url) => address(url)?,
+        None => configured(global)?,
+    };
+    let key = key()?;
+    let (ready, detail, warnings) = match ask(&url, key).await {
         Ok((status, body)) => (status == StatusCode::OK, said(status, &body), warnings(&body)),
         Err(error) => (false, format!("no answer: {}", root(&error)), Vec::new()),
     };
@@ -50,9 +60,44 @@ fn address(url: &str) -> Result<Url> {
     url.join("/readyz").map_err(|error| wrong(error.to_string()))
 }
 
-async fn ask(url: &Url) -> Result<(StatusCode, String), reqwest::Error> {
+/// Where the configuration says that the server listens.
+fn configured(global: &Global) -> Result<Url> {
+    let listen = open::config(global)?.server.listen;
+    if listen.port() == 0 {
+        let message = "server.listen has port 0, so that the server chooses one; name its address with --url";
+        return Err(Failure::wrong(message));
+    }
+    address(&format!("http://{}", reachable(listen)))
+}
+
+/// The address for whoever is on the same machine: what listens on every address is not at all of them.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// The key to ask with, if there is one.
+fn key() -> Result<Option<HeaderValue>> {
+    let Some(key) = open::variable(KEY).filter(|key| !key.is_empty()) else { return Ok(None) };
+    let mut key = HeaderValue::try_from(key.trim()).map_err(|_| {
+        Failure::wrong(format!("{KEY} holds no key; write one as `helmctl keys create` printed it"))
+    })?;
+    key.set_sensitive(true);
+    Ok(Some(key))
+}
+
+async fn ask(url: &Url, key: Option<HeaderValue>) -> Result<(StatusCode, String), reqwest::Error> {
     let client = Client::builder().no_proxy().timeout(PATIENCE).redirect(redirect::Policy::none()).build()?;
-    let answer = client.get(url.clone()).send().await?;
+    let asking = client.get(url.clone());
+    let asking = match key {
+        Some(key) => asking.header("x-api-key", key),
+        None => asking,
+    };
+    let answer = asking.send().await?;
     Ok((answer.status(), answer.text().await?))
 }
 

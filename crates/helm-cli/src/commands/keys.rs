@@ -95,6 +95,8 @@ struct KeyJson<'a> {
     tenant: &'a TenantId,
     created: Timestamp,
     expires: Option<Timestamp>,
+    /// The day of its last use, as its first moment (UTC).
+    last_used: Option<Timestamp>,
     active: bool,
 }
 
@@ -107,6 +109,7 @@ impl<'a> KeyJson<'a> {
             tenant: &key.tenant,
             created: key.created,
             expires: key.expires,
+            last_used: key.used,
             active: is_active(key, now),
         }
     }
@@ -177,6 +180,7 @@ async fn add(
         hash: ApiKeys::hash(&key),
         created: SystemClock.now(),
         expires,
+        used: None,
     };
     match store.api_keys().add(&stored).await? {
         true => Ok(Made { stored, key, replaced: Vec::new() }),
@@ -228,11 +232,17 @@ async fn list(global: &Global, tenant: Option<&str>) -> Result<()> {
     let rows = shown.iter().map(|key| {
         let (created, expires) =
             (second(key.created), key.expires.map_or_else(|| "never".to_owned(), second));
+        let used = key.last_used.map_or_else(|| "-".to_owned(), day);
         let state = if key.active { "active" } else { "ended" };
-        [key.id, key.name, key.role, key.tenant.as_str(), state, &created, &expires].map(str::to_owned)
+        [key.id, key.name, key.role, key.tenant.as_str(), state, &created, &expires, &used].map(str::to_owned)
     });
-    let heading = ["id", "name", "role", "tenant", "state", "created", "expires"];
+    let heading = ["id", "name", "role", "tenant", "state", "created", "expires", "used"];
     output::line(&output::texts(heading, rows))
+}
+
+/// The day of a moment.
+fn day(at: Timestamp) -> String {
+    at.to_string().chars().take_while(|char| *char != 'T').collect()
 }
 
 /// A moment, without what is less than a second.

@@ -69,7 +69,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
             log::retain(&global, &of, &older_than, dry_run).await?;
         }
         Command::Doctor { live, of } => return doctor::run(&global, &of, live).await,
-        Command::Health { url } => return health::run(&global, &url).await,
+        Command::Health { url } => return health::run(&global, url.as_deref()).await,
         Command::Jobs(command) => jobs::run(&global, &command).await?,
         Command::Users(UsersCommand::Export { user, to, of }) => {
             users::export(&global, &of, &user, to.as_deref()).await?;

@@ -1,12 +1,14 @@
 //! Guardrails as configuration writes them.
 
+mod filled;
+mod mistakes;
 mod rule;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helm_core::{Category, GuardAction, HeuristicTokenCounter, Stage, TokenCount};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use rule::{RuleConfig, StyleName};
 
@@ -45,7 +47,7 @@ use crate::url::UrlFilter;
 /// assert_eq!(guard.check_output(text).text(text), "***************1111 of ana@example.com");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -82,7 +84,7 @@ pub struct GuardrailConfig {
 }
 
 /// What is done at a stage: by category an action, or a table of an action and its conditions.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -112,6 +114,7 @@ pub struct StageConfig {
     /// About what remote checks find.
     pub remote: Option<RuleConfig>,
     /// About single entities, such as `IBAN`, whatever their category's rule says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub entities: BTreeMap<String, RuleConfig>,
     /// What is done when a check fails. Default: `open` at the input, `closed` at the output.
     pub on_error: Option<OnError>,
@@ -122,6 +125,7 @@ pub struct StageConfig {
     /// The hosts that links may not lead to, with all below them. Default: none.
     pub denied_hosts: Vec<String>,
     /// Subjects by name, each with the phrases that give it away; the rule is that of `topic`. Default: none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub banned_topics: BTreeMap<String, Vec<String>>,
     /// The most characters of a text; the rule is that of `length`. Default: as many as `max_bytes` allows.
     pub max_chars: Option<usize>,
@@ -158,12 +162,10 @@ impl StageConfig {
         let mut policy = GuardrailEngine::standard_policy(stage);
         for (category, given) in self.categories() {
             let Some(given) = given else { continue };
-            let usual = policy.rule(category).unwrap_or(Rule::new(GuardAction::Flag));
-            policy = policy.with_rule(category, given.over(category.as_str(), usual)?);
+            policy = of_category(policy, category, given)?;
         }
         for (entity, given) in &self.entities {
-            let action = given.action.ok_or_else(|| Error::MissingAction { entity: entity.clone() })?;
-            policy = policy.with_entity(entity, given.over(entity, Rule::new(action))?);
+            policy = of_entity(policy, entity, *given)?;
         }
         if let Some(on_error) = self.on_error {
             policy = policy.with_on_error(on_error);
@@ -173,6 +175,18 @@ impl StageConfig {
         }
         Ok(if self.monitor { policy.monitored() } else { policy })
     }
+}
+
+/// The policy with this rule for a category.
+fn of_category(policy: StagePolicy, category: Category, given: RuleConfig) -> Result<StagePolicy> {
+    let usual = policy.rule(category).unwrap_or(Rule::new(GuardAction::Flag));
+    Ok(policy.with_rule(category, given.over(category.as_str(), usual)?))
+}
+
+/// The policy with this rule for an entity.
+fn of_entity(policy: StagePolicy, entity: &str, given: RuleConfig) -> Result<StagePolicy> {
+    let action = given.action.ok_or_else(|| Error::MissingAction { entity: entity.to_owned() })?;
+    Ok(policy.with_entity(entity, given.over(entity, Rule::new(action))?))
 }
 
 impl StageConfig {
@@ -245,6 +259,15 @@ impl StageConfig {
     }
 }
 
+/// The detectors of every stage.
+fn everywhere(profanity: &ProfanityFilter) -> GuardrailBuilder {
+    GuardrailEngine::builder()
+        .detector(Arc::new(SecretFilter::new()))
+        .detector(Arc::new(PiiFilter::new()))
+        .detector(Arc::new(UnicodeFilter::new()))
+        .detector(Arc::new(profanity.clone()))
+}
+
 /// The detectors that score what a text says. What a model writes streams, so it is judged sentence by sentence; other
 /// texts are judged as a whole too, and for attempts to instruct the model that reads them.
 pub(crate) fn scores(stage: Stage, profanity: &ProfanityFilter) -> Vec<Arc<dyn Detector>> {
@@ -292,12 +315,7 @@ impl GuardrailConfig {
     /// [`Error`] when a rule, a threshold or a word is refused.
     pub fn builder(&self) -> Result<GuardrailBuilder> {
         let profanity = ProfanityFilter::with_words(&self.banned_words, &self.allowed_words)?;
-        let mut builder = GuardrailEngine::builder()
-            .detector(Arc::new(SecretFilter::new()))
-            .detector(Arc::new(PiiFilter::new()))
-            .detector(Arc::new(UnicodeFilter::new()))
-            .detector(Arc::new(profanity.clone()))
-            .max_bytes(self.max_bytes.unwrap_or(MAX_BYTES));
+        let mut builder = everywhere(&profanity).max_bytes(self.max_bytes.unwrap_or(MAX_BYTES));
         for stage in Stage::ALL {
             let given = self.stage(stage);
             builder = builder.stage(stage, leaving_links(given.policy(stage)?));

@@ -3,13 +3,13 @@ use std::fmt;
 use helm_core::{GuardAction, Severity};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, IntoDeserializer, MapAccess, Visitor};
-use serde::{Deserialize, de};
+use serde::{Deserialize, Serialize, de};
 
 use crate::error::{Error, Result};
 use crate::policy::{RedactStyle, Rule};
 
 /// An action, or a table of an action, its conditions and how a span is replaced. What is not said is as usual.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct RuleConfig {
     /// `allow`, `flag`, `redact`, `rewrite`, `ask` or `block`.
@@ -25,7 +25,7 @@ pub struct RuleConfig {
 }
 
 /// The name of a [`RedactStyle`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use helm_core::ModelName;
 
+use super::trace::TraceHeaders;
 use crate::capabilities::Capabilities;
 use crate::prices::PriceSource;
 use crate::redacted::RedactedUrl;
@@ -23,6 +24,8 @@ pub struct HttpConfig {
     pub prices: Option<PriceSource>,
     /// What it can do, as far as its wire format can say it. Default: everything.
     pub capabilities: Capabilities,
+    /// What tells its provider of the trace. Default: it is not told.
+    pub trace: Option<TraceHeaders>,
 }
 
 impl HttpConfig {
@@ -36,7 +39,15 @@ impl HttpConfig {
             timeouts: Timeouts::default(),
             prices: None,
             capabilities: Capabilities::default(),
+            trace: None,
         }
+    }
+
+    /// Tells its provider of the trace that each request is a part of.
+    #[must_use]
+    pub fn with_trace(mut self, trace: TraceHeaders) -> Self {
+        self.trace = Some(trace);
+        self
     }
 
     /// Sends this key.

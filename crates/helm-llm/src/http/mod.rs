@@ -7,11 +7,13 @@ mod failure;
 mod json;
 mod model;
 mod reader;
+mod trace;
 mod transport;
 
 pub use config::{HttpConfig, Timeouts};
 pub use json::{EndpointError, JsonEndpoint};
 pub use model::HttpModel;
+pub use trace::TraceHeaders;
 pub use transport::{HttpReply, HttpRequest, HttpTransport, Transport, TransportError};
 
 pub(crate) use address::{endpoint, header};

@@ -83,7 +83,11 @@ impl HttpModel {
         config.capabilities.check_request(request).map_err(refuse)?;
         let body = codec.encode(request, streamed).map_err(refuse)?;
         call.count_attempt();
-        let reply = transport.post(HttpRequest::new(url.clone(), headers.clone(), body)).await;
+        let mut headers = headers.clone();
+        if let Some(trace) = &config.trace {
+            trace.add(&mut headers);
+        }
+        let reply = transport.post(HttpRequest::new(url.clone(), headers, body)).await;
         let reply = reply.map_err(|error| failure::transport(&config.name, error))?;
         if (200..300).contains(&reply.status) { Ok(reply) } else { Err(self.refused(reply).await) }
     }

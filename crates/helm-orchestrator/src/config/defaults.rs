@@ -1,7 +1,7 @@
 //! The defaults of what nobody has said, written out to be shown.
 
 use helm_core::{Category, ModelName, RewardName, StrategyId, StrategyName};
-use helm_eval::judge::JudgeOptions;
+use helm_eval::judge::{JudgeOptions, Rubric};
 use helm_guardrails::RemoteLimits;
 use helm_llm::{EmbedderConfig, Timeouts};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::checks::{CheckKind, CheckSection};
 use super::judges::{self, JudgeSection};
 use super::keys::own_key;
 use super::model_section::{EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
-use super::models::{OPENAI_URL, fill_model};
+use super::models::{OPENAI_URL, fill_model, has_prices};
 use super::sections::{
     Environment, Fallback, HelmConfig, LogFormat, SemanticCacheSection, StrategySection, TaskSection,
 };
@@ -35,10 +35,22 @@ impl HelmConfig {
             section.timeout_seconds.get_or_insert(mcp::TIMEOUT.as_secs_f64());
         }
         all.checks.values_mut().for_each(fill_check);
-        all.judges.values_mut().for_each(fill_judge);
+        for section in all.judges.values_mut() {
+            let priced = judges::named(section).all(|model| self.has_prices(model));
+            fill_judge(section, priced)?;
+        }
+        for config in all.guardrails.values_mut() {
+            *config = config.filled();
+        }
         fill_embeddings(&mut all.embeddings);
         all.tasks.values_mut().try_for_each(fill_task)?;
         Ok(all)
+    }
+
+    /// Whether what a model costs is known today.
+    fn has_prices(&self, name: &str) -> bool {
+        let found = self.models.iter().find(|(known, _)| known.as_str() == name);
+        found.is_some_and(|(_, section)| has_prices(section))
     }
 
     /// Defaults that depend on who reads the configuration, in words for people.
@@ -72,8 +84,8 @@ fn fill_check(section: &mut CheckSection) {
     }
 }
 
-/// What a judge may spend depends on what is known of its models' prices, so that is not here.
-fn fill_judge(section: &mut JudgeSection) {
+/// What a judge may spend depends on what is known of its models' prices.
+fn fill_judge(section: &mut JudgeSection, priced: bool) -> Result<()> {
     let options = JudgeOptions::default();
     section.rate.get_or_insert(judges::RATE);
     section.uncertain_rate.get_or_insert(judges::UNCERTAIN_RATE);
@@ -83,6 +95,20 @@ fn fill_judge(section: &mut JudgeSection) {
     if section.strong_model.is_some() {
         section.sure.get_or_insert(judges::usual_sureness(section.log_probabilities));
     }
+    if priced {
+        section.max_dollars.get_or_insert(judges::MAX_DOLLARS);
+        section.dollars_per_day.get_or_insert(judges::DOLLARS_PER_DAY);
+    } else {
+        section.judgements_per_day.get_or_insert(judges::UNPRICED);
+    }
+    if section.question.is_none() && section.pair {
+        section.question = Some(judges::BETTER.to_owned());
+    } else if section.question.is_none() && section.levels.is_empty() {
+        let usual = Rubric::helpfulness()?;
+        section.question = Some(usual.question().to_owned());
+        section.levels = usual.levels().to_vec();
+    }
+    Ok(())
 }
 
 fn fill_embeddings(section: &mut EmbeddingSection) {

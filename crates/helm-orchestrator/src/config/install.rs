@@ -9,10 +9,10 @@ use helm_core::{
 };
 use helm_eval::RewardSpec;
 use helm_guardrails::{GuardrailConfig, GuardrailEngine};
-use helm_llm::{ChatModel, ToolHandler};
+use helm_llm::{ChatModel, ToolHandler, TraceHeaders};
 use helm_policy::Registry;
 
-use super::checks::{self, Checks};
+use super::checks::{self, Checks, Limited};
 use super::judges;
 use super::location::StoreLocation;
 use super::models::{self, Place};
@@ -124,8 +124,14 @@ impl HelmConfig {
             true => Err(Error::config("server.drain_seconds", format!("write at most {DAY}, a day"))),
             false => Ok(()),
         };
+        let at_least_one = |key: &str, given: usize| match given {
+            0 => Err(Error::config(format!("server.{key}"), "write at least 1")),
+            _ => Ok(()),
+        };
+        let requests = at_least_one("max_in_flight", self.server.max_in_flight);
+        let bytes = at_least_one("max_in_flight_bytes", self.server.max_in_flight_bytes);
         let rewards = self.rewards.keys().map(|name| self.reward(name).map(drop));
-        [self.log.filter().map(drop), drain].into_iter().chain(rewards)
+        [self.log.filter().map(drop), drain, requests, bytes].into_iter().chain(rewards)
     }
 
     /// The models that are configured; without any, the built-in one as `main`. Nothing is sent.
@@ -151,7 +157,7 @@ impl HelmConfig {
     ) -> impl Iterator<Item = Result<Arc<dyn ChatModel>>> {
         self.models.iter().map(move |(name, section)| {
             let place = Place { path: format!("models.{name}"), folder: &self.folder, variable };
-            models::model(name, section, &place)
+            models::model(name, section, &place, self.trace_headers.as_ref())
         })
     }
 
@@ -217,7 +223,7 @@ impl HelmConfig {
     }
 
     #[cfg(feature = "mcp")]
-    fn with_servers(
+    pub(super) fn with_servers(
         &self,
         builder: HelmBuilder,
         variable: &dyn Fn(&str) -> Option<String>,
@@ -229,7 +235,11 @@ impl HelmConfig {
     }
 
     #[cfg(not(feature = "mcp"))]
-    fn with_servers(&self, builder: HelmBuilder, _: &dyn Fn(&str) -> Option<String>) -> Result<HelmBuilder> {
+    pub(super) fn with_servers(
+        &self,
+        builder: HelmBuilder,
+        _: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<HelmBuilder> {
         match self.mcp.keys().next() {
             None => Ok(builder),
             Some(name) => Err(Error::config(
@@ -252,6 +262,14 @@ impl HelmConfig {
             Ok((name.clone(), tools::tool(name, section, &place)?))
         };
         self.tools.iter().map(tool)
+    }
+
+    /// Tells models of the trace by these where they say [`propagate_trace`](super::ModelSection::propagate_trace): the binary
+    /// that sends traces knows how.
+    #[must_use]
+    pub fn with_trace_headers(mut self, headers: Option<TraceHeaders>) -> Self {
+        self.trace_headers = headers;
+        self
     }
 
     /// The error with where what it is about was said: the file and the line, the variable or the flag.
@@ -302,6 +320,12 @@ impl HelmConfig {
         if self.store.redis_url.is_some() && cfg!(not(feature = "redis")) {
             let without = "a Redis is configured (REDIS_URL), but this build keeps limits in the process only; build with the feature `redis`";
             warnings.push(without.to_owned());
+        }
+        let traced = self.models.iter().filter(|(_, section)| section.propagate_trace);
+        for (name, _) in traced.filter(|_| self.traces.otlp.is_none()) {
+            warnings.push(format!(
+                "models.{name}.propagate_trace has no effect: nothing is traced; set traces.otlp (OTEL_EXPORTER_OTLP_ENDPOINT)"
+            ));
         }
         if self.models.is_empty() {
             warnings.push(
@@ -416,13 +440,21 @@ impl HelmConfig {
         models: &[Arc<dyn ChatModel>],
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<BTreeMap<&str, GuardrailEngine>> {
-        let check = |(name, section): (&String, _)| {
-            let place = Place { path: format!("checks.{name}"), folder: &self.folder, variable };
-            Ok((name.clone(), checks::check(name, section, models, &place)?))
-        };
-        let checks = self.checks.iter().map(check).collect::<Result<Checks>>()?;
+        let checks = self.each_check(models, variable).map(|(name, check)| Ok((name.clone(), check?)));
+        let checks = checks.collect::<Result<Checks>>()?;
         let configs = self.guardrails.iter();
         configs.map(|(name, config)| Ok((name.as_str(), guardrails(name, config, &checks)?))).collect()
+    }
+
+    pub(super) fn each_check(
+        &self,
+        models: &[Arc<dyn ChatModel>],
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> impl Iterator<Item = (&String, Result<Limited>)> {
+        self.checks.iter().map(move |(name, section)| {
+            let place = Place { path: format!("checks.{name}"), folder: &self.folder, variable };
+            (name, checks::check(name, section, models, &place))
+        })
     }
 
     fn given_judges(
@@ -430,11 +462,18 @@ impl HelmConfig {
         models: &[Arc<dyn ChatModel>],
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<BTreeMap<&EvaluatorName, TaskJudge>> {
-        let judge = |(name, section)| {
+        self.each_judge(models, variable).map(|(name, judge)| Ok((name, judge?))).collect()
+    }
+
+    pub(super) fn each_judge(
+        &self,
+        models: &[Arc<dyn ChatModel>],
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> impl Iterator<Item = (&EvaluatorName, Result<TaskJudge>)> {
+        self.judges.iter().map(move |(name, section)| {
             let place = Place { path: format!("judges.{name}"), folder: &self.folder, variable };
-            Ok((name, judges::judge(name, section, models, &place)?))
-        };
-        self.judges.iter().map(judge).collect()
+            (name, judges::judge(name, section, models, &place))
+        })
     }
 }
 
@@ -443,21 +482,32 @@ fn unknown_guardrails<'a>(place: &str, name: &str, known: impl Iterator<Item = &
 }
 
 /// The guardrails of a section, with the checks that they name.
-fn guardrails(name: &str, config: &GuardrailConfig, checks: &Checks) -> Result<GuardrailEngine> {
+pub(super) fn guardrails(name: &str, config: &GuardrailConfig, checks: &Checks) -> Result<GuardrailEngine> {
     let place = format!("guardrails.{name}");
-    if let Some(variable) = config.pseudonym_key_env.as_ref().filter(|_| config.pseudonym_key.is_none()) {
-        let message = format!("the environment variable {variable} is not set");
-        return Err(Error::config(format!("{place}.pseudonym_key_env"), message));
-    }
+    has_key(config, &place)?;
     let wrong = |error: helm_guardrails::Error| Error::config(place.clone(), error.to_string());
     let mut builder = config.builder().map_err(wrong)?;
     for wanted in &config.checks {
-        let absent = || no_such("checks", wanted, checks.keys());
         let found = checks.get(wanted);
-        let (check, limits) = found.ok_or_else(|| Error::config(format!("{place}.checks"), absent()))?;
+        let (check, limits) = found.ok_or_else(|| unknown_check(&place, wanted, checks.keys()))?;
         builder = builder.remote(Arc::clone(check), limits.clone());
     }
     builder.build().map_err(wrong)
+}
+
+/// Whether the key for pseudonyms is there where one is named.
+pub(super) fn has_key(config: &GuardrailConfig, place: &str) -> Result<()> {
+    match config.pseudonym_key_env.as_ref().filter(|_| config.pseudonym_key.is_none()) {
+        None => Ok(()),
+        Some(variable) => {
+            let message = format!("the environment variable {variable} is not set");
+            Err(Error::config(format!("{place}.pseudonym_key_env"), message))
+        }
+    }
+}
+
+pub(super) fn unknown_check<'a>(place: &str, wanted: &str, known: impl Iterator<Item = &'a String>) -> Error {
+    Error::config(format!("{place}.checks"), no_such("checks", wanted, known))
 }
 
 fn version(section: &StrategySection, place: &str) -> Result<u32> {

@@ -69,10 +69,20 @@ pub(super) const fn usual_sureness(log_probabilities: bool) -> f64 {
 const UNBOUNDED: &str = "what the model costs is not known, so no bound on dollars can hold; give the model input_price and \
     output_price (0 for one of your own), or leave the bound out";
 /// How many judgements of a day a judge gives whose prices are not known.
-const UNPRICED: u64 = 1_000;
+pub(super) const UNPRICED: u64 = 1_000;
+/// What one judgement may cost, where that can be known.
+pub(super) const MAX_DOLLARS: f64 = 0.01;
+/// What all judgements of a day may cost, where that can be known.
+pub(super) const DOLLARS_PER_DAY: f64 = 1.0;
 /// What decides between answers, unless something else is asked for.
-const BETTER: &str = "Which answer does better what the user asked? Correctness and completeness count; length, politeness and \
+pub(super) const BETTER: &str = "Which answer does better what the user asked? Correctness and completeness count; length, politeness and \
     formatting do not.";
+
+/// The models that a section names.
+pub(super) fn named(section: &JudgeSection) -> impl Iterator<Item = &str> {
+    let all = section.model.iter().chain(&section.models).chain(&section.strong_model);
+    all.map(String::as_str)
+}
 
 /// The judge of a section. Nothing is sent.
 pub(super) fn judge(
@@ -88,7 +98,7 @@ pub(super) fn judge(
         Some(_) if !priced => Err(place.wrong_at(key, UNBOUNDED)),
         given => dollars(given.unwrap_or(usual), key, place).map(Some),
     };
-    let max_cost = money("max_dollars", section.max_dollars, 0.01)?;
+    let max_cost = money("max_dollars", section.max_dollars, MAX_DOLLARS)?;
     let kind = Kind::of(section, max_cost, place)?;
     let judge = members.judge(name, section, &kind, place)?;
     let judge = match max_cost {
@@ -97,7 +107,7 @@ pub(super) fn judge(
     };
     let judgements = section.judgements_per_day.or((!priced).then_some(UNPRICED));
     let mut task_judge = TaskJudge::new(judge)?
-        .with_dollars_per_day(money("dollars_per_day", section.dollars_per_day, 1.0)?)
+        .with_dollars_per_day(money("dollars_per_day", section.dollars_per_day, DOLLARS_PER_DAY)?)
         .with_judgements_per_day(judgements);
     let share = |key: &str, given: f64| {
         Probability::new(given)

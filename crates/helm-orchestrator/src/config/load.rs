@@ -1,7 +1,5 @@
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
-
 use super::environment;
 use super::mistakes;
 use super::places::{Places, position};
@@ -39,7 +37,6 @@ impl HelmConfig {
     pub fn from_toml(text: &str, path: &Path) -> Result<Self> {
         let mut config: Self = mistakes::parse(text).map_err(|found| syntax(&found, text, path))?;
         config.places = Places::of(text, path);
-        config.written = written(text);
         config.folder = path.parent().map(PathBuf::from).unwrap_or_default();
         Ok(config)
     }
@@ -91,10 +88,4 @@ fn syntax(found: &[(usize, toml::de::Error)], text: &str, path: &Path) -> Error 
         message.push_str(&format!("\n{}: {}", place(error), said(error)));
     }
     Error::ConfigSyntax { path: place_of_first, message }
-}
-
-/// The parts whose types can be read only.
-fn written(text: &str) -> Value {
-    let all: Map<String, Value> = toml::from_str(text).unwrap_or_default();
-    all.into_iter().filter(|(name, _)| matches!(name.as_str(), "rewards" | "guardrails")).collect()
 }

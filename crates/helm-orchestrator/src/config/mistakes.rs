@@ -1,15 +1,9 @@
-//! All that is wrong with a configuration, at once.
+//! All that cannot be read of a configuration, at once.
 
 use std::ops::Range;
 
-use helm_policy::Registry;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue, Error as ParseError};
-
-use super::experiments::ExperimentsSection;
-use super::models::{self, Place};
-use super::sections::HelmConfig;
-use crate::error::{Error, Result};
 
 /// More are not told at once.
 const MOST: usize = 50;
@@ -90,43 +84,4 @@ fn header(text: &str, at: usize) -> Option<Range<usize>> {
 fn block(text: &str, begin: usize) -> Range<usize> {
     let next = text.get(begin + 1..).and_then(|rest| rest.find("\n["));
     begin..next.map_or(text.len(), |next| begin + 1 + next)
-}
-
-impl HelmConfig {
-    /// What is wrong with what can be read, each with where it was said: every model, tool and reward that is wrong, or else
-    /// every task, each with its first mistake; of judges, guards and experiments the first. Nothing is opened or sent.
-    #[must_use]
-    pub fn mistakes(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Error> {
-        let mut found: Vec<Error> = self.of_parts(variable);
-        if found.is_empty() {
-            let tasks = self.tasks.keys().filter_map(|task| {
-                let mut alone = self.clone();
-                alone.tasks.retain(|name, _| name == task);
-                alone.experiments = ExperimentsSection::default();
-                alone.checked(variable).err()
-            });
-            found.extend(tasks);
-        }
-        if found.is_empty() {
-            found.extend(self.checked(variable).err());
-        }
-        found.into_iter().map(|error| self.locate(error)).collect()
-    }
-
-    fn checked(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<()> {
-        self.assemble(variable, &Registry::standard())?.check()
-    }
-
-    /// What is wrong with parts that name no others.
-    fn of_parts(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Error> {
-        let place = Place { path: "embeddings".to_owned(), folder: &self.folder, variable };
-        let others = [
-            self.location().map(drop),
-            self.limits.limits().map(drop),
-            models::embedder(&self.embeddings, &place).map(drop),
-        ];
-        let named = self.each_model(variable).map(|model| model.map(drop));
-        let named = named.chain(self.each_tool(variable).map(|tool| tool.map(drop)));
-        self.each_alone().chain(others).chain(named).filter_map(Result::err).collect()
-    }
 }

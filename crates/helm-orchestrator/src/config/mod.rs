@@ -26,6 +26,7 @@ mod schema;
 mod sections;
 mod show;
 mod tools;
+mod wrong;
 
 pub use checks::{CheckKind, CheckSection};
 pub use experiments::{ExperimentSection, ExperimentsSection, VariantSection};

@@ -76,6 +76,10 @@ pub struct ModelSection {
     /// Default: 4,096.
     #[serde(default)]
     pub max_tokens: Option<u64>,
+    /// Whether its provider is told which trace a request is a part of, in the header `traceparent`. Of models behind an
+    /// address, where `traces.otlp` is set. Default: no.
+    #[serde(default)]
+    pub propagate_trace: bool,
 }
 
 impl ModelSection {
@@ -103,6 +107,7 @@ impl ModelSection {
             named_tool_choice: None,
             version: None,
             max_tokens: None,
+            propagate_trace: false,
         }
     }
 }

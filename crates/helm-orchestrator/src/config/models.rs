@@ -2,12 +2,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use helm_core::{ModelName, TokenCount};
+use helm_core::{Clock, ModelName, SystemClock, TokenCount};
 use helm_llm::codec::{Anthropic, ChatQuirks, Codec, Ollama, OpenAiChat, OpenAiResponses};
 use helm_llm::{
     Breaker, BreakerPolicy, BuiltinModel, Capabilities, ChatModel, EmbedderConfig, EmbeddingModel,
     HttpConfig, HttpEmbedder, HttpModel, Observed, PriceSource, PriceTable, Prices, RedactedUrl, Retry,
-    RetryPolicy, Timeouts,
+    RetryPolicy, Timeouts, TraceHeaders,
 };
 
 use super::defaults::fill_timeouts;
@@ -48,17 +48,18 @@ impl Place<'_> {
     }
 }
 
-/// The model of a section. Nothing is sent.
+/// The model of a section, whose provider is told of traces by `tracer` where the section says so. Nothing is sent.
 pub(super) fn model(
     name: &ModelName,
     section: &ModelSection,
     place: &Place<'_>,
+    tracer: Option<&TraceHeaders>,
 ) -> Result<Arc<dyn ChatModel>> {
     check_family(section, place)?;
-    match codec(section, place)? {
-        Some(codec) => over_http(name, section, codec, place),
-        None => Ok(builtin(name.clone())),
-    }
+    let Some(codec) = codec(section, place)? else { return Ok(builtin(name.clone())) };
+    let mut config = http_config(name, section, &*codec, place)?;
+    config.trace = tracer.filter(|_| section.propagate_trace).cloned();
+    over_http(codec, config, place)
 }
 
 /// The built-in model.
@@ -85,6 +86,7 @@ fn check_family(section: &ModelSection, place: &Place<'_>) -> Result<()> {
         ("key_file", section.key_file.is_some(), &REMOTE),
         ("input_price", section.input_price.is_some(), &REMOTE),
         ("output_price", section.output_price.is_some(), &REMOTE),
+        ("propagate_trace", section.propagate_trace, &REMOTE),
     ] {
         if given && !families.contains(&family) {
             let known: Vec<_> = families.iter().map(|family| family.as_str()).collect();
@@ -196,12 +198,12 @@ fn anthropic(model: String, section: &ModelSection, place: &Place<'_>) -> Result
     }
 }
 
-fn over_http(
+fn http_config(
     name: &ModelName,
     section: &ModelSection,
-    codec: Arc<dyn Codec>,
+    codec: &dyn Codec,
     place: &Place<'_>,
-) -> Result<Arc<dyn ChatModel>> {
+) -> Result<HttpConfig> {
     let url = section.base_url.clone().unwrap_or_else(|| address(section.family));
     let keys = KeyPlaces { env: section.key_env.as_deref(), file: section.key_file.as_deref() };
     let key = key(&keys, &url, place)?;
@@ -209,11 +211,15 @@ fn over_http(
         .with_timeouts(timeouts(section, place)?)
         .with_capabilities(capabilities(&section.capabilities, &codec.capabilities(), place)?);
     config.api_key = key;
-    let (provider, model) = (codec.provider(), codec.model().to_owned());
     config.prices = match prices(section, place)? {
         Some(prices) => Some(PriceSource::Fixed(prices)),
-        None => listed(&config.base_url, &model, place)?,
+        None => listed(&config.base_url, codec.model(), place)?,
     };
+    Ok(config)
+}
+
+fn over_http(codec: Arc<dyn Codec>, config: HttpConfig, place: &Place<'_>) -> Result<Arc<dyn ChatModel>> {
+    let (provider, model) = (codec.provider(), codec.model().to_owned());
     let client = HttpModel::new(codec, config).map_err(|error| place.wrong(error.report()))?;
     let retried = Retry::new(Observed::new(client, provider, model), RetryPolicy::default());
     Ok(Arc::new(Breaker::new(retried, BreakerPolicy::default())))
@@ -224,6 +230,19 @@ fn address(family: ModelFamily) -> RedactedUrl {
         ModelFamily::Anthropic => ANTHROPIC_URL.into(),
         ModelFamily::Ollama => OLLAMA_URL.into(),
         _ => OPENAI_URL.into(),
+    }
+}
+
+/// Whether what a model costs is known today: from what is written, or from its provider's list.
+pub(super) fn has_prices(section: &ModelSection) -> bool {
+    let is_listed = || {
+        let url = section.base_url.clone().unwrap_or_else(|| address(section.family));
+        let (provider, model) = (provider_at(&url)?, section.model.as_deref()?);
+        PriceTable::builtin().ok()?.find(provider, model, SystemClock.now())
+    };
+    match section.family {
+        ModelFamily::Builtin => false,
+        _ => section.input_price.is_some() || is_listed().is_some(),
     }
 }
 

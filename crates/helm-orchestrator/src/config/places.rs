@@ -29,10 +29,16 @@ impl Places {
                 "" => key.get_ref().to_string(),
                 prefix => format!("{prefix}.{}", key.get_ref()),
             };
-            self.lines.insert(path.clone(), position(text, key.span().start).0);
-            if let DeValue::Table(inner) = value.get_ref() {
-                self.add(text, &path, inner);
+            let line = position(text, key.span().start).0;
+            match value.get_ref() {
+                DeValue::Table(inner) => self.add(text, &path, inner),
+                // A rule may be written as its action alone.
+                DeValue::String(_) if path.starts_with("guardrails.") => {
+                    self.lines.insert(format!("{path}.action"), line);
+                }
+                _ => {}
             }
+            self.lines.insert(path, line);
         }
     }
 

@@ -7,10 +7,9 @@ use helm_core::{
 };
 use helm_eval::RewardSpecConfig;
 use helm_guardrails::GuardrailConfig;
-use helm_llm::RedactedUrl;
+use helm_llm::{RedactedUrl, TraceHeaders};
 use helm_store::sqlite::Synchronous;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::checks::CheckSection;
 use super::experiments::ExperimentsSection;
@@ -67,11 +66,9 @@ pub struct HelmConfig {
     #[schemars(with = "BTreeMap<String, TaskSection>")]
     pub tasks: BTreeMap<TaskId, TaskSection>,
     /// Reward specifications by name.
-    #[serde(skip_serializing)]
     #[schemars(with = "BTreeMap<String, RewardSpecConfig>")]
     pub rewards: BTreeMap<RewardName, RewardSpecConfig>,
     /// Guardrail settings by name.
-    #[serde(skip_serializing)]
     #[schemars(with = "BTreeMap<String, GuardrailConfig>")]
     pub guardrails: BTreeMap<String, GuardrailConfig>,
     /// Running experiments.
@@ -85,9 +82,9 @@ pub struct HelmConfig {
     /// Where in which file each part was written.
     #[serde(skip)]
     pub(super) places: Places,
-    /// Rewards and guardrails as they were written, to be shown.
+    /// What tells models of the trace.
     #[serde(skip)]
-    pub(super) written: Value,
+    pub(super) trace_headers: Option<TraceHeaders>,
 }
 
 /// Where Helm runs.
@@ -110,6 +107,11 @@ pub struct ServerSection {
     pub listen: SocketAddr,
     /// The largest request body in bytes. Default: 2 MiB.
     pub max_body_bytes: usize,
+    /// How many requests may be in flight at once, turns that are being recorded included; what goes beyond is refused
+    /// with 503. Default: 2,048.
+    pub max_in_flight: usize,
+    /// How many bytes their bodies may have together. Default: 128 MiB.
+    pub max_in_flight_bytes: usize,
     /// How long running turns may take to end when the server stops, in seconds. Default: 20.
     pub drain_seconds: u64,
     /// The most messages that a chat API's request may have. Default: 2,048.
@@ -129,6 +131,8 @@ impl Default for ServerSection {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             max_body_bytes: 2 << 20,
+            max_in_flight: 2_048,
+            max_in_flight_bytes: 128 << 20,
             drain_seconds: 20,
             max_messages: 2_048,
             max_tools: 128,

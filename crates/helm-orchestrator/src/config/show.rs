@@ -12,12 +12,8 @@ impl HelmConfig {
     ///
     /// Never, unless this crate is broken.
     pub fn shown(&self) -> Result<Value> {
-        let mut value = serde_json::to_value(self.filled()?)
-            .map_err(|error| Error::config("config", error.to_string()))?;
-        if let (Some(all), Value::Object(written)) = (value.as_object_mut(), &self.written) {
-            all.extend(written.clone());
-        }
-        Ok(without_nulls(value))
+        let value = serde_json::to_value(self.filled()?);
+        Ok(without_nulls(value.map_err(|error| Error::config("config", error.to_string()))?))
     }
 
     /// As [`HelmConfig::shown`], as TOML.

@@ -65,6 +65,10 @@ impl<E: Into<Error>> From<E> for Stop {
 /// Longer texts are checked beside the runtime's own threads, in bytes.
 const LONG: usize = 64 << 10;
 
+/// How long after the longest deadline of its task a turn's caller waits: for evaluation, and for what is durable. The turn
+/// goes on after that.
+const STORING: Duration = Duration::from_secs(30);
+
 /// Checks the request and begins the turn in a task of its own, which outlives the caller.
 pub(crate) fn start(
     inner: &Arc<Inner>,
@@ -73,6 +77,7 @@ pub(crate) fn start(
     delivery: Delivery,
 ) -> Result<TurnStream> {
     check(inner, &request)?;
+    let patience = longest_deadline(inner.task(&request.task)?) + STORING;
     let began = inner.clock.now();
     let cancel = inner.abort.child_token();
     let turn = Turn {
@@ -89,7 +94,16 @@ pub(crate) fn start(
     let span = observe::turn_span(&turn.request.task, turn.id);
     let (sender, receiver) = mpsc::channel(64);
     let played = async move {
-        let end = turn.admitted(&sender).await;
+        let playing = turn.admitted(&sender);
+        tokio::pin!(playing);
+        let ended = tokio::time::timeout_at(turn.started + patience, &mut playing).await;
+        let Ok(end) = ended else {
+            // Whoever does not listen needs no answer.
+            let _ = sender.try_send(Err(Error::Unstored { id: turn.id }));
+            tracing::warn!(decision = %turn.id, "a turn is still being stored long after its deadline; its caller was told");
+            drop(playing.await);
+            return;
+        };
         // A caller that has gone away needs no answer, and one that reads nothing gets none once Helm must end;
         // the turn is stored all the same.
         tokio::select! {

@@ -17,6 +17,7 @@ use helm_orchestrator::store::{
     Health, Hit, InteractionLog, JobQueue, Memory, MemoryId, MigrationReport, PreferenceStore, Selection,
     Settle, Store, TurnReceipt, TurnRecord, VectorQuery, VectorStore, memory::MemoryStore,
 };
+use tokio::sync::Semaphore;
 
 /// A store in memory that refuses some writes.
 pub(crate) struct FaultyStore {
@@ -25,6 +26,8 @@ pub(crate) struct FaultyStore {
     pub(crate) refuse_decisions: AtomicU32,
     /// Turns with preferences or memories are refused.
     pub(crate) refuse_consequences: bool,
+    /// Turns are committed once this lets them.
+    pub(crate) commits: Semaphore,
     /// Closing never ends.
     pub(crate) never_closes: bool,
     /// Where memories are, instead.
@@ -37,6 +40,7 @@ impl FaultyStore {
             inner: MemoryStore::new(),
             refuse_decisions: AtomicU32::new(0),
             refuse_consequences: false,
+            commits: Semaphore::new(Semaphore::MAX_PERMITS),
             never_closes: false,
             vectors: None,
         }
@@ -99,6 +103,7 @@ impl Store for FaultyStore {
         if self.refuse_consequences && !(turn.preferences.is_empty() && turn.memories.is_empty()) {
             return Err(Self::refusal(ErrorKind::Invalid));
         }
+        let _may = self.commits.acquire().await.unwrap();
         self.inner.commit_turn(turn, settle).await
     }
 

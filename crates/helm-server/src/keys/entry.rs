@@ -2,7 +2,7 @@
 
 use helm_core::TenantId;
 
-use super::ring::ApiKey;
+use super::ring::{ApiKey, LastUse};
 use super::role::Role;
 
 /// A line that describes no key.
@@ -46,7 +46,14 @@ fn key(entry: &str) -> Option<ApiKey> {
         Some(tenant) => Some(TenantId::new(tenant).ok()?),
         None => None,
     };
-    Some(ApiKey { name: name.into(), hash, role: Some(role), tenant, expires: None })
+    Some(ApiKey {
+        name: name.into(),
+        hash,
+        role: Some(role),
+        tenant,
+        expires: None,
+        used: LastUse::default(),
+    })
 }
 
 fn hash(hex: &str) -> Option<[u8; 32]> {

@@ -16,6 +16,7 @@ use tower::ServiceExt;
 
 use super::ring::{ApiKey, ApiKeys};
 use super::role::{Role, needed};
+use crate::overload::Kept;
 use crate::problem::Problem;
 
 /// The routes behind a door. Each tenant has routes of its own, which see nothing but its data: no handler can forget
@@ -55,8 +56,8 @@ impl Gate {
     }
 }
 
-/// The key that a request came with.
-pub(crate) struct Key(Option<Arc<str>>);
+/// The key that a request came with, and its place among those in flight.
+pub(crate) struct Key(Option<Arc<str>>, Option<Kept>);
 
 #[derive(Clone)]
 struct KeyName(Arc<str>);
@@ -85,10 +86,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Pass {
 }
 
 impl Key {
-    /// The turn in this key's name, by which its limits are counted.
+    /// The turn in this key's name, by which its limits are counted, and in the request's place.
     pub(crate) fn sign(self, turn: TurnRequest) -> TurnRequest {
-        match self.0 {
+        let turn = match self.0 {
             Some(name) => turn.with_caller(name),
+            None => turn,
+        };
+        match self.1 {
+            Some(place) => place.by(turn),
             None => turn,
         }
     }
@@ -98,7 +103,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.extensions.get::<KeyName>().map(|KeyName(name)| Arc::clone(name))))
+        let name = parts.extensions.get::<KeyName>().map(|KeyName(name)| Arc::clone(name));
+        Ok(Self(name, parts.extensions.get().cloned()))
     }
 }
 

@@ -1,4 +1,6 @@
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use helm_core::{TenantId, Timestamp};
@@ -31,6 +33,27 @@ pub(super) struct ApiKey {
     /// `None` for the tenant that the router was made for.
     pub(super) tenant: Option<TenantId>,
     pub(super) expires: Option<Timestamp>,
+    pub(super) used: LastUse,
+}
+
+/// The day on which a key opened something last, as far as this process knows. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct LastUse(Arc<AtomicI64>);
+
+impl LastUse {
+    fn note(&self, now: Timestamp) {
+        let day = StoredKey::day(now).as_micros();
+        // Read most of the time, so that requests do not get in each other's way.
+        if self.0.load(Ordering::Relaxed) < day {
+            self.0.fetch_max(day, Ordering::Relaxed);
+        }
+    }
+
+    /// The day, if it is later than what is known.
+    fn since(&self, known: Option<Timestamp>) -> Option<Timestamp> {
+        let day = Timestamp::from_micros(self.0.load(Ordering::Relaxed));
+        (day > known.unwrap_or(Timestamp::from_micros(0))).then_some(day)
+    }
 }
 
 impl ApiKeys {
@@ -75,15 +98,34 @@ impl ApiKeys {
         entry
     }
 
-    /// Takes the store's keys as they are now. The server does it every second.
+    /// Takes the store's keys as they are now, and notes there on which day those were used that have been. The server does it
+    /// every second; a key's use is written once a day.
     ///
     /// # Errors
     ///
     /// Fails when the store does; what was known before holds on.
     pub async fn refresh(&self, keys: &dyn ApiKeyStore) -> store::Result<()> {
-        let stored: Arc<[ApiKey]> = keys.all().await?.iter().map(ApiKey::from).collect();
-        *self.0.stored.write().unwrap_or_else(PoisonError::into_inner) = stored;
+        let all = keys.all().await?;
+        for (key, own) in all.iter().zip(self.take(&all).iter()) {
+            let Some(day) = own.used.since(key.used) else { continue };
+            if let Err(error) = keys.used(&key.tenant, &key.id, day).await {
+                tracing::debug!(%error, "the use of a key could not be noted");
+            }
+        }
         Ok(())
+    }
+
+    /// Takes these keys in the place of those before, with what is known of their use.
+    fn take(&self, all: &[StoredKey]) -> Arc<[ApiKey]> {
+        let before = self.stored();
+        let known: BTreeMap<_, _> = before.iter().map(|key| (key.hash, &key.used)).collect();
+        let taken = all.iter().map(|key| {
+            let used = known.get(&key.hash.0).map_or_else(LastUse::default, |used| (*used).clone());
+            ApiKey { used, ..ApiKey::from(key) }
+        });
+        let taken: Arc<[ApiKey]> = taken.collect();
+        *self.0.stored.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&taken);
+        taken
     }
 
     /// Whether there has never been a key.
@@ -103,7 +145,9 @@ impl ApiKeys {
                 found = Some(key);
             }
         }
-        found.filter(|key| key.expires.is_none_or(|expires| now < expires)).cloned()
+        let found = found.filter(|key| key.expires.is_none_or(|expires| now < expires))?;
+        found.used.note(now);
+        Some(found.clone())
     }
 
     fn stored(&self) -> Arc<[ApiKey]> {
@@ -119,6 +163,7 @@ impl From<&StoredKey> for ApiKey {
             role: key.role.parse().ok(),
             tenant: Some(key.tenant.clone()),
             expires: key.expires,
+            used: LastUse::default(),
         }
     }
 }

@@ -1,15 +1,16 @@
 //! The first level: decoded values in this process, and what is known of their revisions.
 
 use std::{
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use helm_core::Timestamp;
+use helm_core::{TenantId, Timestamp};
 use moka::{future::Cache as Moka, ops::compute::Op};
 
 use super::{CacheKey, FENCE, Versioned};
@@ -23,6 +24,8 @@ pub(super) struct Near<V> {
     fences: Moka<CacheKey, u64>,
     /// Raised when notices were missed: whatever was read before is not to be trusted.
     epoch: AtomicU64,
+    /// How often everything of a tenant was forgotten.
+    cleared: RwLock<BTreeMap<TenantId, u64>>,
 }
 
 /// A value with what decides whether it may be answered.
@@ -49,21 +52,25 @@ impl<V: Send + Sync + 'static> Near<V> {
             held: Moka::builder().max_capacity(max_bytes).weigher(weight).time_to_live(longest).build(),
             fences: Moka::builder().max_capacity(FENCES).time_to_live(FENCE).build(),
             epoch: AtomicU64::new(0),
+            cleared: RwLock::default(),
         }
     }
 
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
+    /// Raised when what was read before of this tenant is not to be trusted. A sum of two numbers that only grow is as it was
+    /// when both are.
+    pub(super) fn epoch(&self, tenant: &TenantId) -> u64 {
+        let cleared = self.cleared.read().unwrap_or_else(PoisonError::into_inner);
+        self.epoch.load(Ordering::Acquire) + cleared.get(tenant).copied().unwrap_or(0)
     }
 
     /// What is held and may be answered.
     pub(super) async fn get(&self, key: &CacheKey, now: Timestamp) -> Option<Versioned<V>> {
         let entry = self.held.get(key).await?;
-        self.is_good(&entry, now).then_some(entry.found)
+        self.is_good(key, &entry, now).then_some(entry.found)
     }
 
-    fn is_good(&self, entry: &Entry<V>, now: Timestamp) -> bool {
-        entry.until > now && entry.epoch == self.epoch()
+    fn is_good(&self, key: &CacheKey, entry: &Entry<V>, now: Timestamp) -> bool {
+        entry.until > now && entry.epoch == self.epoch(key.tenant())
     }
 
     /// What is held, or what `load` makes: one of all that ask for the key at once runs it, and if that one goes
@@ -74,7 +81,7 @@ impl<V: Send + Sync + 'static> Near<V> {
         now: Timestamp,
         load: impl Future<Output = Result<Entry<V>, E>>,
     ) -> Result<Entry<V>, Arc<E>> {
-        self.remove_if(key, |entry| !self.is_good(entry, now)).await;
+        self.remove_if(key, |entry| !self.is_good(key, entry, now)).await;
         self.held.try_get_with_by_ref(key, load).await
     }
 
@@ -86,7 +93,7 @@ impl<V: Send + Sync + 'static> Near<V> {
     /// Whether nothing newer than `entry` is known, and no notice was missed since it was read. What
     /// fails this is not kept.
     pub(super) async fn is_current(&self, key: &CacheKey, entry: &Entry<V>) -> bool {
-        let (fence, epoch) = (self.fence(key).await, self.epoch());
+        let (fence, epoch) = (self.fence(key).await, self.epoch(key.tenant()));
         let is_stale = |entry: &Entry<V>| entry.epoch != epoch || entry.found.revision < fence;
         if is_stale(entry) {
             self.remove_if(key, is_stale).await;
@@ -121,6 +128,22 @@ impl<V: Send + Sync + 'static> Near<V> {
     pub(super) fn distrust(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.held.invalidate_all();
+    }
+
+    /// Forgets everything of a tenant, also what is being read. The number is raised first: a read that ends in between
+    /// finds it, or itself removed.
+    pub(super) async fn forget(&self, tenant: &TenantId) {
+        self.raise_epoch(tenant);
+        let held: Vec<_> =
+            self.held.iter().map(|(key, _)| key).filter(|key| key.tenant() == tenant).collect();
+        for key in held {
+            self.held.invalidate(&*key).await;
+        }
+    }
+
+    fn raise_epoch(&self, tenant: &TenantId) {
+        let mut cleared = self.cleared.write().unwrap_or_else(PoisonError::into_inner);
+        *cleared.entry(tenant.clone()).or_default() += 1;
     }
 
     async fn remove_if(&self, key: &CacheKey, unwanted: impl Fn(&Entry<V>) -> bool) -> bool {

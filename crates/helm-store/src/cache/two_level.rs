@@ -173,20 +173,20 @@ where
     pub async fn replace(&self, tenant: &TenantId, name: &str, committed: Versioned<V>) {
         let (inner, revision) = (&*self.inner, committed.revision);
         self.invalidate(tenant, name, revision).await;
-        let (key, at, epoch) = (self.key(tenant, name), inner.options.clock.now(), inner.near.epoch());
+        let (key, at, epoch) = (self.key(tenant, name), inner.options.clock.now(), inner.near.epoch(tenant));
         if let Some(entry) = inner.keep(&key, committed, at, epoch).await {
             inner.near.put(&key, entry).await;
         }
     }
 
-    /// Forgets everything of a tenant, in both levels, and by the replicas that [follow](TwoLevel::follow). In this process
-    /// all other tenants' values are read anew, too. Answers whether the second level could be reached.
+    /// Forgets everything of a tenant, in both levels, and by the replicas that [follow](TwoLevel::follow), which read other
+    /// tenants' values anew, too: a second level tells no more than that. Answers whether it could be reached.
     pub async fn clear(&self, tenant: &TenantId) -> bool {
         let cleared = match &self.inner.options.far {
             Some(far) => far.clear(self.inner.kind, tenant).await,
             None => true,
         };
-        self.inner.near.distrust();
+        self.inner.near.forget(tenant).await;
         cleared
     }
 
@@ -218,7 +218,7 @@ where
         key: &CacheKey,
         load: &impl Fn() -> F,
     ) -> Result<Entry<V>, E> {
-        let (epoch, at) = (self.near.epoch(), self.options.clock.now());
+        let (epoch, at) = (self.near.epoch(key.tenant()), self.options.clock.now());
         if let Some(entry) = self.fetch_far(key, at, epoch).await {
             self.counters.far.increment(1);
             return Ok(entry);

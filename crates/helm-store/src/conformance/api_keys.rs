@@ -14,6 +14,7 @@ fn key(of: &str, id: &str) -> StoredKey {
         hash: KeyHash([id.len() as u8; 32]),
         created: at(1),
         expires: None,
+        used: None,
     }
 }
 
@@ -43,4 +44,18 @@ pub(super) async fn a_key_ends_once_and_only_earlier(store: Arc<dyn Store>) {
     assert_eq!(expires().await, Some(at(20)));
     assert!(!end("t", "b", 20).await);
     assert_eq!(store.api_keys().all().await.expect("read")[1], key("u", "a"), "another tenant's");
+}
+
+pub(super) async fn a_key_says_on_which_day_it_was_used(store: Arc<dyn Store>) {
+    const DAY: i64 = 86_400;
+    for key in [key("t", "a"), key("u", "a")] {
+        store.api_keys().add(&key).await.expect("kept");
+    }
+    for (second, day) in [(3 * DAY + 7, 3), (2 * DAY, 3), (4 * DAY + 9, 4), (4 * DAY + 80, 4)] {
+        store.api_keys().used(&tenant("t"), "a", at(second)).await.expect("noted");
+        let all = store.api_keys().all().await.expect("read");
+        assert_eq!(all[0].used, Some(at(day * DAY)));
+        assert_eq!(all[1], key("u", "a"), "another tenant's");
+    }
+    store.api_keys().used(&tenant("t"), "b", at(1)).await.expect("there is none, and nothing to note");
 }

@@ -223,3 +223,16 @@ pub(super) async fn a_user_of_another_tenant_is_not_forgotten(store: Arc<dyn Sto
     assert_eq!(store.users().records(&other, &ana()).await.expect("records"), UserRecords::default());
     assert_eq!(turns(&store, &LogQuery::default().with_user(ana())).await.len(), 2);
 }
+
+pub(super) async fn a_decision_without_a_turn_is_its_users(store: Arc<dyn Store>) {
+    let t = tenant("t");
+    for number in [1, 9, 17, 2] {
+        store.log_decision(&decision(number), deadline()).await.expect("logged");
+    }
+    store.commit_turn(turn(9), mean()).await.expect("committed");
+    let of = async |user: &UserId| store.users().records(&t, user).await.expect("records").decisions;
+    assert_eq!(of(&ana()).await, [decision_id(1), decision_id(17)]);
+    forget(&store, &forgetting()).await;
+    assert_eq!(of(&ana()).await, []);
+    assert_eq!(of(&user("user-2")).await, [decision_id(2)]);
+}

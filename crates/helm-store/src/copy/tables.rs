@@ -171,12 +171,12 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "helm_api_key",
-        kinds: &[Text, Text, Text, Text, Bytes, Moment, Moment],
+        kinds: &[Text, Text, Text, Text, Bytes, Moment, Moment, Moment],
         count: "SELECT count(*) FROM helm_api_key",
-        select: "SELECT tenant, id, name, role, hash, created, expires FROM helm_api_key",
-        insert: "INSERT INTO helm_api_key (tenant, id, name, role, hash, created, expires)
+        select: "SELECT tenant, id, name, role, hash, created, expires, used FROM helm_api_key",
+        insert: "INSERT INTO helm_api_key (tenant, id, name, role, hash, created, expires, used)
             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[],
-                $7::timestamptz[])",
+                $7::timestamptz[], $8::timestamptz[])",
     },
     // Jobs keep their order and get numbers of the database's own.
     Table {

@@ -30,4 +30,13 @@ impl ApiKeyStore for MemoryStore {
             Ok(ended.is_some())
         })
     }
+
+    async fn used(&self, tenant: &TenantId, id: &str, at: Timestamp) -> Result<()> {
+        self.write("use_key", |state| {
+            if let Some(key) = state.api_keys.get_mut(&(tenant.clone(), id.to_owned())) {
+                key.used = key.used.max(Some(StoredKey::day(at)));
+            }
+            Ok(())
+        })
+    }
 }

@@ -69,7 +69,12 @@ impl Tenant {
                 row: row(place.clone(), stats.clone()),
             })
         });
+        let decided = self.decisions.values().filter(|decision| decision.context.user == *user);
+        let mut decisions: Vec<_> = decided.map(|decision| decision.id).collect();
+        decisions.retain(|id| !self.turns.contains_key(id));
+        decisions.sort_unstable();
         UserRecords {
+            decisions,
             conversations: conversations.into_values().collect(),
             memories: memories.map(|(_, memory)| memory.clone()).collect(),
             jobs: Vec::new(),

@@ -16,8 +16,8 @@ use crate::stored::StoredRow;
 impl ApiKeyStore for PostgresStore {
     async fn add(&self, key: &StoredKey) -> Result<bool> {
         let added = sqlx::query(
-            "INSERT INTO helm_api_key (tenant, id, name, role, hash, created, expires)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            "INSERT INTO helm_api_key (tenant, id, name, role, hash, created, expires, used)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         )
         .bind(key.tenant.as_str())
         .bind(&key.id)
@@ -26,6 +26,7 @@ impl ApiKeyStore for PostgresStore {
         .bind(key.hash.0.as_slice())
         .bind(Moment(key.created))
         .bind(key.expires.map(Moment))
+        .bind(key.used.map(Moment))
         .execute(&self.pool)
         .await;
         Ok(added.map_err(|error| driver("add_key", error))?.rows_affected() == 1)
@@ -34,7 +35,7 @@ impl ApiKeyStore for PostgresStore {
     async fn all(&self) -> Result<Vec<StoredKey>> {
         const OPERATION: &str = "all_keys";
         let rows = sqlx::query(
-            "SELECT tenant, id, name, role, hash, created, expires FROM helm_api_key ORDER BY tenant, id",
+            "SELECT tenant, id, name, role, hash, created, expires, used FROM helm_api_key ORDER BY tenant, id",
         );
         let rows = rows.fetch_all(&self.pool).await;
         rows.map_err(|error| driver(OPERATION, error))?.iter().map(|row| key(row, OPERATION)).collect()
@@ -46,6 +47,15 @@ impl ApiKeyStore for PostgresStore {
         );
         let ended = ended.bind(Moment(at)).bind(tenant.as_str()).bind(id).execute(&self.pool).await;
         Ok(ended.map_err(|error| driver("end_key", error))?.rows_affected() == 1)
+    }
+
+    async fn used(&self, tenant: &TenantId, id: &str, at: Timestamp) -> Result<()> {
+        let used = sqlx::query(
+            "UPDATE helm_api_key SET used = $1 WHERE tenant = $2 AND id = $3 AND (used IS NULL OR used < $1)",
+        );
+        let day = Moment(StoredKey::day(at));
+        let used = used.bind(day).bind(tenant.as_str()).bind(id).execute(&self.pool).await;
+        used.map_err(|error| driver("use_key", error)).map(drop)
     }
 }
 
@@ -59,5 +69,6 @@ fn key(row: &PgRow, operation: &'static str) -> Result<StoredKey> {
         hash: KeyHash(hash.try_into().map_err(|error| unreadable(operation, "hash", error))?),
         created: moment(row, "created", operation)?,
         expires: row.moment("expires", operation)?,
+        used: row.moment("used", operation)?,
     })
 }

@@ -48,6 +48,11 @@ const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../../migrations/postgres/0007_activity.sql"),
         },
         Migration { version: 8, name: "rows", sql: include_str!("../../migrations/postgres/0008_rows.sql") },
+        Migration {
+            version: 9,
+            name: "key_use",
+            sql: include_str!("../../migrations/postgres/0009_key_use.sql"),
+        },
     ],
 };
 

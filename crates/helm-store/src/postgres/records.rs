@@ -18,6 +18,9 @@ use crate::vector::{Memory, MemoryId};
 
 const OPERATION: &str = "records";
 
+const DECISIONS: &str = "SELECT id FROM helm_decision d WHERE tenant = $1 AND user_id = $2
+        AND NOT EXISTS (SELECT 1 FROM helm_turn t WHERE t.tenant = d.tenant AND t.id = d.id)
+    ORDER BY id";
 const MESSAGES: &str = "SELECT conversation, turn, format, body::text AS body, at FROM helm_message
     WHERE tenant = $1 AND user_id = $2 ORDER BY conversation, turn, number";
 const SUMMARIES: &str =
@@ -39,7 +42,9 @@ pub(super) async fn records(pool: &PgPool, tenant: &TenantId, user: &UserId) -> 
         Ok(UserStatistics { task: parsed(row, "task", OPERATION)?, row: stats_row(row, OPERATION)? })
     };
     let name = user.as_str();
+    let decisions = all(pool, DECISIONS, tenant, name).await?;
     Ok(UserRecords {
+        decisions: decisions.iter().map(|row| decision_id(row, "id", OPERATION)).collect::<Result<_>>()?,
         conversations: conversations(pool, tenant, user).await?,
         memories: all(pool, MEMORIES, tenant, name).await?.iter().map(memory).collect::<Result<_>>()?,
         jobs: all(pool, JOBS, tenant, name).await?.iter().map(job).collect::<Result<_>>()?,

@@ -19,8 +19,8 @@ impl ApiKeyStore for SqliteStore {
         self.write(OPERATION, size::SMALL, move |connection| {
             Box::pin(async move {
                 let added = sqlx::query(
-                    "INSERT INTO helm_api_key (tenant, id, name, role, hash, created, expires)
-                     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    "INSERT INTO helm_api_key (tenant, id, name, role, hash, created, expires, used)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 )
                 .bind(key.tenant.as_str())
                 .bind(&key.id)
@@ -29,6 +29,7 @@ impl ApiKeyStore for SqliteStore {
                 .bind(key.hash.0.as_slice())
                 .bind(key.created.as_micros())
                 .bind(key.expires.map(Timestamp::as_micros))
+                .bind(key.used.map(Timestamp::as_micros))
                 .execute(connection)
                 .await;
                 Ok(added.map_err(|error| driver(OPERATION, error))?.rows_affected() == 1)
@@ -40,7 +41,7 @@ impl ApiKeyStore for SqliteStore {
     async fn all(&self) -> Result<Vec<StoredKey>> {
         const OPERATION: &str = "all_keys";
         let rows = sqlx::query(
-            "SELECT tenant, id, name, role, hash, created, expires FROM helm_api_key ORDER BY tenant, id",
+            "SELECT tenant, id, name, role, hash, created, expires, used FROM helm_api_key ORDER BY tenant, id",
         );
         let rows = rows.fetch_all(&mut *self.readers.get(OPERATION).await?).await;
         rows.map_err(|error| driver(OPERATION, error))?.iter().map(|row| key(row, OPERATION)).collect()
@@ -60,11 +61,27 @@ impl ApiKeyStore for SqliteStore {
         })
         .await
     }
+
+    async fn used(&self, tenant: &TenantId, id: &str, at: Timestamp) -> Result<()> {
+        const OPERATION: &str = "use_key";
+        let (tenant, id, day) = (tenant.clone(), id.to_owned(), StoredKey::day(at));
+        self.write(OPERATION, size::SMALL, move |connection| {
+            Box::pin(async move {
+                let used = sqlx::query(
+                    "UPDATE helm_api_key SET used = ?1 WHERE tenant = ?2 AND id = ?3 AND coalesce(used, ?1 - 1) < ?1",
+                );
+                let used = used.bind(day.as_micros()).bind(tenant.as_str()).bind(id).execute(connection).await;
+                used.map_err(|error| driver(OPERATION, error)).map(drop)
+            })
+        })
+        .await
+    }
 }
 
 fn key(row: &SqliteRow, operation: &'static str) -> Result<StoredKey> {
     let hash: &[u8] = get(row, "hash", operation)?;
     let expires: Option<i64> = get(row, "expires", operation)?;
+    let used: Option<i64> = get(row, "used", operation)?;
     Ok(StoredKey {
         tenant: parsed(row, "tenant", operation)?,
         id: get(row, "id", operation)?,
@@ -73,5 +90,6 @@ fn key(row: &SqliteRow, operation: &'static str) -> Result<StoredKey> {
         hash: KeyHash(hash.try_into().map_err(|error| unreadable(operation, "hash", error))?),
         created: Timestamp::from_micros(get(row, "created", operation)?),
         expires: expires.map(Timestamp::from_micros),
+        used: used.map(Timestamp::from_micros),
     })
 }

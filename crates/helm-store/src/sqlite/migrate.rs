@@ -51,6 +51,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "activity",
             sql: include_str!("../../migrations/sqlite/0010_activity.sql"),
         },
+        Migration {
+            version: 11,
+            name: "key_use",
+            sql: include_str!("../../migrations/sqlite/0011_key_use.sql"),
+        },
     ],
 };
 

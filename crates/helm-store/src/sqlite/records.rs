@@ -15,6 +15,9 @@ use crate::vector::{Memory, MemoryId};
 
 const OPERATION: &str = "records";
 
+const DECISIONS: &str = "SELECT id FROM helm_decision d WHERE tenant = ? AND user_id = ?
+        AND NOT EXISTS (SELECT 1 FROM helm_turn t WHERE t.tenant = d.tenant AND t.id = d.id)
+    ORDER BY id";
 const MESSAGES: &str = "SELECT conversation, turn, format, body, at FROM helm_message
     WHERE tenant = ? AND user_id = ? ORDER BY conversation, turn, number";
 const SUMMARIES: &str =
@@ -34,7 +37,9 @@ pub(super) async fn records(readers: &Readers, tenant: &TenantId, user: &UserId)
         Ok(UserStatistics { task: parsed(row, "task", OPERATION)?, row: stats_row(row, OPERATION)? })
     };
     let user_text = user.as_str();
+    let decisions = all(&mut connection, DECISIONS, tenant, user_text).await?;
     Ok(UserRecords {
+        decisions: decisions.iter().map(|row| decision_id(row, "id", OPERATION)).collect::<Result<_>>()?,
         conversations: conversations(&mut connection, tenant, user).await?,
         memories: all(&mut connection, MEMORIES, tenant, user_text)
             .await?

@@ -114,6 +114,7 @@ fn key(id: &str, expires: Option<Timestamp>) -> StoredKey {
         hash: KeyHash([7; 32]),
         created: moment(5),
         expires,
+        used: expires,
     }
 }
 

@@ -73,7 +73,7 @@ async fn eight_stores_migrate_one_new_database() {
     for store in opened {
         let store = store.unwrap();
         let health = store.health().await.unwrap();
-        assert_eq!(health.schema, 8);
+        assert_eq!(health.schema, 9);
         assert!(health.detail.contains("PostgreSQL"), "{}", health.detail);
         assert!(store.migrate().await.unwrap().applied.is_empty());
         store.close().await;

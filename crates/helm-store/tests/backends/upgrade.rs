@@ -98,6 +98,6 @@ async fn a_database_of_version_1_keeps_its_rows() {
     }
     connection.close().await.unwrap();
     let store = crate::postgres::opened(&database.url()).await;
-    holds_all(&*store, 8).await;
+    holds_all(&*store, 9).await;
     store.close().await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use helm_orchestrator::HelmConfig;
 use helm_orchestrator::config::ServerSection;
-use helm_server::{ApiKeys, RequestLimits, ServerOptions, install_metrics, serve};
+use helm_server::{ApiKeys, InFlight, RequestLimits, ServerOptions, install_metrics, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -79,6 +79,7 @@ fn options(server: &ServerSection, keys: ApiKeys) -> ServerOptions {
         .with_max_body_bytes(server.max_body_bytes)
         .with_drain(Duration::from_secs(server.drain_seconds))
         .with_limits(limits.with_tools(server.max_tools, server.max_tool_bytes))
+        .with_in_flight(InFlight::new(server.max_in_flight, server.max_in_flight_bytes))
         .with_keys(keys)
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use helm_orchestrator::config::default_path;
+use helm_orchestrator::llm::RedactedUrl;
 use helm_orchestrator::{Helm, HelmConfig};
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,13 +39,17 @@ pub(super) async fn watch(
     mut taken: Prints,
     helm: Helm,
 ) -> Result<()> {
+    for outcome in ["taken", "refused"] {
+        // The first one is seen as an increase only of what was there before.
+        metrics::counter!("helm_config_reload_total", "outcome" => outcome).increment(0);
+    }
     let mut asked = signal(SignalKind::hangup())?;
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let path = file(global);
     let was_there = taken.holds(path);
     // What only a start takes is what this one took, however often the file changes.
-    let started = shown(&config);
+    let started = Started::of(&config);
     let mut before = taken.clone();
     loop {
         let now = tokio::select! {
@@ -67,7 +72,7 @@ pub(super) async fn watch(
 
 async fn reload(
     global: &Global,
-    (started, config): (&Value, &mut HelmConfig),
+    (started, config): (&Started, &mut HelmConfig),
     helm: &Helm,
     gone: Option<&Path>,
 ) {
@@ -78,7 +83,7 @@ async fn reload(
     };
     let outcome = match next {
         Ok(next) => {
-            let waiting = waiting(started, &shown(&next));
+            let waiting = started.waiting(&Started::of(&next));
             if !waiting.is_empty() {
                 tracing::warn!(sections = %waiting.join(", "), "these parts of the configuration wait for the next start");
             }
@@ -106,14 +111,37 @@ pub(super) fn file(global: &Global) -> &Path {
     global.config.as_deref().unwrap_or(default_path())
 }
 
-fn shown(config: &HelmConfig) -> Value {
-    config.shown().unwrap_or(Value::Null)
+/// What a start takes of a configuration, to be compared and not to be told.
+struct Started {
+    shown: Value,
+    /// What is shown of an address is not all of it: another password would look the same.
+    addresses: [(&'static str, Option<RedactedUrl>); 4],
 }
 
-/// What is not as it was when the server started, and stays so.
-fn waiting(started: &Value, next: &Value) -> Vec<&'static str> {
-    let changed = FIXED.into_iter().filter(|place| started.pointer(place) != next.pointer(place));
-    changed.map(|place| place.trim_start_matches('/')).collect()
+impl Started {
+    fn of(config: &HelmConfig) -> Self {
+        Self {
+            shown: config.shown().unwrap_or(Value::Null),
+            addresses: [
+                ("/store", Some(config.store.url.clone())),
+                ("/store", config.store.redis_url.clone()),
+                ("/traces", config.traces.otlp.clone()),
+                ("/embeddings", config.embeddings.base_url.clone()),
+            ],
+        }
+    }
+
+    /// The parts that are otherwise in the next one. This one's stay.
+    fn waiting(&self, next: &Self) -> Vec<&'static str> {
+        let changed = FIXED.into_iter().filter(|place| self.differs(next, place));
+        changed.map(|place| place.trim_start_matches('/')).collect()
+    }
+
+    fn differs(&self, next: &Self, place: &str) -> bool {
+        let mut addresses = self.addresses.iter().zip(&next.addresses);
+        self.shown.pointer(place) != next.shown.pointer(place)
+            || addresses.any(|(one, other)| one.0 == place && one.1 != other.1)
+    }
 }
 
 /// What files look like from outside.
