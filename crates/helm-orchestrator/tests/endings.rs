@@ -1,6 +1,6 @@
 //! Every way a turn can end leaves exactly one record, whole and streamed, and lets nothing out too early.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod common;
 

@@ -25,7 +25,7 @@ async fn past(path: &Path) -> Arc<dyn Store> {
 async fn a_file_of_version_2_keeps_its_rows() {
     let folder = tempfile::tempdir().unwrap();
     let store = past(&folder.path().join("helm.db")).await;
-    holds_all(&*store, 10).await;
+    holds_all(&*store, 11).await;
     store.close().await;
 }
 
