@@ -768,6 +768,8 @@ fn a_test_is_planned_before_it_runs() {
     assert!(out(&asked(&["--effect", "0.2"])).contains("users an arm   394"));
     refused(&asked(&["--effect", "0"]), &["above 0"]);
     refused(&asked(&[]), &["two of --effect, --units and --power"]);
+    let three = ["--shares", "0.10,0.12", "--units", "4000", "--power", "0.9"];
+    refused(&asked(&three), &["--shares, --units and --power are one too many"]);
     refused(&asked(&["--effect", "0.2", "--alpha", "2"]), &["alpha must lie between 0 and 1"]);
 }
 

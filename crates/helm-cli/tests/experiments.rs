@@ -7,6 +7,11 @@ mod program;
 use std::path::Path;
 use std::process::Output;
 
+use helm_orchestrator::config::StoreLocation;
+use helm_orchestrator::experiment::Spec;
+use helm_orchestrator::policy::Registry;
+use helm_orchestrator::{HelmConfig, TurnRequest};
+use helm_testkit::{ModelServer, Reply};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -148,4 +153,90 @@ fn a_log_is_read_from_a_file_and_from_the_database_alike() {
     assert!(text(&unknown.stderr).contains("the configured ones are: tone"), "{}", text(&unknown.stderr));
     let page = helmctl(&folder, &["tasks", "list", "--output", "html"]);
     assert_eq!(page.status.code(), Some(2), "only reports are pages");
+}
+
+/// Both strategies ask the same scripted model.
+fn models(server: &ModelServer, more: &str, tokens: &str) -> String {
+    format!(
+        "[models.main]\nfamily = \"openai-chat\"\nbase_url = \"{}\"\nmodel = \"gpt-x\"\nkey_env = \"KEY\"\n{more}\n\
+         [tasks.support]\nhistory_tokens = 250\n[tasks.support.strategies]\nconcise = {{ {tokens} }}\nfriendly = {{ {tokens} }}\n",
+        server.base_url()
+    )
+}
+
+async fn played(folder: &TempDir, users: &str, more: &[&str]) -> Output {
+    let path = folder.path().to_owned();
+    let fixed = ["experiment", "run", "tone.toml", "--results", "played", "--turns", "1", "--users", users];
+    let arguments: Vec<String> = fixed.iter().chain(more).map(ToString::to_string).collect();
+    let run = move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        program::helmctl(&path, &[("KEY", "k")], &arguments, "")
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_may_spend_holds_from_the_first_turn_on() {
+    let server = ModelServer::choosing(|_| Reply::Answer("Hold the button for ten seconds.".to_owned()))
+        .await
+        .unwrap();
+    let folder = folder(SPEC);
+    let configure = |more: &str, tokens: &str| {
+        std::fs::write(folder.path().join("helm.toml"), models(&server, more, tokens)).unwrap();
+    };
+    let refused = async |told: &str| {
+        let output = played(&folder, "2", &["--max-dollars", "1"]).await;
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+        assert!(text(&output.stderr).contains(told), "{told}: {}", text(&output.stderr));
+    };
+    configure("", "max_output_tokens = 50");
+    refused("what the model main costs is not known; give it input_price and output_price").await;
+    let prices = "input_price = 1000.0\noutput_price = 1000.0";
+    configure(prices, "");
+    refused("nothing bounds an answer of the strategy concise@1; give it max_output_tokens").await;
+    configure(prices, "max_output_tokens = 50");
+    // Some 1,600 bytes of prompt and 50 tokens of answer at a tenth of a cent each.
+    let stopped = played(&folder, "2", &["--max-dollars", "0.5"]).await;
+    assert!(text(&stopped.stderr).contains("stopped at $0.0000"), "{}", text(&stopped.stderr));
+    assert!(server.received().is_empty(), "nothing was asked");
+    let begun = played(&folder, "2", &["--max-dollars", "2.5"]).await;
+    assert_ne!(begun.status.code(), Some(2), "{}", text(&begun.stderr));
+    assert_eq!(server.received().len(), 4, "turns cost less than what is set aside for them");
+}
+
+#[tokio::test]
+async fn a_rating_that_was_lost_is_asked_for_again() {
+    let config = "[tasks.support.strategies]\nconcise = {}\nfriendly = {}\n";
+    let prepared = || {
+        let folder = folder(SPEC);
+        std::fs::write(folder.path().join("helm.toml"), config).unwrap();
+        folder
+    };
+    let rows = |folder: &TempDir| -> Vec<Value> {
+        let exported = helmctl(folder, &["export", "--database", "sqlite://played/0-control.db"]);
+        text(&exported.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let whole = prepared();
+    played(&whole, "2", &[]).await;
+    let second = rows(&whole).into_iter().nth(1).unwrap();
+    // The first user was played; of the second the turn was, and then the run died.
+    let folder = prepared();
+    played(&folder, "1", &[]).await;
+    let database = folder.path().join("played/0-control.db");
+    let config = HelmConfig::load(Some(&folder.path().join("helm.toml")), &|_| None).unwrap();
+    let location = StoreLocation::parse(&format!("sqlite://{}", database.display()).as_str().into()).unwrap();
+    let spec = Spec::from_toml(SPEC).unwrap().offline(Some(&"control".parse().unwrap()));
+    let builder = config.builder(&|_| None).unwrap().store(location.open().await.unwrap());
+    let helm = builder.experiment_of(spec, &Registry::standard()).unwrap().build().await.unwrap();
+    let request =
+        TurnRequest::new(second["user"].as_str().unwrap(), "support", "How do I reset it?").unwrap();
+    let turn = helm.turn(request.with_conversation("experiment".parse().unwrap())).await.unwrap();
+    assert!(turn.status.is_answered());
+    helm.shutdown(std::time::Duration::from_secs(5)).await;
+    drop(helm);
+    assert_eq!(rows(&folder)[1]["feedback"].as_array().unwrap().len(), 0);
+    let report = json(&played(&folder, "2", &["--output", "json"]).await);
+    assert_eq!(report["variants"][0]["turns"], 2, "the turn is not played again: {report}");
+    let kept = rows(&folder);
+    assert_eq!((kept.len(), kept[1]["feedback"].as_array().unwrap().len()), (2, 1), "{kept:?}");
 }

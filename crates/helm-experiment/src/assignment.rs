@@ -180,10 +180,19 @@ fn check(key: &ExperimentKey, variants: &[Variant]) -> Result<()> {
 
 /// The key's length goes first, so that no two pairs of key and unit give the same bytes.
 pub(crate) fn hash_to_unit(key: &str, unit: &str) -> f64 {
+    hash_parts(key, &[unit])
+}
+
+/// The same of [`Unit::user`], without writing it down.
+pub(crate) fn hash_user(key: &str, tenant: &TenantId, user: &UserId) -> f64 {
+    hash_parts(key, &[tenant.as_str(), "/", user.as_str()])
+}
+
+fn hash_parts(key: &str, parts: &[&str]) -> f64 {
     let mut hasher = Sha256::new();
     hasher.update((key.len() as u64).to_be_bytes());
     hasher.update(key.as_bytes());
-    hasher.update(unit.as_bytes());
+    parts.iter().for_each(|part| hasher.update(part.as_bytes()));
     let word = hasher.finalize().iter().take(8).fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));
     (word >> 11) as f64 / (1_u64 << 53) as f64
 }

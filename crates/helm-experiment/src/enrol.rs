@@ -1,6 +1,6 @@
 use helm_core::{AssignedBy, Assignment, SegmentName, TenantId, Timestamp, UserId, VariantName};
 
-use crate::assignment::{Unit, hash_to_unit};
+use crate::assignment::hash_user;
 use crate::growthbook::{self, HashVersion};
 use crate::spec::{Assigning, Attribute, Condition, Hash, Mode, Spec, SpecVariant};
 
@@ -189,7 +189,7 @@ impl Condition {
 
 fn place(hash: Hash, salt: &str, person: &Person<'_>) -> f64 {
     match hash {
-        Hash::Helm => hash_to_unit(salt, Unit::user(person.tenant, person.user).as_str()),
+        Hash::Helm => hash_user(salt, person.tenant, person.user),
         Hash::GrowthbookV1 => growthbook::hash(salt, person.user.as_str(), HashVersion::V1),
         Hash::GrowthbookV2 => growthbook::hash(salt, person.user.as_str(), HashVersion::V2),
     }

@@ -138,3 +138,32 @@ fn golden_ope() {
     }
     assert!(misses.is_empty(), "{} figures missed:\n{}", misses.len(), misses.join("\n"));
 }
+
+/// Of [vw-estimators](https://pypi.org/project/vw-estimators/) on the same logs.
+#[test]
+fn golden_ope_cressie_read() {
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/ope/cressie_read.json");
+    let values: Value = serde_json::from_str(&std::fs::read_to_string(own).unwrap()).unwrap();
+    let cases: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder().join("values.json")).unwrap()).unwrap();
+    let mut seen = 0;
+    for (case, levels) in values["cases"].as_object().unwrap() {
+        // Another folder may have other cases.
+        let Some(actions) =
+            cases["cases"][case]["K"].as_u64().filter(|_| std::env::var_os("HELM_GOLDEN_OPE").is_none())
+        else {
+            continue;
+        };
+        let log = log(case, actions as usize);
+        for (alpha, expected) in levels.as_object().unwrap() {
+            let found = log.cressie_read_interval(alpha.parse().unwrap()).unwrap();
+            for (found, expected) in [(found.low, &expected[0]), (found.high, &expected[1])] {
+                let expected = expected.as_f64().unwrap();
+                println!("{case:<25} {alpha:<5} {found:>22.15} {expected:>22.15}");
+                assert!((found - expected).abs() <= 1e-9, "{case} at {alpha}: {found}, not {expected}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0 || std::env::var_os("HELM_GOLDEN_OPE").is_some());
+}

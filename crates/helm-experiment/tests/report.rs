@@ -529,3 +529,84 @@ fn a_policys_own_draws_are_weighted_by_their_propensities() {
     let few = Report::new(&adaptive, &log(0.1)[..60]);
     assert_eq!((state(&few, "draws"), &few.verdict.decision), (CheckState::TooFew, &Decision::KeepGoing));
 }
+
+#[test]
+fn what_was_before_the_start_is_read_alike_from_everywhere() {
+    let rows = rewarded(100, [0.5, 0.6], 21);
+    let start = rows[60].began;
+    let spec = with("min_units = 2", &format!("min_units = 2\nstart = \"{start}\""), &[]);
+    let whole = Report::new(&spec, &rows);
+    let later: Vec<_> = rows.iter().filter(|row| row.began >= start).cloned().collect();
+    assert_eq!(whole.to_json(), Report::new(&spec, &later).to_json(), "an export begins wherever it does");
+    assert_eq!((whole.variants[0].users, whole.variants[1].users), (70, 70));
+}
+
+#[test]
+fn arms_that_are_constant_and_differ_are_not_said_to_be_the_same() {
+    let mut rows = rewarded(20, [0.5, 0.5], 22);
+    for (index, row) in rows.iter_mut().enumerate() {
+        row.reward = Some(helm_core::UnitInterval::new([0.25, 0.75][index % 2]).unwrap());
+    }
+    let report = Report::new(&spec(&[]), &rows);
+    let Effect::Undefined { reason } = &report.metrics[0].comparisons[0].effect else { panic!("{report:?}") };
+    assert!(reason.contains("the arms differ") && !reason.contains("no value differs"), "{reason}");
+}
+
+#[test]
+fn segments_that_are_not_shown_are_told() {
+    let mut rows = rewarded(60, [0.5, 0.5], 23);
+    for (index, row) in rows.iter_mut().enumerate() {
+        row.segment = Some(format!("s{}", (index / 2) % 6).parse().unwrap());
+    }
+    let of = |most: u32| {
+        Report::new(&spec(&[&format!("[segments]\nby = [\"segment\"]\nmax_levels = {most}\n")]), &rows)
+    };
+    let few = of(4);
+    assert_eq!((few.segments.len(), state(&few, "segments")), (4, CheckState::Warning));
+    let told = few.to_markdown();
+    assert!(told.contains("the largest 4 of 6 segments are shown; the others have 40 users"), "{told}");
+    assert!(of(6).health.iter().all(|check| check.name != "segments"));
+}
+
+#[test]
+fn users_dealt_under_other_weights_still_show_missing_outcomes() {
+    let spec = with("min_units = 2", "min_units = 2\nsticky = true", &[]);
+    let log = |lost: bool| -> Vec<LogRow> {
+        let mut rows = rewarded(300, [0.5, 0.5], 24);
+        for (index, row) in rows.iter_mut().enumerate() {
+            row.variant_share = Some(helm_core::Probability::new([0.8, 0.2][index % 2]).unwrap());
+            if index % 5 == 0 || (lost && index % 2 == 1 && index % 3 == 0) {
+                row.reward = None;
+            }
+        }
+        rows
+    };
+    let fine = Report::new(&spec, &log(false));
+    assert_eq!(
+        (state(&fine, "shares"), state(&fine, "missing_outcomes")),
+        (CheckState::Warning, CheckState::Fine)
+    );
+    let lost = Report::new(&spec, &log(true));
+    assert_eq!(state(&lost, "missing_outcomes"), CheckState::Failed);
+}
+
+#[test]
+fn a_split_that_is_odd_at_one_look_does_not_end_what_is_looked_at_always() {
+    // 450 against 570: p = 2e-4 at one look, and no evidence for whoever looks at all times.
+    let mut rows = rewarded(600, [0.5, 0.5], 25);
+    let mut seen = [0, 0];
+    rows.retain(|row| {
+        let arm = usize::from(row.variant.as_ref().unwrap().as_str() == "warm");
+        seen[arm] += 1;
+        seen[arm] <= [450, 570][arm]
+    });
+    let fixed = Report::new(&spec(&[]), &rows);
+    let always = Report::new(&with("\"fixed\"", "\"sequential\"\nn_star = 1000", &[]), &rows);
+    assert_eq!(
+        (state(&fixed, "sample_ratio"), &fixed.verdict.decision),
+        (CheckState::Failed, &Decision::Invalid)
+    );
+    assert_eq!(state(&always, "sample_ratio"), CheckState::Warning);
+    assert_eq!(state(&always, "sample_ratio_at_any_time"), CheckState::Fine);
+    assert_ne!(always.verdict.decision, Decision::Invalid);
+}

@@ -3,7 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
 use helm_experiment::Spec;
-use helm_experiment::spec::{Mode, Treatment, conflicts};
+use helm_experiment::spec::{Mode, Treatment, conflicts, conflicts_from};
 
 const WHOLE: &str = r#"[experiment]
 key = "tone"
@@ -256,6 +256,29 @@ fn experiments_beside_each_other_keep_their_users_apart() {
     assert!(conflicts(&[&one, &hashed])[0].contains("different hashes"));
     let free = Spec::from_toml(&WHOLE.replace("namespace = ", "#").replace("\"tone\"", "'d'")).unwrap();
     assert!(conflicts(&[&one, &free])[0].contains("both run on the task support"));
+}
+
+#[test]
+fn an_experiment_that_is_over_is_in_nobodys_way() {
+    let spec = |key: &str, times: &str| {
+        let free = WHOLE.replace("namespace = ", "#").replace("\"tone\"", key);
+        let lines = free.lines().filter(|line| !line.starts_with("start") && !line.starts_with("end"));
+        let text = lines.collect::<Vec<_>>().join("\n").replacen(
+            "[experiment]",
+            &format!("[experiment]\n{times}"),
+            1,
+        );
+        Spec::from_toml(&text).unwrap_or_else(|problems| unreachable!("{problems}"))
+    };
+    let over = spec("'a'", "end = \"2026-12-01T00:00:00Z\"");
+    let next = spec("'b'", "start = \"2026-12-01T00:00:00Z\"");
+    let open = spec("'c'", "");
+    assert_eq!(conflicts(&[&over, &next]), Vec::<String>::new(), "one begins when the other ends");
+    assert_eq!(conflicts(&[&over, &open]).len(), 1);
+    let at = |text: &str| text.parse().unwrap();
+    assert_eq!(conflicts_from(&[&over, &open], at("2026-11-30T00:00:00Z")).len(), 1);
+    assert_eq!(conflicts_from(&[&over, &open], at("2026-12-01T00:00:00Z")), Vec::<String>::new());
+    assert_eq!(conflicts_from(&[&over, &over], at("2027-01-01T00:00:00Z")).len(), 1, "keys are of one each");
 }
 
 #[test]

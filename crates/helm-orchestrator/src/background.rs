@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
+use crate::gates::{self, GATE};
 use crate::inner::{Inner, Running};
 use crate::judges::{self, JUDGE};
 use crate::summarise::{self, SUMMARISE};
@@ -22,7 +23,7 @@ use crate::summarise::{self, SUMMARISE};
 pub(crate) const DEFAULT_REWARD: &str = "default_reward";
 /// The kinds of jobs that are done here; others are left to processes that know them. Those that wait for a model do
 /// not keep the others waiting.
-pub(crate) const QUICK: &[&str] = &[DEFAULT_REWARD, TURN_DEADLINE];
+pub(crate) const QUICK: &[&str] = &[DEFAULT_REWARD, TURN_DEADLINE, GATE];
 pub(crate) const SLOW: &[&str] = &[SUMMARISE, JUDGE];
 /// How many jobs are leased at once.
 const CLAIM: usize = 32;
@@ -258,6 +259,7 @@ async fn perform(inner: &Inner, job: &Job) -> Result<(), Undone> {
     match job.kind.as_str() {
         DEFAULT_REWARD => Ok(end_silence(inner, &job.tenant, of_decision()?).await?),
         TURN_DEADLINE => Ok(end_lost_turn(inner, &job.tenant, of_decision()?).await?),
+        GATE => Ok(gates::look(inner, &job.tenant, &body(job)?).await?),
         JUDGE => judges::judge(inner, &job.tenant, &body(job)?).await,
         SUMMARISE => summarise::summarise(inner, &job.tenant, &body(job)?).await,
         other => Err(Undone::Failed(format!("there is no handler for jobs of kind {other:?}"))),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use helm_core::{
     Clock, EvaluatorName, HeuristicTokenCounter, ModelName, Strategy, StrategyId, StrategyName, SystemClock,
-    TaskId, TokenCounter, ToolName,
+    TaskId, Timestamp, TokenCounter, ToolName,
 };
 use helm_eval::{EvaluationEngine, Evaluator, RewardSpec};
 use helm_guardrails::GuardrailEngine;
@@ -292,6 +292,7 @@ impl HelmBuilder {
             refits: Arc::default(),
             watches: Arc::default(),
             shadows: Arc::default(),
+            gates: Arc::default(),
             dead_jobs: Arc::default(),
             user_rewards: Arc::new(UserRewards::new(self.user_rewards)),
             far: shared.cache,
@@ -317,6 +318,14 @@ impl HelmBuilder {
         };
         present.watches.retain(is_as_before);
         present.shadows.retain(is_as_before);
+        present.gates.retain(|task| {
+            let policies = |task: &TaskRuntime| {
+                let candidate = task.candidate.as_ref().map(|own| own.policy.hash().clone());
+                (task.policy.hash().clone(), candidate)
+            };
+            let (next, now) = (tasks.get(task).map(policies), present.tasks.get(task).map(policies));
+            next.is_some() && next == now
+        });
         Ok(Inner {
             store: Arc::clone(&present.store),
             clock: Arc::clone(&present.clock),
@@ -335,6 +344,7 @@ impl HelmBuilder {
             refits: Arc::clone(&present.refits),
             watches: Arc::clone(&present.watches),
             shadows: Arc::clone(&present.shadows),
+            gates: Arc::clone(&present.gates),
             dead_jobs: Arc::clone(&present.dead_jobs),
             user_rewards: Arc::clone(&present.user_rewards),
             far: present.far.clone(),
@@ -403,7 +413,7 @@ impl HelmBuilder {
         let models = named(std::mem::take(&mut self.models))?;
         self.check_servers()?;
         let (tasks, experiments) = (std::mem::take(&mut self.tasks), std::mem::take(&mut self.experiments));
-        let tasks = checked_tasks(tasks, &models, experiments)?;
+        let tasks = checked_tasks(tasks, &models, experiments, self.clock.now())?;
         Ok((models, tasks))
     }
 }
@@ -469,6 +479,7 @@ fn checked_tasks(
     tasks: Vec<Task>,
     models: &Models,
     experiments: Vec<PlannedExperiment>,
+    now: Timestamp,
 ) -> Result<CheckedTasks> {
     let mut checked = CheckedTasks::new();
     for task in tasks {
@@ -480,7 +491,7 @@ fn checked_tasks(
     if checked.is_empty() {
         return Err(Error::config("tasks", "there is no task; add at least one with a strategy"));
     }
-    experiments::add(&mut checked, experiments)?;
+    experiments::add(&mut checked, experiments, now)?;
     Ok(checked)
 }
 
@@ -525,6 +536,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         answers: BTreeMap::new(),
         similar,
         policy,
+        candidate: task.candidate,
         sticky: task.sticky,
         evaluators,
         reward: reward.clone(),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
-use helm_core::{ExperimentKey, StrategyId, StrategyName, TaskId, TenantId, UserId, VariantName};
+use helm_core::{ExperimentKey, StrategyId, StrategyName, TaskId, TenantId, Timestamp, UserId, VariantName};
 use helm_eval::RewardSpec;
 use helm_experiment::report::{LogCandidate, LogFeedback};
-use helm_experiment::spec::{Mode, SpecVariant, Treatment, conflicts};
+use helm_experiment::spec::{Mode, SpecVariant, Treatment, conflicts_from};
 use helm_experiment::{LogRow, Report, Spec};
 use helm_policy::{Policy, Registry};
 use helm_store::{InteractionLog, InteractionLogExt, RowQuery, TurnRow};
@@ -109,9 +109,10 @@ impl RunningExperiment {
 pub(crate) fn add(
     tasks: &mut BTreeMap<TaskId, (TaskRuntime, RewardSpec)>,
     planned: Vec<PlannedExperiment>,
+    now: Timestamp,
 ) -> Result<()> {
     let specs: Vec<&Spec> = planned.iter().map(|planned| &planned.spec).collect();
-    if let Some(conflict) = conflicts(&specs).into_iter().next() {
+    if let Some(conflict) = conflicts_from(&specs, now).into_iter().next() {
         return Err(Error::config("experiments", conflict));
     }
     for planned in planned {
@@ -173,6 +174,7 @@ pub(crate) async fn read(inner: &Inner, tenant: &TenantId, spec: &Spec) -> Resul
     let until = inner.clock.now().after(std::time::Duration::from_micros(1));
     let mut query = RowQuery::default().with_task(spec.task().clone()).with_until(until);
     let has_covariate = spec.metrics().iter().any(|metric| metric.covariate.is_some());
+    // What a report of users passes over in any case, it need not read.
     if !has_covariate && !matches!(spec.plan().mode, Mode::Adaptive { .. }) {
         query.since = spec.start();
     }

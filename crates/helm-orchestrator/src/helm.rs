@@ -16,6 +16,7 @@ use crate::drift;
 use crate::error::{Error, Result};
 use crate::experiments;
 use crate::explain::Explanation;
+use crate::gates::GATES;
 use crate::inner::{Inner, Running, comma_separated};
 use crate::ledger::LEDGER;
 use crate::rebuild::{self, Rebuild};
@@ -303,7 +304,8 @@ impl Helm {
         changes: &[PreferenceChange],
         revision: Option<u64>,
     ) -> Result<Preferences> {
-        let is_own = |name: &&str| user.as_str() == LEDGER || OWN_PREFERENCES.contains(name);
+        let is_kept = [LEDGER, GATES].contains(&user.as_str());
+        let is_own = |name: &&str| is_kept || OWN_PREFERENCES.contains(name);
         if let Some(name) = changes.iter().filter_map(changed).find(is_own) {
             return Err(Error::ReservedPreference { name: name.to_owned() });
         }
@@ -382,8 +384,8 @@ impl Helm {
     }
 
     /// Whether state can be read and written. Its warnings also tell of this tenant's dead jobs, as of half a minute ago at
-    /// most, where the people whose feedback came to this process have begun to say something else than a task's reward, and
-    /// where weights learned from them would be better.
+    /// most, where the people whose feedback came to this process have begun to say something else than a task's reward,
+    /// where weights learned from them would be better, and what is to be done with candidates that were looked at here.
     ///
     /// # Errors
     ///
@@ -409,6 +411,7 @@ impl Helm {
         health.warnings.extend(dead.map(|(tenant, dead)| dead_jobs::warning(tenant, *dead)));
         health.warnings.extend(inner.watches.warnings(whose));
         health.warnings.extend(inner.shadows.warnings(whose));
+        health.warnings.extend(inner.gates.warnings(whose));
         Ok(health)
     }
 

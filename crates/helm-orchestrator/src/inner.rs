@@ -16,6 +16,7 @@ use crate::dead_jobs::DeadJobs;
 use crate::drift::Watches;
 use crate::error::{Error, Result};
 use crate::experiments::RunningExperiment;
+use crate::gates::Gates;
 use crate::judges::TaskJudge;
 use crate::prompt::Prompts;
 use crate::refit::Refits;
@@ -23,6 +24,7 @@ use crate::semantic::SemanticCache;
 use crate::shadow::Shadows;
 use crate::task::Sticky;
 use crate::user_rewards::UserRewards;
+use crate::what_if::Candidate;
 use crate::worker::WorkerPool;
 
 /// Everything a [`Helm`](crate::Helm) holds under one configuration; immutable but for the counters.
@@ -48,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) refits: Arc<Refits>,
     pub(crate) watches: Arc<Watches>,
     pub(crate) shadows: Arc<Shadows>,
+    pub(crate) gates: Arc<Gates>,
     pub(crate) dead_jobs: Arc<DeadJobs>,
     pub(crate) user_rewards: Arc<UserRewards>,
     /// What processes share of kept answers.
@@ -113,6 +116,7 @@ pub(crate) struct TaskRuntime {
     /// When the answers of strategies are used again for similar questions.
     pub(crate) similar: BTreeMap<StrategyId, SemanticCache>,
     pub(crate) policy: Arc<dyn Policy>,
+    pub(crate) candidate: Option<Candidate>,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: EvaluationEngine,
     pub(crate) reward: RewardSpec,

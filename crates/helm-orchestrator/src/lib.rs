@@ -8,6 +8,7 @@
 //! | answer a message, whole or streamed | [`Helm::turn`], [`Helm::turn_stream`] |
 //! | tell how good an answer was | [`Helm::feedback`] |
 //! | see what was learnt, or why a strategy was chosen | [`Helm::report`], [`Helm::explain`] |
+//! | know what another policy would have earned, or whether it may be raised | [`Helm::what_if`], [`Helm::gate`] |
 //! | read everything from a file | [`HelmConfig`] |
 //! | write an evaluator, guard, policy, model or store | the traits in [`eval`], [`guardrails`], [`policy`], [`llm`], [`store`] |
 
@@ -18,12 +19,14 @@ mod builder;
 pub mod config;
 mod count;
 mod dead_jobs;
+mod dearest;
 mod drift;
 mod eligible;
 mod embed;
 mod error;
 mod experiments;
 mod explain;
+mod gates;
 mod helm;
 mod inner;
 mod judges;
@@ -49,15 +52,18 @@ mod task;
 mod turn;
 mod user_rewards;
 mod users;
+mod what_if;
 mod worker;
 
 pub use admission::AdmissionLimits;
 pub use builder::HelmBuilder;
 pub use config::HelmConfig;
+pub use dearest::StrategyCost;
 pub use embed::Embedded;
 pub use error::{Error, ErrorKind, Result};
 pub use experiments::log_row;
 pub use explain::Explanation;
+pub use gates::GateRecord;
 pub use helm::Helm;
 pub use judges::TaskJudge;
 pub use overview::Offer;
@@ -69,6 +75,7 @@ pub use semantic::{SemanticCache, SimilarTurn};
 pub use task::{Sticky, Task};
 pub use turn::TurnStream;
 pub use users::{UserExport, UserForgotten};
+pub use what_if::{Candidate, Gate, GateOptions, GateVerdict, PastTurn, Target, WhatIf};
 
 pub use helm_core as core;
 pub use helm_eval as eval;

@@ -82,7 +82,8 @@ pub(crate) async fn report(inner: &Inner, tenant: &TenantId, task: &TaskId) -> R
         .map(|id| strategy_report(id, &snapshot.task_total(id), totals.get(id), &candidates));
     let strategies = strategies.collect();
     let key = (tenant.clone(), task.id.clone());
-    let warnings = inner.watches.warning(&key).into_iter().chain(inner.shadows.warning(&key)).collect();
+    let warnings = inner.watches.warning(&key).into_iter().chain(inner.shadows.warning(&key));
+    let warnings = warnings.chain(inner.gates.warning(&key)).collect();
     Ok(TaskReport { task: task.id.clone(), policy: task.policy.name().clone(), strategies, warnings })
 }
 

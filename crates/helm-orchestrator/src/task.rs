@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::judges::TaskJudge;
 use crate::semantic::SemanticCache;
+use crate::what_if::Candidate;
 
 /// How many tokens of a conversation are sent along unless somebody says otherwise.
 pub(crate) const HISTORY: TokenCount = TokenCount::new(2_000);
@@ -28,6 +29,7 @@ pub struct Task {
     pub(crate) mcp: Vec<ToolName>,
     pub(crate) similar: Vec<(StrategyName, SemanticCache)>,
     pub(crate) policy: PolicyChoice,
+    pub(crate) candidate: Option<Candidate>,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: Option<EvaluationEngine>,
     pub(crate) extra_evaluators: Vec<Arc<dyn Evaluator>>,
@@ -81,6 +83,7 @@ impl Task {
             mcp: Vec::new(),
             similar: Vec::new(),
             policy: PolicyChoice::Config(PolicyConfig::default()),
+            candidate: None,
             sticky: Sticky::default(),
             evaluators: None,
             extra_evaluators: Vec::new(),
@@ -153,6 +156,13 @@ impl Task {
     #[must_use]
     pub fn with_policy(mut self, policy: PolicyConfig) -> Self {
         self.policy = PolicyChoice::Config(policy);
+        self
+    }
+
+    /// Names a policy that waits to take the place of the present one: [`Helm::gate`](crate::Helm::gate) says when.
+    #[must_use]
+    pub fn with_candidate(mut self, candidate: Candidate) -> Self {
+        self.candidate = Some(candidate);
         self
     }
 

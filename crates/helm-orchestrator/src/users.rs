@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::background::DEFAULT_REWARD;
 use crate::error::{Error, Result};
+use crate::gates::GATES;
 use crate::inner::Inner;
 use crate::ledger::LEDGER;
 
@@ -133,9 +134,9 @@ pub(crate) async fn forget(
     Ok(UserForgotten { stored, caches_cleared })
 }
 
-/// Refuses a name under which Helm keeps something of its own: what judges cost, or what people left who were forgotten.
+/// Refuses a name under which Helm keeps something of its own: what judges cost, what became of candidates, or what people left who were forgotten.
 pub(crate) fn check(user: &UserId) -> Result<()> {
-    if user.as_str() == LEDGER || Forgetting::is_pseudonym(user) {
+    if [LEDGER, GATES].contains(&user.as_str()) || Forgetting::is_pseudonym(user) {
         return Err(Error::ReservedUser { user: user.clone() });
     }
     Ok(())

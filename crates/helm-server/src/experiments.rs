@@ -96,21 +96,61 @@ pub(crate) async fn report(
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
 }
 
+#[derive(Clone, Copy, PartialEq, Debug)]
 enum Form {
     Json,
     Html,
     Markdown,
 }
 
-/// The first form that the caller names; browsers name HTML first.
+/// The form that the caller weighs most, of equal ones the first; JSON where none is named. Browsers name HTML first.
 fn preferred(headers: &HeaderMap) -> Form {
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let named = accepted.split(',').map(|part| part.split(';').next().unwrap_or_default().trim());
-    let known = named.filter_map(|kind| match kind {
-        "text/html" => Some(Form::Html),
-        "text/markdown" => Some(Form::Markdown),
-        "application/json" | "*/*" => Some(Form::Json),
-        _ => None,
-    });
-    known.into_iter().next().unwrap_or(Form::Json)
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut best = (0, Form::Json);
+    for part in accepted.flat_map(|line| line.split(',')) {
+        let mut pieces = part.split(';').map(str::trim);
+        let form = match pieces.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "text/html" => Form::Html,
+            "text/markdown" => Form::Markdown,
+            "application/json" | "application/*" | "*/*" => Form::Json,
+            "text/*" => Form::Html,
+            _ => continue,
+        };
+        let weight = pieces.find_map(weight).unwrap_or(1_000);
+        if weight > best.0 {
+            best = (weight, form);
+        }
+    }
+    best.1
+}
+
+/// A weight in thousandths, of `q=0.8`; what cannot be read counts as none.
+fn weight(parameter: &str) -> Option<u32> {
+    let (name, value) = parameter.split_once('=')?;
+    let is_weight = name.trim().eq_ignore_ascii_case("q");
+    let value = value.trim().parse::<f64>().ok().filter(|value| (0.0..=1.0).contains(value));
+    is_weight.then(|| value.map_or(0, |value| (value * 1_000.0) as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_that_weighs_most_is_taken() {
+        for (accept, wanted) in [
+            ("", Form::Json),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Form::Html),
+            ("text/html;q=0.5, application/json", Form::Json),
+            ("text/markdown;q=0.9, text/html;q=0.1", Form::Markdown),
+            ("application/json;q=0, text/html; q=0.3", Form::Html),
+            ("text/html;q=0", Form::Json),
+            ("TEXT/HTML;Q=1.0;level=1", Form::Html),
+            ("image/png", Form::Json),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            assert_eq!(preferred(&headers), wanted, "{accept}");
+        }
+    }
 }

@@ -124,6 +124,11 @@ pub const METRICS: &[Metric] = &[
         &["task"],
         "By how much weights learned from the latest ratings order answers better (Spearman).",
     ),
+    gauge(
+        "helm_candidate_gain",
+        &["task", "bound"],
+        "What a candidate would have earned more than what is live, a decision, with its lower and upper bound.",
+    ),
     counter("helm_recall_failures_total", &["task"], "Turns that were carried out without their memories."),
     counter(
         "helm_consequences_dropped_total",

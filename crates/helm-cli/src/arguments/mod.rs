@@ -36,7 +36,7 @@ pub(crate) use jobs::{JobsCommand, WhichJobs};
 pub(crate) use keys::KeysCommand;
 pub(crate) use log::{ExportArguments, ExportFormat, LogCommand};
 pub(crate) use ope::OpeArguments;
-pub(crate) use policy::{PolicyCommand, SimulateArguments, TasksCommand};
+pub(crate) use policy::{GateArguments, PolicyCommand, SimulateArguments, TasksCommand};
 pub(crate) use scenario::ScenarioCommand;
 pub(crate) use tenant::OfTenant;
 pub(crate) use users::UsersCommand;
@@ -120,7 +120,7 @@ pub(crate) enum Command {
     /// Look at tasks.
     #[command(subcommand, after_help = "Example: helmctl tasks report support")]
     Tasks(TasksCommand),
-    /// Look at policies and what they have learnt.
+    /// Look at policies, what they have learnt, and whether another would do better.
     #[command(subcommand, after_help = "Example: helmctl policy rebuild --task support --check")]
     Policy(PolicyCommand),
     /// Write the log: one row a turn, with decision, outcome, reward and feedback.
@@ -187,9 +187,9 @@ pub(crate) enum Command {
     /// Plan A/B tests, check their specifications, see whom they assign to what, and read what came of it.
     #[command(subcommand, after_help = "Example: helmctl experiment power --effect 0.2 --power 0.9")]
     Experiment(ExperimentCommand),
-    /// Estimate what another policy would have earned on a log.
+    /// Estimate what another policy would have earned on the log.
     #[command(
-        after_help = "Examples:\n  helmctl export --task support --since 30d --to turns.jsonl\n  helmctl ope --log turns.jsonl --target stepwise\n  helmctl ope --log turns.jsonl --target uniform --output json\n  helmctl ope --log rounds.csv --target always_0\n\nA log is an export of Helm's, or a CSV file with the columns action, reward, pscore, and where they are known pi0 …\n(the other policy's probabilities), plog0 … (the log's own) and q0 … (what a model of rewards expects). Exit code 3\nwhen the log holds too little of what that policy would have done."
+        after_help = "Examples:\n  helmctl ope --task support --since 7d --target stepwise\n  helmctl ope --task support --target '{ kind = \"thompson\", width = 0.5 }'\n  helmctl ope --log turns.jsonl --target uniform --output json\n  helmctl ope --log rounds.csv --target always_0\n\nA log is an export of Helm's, or a CSV file with the columns action, reward, pscore, and where they are known pi0 …\n(the other policy's probabilities), plog0 … (the log's own) and q0 … (what a model of rewards expects). Exit code 3\nwhen the log holds too little of what that policy would have done, or could not have done it."
     )]
     Ope(OpeArguments),
     /// Score answers, and see how well scores agree with people.

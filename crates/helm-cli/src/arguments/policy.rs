@@ -33,6 +33,11 @@ pub(crate) enum PolicyCommand {
     /// Show the built-in policies with their parameters and sources.
     #[command(after_help = "Examples:\n  helmctl policy list\n  helmctl policy list --output json")]
     List,
+    /// Whether a candidate may take the place of a task's policy, by what the log says of both.
+    #[command(
+        after_help = "Examples:\n  helmctl policy gate --task support\n  helmctl policy gate --task support --candidate candidate.toml --output json\n\nThe candidate is [tasks.NAME.candidate] unless --candidate names one. It may be asked at any time and again and again: the\nbounds hold at all looks together. Exit code 0: raise it. 1: not yet, or it is worse (the verdict says which). 3: there is\ntoo little to tell. Nothing is changed."
+    )]
+    Gate(GateArguments),
     /// Settle a task's logged decisions again with the configured policy and reward, and make state of them.
     #[command(
         after_help = "Examples:\n  helmctl policy rebuild --task support --check\n  helmctl policy rebuild --task support --output json\n\nNeeded after the kind of policy or the reward was changed. With --check nothing is changed; exit code 1 when log and state differ."
@@ -47,6 +52,22 @@ pub(crate) enum PolicyCommand {
         #[command(flatten)]
         of: OfTenant,
     },
+}
+
+/// What `policy gate` compares.
+#[derive(Args)]
+pub(crate) struct GateArguments {
+    /// Which task.
+    #[arg(long)]
+    pub(crate) task: String,
+    /// Another candidate than the configured one: a kind, a table or a TOML file, as `ope --target` takes them.
+    #[arg(long, value_name = "POLICY|FILE")]
+    pub(crate) candidate: Option<String>,
+    /// Only turns from this moment on. It must not be chosen by what they earned.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) since: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }
 
 /// What `policy simulate` plays.

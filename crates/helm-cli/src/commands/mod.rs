@@ -17,10 +17,12 @@ mod keys;
 mod log;
 mod migrate;
 mod ope;
+mod policy_gate;
 mod policy_list;
 mod policy_plot;
 mod policy_rebuild;
 mod policy_simulate;
+mod policy_text;
 mod scenario;
 mod serve;
 mod tasks;
@@ -64,6 +66,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Policy(PolicyCommand::Rebuild { task, check, of }) => {
             return policy_rebuild::run(&global, &of, &task, check).await;
         }
+        Command::Policy(PolicyCommand::Gate(arguments)) => {
+            return policy_gate::run(&global, &arguments).await;
+        }
         Command::Export(arguments) => return export::run(&global, &arguments).await,
         Command::Log(LogCommand::Retain { older_than, dry_run, of }) => {
             log::retain(&global, &of, &older_than, dry_run).await?;
@@ -86,7 +91,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Db(DbCommand::Copy { from, to }) => db_copy::run(&global, &from, &to).await?,
         Command::Migrate { command } => migrate::run(&global, command.as_ref()).await?,
         Command::Experiment(command) => return experiment::run(&global, &command).await,
-        Command::Ope(arguments) => return ope::run(&global, &arguments),
+        Command::Ope(arguments) => return ope::run(&global, &arguments).await,
         Command::Eval(command) => return eval::run(&global, &command).await,
         Command::Guard(command) => guard::run(&global, &command).await?,
     }

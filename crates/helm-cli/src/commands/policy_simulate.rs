@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::policy_plot::{self, Curve, Panel};
+use super::policy_text;
 use crate::arguments::{Global, SimulateArguments};
 use crate::error::{Failure, Result};
 use crate::output::{self, Format, Series};
@@ -76,7 +77,7 @@ impl Contender {
     /// A kind's name, or a table in TOML or JSON.
     fn read(text: &str, floor: Option<f64>) -> Result<Self> {
         let mut config = if text.trim_start().starts_with('{') {
-            table(text)?
+            policy_text::table("--policy", text)?
         } else {
             serde_json::json!({ "kind": text })
         };
@@ -92,15 +93,6 @@ impl Contender {
         let built = Registry::standard().build(&self.config);
         built.map_err(|error| Failure::wrong(format!("--policy {}: {error}", self.name)))
     }
-}
-
-fn table(text: &str) -> Result<Value> {
-    if let Ok(json) = serde_json::from_str(text) {
-        return Ok(json);
-    }
-    let wrong = |error: toml::de::Error| Failure::wrong(format!("--policy {text}: {}", error.message()));
-    let mut document: Value = toml::from_str(&format!("policy = {text}")).map_err(wrong)?;
-    Ok(document.get_mut("policy").map(Value::take).unwrap_or_default())
 }
 
 /// One policy on one seed of one world.

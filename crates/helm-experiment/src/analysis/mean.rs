@@ -114,7 +114,7 @@ impl Difference {
 ///
 /// # Errors
 ///
-/// [`Refusal::TooFewUnits`], [`Refusal::ZeroVariance`].
+/// [`Refusal::TooFewUnits`]; [`Refusal::ZeroVariance`], or [`Refusal::ConstantArms`] where the arms differ.
 pub fn welch(control: &Moments, treatment: &Moments) -> Answer<Difference> {
     if control.count < 2 || treatment.count < 2 {
         return Err(Refusal::TooFewUnits);
@@ -123,7 +123,8 @@ pub fn welch(control: &Moments, treatment: &Moments) -> Answer<Difference> {
     let (own, other) = (part(control), part(treatment));
     let square = own + other;
     if square <= 0.0 {
-        return Err(Refusal::ZeroVariance);
+        let differ = treatment.above(control) != 0.0;
+        return Err(if differ { Refusal::ConstantArms } else { Refusal::ZeroVariance });
     }
     // In shares, so that tiny variances do not underflow when squared.
     let share = own / square;

@@ -8,7 +8,8 @@ use super::refusal::{Answer, Refusal};
 ///
 /// # Errors
 ///
-/// [`Refusal::Unpaired`], [`Refusal::TooFewUnits`], [`Refusal::ZeroVariance`], [`Refusal::NotFinite`].
+/// [`Refusal::Unpaired`], [`Refusal::TooFewUnits`], [`Refusal::NotFinite`]; [`Refusal::ZeroVariance`], or
+/// [`Refusal::ConstantArms`] where all differ by as much.
 pub fn paired(control: &[f64], treatment: &[f64]) -> Answer<Difference> {
     let differences = differences(control, treatment)?;
     let moments = Moments::of(&differences)?;
@@ -16,7 +17,7 @@ pub fn paired(control: &[f64], treatment: &[f64]) -> Answer<Difference> {
         return Err(Refusal::TooFewUnits);
     }
     if moments.squares <= 0.0 {
-        return Err(Refusal::ZeroVariance);
+        return Err(if moments.mean == 0.0 { Refusal::ZeroVariance } else { Refusal::ConstantArms });
     }
     let error = libm::sqrt(moments.variance() / moments.count as f64);
     Ok(Difference { value: moments.mean, error, dof: (moments.count - 1) as f64 })

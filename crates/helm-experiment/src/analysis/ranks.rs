@@ -104,30 +104,69 @@ fn divide(counts: &mut [f64], power: usize) {
 }
 
 /// The shift between two arms: the median of all differences of a value of the treatment and one of the control
-/// (Hodges & Lehmann 1963). It looks at all pairs.
+/// (Hodges & Lehmann 1963). The differences are counted, not kept, so it takes as many passes over sorted arms as a number
+/// has bits.
 ///
 /// # Errors
 ///
 /// [`Refusal::NoUnits`] without values, [`Refusal::NotFinite`].
 pub fn hodges_lehmann(control: &[f64], treatment: &[f64]) -> Answer<f64> {
-    let differences = treatment.iter().flat_map(|one| control.iter().map(move |other| one - other));
-    let mut differences: Vec<f64> = differences.collect();
-    if let Some(row) = differences.iter().position(|value| !value.is_finite()) {
+    if control.is_empty() || treatment.is_empty() {
+        return Err(Refusal::NoUnits);
+    }
+    let sorted = |arm: &[f64]| {
+        let mut arm = arm.to_vec();
+        arm.sort_unstable_by(f64::total_cmp);
+        arm
+    };
+    let (own, other) = (sorted(control), sorted(treatment));
+    let ends = [(other.first(), own.last()), (other.last(), own.first())];
+    let ends = ends.map(|(one, other)| one.zip(other).map_or(f64::NAN, |(one, other)| one - other));
+    if let Some(row) = ends.iter().position(|end| !end.is_finite()) {
         return Err(Refusal::NotFinite { row });
     }
-    median(&mut differences).ok_or(Refusal::NoUnits)
+    let all = own.len() as u64 * other.len() as u64;
+    let at = |place: u64| ordered_difference(&own, &other, place, ends);
+    let upper = at(all / 2);
+    Ok(if all.is_multiple_of(2) { 0.5 * (at(all / 2 - 1) + upper) } else { upper })
 }
 
-fn median(values: &mut [f64]) -> Option<f64> {
-    let middle = values.len() / 2;
-    let is_even = values.len().is_multiple_of(2);
-    let (below, upper, _) =
-        (!values.is_empty()).then(|| values.select_nth_unstable_by(middle, f64::total_cmp))?;
-    let upper = *upper;
-    match (is_even, below.iter().copied().max_by(f64::total_cmp)) {
-        (true, Some(lower)) => Some(0.5 * (lower + upper)),
-        _ => Some(upper),
+/// The difference of two sorted arms that so many others are not above, counted from 0.
+fn ordered_difference(control: &[f64], treatment: &[f64], place: u64, [low, high]: [f64; 2]) -> f64 {
+    let (mut low, mut high) = (to_ordered(low), to_ordered(high));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if count_up_to(control, treatment, from_ordered(middle)) > place {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
     }
+    from_ordered(low)
+}
+
+/// How many differences are at most so great.
+fn count_up_to(control: &[f64], treatment: &[f64], most: f64) -> u64 {
+    let (mut count, mut below) = (0, 0);
+    for value in treatment {
+        // The greater the value, the more of the control is too far below it.
+        while control.get(below).is_some_and(|own| value - own > most) {
+            below += 1;
+        }
+        count += (control.len() - below) as u64;
+    }
+    count
+}
+
+/// A finite number as an integer that is as great or as small beside others.
+fn to_ordered(value: f64) -> u64 {
+    // -0 and 0 are one number.
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 0 { bits | (1 << 63) } else { !bits }
+}
+
+fn from_ordered(ordered: u64) -> f64 {
+    f64::from_bits(if ordered >> 63 == 1 { ordered & !(1 << 63) } else { !ordered })
 }
 
 /// Whether values of pairs tend to lie above 0: Wilcoxon's signed ranks (1945), zeros dropped, corrected for ties, without

@@ -41,7 +41,7 @@ pub fn ratio(users: &PairMoments) -> Answer<Ratio> {
 ///
 /// # Errors
 ///
-/// [`Refusal::ZeroVariance`].
+/// [`Refusal::ZeroVariance`], or [`Refusal::ConstantArms`] where the arms differ.
 pub fn ratio_difference(control: &Ratio, treatment: &Ratio) -> Answer<Difference> {
     let moments = |ratio: &Ratio| Moments::new(ratio.users, ratio.value, ratio.variance);
     super::mean::welch(&moments(control)?, &moments(treatment)?)

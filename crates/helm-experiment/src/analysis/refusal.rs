@@ -5,6 +5,11 @@ pub enum Refusal {
     /// Nothing varies, so nothing can be told apart.
     #[error("undefined: no value differs from the others")]
     ZeroVariance,
+    /// Arms of one value each differ, or pairs all by as much: how much of it is chance is not known.
+    #[error(
+        "undefined: the arms differ, and nothing spreads within them; without any spread there is no error to tell by"
+    )]
+    ConstantArms,
     /// Fewer than two units in an arm.
     #[error("undefined: an arm has fewer than 2 units")]
     TooFewUnits,
@@ -18,6 +23,15 @@ pub enum Refusal {
         effective: f64,
         /// How many are needed.
         least: f64,
+    },
+    /// Another policy would have chosen what the log could not.
+    #[error(
+        "undefined: {:.2} % of that policy's choices could not have been made where the log was; nothing can be said of them",
+        100.0 * share
+    )]
+    OutsideSupport {
+        /// The share of its choices.
+        share: f64,
     },
     /// A ratio's denominators sum to 0.
     #[error("undefined: the denominators of an arm sum to 0")]
@@ -115,9 +129,11 @@ impl Refusal {
         matches!(
             self,
             Self::ZeroVariance
+                | Self::ConstantArms
                 | Self::TooFewUnits
                 | Self::TooFewClusters
                 | Self::TooFewEffective { .. }
+                | Self::OutsideSupport { .. }
                 | Self::ZeroDenominator
                 | Self::ZeroBaseline
                 | Self::NoUnits

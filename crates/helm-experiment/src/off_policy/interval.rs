@@ -1,6 +1,7 @@
 use helm_numerics::normal;
 
 use super::log::OffPolicyLog;
+use super::units::Unit;
 use crate::analysis::{Answer, Interval, Moments, Refusal, share};
 
 impl OffPolicyLog {
@@ -20,18 +21,23 @@ impl OffPolicyLog {
         Ok(moments.variance() / moments.count as f64)
     }
 
-    /// The interval of [`Ips`](super::Estimator::Ips) by the normal distribution: too narrow where weights are large.
+    /// The interval of [`Ips`](super::Estimator::Ips) by the normal distribution: too narrow where weights are large. Where
+    /// users have several decisions each, they are taken together, with Student's distribution.
     ///
     /// # Errors
     ///
     /// [`Refusal::TooFewUnits`]; when `alpha` is not between 0 and 1.
     pub fn normal_interval(&self, alpha: f64) -> Answer<Interval> {
+        if self.is_clustered() {
+            return self.ips_by_unit()?.interval(alpha);
+        }
         let half = normal::upper_quantile(0.5 * share("alpha", alpha)?) * libm::sqrt(self.ips_variance()?);
         let mean = self.weighted()?.mean;
         Ok(Interval { low: mean - half, high: mean + half })
     }
 
     /// The interval of Hoeffding (1963), for rewards from 0 to 1: it holds for any number of decisions, and says little.
+    /// Decisions must not depend on each other.
     ///
     /// # Errors
     ///
@@ -43,7 +49,8 @@ impl OffPolicyLog {
         Ok(Interval { low: moments.mean - half, high: moments.mean + half })
     }
 
-    /// The empirical Bernstein interval of Maurer and Pontil (2009), for rewards from 0 to 1.
+    /// The empirical Bernstein interval of Maurer and Pontil (2009), for rewards from 0 to 1. Decisions must not depend on each
+    /// other.
     ///
     /// # Errors
     ///
@@ -59,6 +66,9 @@ impl OffPolicyLog {
     /// The betting interval, for rewards from 0 to 1 (Waudby-Smith, Wu, Ramdas, Karampatziakis & Mineiro 2022). It needs no
     /// bound on the weights, and holds at any time: the log may be read after every decision, in the order they were made.
     ///
+    /// Where users have several decisions each, bets are on users, in the order in which they came; then it takes for granted
+    /// that nobody has more decisions than the log's busiest user.
+    ///
     /// # Errors
     ///
     /// [`Refusal::NoUnits`]; [`Refusal::OutOfUnit`] for a reward outside of 0 to 1; when `alpha` is not between 0 and 1.
@@ -67,25 +77,35 @@ impl OffPolicyLog {
         if self.rows.is_empty() {
             return Err(Refusal::NoUnits);
         }
+        self.check_unit_rewards()?;
+        let units = self.units(|_| 0.0);
+        let most = units.iter().map(|unit| unit.decisions).fold(1.0, f64::max);
+        let of = |sum: fn(&Unit) -> f64| units.iter().map(|unit| sum(unit) / most).collect::<Vec<_>>();
+        let (sizes, earned, missed) =
+            (of(|unit| unit.decisions), of(|unit| unit.earned), of(|unit| unit.missed));
+        let low = lower_bound(&earned, &sizes, half);
+        Ok(Interval { low, high: 1.0 - lower_bound(&missed, &sizes, half) })
+    }
+
+    /// Methods for rewards from 0 to 1 hold for no others.
+    pub(super) fn check_unit_rewards(&self) -> Answer<()> {
         let mut rewards = self.rows.iter().map(|row| row.reward).enumerate();
-        if let Some((row, value)) = rewards.find(|(_, reward)| !(0.0..=1.0).contains(reward)) {
-            return Err(Refusal::OutOfUnit { row, value });
+        match rewards.find(|(_, reward)| !(0.0..=1.0).contains(reward)) {
+            Some((row, value)) => Err(Refusal::OutOfUnit { row, value }),
+            None => Ok(()),
         }
-        let earned: Vec<f64> = self.rows.iter().map(|row| row.weight * row.reward).collect();
-        let missed: Vec<f64> = self.rows.iter().map(|row| row.weight * (1.0 - row.reward)).collect();
-        Ok(Interval { low: lower_bound(&earned, half), high: 1.0 - lower_bound(&missed, half) })
     }
 }
 
-/// What the mean of values of at least 0 lies above but with probability `alpha`, at all times together: the greatest mean
-/// that a stake of 1 on more than it has once multiplied by 1/alpha against.
-fn lower_bound(values: &[f64], alpha: f64) -> f64 {
+/// What values of at least 0 lie above, over their sizes of at most 1, but with probability `alpha` at all times together: the
+/// greatest ratio that a stake of 1 on more than it has once multiplied by 1/alpha against.
+fn lower_bound(values: &[f64], sizes: &[f64], alpha: f64) -> f64 {
     let bets = bets(values, alpha);
     let is_refuted = |mean: f64| {
         let most = 0.5 / libm::fmax(mean, 1e-12);
         let (mut ln, mut greatest) = (0.0, f64::NEG_INFINITY);
-        for (value, bet) in values.iter().zip(&bets) {
-            ln += libm::log1p(bet.min(most) * (value - mean));
+        for ((value, size), bet) in values.iter().zip(sizes).zip(&bets) {
+            ln += libm::log1p(bet.min(most) * (value - mean * size));
             greatest = libm::fmax(greatest, ln);
         }
         greatest >= -libm::log(alpha)

@@ -1,3 +1,4 @@
+use super::support::Support;
 use crate::analysis::{Answer, Refusal};
 
 /// A logged decision, and what the other policy would have made of it.
@@ -15,13 +16,16 @@ pub struct Choice<'a> {
     pub logged: Option<&'a [f64]>,
     /// What a model of the rewards expects of all actions. It must not have learnt from this decision (cross-fitting).
     pub model: Option<&'a [f64]>,
+    /// Whose decision it is: decisions of one user depend on each other, so intervals take them together. Users are
+    /// numbered by the caller.
+    pub unit: Option<usize>,
 }
 
 impl<'a> Choice<'a> {
     /// A decision without a model of rewards.
     #[must_use]
     pub const fn new(action: usize, reward: f64, propensity: f64, target: &'a [f64]) -> Self {
-        Self { action, reward, propensity, target, logged: None, model: None }
+        Self { action, reward, propensity, target, logged: None, model: None, unit: None }
     }
 
     /// With the log's own probabilities.
@@ -37,6 +41,13 @@ impl<'a> Choice<'a> {
         self.model = Some(model);
         self
     }
+
+    /// Of the user with this number.
+    #[must_use]
+    pub const fn of_unit(mut self, unit: usize) -> Self {
+        self.unit = Some(unit);
+        self
+    }
 }
 
 /// A decision, as the estimators need it.
@@ -47,6 +58,7 @@ pub(super) struct Row {
     pub(super) model: Option<Modelled>,
     /// By action the other policy's probability, the log's and what a model expects.
     pub(super) actions: Option<Vec<(f64, f64, f64)>>,
+    pub(super) unit: Option<usize>,
 }
 
 /// What a model expects of a decision.
@@ -62,6 +74,7 @@ pub(super) struct Modelled {
 #[derive(Clone, Debug, Default)]
 pub struct OffPolicyLog {
     pub(super) rows: Vec<Row>,
+    support: Support,
 }
 
 /// How well a log can answer for another policy.
@@ -75,6 +88,8 @@ pub struct Diagnostics {
     pub mean_weight: f64,
     /// The greatest weight.
     pub max_weight: f64,
+    /// The share of the other policy's choices that the log could have made; 1 where all of them are.
+    pub support: f64,
 }
 
 impl OffPolicyLog {
@@ -110,6 +125,7 @@ impl OffPolicyLog {
         else {
             return Err(Refusal::NoPropensities { row });
         };
+        self.support.note(choice);
         self.rows.push(Row {
             weight: own / choice.propensity,
             reward: choice.reward,
@@ -118,6 +134,7 @@ impl OffPolicyLog {
                 let actions = choice.target.iter().zip(logged).zip(model);
                 actions.map(|((target, logged), model)| (*target, *logged, *model)).collect()
             }),
+            unit: choice.unit,
         });
         Ok(())
     }
@@ -143,15 +160,21 @@ impl OffPolicyLog {
             effective: sum * sum / squares,
             mean_weight,
             max_weight: most,
+            support: 1.0 - self.support.outside() / self.rows.len() as f64,
         })
     }
 
-    /// The diagnostics, where the log is worth at least so many decisions of the other policy.
+    /// The diagnostics, where the log could have made all of the other policy's choices and is worth at least so many of
+    /// its decisions.
     ///
     /// # Errors
     ///
-    /// [`Refusal::TooFewEffective`]; as of [`diagnostics`](Self::diagnostics).
+    /// [`Refusal::OutsideSupport`], however many decisions are asked for; [`Refusal::TooFewEffective`]; as of
+    /// [`diagnostics`](Self::diagnostics).
     pub fn check(&self, least: f64) -> Answer<Diagnostics> {
+        if !self.rows.is_empty() && self.support.is_left(self.rows.len()) {
+            return Err(Refusal::OutsideSupport { share: self.support.outside() / self.rows.len() as f64 });
+        }
         let found = self.diagnostics()?;
         match found.effective >= least {
             true => Ok(found),

@@ -121,17 +121,15 @@ impl<'a> Collated<'a> {
         own
     }
 
-    /// The variant that a turn exposed its user to.
+    /// The variant that a turn exposed its user to; what was before the experiment's start exposed nobody to it.
     fn exposure(&self, spec: &Spec, row: &LogRow) -> Option<usize> {
-        let is_own = row.experiment.as_ref() == Some(spec.key());
+        let is_own = is_of(spec, row);
         let name = row.variant.as_ref().filter(|_| is_own && version(row) == spec.version())?;
         spec.variants().iter().position(|variant| variant.name == *name)
     }
 
     fn note(&mut self, spec: &Spec, row: &'a LogRow) {
-        let Some(name) = row.variant.as_ref().filter(|_| row.experiment.as_ref() == Some(spec.key())) else {
-            return;
-        };
+        let Some(name) = row.variant.as_ref().filter(|_| is_of(spec, row)) else { return };
         if version(row) != spec.version() {
             self.other_versions += 1;
         } else if spec.variant(name).is_none() {
@@ -176,6 +174,11 @@ impl<'a> Collated<'a> {
 /// whatever order they come.
 pub(super) fn fullness(row: &LogRow) -> (bool, usize, String) {
     (row.reward.is_some(), row.feedback.len(), format!("{row:?}"))
+}
+
+/// Whether a turn was under the experiment, since its start.
+fn is_of(spec: &Spec, row: &LogRow) -> bool {
+    row.experiment.as_ref() == Some(spec.key()) && spec.start().is_none_or(|start| start <= row.began)
 }
 
 fn version(row: &LogRow) -> u32 {

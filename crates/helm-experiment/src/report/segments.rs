@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::collate::{Collated, Participant};
 use super::effect::{Comparison, Effect, Level};
+use super::health::{Check, CheckState};
 use super::sample::Window;
 use super::settle::settle_together;
 use super::whole::{by_arm, comparisons, samples};
@@ -56,21 +57,42 @@ pub(super) fn segments(spec: &Spec, collated: &Collated<'_>) -> Vec<SegmentRepor
     reports
 }
 
-/// The largest parts, by name.
-fn levels<'a, 'b>(
-    spec: &Spec,
-    collated: &'a Collated<'b>,
-) -> BTreeMap<Option<&'b str>, Vec<&'a Participant<'b>>> {
-    let mut levels: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for user in &collated.users {
-        levels.entry(user.segment.map(helm_core::SegmentName::as_str)).or_default().push(user);
+/// What is told of parts that are too small to be among the largest ones.
+pub(super) fn left_out(spec: &Spec, collated: &Collated<'_>) -> Option<Check> {
+    if spec.plan().segments.is_empty() {
+        return None;
     }
+    let (all, shown) = (all_levels(collated), levels(spec, collated));
+    let users = |levels: &Levels<'_, '_>| levels.values().map(Vec::len).sum::<usize>();
+    let message = format!(
+        "the largest {} of {} segments are shown; the others have {} users together, who count everywhere else. Raise \
+         max_levels to see them",
+        shown.len(),
+        all.len(),
+        users(&all) - users(&shown)
+    );
+    (shown.len() < all.len()).then(|| Check::new("segments", CheckState::Warning, message))
+}
+
+type Levels<'a, 'b> = BTreeMap<Option<&'b str>, Vec<&'a Participant<'b>>>;
+
+/// The largest parts, by name.
+fn levels<'a, 'b>(spec: &Spec, collated: &'a Collated<'b>) -> Levels<'a, 'b> {
+    let mut levels = all_levels(collated);
     let mut sizes: Vec<_> =
         levels.iter().map(|(level, users)| (std::cmp::Reverse(users.len()), *level)).collect();
     sizes.sort_unstable();
     let most = usize::try_from(spec.plan().max_levels).unwrap_or(usize::MAX);
     for (_, small) in sizes.into_iter().skip(most) {
         levels.remove(&small);
+    }
+    levels
+}
+
+fn all_levels<'a, 'b>(collated: &'a Collated<'b>) -> Levels<'a, 'b> {
+    let mut levels = Levels::new();
+    for user in &collated.users {
+        levels.entry(user.segment.map(helm_core::SegmentName::as_str)).or_default().push(user);
     }
     levels
 }

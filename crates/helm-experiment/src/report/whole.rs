@@ -7,7 +7,7 @@ use super::effect::{Comparison, Effect, Level, effect};
 use super::health::{Check, CheckState, VariantUsers, checks, pair_checks, variant_users};
 use super::row::LogRow;
 use super::sample::{Sample, Window, quantile_arm};
-use super::segments::{SegmentReport, segments};
+use super::segments::{SegmentReport, left_out, segments};
 use super::series::{Look, Novelty, Slice, cumulative, novelty, slices};
 use super::settle::settle;
 use super::verdict::{Grounds, Verdict};
@@ -144,6 +144,7 @@ impl Report {
             spec.metrics().iter().map(|metric| metric_report(spec, metric, collated, is_paired)).collect();
         settle(spec.plan(), &mut metrics, users);
         health.extend(looks(spec, users));
+        health.extend(left_out(spec, collated).filter(|_| !is_paired));
         let parts = Parts {
             period: period(&collated.users),
             variants: variant_users(spec, collated),

@@ -49,7 +49,7 @@ pub use analysis::{AnalysisPlan, Mode, ShipIf, Together};
 pub use metric::{Aggregate, Covariate, Event, Margin, Measure, Metric, MetricKind, Role};
 pub use plan::{Attribute, Condition, Hash, Holdout, Namespace, RampStep, SpecVariant, Treatment};
 pub use problem::{SpecProblem, SpecProblems};
-pub use together::conflicts;
+pub use together::{conflicts, conflicts_from};
 pub use whole::Spec;
 
 pub(crate) use plan::Assigning;

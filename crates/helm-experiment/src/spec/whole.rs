@@ -121,6 +121,12 @@ impl Spec {
         self.assigning.start
     }
 
+    /// When it is over; `None` for never.
+    #[must_use]
+    pub const fn end(&self) -> Option<Timestamp> {
+        self.assigning.end
+    }
+
     /// Whether users keep their first variant when shares change.
     #[must_use]
     pub const fn is_sticky(&self) -> bool {

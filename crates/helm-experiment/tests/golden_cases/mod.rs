@@ -42,7 +42,7 @@ pub(crate) fn answer(family: &str, input: &Value) -> Value {
 /// A refusal in the cases' words.
 fn status(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::ZeroVariance => "undefined:zero_variance",
+        Refusal::ZeroVariance | Refusal::ConstantArms => "undefined:zero_variance",
         Refusal::TooFewUnits => "undefined:n_below_2",
         Refusal::TooFewClusters => "undefined:clusters_below_2",
         Refusal::ZeroDenominator => "undefined:zero_denominator",

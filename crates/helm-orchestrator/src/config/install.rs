@@ -12,6 +12,7 @@ use helm_guardrails::{GuardrailConfig, GuardrailEngine};
 use helm_llm::{ChatModel, ToolHandler, TraceHeaders};
 use helm_policy::Registry;
 
+use super::candidate::candidate;
 use super::checks::{self, Checks, Limited};
 use super::judges;
 use super::location::StoreLocation;
@@ -362,6 +363,9 @@ impl HelmConfig {
             let built = built.map_err(|error| Error::config(format!("{place}.policy"), error.to_string()))?;
             task = task.with_custom_policy(built);
         }
+        if let Some(candidate) = candidate(section, named.registry, &place)? {
+            task = task.with_candidate(candidate);
+        }
         if let Some(fallback) = &section.fallback {
             task = task.with_fallbacks(fallback.names());
         }
@@ -518,7 +522,7 @@ fn version(section: &StrategySection, place: &str) -> Result<u32> {
 }
 
 /// Refuses a policy that names strategies which the task has not: a misspelt one would change who is served.
-fn known_strategies(policy: &serde_json::Value, section: &TaskSection) -> Result<(), String> {
+pub(super) fn known_strategies(policy: &serde_json::Value, section: &TaskSection) -> Result<(), String> {
     let named = [policy.get("weights"), policy.pointer("/ridge/strategies")].into_iter().flatten();
     let mut names = named.filter_map(serde_json::Value::as_object).flat_map(serde_json::Map::keys);
     let known = || section.strategies.keys().map(StrategyName::as_str);

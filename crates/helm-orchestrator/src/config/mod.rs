@@ -5,6 +5,7 @@
 //! stand in the file: it names the environment variable or the file that holds them.
 
 mod api_keys;
+mod candidate;
 mod checks;
 mod defaults;
 mod environment;
@@ -28,6 +29,7 @@ mod show;
 mod tools;
 mod wrong;
 
+pub use candidate::CandidateSection;
 pub use checks::{CheckKind, CheckSection};
 pub use experiments::{ExperimentSection, ExperimentsSection, VariantSection};
 pub use install::MAX_MESSAGE_BYTES;

@@ -11,6 +11,7 @@ use helm_llm::{RedactedUrl, TraceHeaders};
 use helm_store::sqlite::Synchronous;
 use serde::{Deserialize, Serialize};
 
+use super::candidate::CandidateSection;
 use super::checks::CheckSection;
 use super::experiments::ExperimentsSection;
 use super::judges::JudgeSection;
@@ -277,6 +278,8 @@ pub struct TaskSection {
     /// The policy: a table with `kind` and that kind's parameters. Default: `{ kind = "auto" }`.
     #[schemars(with = "Option<PolicyTable>")]
     pub policy: Option<serde_json::Value>,
+    /// A policy that waits to take its place. Default: none.
+    pub candidate: Option<CandidateSection>,
     /// How long a draw holds: `decision`, `conversation` or `user`. Default: `decision`.
     pub sticky: Sticky,
     /// A name under `rewards`. Default: `default`, which is the standard reward unless there is a `[rewards.default]`.

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::background::{self, DEFAULT_REWARD};
 use crate::error::{Error, Result};
+use crate::gates;
 use crate::inner::TaskRuntime;
 use crate::judges;
 use crate::observe;
@@ -115,6 +116,7 @@ impl Turn {
         if calls.is_empty() {
             self.add_consequences(task, &recalled, exchanged, &mut record);
             record.jobs.extend(judges::jobs(&task.judges, &decision, &record));
+            record.jobs.extend(gates::job(task, self.began));
         }
         if let Some(kept) = &kept {
             record.memories.push(kept.clone());

@@ -1,8 +1,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use helm_core::{Clock, SystemClock};
 use helm_orchestrator::experiment::Spec;
-use helm_orchestrator::experiment::spec::{SpecProblem, SpecProblems, conflicts};
+use helm_orchestrator::experiment::spec::{SpecProblem, SpecProblems, conflicts_from};
 use serde_json::{Value, json};
 
 use crate::arguments::Global;
@@ -19,7 +20,7 @@ enum Wrong {
 pub(super) fn run(global: &Global, files: &[PathBuf]) -> Result<ExitCode> {
     let read: Vec<_> = files.iter().map(|file| (file, specification(file))).collect();
     let specs: Vec<&Spec> = read.iter().filter_map(|(_, spec)| spec.as_ref().ok()).collect();
-    let conflicts = conflicts(&specs);
+    let conflicts = conflicts_from(&specs, SystemClock.now());
     let is_fine = conflicts.is_empty() && specs.len() == files.len();
     if global.output == Format::Table {
         for (file, spec) in &read {

@@ -6,6 +6,7 @@ mod check;
 mod played;
 mod players;
 mod power;
+mod purse;
 mod run;
 
 use std::path::Path;

@@ -75,8 +75,13 @@ fn of_shares(
 ) -> Answer<Planned> {
     let of = |units: f64| power_of_shares(control, treatment, units, 1.0, arguments.alpha);
     let effect = treatment - control;
-    if let (Some(units), None) = (units, arguments.power) {
-        return Ok(Planned { effect, units, power: of(units)? });
+    match (units, arguments.power) {
+        (Some(units), None) => return Ok(Planned { effect, units, power: of(units)? }),
+        (Some(_), Some(_)) => {
+            let why = "--shares, --units and --power are one too many; give two of them";
+            return Err(Refusal::Unusable { name: "a plan", why });
+        }
+        (None, _) => {}
     }
     let power = arguments.power.unwrap_or(0.8);
     if effect == 0.0 {

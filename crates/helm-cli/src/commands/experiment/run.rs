@@ -4,18 +4,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use helm_core::{Feedback, TaskId, TenantId, TurnStatus, UserId, VariantName};
+use helm_core::{DecisionId, Feedback, StrategyId, TaskId, TenantId, TurnStatus, UserId, VariantName};
 use helm_orchestrator::config::StoreLocation;
 use helm_orchestrator::experiment::spec::{MetricKind, Mode};
 use helm_orchestrator::experiment::{Enrolment, LogRow, Person, Report, Spec};
 use helm_orchestrator::llm::ErrorKind;
 use helm_orchestrator::policy::Registry;
-use helm_orchestrator::store::{InteractionLogExt, RowQuery};
+use helm_orchestrator::store::{InteractionLogExt, RowQuery, TurnRow};
 use helm_orchestrator::{Helm, TurnRequest, TurnResponse, log_row};
 
 use super::analyze;
 use super::played::Played;
 use super::players::{Line, Player, players};
+use super::purse::Purse;
 use super::specification;
 use crate::arguments::{Design, ExperimentRunArguments, Global};
 use crate::error::{Failure, INTERRUPTED, Result};
@@ -31,13 +32,17 @@ struct Stage {
     helm: Helm,
     /// How many turns of each user have been played.
     played: BTreeMap<UserId, usize>,
+    /// Answers that nobody has rated: where a run died between a turn and its rating.
+    unrated: BTreeMap<UserId, Vec<Unrated>>,
 }
 
-/// What has been spent, and what may be.
-struct Purse {
-    most: Option<f64>,
-    spent: f64,
-    dearest: f64,
+/// An answer without a rating.
+struct Unrated {
+    decision: DecisionId,
+    /// Which of the user's turns, from 0.
+    number: usize,
+    strategy: StrategyId,
+    answer: String,
 }
 
 /// Plays users under the variants, and says what came of it.
@@ -47,10 +52,13 @@ pub(super) async fn run(global: &Global, arguments: &ExperimentRunArguments) -> 
     let players = players(&spec, arguments, &open::config(global)?)?;
     // Held to the end, so that nobody plays into the same folder meanwhile.
     let _played = Played::open(&spec, arguments)?;
-    let mut purse = Purse { most: arguments.max_dollars, spent: 0.0, dearest: 0.0 };
+    let mut purse = Purse::new(arguments.max_dollars);
     let mut stages = Vec::new();
     for (index, variant) in spec.variants().iter().enumerate() {
         stages.push(stage(global, &spec, &variant.name, index, &arguments.results, &mut purse).await?);
+    }
+    for stage in &stages {
+        purse.check(&stage.helm, spec.task(), &open::config(global)?)?;
     }
     let played = tokio::select! {
         played = play(&spec, arguments.design, &mut stages, &players, &mut purse) => Some(played),
@@ -104,13 +112,48 @@ async fn stage(
     let builder = config.builder(&open::variable)?.store(Arc::clone(&store));
     let builder = builder.experiment_of(spec.offline(Some(variant)), &Registry::standard())?;
     let helm = builder.build().await?;
-    let mut played = BTreeMap::new();
-    for row in rows(spec, &helm).await? {
-        let is_whole = is_whole(&row);
-        *played.entry(row.user).or_default() += usize::from(is_whole);
+    let mut stage =
+        Stage { variant: variant.clone(), helm, played: BTreeMap::new(), unrated: BTreeMap::new() };
+    let (tenant, query) =
+        (TenantId::single(), RowQuery::default().with_task(spec.task().clone()).with_texts());
+    let rows = stage.helm.store().log().stream_rows(&tenant, &query).try_collect().await;
+    let rows: Vec<TurnRow> = rows.map_err(helm_orchestrator::Error::from)?;
+    for row in rows {
         purse.pay(row.cost_nano_usd.map_or(0.0, |nanos| nanos as f64 * 1e-9));
+        stage.take(row);
     }
-    Ok(Stage { variant: variant.clone(), helm, played })
+    Ok(stage)
+}
+
+impl Stage {
+    /// Takes down a turn that was played before.
+    fn take(&mut self, row: TurnRow) {
+        if row.status == TurnStatus::Cancelled {
+            return;
+        }
+        let number = self.played.entry(row.user.clone()).or_default();
+        *number += 1;
+        let (number, is_rated) = (*number - 1, !row.feedback.is_empty());
+        if let (Some(strategy), Some(answer)) = (row.strategy, row.output)
+            && row.status.is_answered()
+            && !is_rated
+        {
+            let unrated = Unrated { decision: row.id, number, strategy, answer };
+            self.unrated.entry(row.user).or_default().push(unrated);
+        }
+    }
+
+    /// Asks a player for the ratings that are missing.
+    async fn rate(&mut self, task: &TaskId, player: &Player) -> Result<()> {
+        for unrated in self.unrated.remove(&player.user).unwrap_or_default() {
+            let Some(line) = player.lines.get(unrated.number) else { continue };
+            let name = unrated.strategy.name();
+            if let Some(rating) = player.rating(task, unrated.number, line, name, &unrated.answer) {
+                self.helm.feedback(Feedback::rating(unrated.decision, rating)?).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 async fn rows(spec: &Spec, helm: &Helm) -> Result<Vec<LogRow>> {
@@ -150,10 +193,11 @@ async fn play(
     let mut refusals = 0;
     for player in players {
         for stage in stages.iter_mut().filter(|stage| is_played(&hashed, design, player, &stage.variant)) {
+            stage.rate(spec.task(), player).await?;
             let done = stage.played.get(&player.user).copied().unwrap_or(0);
             bar.inc(done.min(player.lines.len()) as u64);
             for (number, line) in player.lines.iter().enumerate().skip(done) {
-                if !purse.allows() {
+                if !purse.allows(&stage.helm, spec.task(), &line.message)? {
                     bar.finish_and_clear();
                     output::note(&purse.stopped());
                     return Ok(());
@@ -199,37 +243,4 @@ async fn say(
         helm.feedback(Feedback::rating(turn.decision_id, rating)?).await?;
     }
     Ok(turn)
-}
-
-impl Purse {
-    /// Whether a turn as dear as the dearest so far may still be played.
-    fn allows(&self) -> bool {
-        self.most.is_none_or(|most| self.spent < most && self.spent + self.dearest <= most)
-    }
-
-    fn spend(&mut self, turn: &TurnResponse) -> Result<()> {
-        let dollars = match turn.cost {
-            Some(cost) => cost.nanos() as f64 * 1e-9,
-            None if self.most.is_some() && !turn.simulated && turn.status.is_answered() => {
-                let why =
-                    "what an answer costs is not known, so --max-dollars cannot hold; give the model prices";
-                return Err(Failure::wrong(why));
-            }
-            None => 0.0,
-        };
-        self.pay(dollars);
-        Ok(())
-    }
-
-    fn pay(&mut self, dollars: f64) {
-        self.spent += dollars;
-        self.dearest = self.dearest.max(dollars);
-    }
-
-    fn stopped(&self) -> String {
-        let (spent, most) = (self.spent, self.most.unwrap_or_default());
-        format!(
-            "note: stopped at ${spent:.4}: more could exceed --max-dollars {most}; the same command goes on with more"
-        )
-    }
 }

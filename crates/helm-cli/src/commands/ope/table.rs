@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use helm_orchestrator::WhatIf;
 use helm_orchestrator::experiment::off_policy::{Choice, OffPolicyLog};
-
-use super::Logged;
 
 /// Where the columns of a table are.
 struct Columns {
@@ -16,7 +15,7 @@ struct Columns {
     model: Vec<usize>,
 }
 
-pub(super) fn read(path: &Path, target: &str) -> Result<Logged, String> {
+pub(super) fn read(path: &Path, target: &str) -> Result<WhatIf, String> {
     let mut reader = csv::Reader::from_path(path).map_err(|error| error.to_string())?;
     let header = reader.headers().map_err(|error| error.to_string())?.clone();
     let columns = Columns::of(&header)?;
@@ -49,7 +48,7 @@ pub(super) fn read(path: &Path, target: &str) -> Result<Logged, String> {
         earned += reward;
         count += 1;
     }
-    Ok(Logged { log, earned: earned / count.max(1) as f64, left_out: Vec::new() })
+    Ok(WhatIf::of(log, earned / count.max(1) as f64))
 }
 
 impl Columns {

@@ -1,0 +1,162 @@
+//! Candidates that wait, looked at again and again: a durable job compares each with what is live, keeps what it found, and
+//! tells people. Nobody is raised by it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use helm_core::{TaskId, TenantId, Timestamp, UserId};
+use helm_store::{NewJob, PreferenceChange};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::inner::{Inner, TaskRuntime};
+use crate::scoped::{Whose, of_tenant};
+use crate::what_if::{Gate, GateVerdict, gate_of};
+
+/// The kind of job that compares a task's candidate with what is live.
+pub(crate) const GATE: &str = "policy_gate";
+/// In whose preferences it is kept what was found, by task. Nobody else may change them.
+pub(crate) const GATES: &str = "helm/gates";
+/// How long after a turn it is looked again.
+const EVERY: Duration = Duration::from_secs(3_600);
+/// How many changes of a task's verdict are kept.
+const KEPT: usize = 20;
+const ATTEMPTS: u32 = 3;
+
+/// What was found of a candidate at one look.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct GateRecord {
+    /// When.
+    pub at: Timestamp,
+    /// What was to be done.
+    pub verdict: GateVerdict,
+    /// Why, in a sentence.
+    pub because: String,
+    /// The policy that waited, its configuration hashed.
+    pub candidate: String,
+    /// The policy that was live, its configuration hashed.
+    pub live: String,
+    /// What the candidate would have earned more, a decision, with what bounds it at all looks together.
+    pub gain: Option<[f64; 3]>,
+    /// How many decisions were looked at.
+    pub decisions: usize,
+}
+
+/// Which task a job is about.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct About {
+    task: TaskId,
+}
+
+/// The job that looks at a task's candidate within an hour after a turn, if it has one; all turns until then share it.
+pub(crate) fn job(task: &TaskRuntime, began: Timestamp) -> Option<NewJob> {
+    task.candidate.as_ref().map(|_| NewJob {
+        kind: GATE.to_owned(),
+        dedupe: format!("{GATE}:{}", task.id),
+        body: serde_json::json!(About { task: task.id.clone() }),
+        run_at: began.after(EVERY),
+        max_attempts: ATTEMPTS,
+    })
+}
+
+/// Looks at a candidate, and keeps what was found.
+pub(crate) async fn look(inner: &Inner, tenant: &TenantId, about: &About) -> Result<()> {
+    let task = inner.task(&about.task)?;
+    // It has been taken out, or has become what is live.
+    let Some(candidate) = &task.candidate else { return Ok(()) };
+    let gate = gate_of(inner, tenant, task, candidate, None).await?;
+    let record = GateRecord {
+        at: inner.clock.now(),
+        verdict: gate.verdict,
+        because: gate.because.clone(),
+        candidate: candidate.policy.hash().to_string(),
+        live: task.policy.hash().to_string(),
+        gain: bounds(&gate),
+        decisions: gate.decisions,
+    };
+    tell(&task.id, &record);
+    inner.gates.keep((tenant.clone(), task.id.clone()), record.clone());
+    append(inner, tenant, &task.id, record).await
+}
+
+fn bounds(gate: &Gate) -> Option<[f64; 3]> {
+    Some([gate.gain?, gate.low?, gate.high?])
+}
+
+fn tell(task: &TaskId, record: &GateRecord) {
+    let Some(gain) = record.gain else { return };
+    for (bound, value) in ["gain", "low", "high"].into_iter().zip(gain) {
+        metrics::gauge!("helm_candidate_gain", "task" => task.to_string(), "bound" => bound).set(value);
+    }
+}
+
+/// The last look replaces the one before, unless the verdict has changed since.
+async fn append(inner: &Inner, tenant: &TenantId, task: &TaskId, record: GateRecord) -> Result<()> {
+    let mut records = records(inner, tenant, task).await?;
+    let is_same = records.last().is_some_and(|last| {
+        (last.verdict, &last.candidate, &last.live) == (record.verdict, &record.candidate, &record.live)
+    });
+    // The first look of a verdict says when it came about, the last one how it stands.
+    if is_same
+        && records.len() > 1
+        && records.iter().nth_back(1).is_some_and(|own| own.verdict == record.verdict)
+    {
+        records.pop();
+    }
+    records.push(record);
+    let value = records.split_off(records.len().saturating_sub(KEPT));
+    let value = serde_json::to_value(value).map_err(|error| Error::config(GATES, error.to_string()))?;
+    let change = PreferenceChange::Set { name: task.to_string(), value };
+    inner.store.preferences().apply(tenant, &UserId::new(GATES)?, &[change], None).await?;
+    Ok(())
+}
+
+/// What was found of a task's candidates, oldest first: of each verdict the first look and the last.
+pub(crate) async fn records(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<Vec<GateRecord>> {
+    let kept = inner.store.preferences().get(tenant, &UserId::new(GATES)?).await?;
+    let own = kept.values.get(task.as_str()).cloned();
+    Ok(own.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default())
+}
+
+/// What this process found last of each candidate.
+#[derive(Default)]
+pub(crate) struct Gates(Mutex<BTreeMap<(TenantId, TaskId), GateRecord>>);
+
+impl Gates {
+    fn keep(&self, key: (TenantId, TaskId), record: GateRecord) {
+        self.locked().insert(key, record);
+    }
+
+    /// Forgets candidates that are no longer what they were.
+    pub(crate) fn retain(&self, is_as_before: impl Fn(&TaskId) -> bool) {
+        self.locked().retain(|(_, task), _| is_as_before(task));
+    }
+
+    /// What is to be done, in sentences for people.
+    pub(crate) fn warnings(&self, whose: Whose<'_>) -> Vec<String> {
+        let all = self.locked();
+        let told = all.iter().filter(|((tenant, _), _)| whose.holds(tenant));
+        told.filter_map(|(key, record)| warning(key, record)).collect()
+    }
+
+    /// What is to be done with one task's candidate.
+    pub(crate) fn warning(&self, key: &(TenantId, TaskId)) -> Option<String> {
+        warning(key, self.locked().get(key)?)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<(TenantId, TaskId), GateRecord>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn warning((tenant, task): &(TenantId, TaskId), record: &GateRecord) -> Option<String> {
+    let what = match record.verdict {
+        GateVerdict::Raise => "earns more than its policy; put it in the policy's place",
+        GateVerdict::RollBack => "earns less than its policy; take it out",
+        _ => return None,
+    };
+    let of = of_tenant(tenant);
+    Some(format!("the candidate of task {task} {what} (`helmctl policy gate --task {task}{of}`)"))
+}
