@@ -49,6 +49,7 @@ mod task;
 mod turn;
 mod user_rewards;
 mod users;
+mod weights;
 mod worker;
 
 pub use admission::AdmissionLimits;
@@ -69,6 +70,7 @@ pub use semantic::{SemanticCache, SimilarTurn};
 pub use task::{Sticky, Task};
 pub use turn::TurnStream;
 pub use users::{UserExport, UserForgotten};
+pub use weights::Adoption;
 
 pub use helm_core as core;
 pub use helm_eval as eval;

@@ -114,7 +114,7 @@ impl Turn {
         // What goes on when the caller has called its tools is no exchange yet, and nobody's silence means anything.
         if calls.is_empty() {
             self.add_consequences(task, &recalled, exchanged, &mut record);
-            record.jobs.extend(judges::jobs(&task.judges, &decision, &record));
+            judges::draw(&task.judges, &decision, &mut record);
         }
         if let Some(kept) = &kept {
             record.memories.push(kept.clone());
@@ -318,7 +318,10 @@ impl Turn {
     async fn commit(&self, record: &TurnRecord) -> Result<TurnReceipt> {
         let settler = || std::sync::Arc::clone(&self.inner.settler);
         let record = storable::turn(record.clone());
-        let committing = persist(|| self.inner.store.commit_turn(record.clone(), settler()));
+        let committing = persist(|| async {
+            self.inner.weigh(&self.tenant).await?;
+            self.inner.store.commit_turn(record.clone(), settler()).await
+        });
         Ok(observe::step("commit", committing).await?)
     }
 
