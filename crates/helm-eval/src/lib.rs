@@ -78,7 +78,6 @@ pub use learned::{
 pub use needs::{Need, Needs, Tier};
 pub use reward::{Composition, Evidence};
 pub use spec::{
-    Combine, DefaultReward, Gate, GateMissing, Missing, Price, RewardSpec, RewardSpecConfig, Term,
-    Weights,
+    Combine, DefaultReward, Gate, GateMissing, Missing, Price, RewardSpec, RewardSpecConfig, Term, Weights,
 };
 pub use view::Signals;

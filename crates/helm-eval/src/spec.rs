@@ -306,7 +306,8 @@ impl RewardSpecConfig {
         let refuse = |message: String| Err(Error::InvalidSpec { message });
         if self.weights == Weights::Learned && self.combine != Combine::Weighted {
             return refuse(
-                "weights = \"learned\" begins with the weighted mean; leave out `combine`, or `weights`".to_owned(),
+                "weights = \"learned\" begins with the weighted mean; leave out `combine`, or `weights`"
+                    .to_owned(),
             );
         }
         let Some(learned) = &self.learned else {

@@ -1,11 +1,11 @@
 //! Weights are learned from people, and only used when they are better.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::expect_used, reason = "a test may panic")]
 
 use helm_core::{Score, ScoreEntry, ScoreOutcome, UnitInterval};
 use helm_eval::{
-    Combine, Composition, Error, Evidence, InUse, Learning, Rating, RewardSpec, RewardSpecConfig, Weights, learn,
-    learn_beside, learn_tasks,
+    Combine, Composition, Error, Evidence, InUse, Learning, Rating, RewardSpec, RewardSpecConfig, Weights,
+    learn, learn_beside, learn_tasks,
 };
 use serde_json::json;
 
@@ -247,7 +247,8 @@ fn a_reward_under_learned_weights_says_so_and_one_that_learns_is_the_configured_
     config.weights = Weights::Learned;
     let spec = build(&config).expect("a specification");
     assert!(spec.learns() && spec.id().to_string() == "test@1");
-    let weights = learn(&spec, &People::new(100, 0.9, 0.0).ratings(), Learning::default()).expect("weights").weights;
+    let weights =
+        learn(&spec, &People::new(100, 0.9, 0.0).ratings(), Learning::default()).expect("weights").weights;
     let under = spec.with_weights(3, weights).expect("a specification");
     assert_eq!(under.id().to_string(), "test@1+3");
     assert!(!under.learns() && under.config().combine == Combine::Learned);

@@ -66,9 +66,8 @@ pub(crate) struct Inner {
 impl Inner {
     /// Whether there is work that waits for models.
     pub(crate) fn has_slow_work(&self) -> bool {
-        let has = |task: &TaskRuntime| {
-            task.summaries.is_some() || !task.judges.is_empty() || task.reward.learns()
-        };
+        let has =
+            |task: &TaskRuntime| task.summaries.is_some() || !task.judges.is_empty() || task.reward.learns();
         self.tasks.values().any(has)
     }
 

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use helm_core::{
-    Decision, DecisionId, EvaluatorName, Feedback, JudgeDraw, NanoUsd, NotScored, PolicyHash, Probability, ScoreEntry,
-    ScoreOutcome, SourceName, TaskId, TenantId, UnitInterval,
+    Decision, DecisionId, EvaluatorName, Feedback, JudgeDraw, NanoUsd, NotScored, PolicyHash, Probability,
+    ScoreEntry, ScoreOutcome, SourceName, TaskId, TenantId, UnitInterval,
 };
 use helm_eval::Exchange;
 use helm_eval::judge::{Cached, Judged, Judging};

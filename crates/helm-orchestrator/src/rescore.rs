@@ -1,6 +1,8 @@
 //! A task's log under another reward, without changing anything.
 
-use helm_core::{DecisionId, JudgeDraw, Probability, SourceName, StrategyId, TaskId, TenantId, Timestamp, UnitInterval};
+use helm_core::{
+    DecisionId, JudgeDraw, Probability, SourceName, StrategyId, TaskId, TenantId, Timestamp, UnitInterval,
+};
 use helm_eval::RewardSpec;
 use helm_store::{Case, SettledDecision};
 
@@ -91,10 +93,7 @@ fn draws<'a>(spec: &RewardSpec, settled: &'a SettledDecision) -> Vec<&'a JudgeDr
 }
 
 /// How likely it was that all are asked, where all have spoken: each was drawn by itself.
-fn probability(
-    draws: &[&JudgeDraw],
-    judged: &[(SourceName, UnitInterval)],
-) -> Result<Option<Probability>> {
+fn probability(draws: &[&JudgeDraw], judged: &[(SourceName, UnitInterval)]) -> Result<Option<Probability>> {
     let spoke = |draw: &&JudgeDraw| {
         draw.drawn && judged.iter().any(|(source, _)| source.as_judge() == Some(draw.judge.as_str()))
     };

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helm_core::{
-    Decision, EvaluatorName, ExperimentKey, Outcome, Reward, Score, ScoreEntry, ScoreOutcome, SourceName,
-    PolicyHash, TaskId, TurnStatus, UnitInterval, VariantName,
+    Decision, EvaluatorName, ExperimentKey, Outcome, PolicyHash, Reward, Score, ScoreEntry, ScoreOutcome,
+    SourceName, TaskId, TurnStatus, UnitInterval, VariantName,
 };
 use helm_eval::{Composition, Evidence, RewardSpec};
 use helm_policy::{Contribution, Policy};

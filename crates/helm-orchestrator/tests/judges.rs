@@ -291,7 +291,10 @@ async fn with_which_probability_a_turn_was_drawn_stays_with_it() {
     }
     settled(&store).await;
     assert_eq!(model.asked.load(Ordering::SeqCst), judged);
-    assert!(draws[..3].iter().all(|draw| *draw == 1.0) && draws[5..].iter().all(|draw| *draw == 0.5), "{draws:?}");
+    assert!(
+        draws[..3].iter().all(|draw| *draw == 1.0) && draws[5..].iter().all(|draw| *draw == 0.5),
+        "{draws:?}"
+    );
     assert!((3..30).contains(&judged), "{judged}");
     let rescored = helm.rescore(&TaskId::new("t").unwrap(), &reward(), |_| ()).await.unwrap();
     let known = rescored.iter().filter_map(|one| one.judged).map(Probability::get);

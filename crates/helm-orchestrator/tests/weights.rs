@@ -61,14 +61,16 @@ async fn settled(store: &dyn Store) {
 #[tokio::test(flavor = "multi_thread")]
 async fn weights_that_people_like_better_count_for_every_process_and_the_whole_log() {
     let store = MemoryStore::new();
-    let (one, other, t) = (helm(&store, "learned").await, helm(&store, "learned").await, TaskId::new("t").unwrap());
+    let (one, other, t) =
+        (helm(&store, "learned").await, helm(&store, "learned").await, TaskId::new("t").unwrap());
     assert_eq!(turn(&one, 1).await.1.to_string(), "own@1");
     rate(&one, 0..60).await;
     settled(&store).await;
     let adoptions = one.adoptions(&t).await.unwrap();
     let newest = adoptions.last().unwrap();
     assert!(newest.better_low > 0.0, "{newest:?}");
-    let weight = |name: &str| newest.weights.terms.iter().find(|term| term.evaluator.as_str() == name).unwrap().weight;
+    let weight =
+        |name: &str| newest.weights.terms.iter().find(|term| term.evaluator.as_str() == name).unwrap().weight;
     assert!(weight("calm") > weight("odd"), "{newest:?}");
     // Another process settles under the same.
     let now = format!("own@1+{}", newest.number);
@@ -76,7 +78,8 @@ async fn weights_that_people_like_better_count_for_every_process_and_the_whole_l
     assert_eq!(other.report(&t).await.unwrap().reward.to_string(), now);
     // Every logged turn says under which weights it was scored, and it is those.
     let tenant = one.tenant();
-    let turns = store.log().scan(tenant, &LogQuery::default().with_task(t.clone()), None, 1_000).await.unwrap();
+    let turns =
+        store.log().scan(tenant, &LogQuery::default().with_task(t.clone()), None, 1_000).await.unwrap();
     for turn in &turns.items {
         assert_eq!(turn.reward.as_ref().unwrap().spec.to_string(), now);
     }

@@ -129,7 +129,9 @@ pub struct Sampled {
 pub fn sampled_mean(answers: &[Sampled], level: f64) -> Result<Estimate> {
     let is_probability = |(_, probability): (f64, f64)| probability > 0.0 && probability <= 1.0;
     if !answers.iter().filter_map(|answer| answer.close).all(is_probability) {
-        return Err(Error::NotFinite { what: "a probability of being drawn, which is above 0 and at most 1" });
+        return Err(Error::NotFinite {
+            what: "a probability of being drawn, which is above 0 and at most 1",
+        });
     }
     let corrected = |answer: &Sampled| {
         let change = answer.close.map_or(0.0, |(close, probability)| (close - answer.cheap) / probability);

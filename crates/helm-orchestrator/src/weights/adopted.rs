@@ -197,9 +197,8 @@ impl Adopted {
     /// Where the log is still to be settled under adopted weights, in sentences for people.
     pub(crate) fn warnings(&self, whose: Whose<'_>, of: Option<&TaskId>) -> Vec<String> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let told = all.iter().filter(|((tenant, task), _)| {
-            whose.holds(tenant) && of.is_none_or(|of| of == task)
-        });
+        let told =
+            all.iter().filter(|((tenant, task), _)| whose.holds(tenant) && of.is_none_or(|of| of == task));
         told.filter_map(|((_, task), known)| known.warning(task)).collect()
     }
 }

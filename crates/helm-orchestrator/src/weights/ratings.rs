@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
-use helm_core::{EvaluatorName, PolicyHash, Score, ScoreEntry, ScoreOutcome, TaskId, TenantId, Timestamp, UnitInterval};
+use helm_core::{
+    EvaluatorName, PolicyHash, Score, ScoreEntry, ScoreOutcome, TaskId, TenantId, Timestamp, UnitInterval,
+};
 use helm_eval::dataset::RatedAnswer;
 use helm_store::{FeedbackEntry, LogQuery, TurnView};
 

@@ -15,7 +15,9 @@ pub(super) async fn run(global: &Global, arguments: &WeightsArguments) -> Result
     let task = TaskId::new(&arguments.task)?;
     open::known_task(global, &task)?;
     let helm = open::reading(global, &arguments.of).await?;
-    let found = async { Ok::<_, helm_orchestrator::Error>((helm.reward(&task).await?, helm.adoptions(&task).await?)) };
+    let found = async {
+        Ok::<_, helm_orchestrator::Error>((helm.reward(&task).await?, helm.adoptions(&task).await?))
+    };
     let found = found.await;
     open::close(&helm).await;
     let (reward, adoptions) = found?;
