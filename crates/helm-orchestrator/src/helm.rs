@@ -431,6 +431,7 @@ impl Helm {
     async fn health_of(&self, whose: Whose<'_>) -> Result<Health> {
         let inner = self.inner();
         let mut health = inner.store.health().await?;
+        inner.weigh(&self.tenant).await?;
         let dead = inner.dead_jobs.counts(&*inner.store).await?;
         let dead = dead.iter().filter(|(tenant, dead)| whose.holds(tenant) && **dead > 0);
         health.warnings.extend(dead.map(|(tenant, dead)| dead_jobs::warning(tenant, *dead)));

@@ -13,6 +13,8 @@ use crate::scoped::Whose;
 
 /// The format of what is stored.
 const FORMAT: u32 = 1;
+/// What was seen longer ago may have been done since.
+const WORTH_TELLING: Duration = Duration::from_secs(60);
 /// How many adoptions are kept with their weights.
 const KEPT: usize = 100;
 
@@ -205,7 +207,8 @@ impl Adopted {
 
 impl Known {
     fn warning(&self, task: &TaskId) -> Option<String> {
-        let id: &RewardSpecId = self.spec.as_ref().filter(|_| self.document.is_unsettled())?.id();
+        let unsettled = self.document.is_unsettled() && self.looked.elapsed() < WORTH_TELLING;
+        let id: &RewardSpecId = self.spec.as_ref().filter(|_| unsettled)?.id();
         Some(format!(
             "the log of task {task} is being settled again under {id}, whose weights were learned from people; until then its \
              learning state holds rewards of two scales"

@@ -31,11 +31,12 @@ pub(crate) async fn note_feedback(inner: &Inner, tenant: &TenantId, task: &TaskI
     if !inner.task(task).is_ok_and(|task| task.reward.learns()) {
         return;
     }
+    let now = inner.clock.now();
     let job = NewJob {
         kind: LEARN.to_owned(),
-        dedupe: format!("{LEARN}:{task}"),
+        dedupe: format!("{LEARN}:{task}:{}", inner.pace.slot(now)),
         body: serde_json::json!(About { task: task.clone() }),
-        run_at: inner.clock.now().after(inner.pace.pause),
+        run_at: now.after(inner.pace.pause),
         max_attempts: ATTEMPTS,
     };
     // The judgement is stored; the next one brings the job.

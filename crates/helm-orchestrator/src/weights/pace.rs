@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use helm_core::Timestamp;
+
 /// How old what a process knows of adopted weights may be, at most.
 const FRESH: Duration = Duration::from_secs(10);
 
@@ -17,6 +19,12 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// Ratings of one slot of time are learned from by one job; what comes in while that runs is of another slot.
+    pub(crate) fn slot(self, now: Timestamp) -> i64 {
+        let length = self.pause.max(Duration::from_secs(1)).as_micros();
+        now.as_micros().div_euclid(i64::try_from(length).unwrap_or(i64::MAX))
+    }
+
     /// How old what is known of adopted weights may be.
     pub(crate) fn fresh(self) -> Duration {
         (self.pause / 10).min(FRESH)
