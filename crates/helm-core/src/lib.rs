@@ -39,7 +39,7 @@ pub use ids::{
 pub use image::Image;
 pub use message::{Message, Part, ProviderBlock, Role};
 pub use money::NanoUsd;
-pub use outcome::{Outcome, TurnStatus, Usage};
+pub use outcome::{JudgeDraw, Outcome, TurnStatus, Usage};
 pub use reward::{Reward, RewardComponent, RewardSpecId, RewardStage};
 pub use score::{NotScored, Score, ScoreEntry, ScoreOutcome};
 pub use stats::{Epoch, Fixed, Layout, Scope, Stats, StatsError, StatsRow};

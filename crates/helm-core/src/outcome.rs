@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelName, NanoUsd, ScoreEntry, StrategyId, Timestamp, TokenCount, Violation};
+use crate::{
+    EvaluatorName, ModelName, NanoUsd, Probability, ScoreEntry, StrategyId, Timestamp, TokenCount, Violation,
+};
 
 /// How a turn ended. Every turn ends in exactly one of these.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -113,6 +115,17 @@ impl Usage {
     }
 }
 
+/// Whether a model judge is asked about a turn, which was drawn when the turn ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct JudgeDraw {
+    /// Which judge.
+    pub judge: EvaluatorName,
+    /// How likely it was.
+    pub probability: Probability,
+    /// Whether it was drawn.
+    pub drawn: bool,
+}
+
 /// What happened when a decision was carried out.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Outcome {
@@ -137,6 +150,10 @@ pub struct Outcome {
     pub violations: Vec<Violation>,
     /// What the evaluators said.
     pub scores: Vec<ScoreEntry>,
+    /// How likely each model judge was to be asked about it, and whether it is. Whoever takes means of what judges say weighs by
+    /// that: turns that are judged more often are no fair sample.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judging: Vec<JudgeDraw>,
     /// What went wrong, for people; never a secret, never an upstream body.
     pub error: Option<String>,
     /// Whether the answer came from the built-in demonstration model.
@@ -160,6 +177,7 @@ impl Outcome {
             attempts: 0,
             violations: Vec::new(),
             scores: Vec::new(),
+            judging: Vec::new(),
             error: None,
             simulated: false,
             at,

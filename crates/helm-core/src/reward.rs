@@ -49,18 +49,31 @@ impl RewardStage {
     }
 }
 
-/// A reward specification and its version, written `name@version`.
+/// A reward specification and its version, written `name@version`, or `name@version+weights` under weights that were learned
+/// from people since.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct RewardSpecId {
     /// The specification's name.
     pub name: RewardName,
     /// Raised whenever its meaning changes.
     pub version: u32,
+    /// Which of the weights learned from people, counted from 1; `None` under the configured ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<u64>,
+}
+
+impl RewardSpecId {
+    /// A version of a specification under its configured weights.
+    #[must_use]
+    pub fn new(name: RewardName, version: u32) -> Self {
+        Self { name, version, weights: None }
+    }
 }
 
 impl fmt::Display for RewardSpecId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.name, self.version)
+        write!(f, "{}@{}", self.name, self.version)?;
+        self.weights.map_or(Ok(()), |weights| write!(f, "+{weights}"))
     }
 }
 

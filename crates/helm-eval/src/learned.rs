@@ -120,7 +120,8 @@ impl Learning {
 pub struct Learned {
     /// Fitted to all ratings.
     pub weights: LearnedWeights,
-    /// How much better they order answers that they were not fitted on than the configured weights: a difference of
+    /// How much better they order answers that they were not fitted on than the weights in use, which are the configured ones
+    /// unless others were named: a difference of
     /// Spearman's correlations with an interval of .9. `None` when there is too little to tell.
     pub better: Option<Comparison>,
     /// Whether that interval lies above 0. Otherwise keep the configured weights.
@@ -150,7 +151,7 @@ const HELD: f64 = 1e9;
 ///
 /// Fails without terms or ratings, and when `prior_ratings` is not a number above 0.
 pub fn learn(spec: &RewardSpec, ratings: &[Rating<'_>], learning: Learning) -> Result<Learned> {
-    learn_from(spec, ratings, learning, None)
+    learn_beside(spec, ratings, &[], learning, None)
 }
 
 /// Learns weights for several tasks that one reward is used in: each task's are drawn towards what people say in the others.
@@ -170,27 +171,55 @@ pub fn learn_tasks<T: Ord + Clone>(
     let of = |(task, ratings): (&T, &Vec<Rating<'_>>)| {
         let others: Vec<&Rating<'_>> =
             tasks.iter().filter(|(other, _)| *other != task).flat_map(|(_, ratings)| ratings).collect();
-        let prior = if others.is_empty() { None } else { Some(fit(spec, &others, learning, None)?) };
-        Ok((task.clone(), learn_from(spec, ratings, learning, prior.as_ref())?))
+        Ok((task.clone(), learn_beside(spec, ratings, &others, learning, None)?))
     };
     tasks.iter().map(of).collect()
 }
 
-fn learn_from(
+/// Weights that count already, when others are learned that may take their place.
+#[derive(Clone, Copy, Debug)]
+pub struct InUse<'a> {
+    /// The weights.
+    pub weights: &'a LearnedWeights,
+    /// The place of the first rating that they were not fitted to. Those before it are no test of them.
+    pub since: usize,
+}
+
+/// Learns the weights of one task, drawn towards what the ratings of other tasks say, as [`learn_tasks`] does.
+///
+/// Where learned weights are in use already, `better` compares with them, and only on ratings that neither were fitted to.
+///
+/// # Errors
+///
+/// As [`learn`].
+pub fn learn_beside(
     spec: &RewardSpec,
     ratings: &[Rating<'_>],
+    others: &[&Rating<'_>],
     learning: Learning,
-    prior: Option<&LearnedWeights>,
+    in_use: Option<InUse<'_>>,
 ) -> Result<Learned> {
     if !(learning.prior_ratings.is_finite() && learning.prior_ratings > 0.0) {
         return Err(Error::NotFinite { what: "prior_ratings, which is above 0" });
     }
+    let prior = if others.is_empty() { None } else { Some(fit(spec, others, learning, None)?) };
     let all: Vec<&Rating<'_>> = ratings.iter().collect();
-    let weights = fit(spec, &all, learning, prior)?;
+    let weights = fit(spec, &all, learning, prior.as_ref())?;
     let corrected = fit(spec, &all, Learning { prior_ratings: HELD, ..learning }, None)?;
-    let better = held_out(spec, ratings, learning, prior);
+    let present = |rating: &Rating<'_>| match in_use {
+        Some(in_use) => in_use.weights.value_of(rating.scores, rating.strategy),
+        None => configured(spec, rating.scores),
+    };
+    let from = in_use.map_or(0, |in_use| in_use.since);
+    let better = held_out(spec, ratings, learning, prior.as_ref(), &Test { present: &present, from });
     let adopted = better.is_some_and(|comparison| comparison.difference.low > 0.0);
     Ok(Learned { weights, better, adopted, corrected })
+}
+
+/// What learned weights are compared with, and on which ratings: those from a place on.
+struct Test<'a> {
+    present: &'a dyn Fn(&Rating<'_>) -> f64,
+    from: usize,
 }
 
 /// How much better learned weights are on requests that they were not fitted on.
@@ -199,9 +228,11 @@ fn held_out(
     ratings: &[Rating<'_>],
     learning: Learning,
     prior: Option<&LearnedWeights>,
+    test: &Test<'_>,
 ) -> Option<Comparison> {
     let requests: BTreeSet<&str> = ratings.iter().map(|rating| rating.request).collect();
-    if requests.len() < LEAST_REQUESTS {
+    let tested: BTreeSet<&str> = ratings.iter().skip(test.from).map(|rating| rating.request).collect();
+    if tested.len() < LEAST_REQUESTS {
         return None;
     }
     let fold_of = |rating: &Rating<'_>| requests.range(..rating.request).count() % FOLDS;
@@ -217,17 +248,18 @@ fn held_out(
             *value = weights.value_of(rating.scores, rating.strategy) - weights.intercept;
         }
     }
-    let configured: Vec<f64> = ratings.iter().map(|rating| configured(spec, rating.scores)).collect();
-    let people: Vec<f64> = ratings.iter().map(|rating| rating.rating.get()).collect();
+    let present: Vec<f64> = ratings.iter().skip(test.from).map(test.present).collect();
+    let people: Vec<f64> = ratings.iter().skip(test.from).map(|rating| rating.rating.get()).collect();
+    learned.drain(..test.from.min(ratings.len()));
     let pick = |values: &[f64], rows: &[usize]| -> Vec<f64> {
         rows.iter().filter_map(|row| values.get(*row)).copied().collect()
     };
     let correlations = |rows: &[usize]| {
         let people = pick(&people, rows);
         let with = |values| spearman(&pick(values, rows), &people).ok().flatten();
-        Some((with(&configured)?, with(&learned)?))
+        Some((with(&present)?, with(&learned)?))
     };
-    let clusters: Vec<&str> = ratings.iter().map(|rating| rating.request).collect();
+    let clusters: Vec<&str> = ratings.iter().skip(test.from).map(|rating| rating.request).collect();
     let mut resampling = Resampling::default().with_resamples(400).with_seed(learning.seed);
     resampling.level = 0.9;
     compare(&clusters, correlations, resampling).ok()

@@ -26,7 +26,8 @@
 //!
 //! # Weights from people
 //!
-//! [`learn`] fits the weights of a specification to ratings ([`learn_tasks`] those of several tasks), [`Combine::Learned`] uses them. What a person does with an answer
+//! [`learn`] fits the weights of a specification to ratings ([`learn_tasks`] those of several tasks, [`learn_beside`] those that may
+//! succeed others), [`Combine::Learned`] uses them. What a person does with an answer
 //! beside rating it is a [`HumanSignal`].
 //!
 //! # An evaluator of your own
@@ -71,10 +72,12 @@ pub use evaluators::{
 };
 pub use exchange::Exchange;
 pub use human::HumanSignal;
-pub use learned::{Learned, LearnedTerm, LearnedWeights, Learning, Rating, learn, learn_tasks};
+pub use learned::{
+    InUse, Learned, LearnedTerm, LearnedWeights, Learning, Rating, learn, learn_beside, learn_tasks,
+};
 pub use needs::{Need, Needs, Tier};
 pub use reward::{Composition, Evidence};
 pub use spec::{
-    Combine, DefaultReward, Gate, GateMissing, Missing, Price, RewardSpec, RewardSpecConfig, Term,
+    Combine, DefaultReward, Gate, GateMissing, Missing, Price, RewardSpec, RewardSpecConfig, Term, Weights,
 };
 pub use view::Signals;

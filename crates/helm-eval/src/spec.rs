@@ -30,6 +30,9 @@ pub struct RewardSpecConfig {
     /// The weights of [`Combine::Learned`], as [`learn`](crate::learn) fits them. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned: Option<LearnedWeights>,
+    /// Whose weights count. Default: the configured ones.
+    #[serde(default)]
+    pub weights: Weights,
     /// Limits that a mean cannot hide. Default: none.
     #[serde(default)]
     pub gates: Vec<Gate>,
@@ -93,6 +96,20 @@ pub enum Combine {
     /// The worst term.
     Min,
     /// As people rated: by the weights in [`RewardSpecConfig::learned`]. Confidences do not count.
+    Learned,
+}
+
+/// Whose weights count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Weights {
+    /// The configured ones.
+    #[default]
+    Configured,
+    /// The configured ones until weights learned from people's ratings order answers clearly better; then those, as ratings
+    /// come in. Only with [`Combine::Weighted`].
     Learned,
 }
 
@@ -188,6 +205,7 @@ impl RewardSpec {
             ],
             combine: Combine::default(),
             learned: None,
+            weights: Weights::default(),
             gates: vec![gate],
             price: Price::default(),
             human_weight: people_first(),
@@ -207,6 +225,26 @@ impl RewardSpec {
     #[must_use]
     pub fn config(&self) -> &RewardSpecConfig {
         &self.config
+    }
+
+    /// Whether weights learned from people take the place of its own as ratings come in.
+    #[must_use]
+    pub fn learns(&self) -> bool {
+        self.config.weights == Weights::Learned
+    }
+
+    /// The same under weights that were learned from people: its id says under which.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSpec`] when they are not of its terms.
+    pub fn with_weights(&self, number: u64, weights: LearnedWeights) -> Result<Self> {
+        let mut config = self.config.clone();
+        (config.combine, config.learned, config.weights) =
+            (Combine::Learned, Some(weights), Weights::Configured);
+        let mut spec = config.build(&self.id.name)?;
+        spec.id.weights = Some(number);
+        Ok(spec)
     }
 
     /// The evaluators it names.
@@ -257,7 +295,7 @@ impl RewardSpecConfig {
             }
         }
         self.check_learned()?;
-        let id = RewardSpecId { name: name.clone(), version: self.version };
+        let id = RewardSpecId::new(name.clone(), self.version);
         Ok(RewardSpec { id, config: self.clone() })
     }
 }
@@ -266,6 +304,12 @@ impl RewardSpecConfig {
     /// Learned weights are there when they are asked for, are of the terms, and are numbers.
     fn check_learned(&self) -> Result<()> {
         let refuse = |message: String| Err(Error::InvalidSpec { message });
+        if self.weights == Weights::Learned && self.combine != Combine::Weighted {
+            return refuse(
+                "weights = \"learned\" begins with the weighted mean; leave out `combine`, or `weights`"
+                    .to_owned(),
+            );
+        }
         let Some(learned) = &self.learned else {
             return match self.combine {
                 Combine::Learned => refuse("combine = \"learned\" needs weights in `learned`".to_owned()),

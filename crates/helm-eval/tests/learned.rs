@@ -4,7 +4,8 @@
 
 use helm_core::{Score, ScoreEntry, ScoreOutcome, UnitInterval};
 use helm_eval::{
-    Combine, Composition, Error, Evidence, Learning, Rating, RewardSpec, RewardSpecConfig, learn, learn_tasks,
+    Combine, Composition, Error, Evidence, InUse, Learning, Rating, RewardSpec, RewardSpecConfig, Weights,
+    learn, learn_beside, learn_tasks,
 };
 use serde_json::json;
 
@@ -214,4 +215,52 @@ fn a_task_with_few_ratings_begins_with_what_people_like_in_others() {
         single["few"].weights, alone.weights,
         "without other tasks the configured weights are the prior"
     );
+}
+
+#[test]
+fn weights_in_use_are_succeeded_only_where_others_are_better_on_what_neither_knew() {
+    let spec = build(&config()).expect("a specification");
+    let before = People::new(200, 0.9, 0.0);
+    let first = learn(&spec, &before.ratings(), Learning::default()).expect("weights");
+    assert!(first.adopted);
+    let again = |people: &People| {
+        let ratings: Vec<Rating<'_>> = before.ratings().into_iter().chain(people.ratings()).collect();
+        let in_use = Some(InUse { weights: &first.weights, since: 200 });
+        learn_beside(&spec, &ratings, &[], Learning::default(), in_use).expect("weights")
+    };
+    assert!(!again(&People::new(120, 0.9, 0.0)).adopted, "people say what they said before");
+    // What people liked matters to them no longer, and what did not matter does.
+    let mut moved = People::new(400, 0.0, 0.0);
+    for (scores, _, rating, request) in &mut moved.rows {
+        let noise = scores[1].outcome.score().expect("a score").value.get();
+        (*rating, *request) = (unit(0.9 * noise), format!("later {request}"));
+    }
+    let moved = again(&moved);
+    assert!(moved.adopted && moved.better.expect("a test").difference.low > 0.0);
+    let few = again(&People::new(12, 0.9, 0.0));
+    assert!(!few.adopted && few.better.is_none(), "six requests are no test");
+}
+
+#[test]
+fn a_reward_under_learned_weights_says_so_and_one_that_learns_is_the_configured_one_until_then() {
+    let mut config = config();
+    config.weights = Weights::Learned;
+    let spec = build(&config).expect("a specification");
+    assert!(spec.learns() && spec.id().to_string() == "test@1");
+    let weights =
+        learn(&spec, &People::new(100, 0.9, 0.0).ratings(), Learning::default()).expect("weights").weights;
+    let under = spec.with_weights(3, weights).expect("a specification");
+    assert_eq!(under.id().to_string(), "test@1+3");
+    assert!(!under.learns() && under.config().combine == Combine::Learned);
+    let scores = [entry("good", 1.0), entry("noise", 0.0)];
+    let value = |spec: &RewardSpec| {
+        let evidence = Evidence { scores: &scores, ..Evidence::default() };
+        match spec.compose(&evidence).expect("a composition") {
+            Composition::Reward(reward) => (reward.value.get(), reward.spec),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(value(&under).0 > value(&spec).0 && value(&under).1 == *under.id());
+    config.combine = Combine::Min;
+    assert!(build(&config).expect_err("no mean").to_string().contains("leave out"));
 }

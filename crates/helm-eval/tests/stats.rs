@@ -2,9 +2,9 @@
 
 use helm_eval::Error;
 use helm_eval::stats::{
-    Conformal, Drift, Isotonic, Moved, PairOutcome, Resampling, auroc, bootstrap, brier, compare,
+    Conformal, Drift, Isotonic, Moved, PairOutcome, Resampling, Sampled, auroc, bootstrap, brier, compare,
     expected_calibration_error, kendall_tau_b, paired_shares, pairwise_accuracy, prediction_powered_mean,
-    ranks, spearman, wilson,
+    ranks, sampled_mean, spearman, wilson,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -319,4 +319,42 @@ fn what_moves_is_noticed_soon_and_in_its_direction() {
     }
     assert!(Drift::default().observe(f64::NAN).is_err());
     assert!(Drift::new(0.0, 1.0).is_err() && Drift::new(0.5, 4.0).is_ok());
+}
+
+#[test]
+fn a_mean_of_turns_that_are_judged_more_often_the_more_doubtful_they_are_is_that_of_all() {
+    let (mut covered, mut plain, mut errors) = (0, 0.0, 0.0);
+    for seed in 1..=300 {
+        let mut random = normal(seed);
+        let mut next = || random.next().expect("endless");
+        let rows: Vec<(f64, f64, f64)> = (0..400)
+            .map(|number| {
+                // Doubtful answers are worse than they seem.
+                let doubtful = number % 4 == 0;
+                let cheap = 0.5 + 0.1 * next();
+                let close = cheap - if doubtful { 0.3 } else { 0.0 } + 0.05 * next();
+                (cheap, close, if doubtful { 0.5 } else { 0.1 })
+            })
+            .collect();
+        let truth = rows.iter().map(|row| row.1).sum::<f64>() / 400.0;
+        // A sum of twelve uniform values less six is uniform enough in its sixteenths.
+        let mut drawn = |probability: f64| (next() * 16.0).rem_euclid(1.0) < probability;
+        let sampled: Vec<Sampled> = rows
+            .iter()
+            .map(|(cheap, close, probability)| Sampled {
+                cheap: *cheap,
+                close: drawn(*probability).then_some((*close, *probability)),
+            })
+            .collect();
+        let found = sampled_mean(&sampled, 0.9).expect("a mean");
+        covered += usize::from(found.low <= truth && truth <= found.high);
+        errors += found.value - truth;
+        let judged: Vec<f64> = sampled.iter().filter_map(|one| Some(one.close?.0)).collect();
+        plain += judged.iter().sum::<f64>() / judged.len() as f64 - truth;
+    }
+    assert!((errors / 300.0).abs() < 0.005, "{}", errors / 300.0);
+    assert!(plain / 300.0 < -0.05, "the mean of what was judged is another: {}", plain / 300.0);
+    assert!((255..=300).contains(&covered), "{covered} of 300");
+    assert!(sampled_mean(&[Sampled { cheap: 0.5, close: Some((0.5, 0.0)) }; 3], 0.9).is_err());
+    assert!(sampled_mean(&[Sampled { cheap: 0.5, close: None }], 0.9).is_err());
 }

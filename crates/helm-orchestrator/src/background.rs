@@ -18,13 +18,14 @@ use crate::gates::{self, GATE};
 use crate::inner::{Inner, Running};
 use crate::judges::{self, JUDGE};
 use crate::summarise::{self, SUMMARISE};
+use crate::weights::{self, LEARN, REWEIGH};
 
 /// The kind of job that ends a decision's wait for feedback.
 pub(crate) const DEFAULT_REWARD: &str = "default_reward";
-/// The kinds of jobs that are done here; others are left to processes that know them. Those that wait for a model do
-/// not keep the others waiting.
+/// The kinds of jobs that are done here; others are left to processes that know them. Those that wait for a model, or
+/// read a whole log, do not keep the others waiting.
 pub(crate) const QUICK: &[&str] = &[DEFAULT_REWARD, TURN_DEADLINE, GATE];
-pub(crate) const SLOW: &[&str] = &[SUMMARISE, JUDGE];
+pub(crate) const SLOW: &[&str] = &[SUMMARISE, JUDGE, LEARN, REWEIGH];
 /// How many jobs are leased at once.
 const CLAIM: usize = 32;
 /// How long a lease holds.
@@ -261,6 +262,8 @@ async fn perform(inner: &Inner, job: &Job) -> Result<(), Undone> {
         TURN_DEADLINE => Ok(end_lost_turn(inner, &job.tenant, of_decision()?).await?),
         GATE => Ok(gates::look(inner, &job.tenant, &body(job)?).await?),
         JUDGE => judges::judge(inner, &job.tenant, &body(job)?).await,
+        LEARN => weights::learn(inner, &job.tenant, &body(job)?).await,
+        REWEIGH => weights::reweigh(inner, &job.tenant, &body(job)?).await,
         SUMMARISE => summarise::summarise(inner, &job.tenant, &body(job)?).await,
         other => Err(Undone::Failed(format!("there is no handler for jobs of kind {other:?}"))),
     }
@@ -271,6 +274,7 @@ fn body<T: DeserializeOwned>(job: &Job) -> Result<T, Undone> {
 }
 
 async fn end_silence(inner: &Inner, tenant: &TenantId, id: DecisionId) -> Result<()> {
+    inner.weigh(tenant).await?;
     match inner.store.end_silence(tenant, id, Arc::clone(&inner.settler)).await {
         // A turn that ended before a decision has nothing to wait for.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),

@@ -30,6 +30,7 @@ use crate::sharing::Sharing;
 use crate::summarise::LEAST_HISTORY;
 use crate::task::{PolicyChoice, Task};
 use crate::user_rewards::UserRewards;
+use crate::weights::{Adopted, Pace};
 use crate::worker::WorkerPool;
 
 /// Puts an installation together.
@@ -58,6 +59,7 @@ pub struct HelmBuilder {
     queue: usize,
     max_message_bytes: usize,
     refit_every: u64,
+    pace: Pace,
     user_rewards: usize,
     observing: bool,
     #[cfg(feature = "mcp")]
@@ -92,6 +94,7 @@ impl Default for HelmBuilder {
             queue: 1_024,
             max_message_bytes: 1 << 20,
             refit_every: 200,
+            pace: Pace::default(),
             user_rewards: 0,
             observing: false,
             #[cfg(feature = "mcp")]
@@ -231,6 +234,13 @@ impl HelmBuilder {
         self
     }
 
+    /// How long after a rating weights are learned from it, where a reward [learns](helm_eval::Weights::Learned) them: as many
+    /// ratings as come in meanwhile are learned from at once. All processes should say the same. Default: ten minutes.
+    pub fn learn_after(mut self, pause: Duration) -> Self {
+        self.pace = Pace { pause };
+        self
+    }
+
     /// Shows the latest reward of so many users in the gauge `helm_user_reward`, the first that come; its labels name them.
     pub fn user_rewards(mut self, users: usize) -> Self {
         self.user_rewards = users;
@@ -263,7 +273,8 @@ impl HelmBuilder {
     ///
     /// Panics outside a tokio runtime.
     pub async fn build(mut self) -> Result<Helm> {
-        let mut parts = self.parts().await?;
+        let adopted = Arc::default();
+        let mut parts = self.parts(&adopted).await?;
         let embedder: Option<Arc<dyn EmbeddingModel>> =
             match std::mem::replace(&mut self.embedder, EmbedderChoice::Off) {
                 EmbedderChoice::Builtin => Some(Arc::new(HashingEmbedder::new()?)),
@@ -293,6 +304,8 @@ impl HelmBuilder {
             watches: Arc::default(),
             shadows: Arc::default(),
             gates: Arc::default(),
+            adopted,
+            pace: self.pace,
             dead_jobs: Arc::default(),
             user_rewards: Arc::new(UserRewards::new(self.user_rewards)),
             far: shared.cache,
@@ -308,7 +321,7 @@ impl HelmBuilder {
 
     /// Checks everything, and makes it the successor of what is configured at present, on the same store.
     pub(crate) async fn succeed(mut self, present: &Inner) -> Result<Inner> {
-        let mut parts = self.parts().await?;
+        let mut parts = self.parts(&present.adopted).await?;
         let ends = present.stopping.child_token();
         let tasks = parts.tasks(present.far.as_ref(), &present.tracker, &ends);
         // What was said of a reward is not true of another one.
@@ -345,6 +358,8 @@ impl HelmBuilder {
             watches: Arc::clone(&present.watches),
             shadows: Arc::clone(&present.shadows),
             gates: Arc::clone(&present.gates),
+            adopted: Arc::clone(&present.adopted),
+            pace: self.pace,
             dead_jobs: Arc::clone(&present.dead_jobs),
             user_rewards: Arc::clone(&present.user_rewards),
             far: present.far.clone(),
@@ -354,7 +369,7 @@ impl HelmBuilder {
     }
 
     /// What a configuration says by itself.
-    async fn parts(&mut self) -> Result<Parts> {
+    async fn parts(&mut self, adopted: &Arc<Adopted>) -> Result<Parts> {
         #[cfg_attr(not(feature = "mcp"), expect(unused_mut, reason = "only MCP servers add tools"))]
         let (models, mut tasks) = self.checked()?;
         #[cfg(feature = "mcp")]
@@ -362,7 +377,8 @@ impl HelmBuilder {
             let servers = std::mem::take(&mut self.mcp);
             crate::mcp::add_tools(servers, tasks.values_mut().map(|(task, _)| task)).await?;
         }
-        let settler = Arc::new(TaskSettler::new(tasks.values().map(|(task, reward)| (task, reward.clone()))));
+        let rewarded = tasks.values().map(|(task, reward)| (task, reward.clone()));
+        let settler = Arc::new(TaskSettler::new(rewarded, Arc::clone(adopted)));
         Ok(Parts { models, tasks: tasks.into_iter().map(|(id, (task, _))| (id, task)).collect(), settler })
     }
 }

@@ -13,7 +13,7 @@ use helm_store::{Case, TurnView};
 use crate::error::Result;
 use crate::inner::Inner;
 use crate::scoped::{Whose, of_tenant};
-use crate::shadow;
+use crate::weights::rated;
 
 /// The watches of all tasks.
 #[derive(Default)]
@@ -93,6 +93,7 @@ pub(crate) fn note_feedback(inner: &Arc<Inner>, tenant: &TenantId, id: DecisionI
 }
 
 async fn watch(inner: &Inner, tenant: TenantId, id: DecisionId) -> Result<()> {
+    inner.weigh(&tenant).await?;
     let Some(turn) = inner.store.log().turn(&tenant, id).await? else { return Ok(()) };
     let Some(said) = said(inner, &turn)? else { return Ok(()) };
     let key = (tenant, turn.task.clone());
@@ -102,7 +103,7 @@ async fn watch(inner: &Inner, tenant: TenantId, id: DecisionId) -> Result<()> {
         tracing::warn!(%task, people, "people say something else than the reward; calibrate it");
         metrics::counter!("helm_reward_drift_total", "task" => task, "people" => people).increment(1);
     }
-    if let Some(answer) = shadow::rated(&turn, said.people) {
+    if let Some(answer) = rated(&turn, said.people) {
         inner.shadows.note(&key, &inner.task(&turn.task)?.reward, answer).await;
     }
     Ok(())
@@ -112,7 +113,7 @@ async fn watch(inner: &Inner, tenant: TenantId, id: DecisionId) -> Result<()> {
 struct Said {
     /// The mean of what people said.
     people: UnitInterval,
-    /// The reward without them.
+    /// The reward without them, and without model judges where there is one.
     machine: UnitInterval,
 }
 
@@ -125,9 +126,16 @@ fn said(inner: &Inner, turn: &TurnView) -> Result<Option<Said>> {
     };
     let judged: Vec<(SourceName, UnitInterval)> =
         judged.into_iter().map(|entry| (entry.source.clone(), entry.value)).collect();
-    let case = Case::new(decision, Some(outcome), &judged, false);
-    let settled = inner.settler.settle(&case).map_err(helm_eval::Error::Evaluator)?;
+    let settled = |judged: &[(SourceName, UnitInterval)]| {
+        let case = Case::new(decision, Some(outcome), judged, false);
+        inner.settler.settle(&case).map(|settled| settled.reward).map_err(helm_eval::Error::Evaluator)
+    };
+    // How often turns are judged changes with strategies that are new; that is no change of people.
+    let reward = match settled(&[])? {
+        Some(reward) => Some(reward),
+        None => settled(&judged)?,
+    };
     let mean = people.iter().map(|entry| entry.value.get()).sum::<f64>() / people.len() as f64;
     let people = UnitInterval::clamped(mean)?;
-    Ok(settled.reward.map(|reward| Said { people, machine: reward.value }))
+    Ok(reward.map(|reward| Said { people, machine: reward.value }))
 }

@@ -28,6 +28,7 @@ use crate::storable;
 use crate::task::Sticky;
 use crate::turn::{self, Delivery, OWN_PREFERENCES, TurnStream};
 use crate::users::{self, UserExport, UserForgotten};
+use crate::weights::{self, Adoption};
 
 /// An installation of Helm, seen by one tenant. Cloning is cheap and shares everything.
 #[derive(Clone)]
@@ -117,6 +118,7 @@ impl Helm {
         if feedback.source.as_judge().is_some() {
             return Err(Error::ReservedSource { source_name: feedback.source });
         }
+        self.inner().weigh(&self.tenant).await?;
         let (at, settler) = (self.inner().clock.now(), Arc::clone(&self.inner().settler));
         let recorded = self.inner().store.record_feedback(&self.tenant, &feedback, at, settler).await;
         let receipt = recorded.map_err(|error| match error.kind() {
@@ -132,6 +134,7 @@ impl Helm {
             .increment(1);
         if receipt.applied != Applied::Duplicate {
             background::note_settled(&self.inner(), &self.tenant, &receipt.task);
+            weights::note_feedback(&self.inner(), &self.tenant, &receipt.task).await;
         }
         if receipt.applied == Applied::Fresh {
             drift::note_feedback(&self.inner(), &self.tenant, feedback.decision);
@@ -184,6 +187,30 @@ impl Helm {
     /// [`Error::UnknownTask`] when there is no such task; otherwise when state cannot be read.
     pub async fn report(&self, task: &TaskId) -> Result<TaskReport> {
         report::report(&self.inner(), &self.tenant, task).await
+    }
+
+    /// What a task's turns are rewarded by at this moment: the configured reward, or that under weights learned from people since.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTask`] when there is no such task; otherwise when the store cannot be read.
+    pub async fn reward(&self, task: &TaskId) -> Result<RewardSpec> {
+        let inner = self.inner();
+        inner.weigh_as_of(&self.tenant, Duration::ZERO).await?;
+        Ok(inner.reward_of(&self.tenant, inner.task(task)?))
+    }
+
+    /// The weights that were learned from people for a task's present reward and have counted since, the oldest first: the latest
+    /// hundred.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Helm::reward`].
+    pub async fn adoptions(&self, task: &TaskId) -> Result<Vec<Adoption>> {
+        let inner = self.inner();
+        inner.weigh_as_of(&self.tenant, Duration::ZERO).await?;
+        let key = weights::key(&inner.task(task)?.reward);
+        Ok(key.map(|key| inner.adopted.adoptions(&self.tenant, task, &key)).unwrap_or_default())
     }
 
     /// Compares a task's learning state with the log it was made from.
@@ -406,12 +433,14 @@ impl Helm {
     async fn health_of(&self, whose: Whose<'_>) -> Result<Health> {
         let inner = self.inner();
         let mut health = inner.store.health().await?;
+        inner.weigh(&self.tenant).await?;
         let dead = inner.dead_jobs.counts(&*inner.store).await?;
         let dead = dead.iter().filter(|(tenant, dead)| whose.holds(tenant) && **dead > 0);
         health.warnings.extend(dead.map(|(tenant, dead)| dead_jobs::warning(tenant, *dead)));
         health.warnings.extend(inner.watches.warnings(whose));
         health.warnings.extend(inner.shadows.warnings(whose));
         health.warnings.extend(inner.gates.warnings(whose));
+        health.warnings.extend(inner.adopted.warnings(whose, None));
         Ok(health)
     }
 

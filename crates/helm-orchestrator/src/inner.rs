@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use helm_core::{Clock, ModelName, Strategy, StrategyId, StrategyName, TaskId, TokenCount, TokenCounter};
+use helm_core::{
+    Clock, ModelName, Strategy, StrategyId, StrategyName, TaskId, TenantId, TokenCount, TokenCounter,
+};
 use helm_eval::{EvaluationEngine, RewardSpec};
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{ChatModel, EmbeddingModel, ToolHandler};
@@ -24,6 +27,7 @@ use crate::semantic::SemanticCache;
 use crate::shadow::Shadows;
 use crate::task::Sticky;
 use crate::user_rewards::UserRewards;
+use crate::weights::{self, Adopted, Pace};
 use crate::what_if::Candidate;
 use crate::worker::WorkerPool;
 
@@ -51,6 +55,9 @@ pub(crate) struct Inner {
     pub(crate) watches: Arc<Watches>,
     pub(crate) shadows: Arc<Shadows>,
     pub(crate) gates: Arc<Gates>,
+    /// Weights that were learned from people, as this process knows them.
+    pub(crate) adopted: Arc<Adopted>,
+    pub(crate) pace: Pace,
     pub(crate) dead_jobs: Arc<DeadJobs>,
     pub(crate) user_rewards: Arc<UserRewards>,
     /// What processes share of kept answers.
@@ -62,7 +69,28 @@ pub(crate) struct Inner {
 impl Inner {
     /// Whether there is work that waits for models.
     pub(crate) fn has_slow_work(&self) -> bool {
-        self.tasks.values().any(|task| task.summaries.is_some() || !task.judges.is_empty())
+        let has =
+            |task: &TaskRuntime| task.summaries.is_some() || !task.judges.is_empty() || task.reward.learns();
+        self.tasks.values().any(has)
+    }
+
+    /// Sees to it that what is settled next is settled under weights that count, where any are learned from people.
+    pub(crate) async fn weigh(&self, tenant: &TenantId) -> helm_store::Result<()> {
+        self.weigh_as_of(tenant, self.pace.fresh()).await
+    }
+
+    /// The same, knowing what was adopted so short a time ago.
+    pub(crate) async fn weigh_as_of(&self, tenant: &TenantId, fresh: Duration) -> helm_store::Result<()> {
+        for task in self.tasks.values().filter(|task| task.reward.learns()) {
+            self.adopted.look(&*self.store, tenant, (&task.id, &task.reward), fresh).await?;
+        }
+        Ok(())
+    }
+
+    /// What a task's turns are rewarded by now.
+    pub(crate) fn reward_of(&self, tenant: &TenantId, task: &TaskRuntime) -> RewardSpec {
+        let learned = weights::key(&task.reward).and_then(|key| self.adopted.spec(tenant, &task.id, &key));
+        learned.map_or_else(|| task.reward.clone(), |learned| (*learned).clone())
     }
 }
 
@@ -128,7 +156,7 @@ pub(crate) struct TaskRuntime {
     /// The model that sums up what of a conversation is no longer sent along.
     pub(crate) summaries: Option<ModelName>,
     pub(crate) remember: bool,
-    pub(crate) silence: Option<std::time::Duration>,
+    pub(crate) silence: Option<Duration>,
     /// Experiments whose users are apart.
     pub(crate) experiments: Vec<RunningExperiment>,
 }

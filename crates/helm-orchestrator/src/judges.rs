@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use helm_core::{
-    Decision, DecisionId, EvaluatorName, Feedback, NanoUsd, NotScored, PolicyHash, Probability, ScoreEntry,
-    ScoreOutcome, SourceName, TaskId, TenantId, UnitInterval,
+    Decision, DecisionId, EvaluatorName, Feedback, JudgeDraw, NanoUsd, NotScored, PolicyHash, Probability,
+    ScoreEntry, ScoreOutcome, SourceName, TaskId, TenantId, UnitInterval,
 };
 use helm_eval::Exchange;
 use helm_eval::judge::{Cached, Judged, Judging};
@@ -151,14 +151,14 @@ impl TaskJudge {
     }
 
     /// How likely a turn is to be judged.
-    fn probability(&self, decision: &Decision, scores: &[ScoreEntry]) -> f64 {
+    fn probability(&self, decision: &Decision, scores: &[ScoreEntry]) -> Probability {
         let pulls = decision.candidates.iter().find(|candidate| candidate.strategy == decision.strategy);
         if pulls.is_none_or(|candidate| candidate.pulls < self.new_strategy_turns) {
-            return 1.0;
+            return Probability::ONE;
         }
-        match spread(scores) >= self.uncertain_spread {
-            true => self.uncertain_rate.get().max(self.rate.get()),
-            false => self.rate.get(),
+        match spread(scores) >= self.uncertain_spread && self.uncertain_rate.get() > self.rate.get() {
+            true => self.uncertain_rate,
+            false => self.rate,
         }
     }
 }
@@ -175,41 +175,40 @@ fn spread(scores: &[ScoreEntry]) -> f64 {
     (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
 }
 
-/// Which turn a job is about, and by which judge; and how likely it was to be chosen, for whoever weighs by that.
+/// Which turn a job is about, and by which judge.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct About {
     decision: DecisionId,
     task: TaskId,
     judge: EvaluatorName,
-    probability: f64,
 }
 
-/// The jobs that judge a turn which has just ended.
-pub(crate) fn jobs(judges: &[TaskJudge], decision: &Decision, record: &TurnRecord) -> Vec<NewJob> {
+/// Draws which judges are asked about a turn that has just ended: the jobs stand in its record, and with which probability each was
+/// drawn in its outcome.
+pub(crate) fn draw(judges: &[TaskJudge], decision: &Decision, record: &mut TurnRecord) {
     if !record.outcome.status.is_answered() || !decision.mode.teaches() {
-        return Vec::new();
+        return;
     }
-    let job = |judge: &TaskJudge| {
-        // Turns have no reference, nor anything else that a judge may need.
-        if !judge.judge.needs().is_empty() {
-            return None;
-        }
+    // Turns have no reference, nor anything else that a judge may need.
+    for judge in judges.iter().filter(|judge| judge.judge.needs().is_empty()) {
         let probability = judge.probability(decision, &record.outcome.scores);
-        let drawn = share_of(decision.id, judge.name()) < probability;
-        drawn.then(|| NewJob {
-            kind: JUDGE.to_owned(),
-            dedupe: format!("{JUDGE}:{}:{}", judge.name(), decision.id),
-            body: serde_json::json!(About {
-                decision: decision.id,
-                task: record.task.clone(),
-                judge: judge.name().clone(),
-                probability,
-            }),
-            run_at: record.outcome.at,
-            max_attempts: ATTEMPTS,
-        })
-    };
-    judges.iter().filter_map(job).collect()
+        let drawn = share_of(decision.id, judge.name()) < probability.get();
+        record.outcome.judging.push(JudgeDraw { judge: judge.name().clone(), probability, drawn });
+        if drawn {
+            record.jobs.push(job(judge, decision.id, record));
+        }
+    }
+}
+
+fn job(judge: &TaskJudge, decision: DecisionId, record: &TurnRecord) -> NewJob {
+    let (task, name) = (record.task.clone(), judge.name());
+    NewJob {
+        kind: JUDGE.to_owned(),
+        dedupe: format!("{JUDGE}:{name}:{decision}"),
+        body: serde_json::json!(About { decision, task, judge: name.clone() }),
+        run_at: record.outcome.at,
+        max_attempts: ATTEMPTS,
+    }
 }
 
 /// A number from 0 to 1 that is as good as drawn, and the same whenever it is asked for.
@@ -240,6 +239,7 @@ pub(crate) async fn judge(inner: &Inner, tenant: &TenantId, about: &About) -> Re
         ScoreOutcome::Scored(score) if score.confidence.get() >= LEAST_CONFIDENCE => {
             let feedback = Feedback::new(about.decision, score.value).from_source(source);
             let (at, settler) = (inner.clock.now(), Arc::clone(&inner.settler));
+            inner.weigh(tenant).await?;
             inner.store.record_feedback(tenant, &feedback, at, settler).await?;
             count(about, "judged");
             Ok(())

@@ -52,6 +52,7 @@ mod task;
 mod turn;
 mod user_rewards;
 mod users;
+mod weights;
 mod what_if;
 mod worker;
 
@@ -75,6 +76,7 @@ pub use semantic::{SemanticCache, SimilarTurn};
 pub use task::{Sticky, Task};
 pub use turn::TurnStream;
 pub use users::{UserExport, UserForgotten};
+pub use weights::Adoption;
 pub use what_if::{Candidate, Gate, GateOptions, GateVerdict, PastTurn, Target, WhatIf};
 
 pub use helm_core as core;

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use helm_core::{DecisionId, Epoch, Layout, Scope, Stats, StatsRow, StrategyId, TaskId, TenantId};
@@ -46,6 +47,7 @@ pub(crate) async fn compare(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(Rebuild, Vec<DecisionId>)> {
     inner.task(task)?;
+    inner.weigh_as_of(tenant, Duration::ZERO).await?;
     let (mut rebuild, mut changed, mut after) = (Rebuild::default(), Vec::new(), None);
     let (mut expected, mut found) = (BTreeMap::new(), BTreeMap::new());
     loop {

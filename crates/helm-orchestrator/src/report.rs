@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-use helm_core::{Candidate, PolicyName, Stats, StrategyId, TaskId, TenantId};
+use helm_core::{Candidate, PolicyName, RewardSpecId, Stats, StrategyId, TaskId, TenantId};
 use helm_store::StrategyTotal;
 
 use crate::error::Result;
 use crate::inner::Inner;
 use crate::overview::{known, offered};
+use crate::scoped::Whose;
 
 /// What has been learnt about a task.
 #[derive(Clone, PartialEq, Debug)]
@@ -15,10 +16,13 @@ pub struct TaskReport {
     pub task: TaskId,
     /// Its policy.
     pub policy: PolicyName,
+    /// What its turns are rewarded by now.
+    pub reward: RewardSpecId,
     /// Its strategies as configured, then those that were used before and no longer are.
     pub strategies: Vec<StrategyReport>,
     /// What somebody should see to, in sentences for people: that those whose feedback came to this process have begun
-    /// to say something else than the reward, or that weights learned from them would be better.
+    /// to say something else than the reward, that weights learned from them would be better, or that the log is still to be
+    /// settled under such weights.
     pub warnings: Vec<String>,
 }
 
@@ -71,6 +75,7 @@ pub struct FeedbackSummary {
 
 pub(crate) async fn report(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<TaskReport> {
     let task = inner.task(task)?;
+    inner.weigh(tenant).await?;
     let totals = async { Ok(inner.store.bandits().strategy_totals(tenant, &task.id).await?) };
     let (snapshot, totals) = tokio::try_join!(known(inner, tenant, task, None), totals)?;
     let totals: BTreeMap<_, _> = totals.into_iter().map(|total| (total.strategy.clone(), total)).collect();
@@ -82,9 +87,12 @@ pub(crate) async fn report(inner: &Inner, tenant: &TenantId, task: &TaskId) -> R
         .map(|id| strategy_report(id, &snapshot.task_total(id), totals.get(id), &candidates));
     let strategies = strategies.collect();
     let key = (tenant.clone(), task.id.clone());
-    let warnings = inner.watches.warning(&key).into_iter().chain(inner.shadows.warning(&key));
-    let warnings = warnings.chain(inner.gates.warning(&key)).collect();
-    Ok(TaskReport { task: task.id.clone(), policy: task.policy.name().clone(), strategies, warnings })
+    let mut warnings: Vec<String> =
+        inner.watches.warning(&key).into_iter().chain(inner.shadows.warning(&key)).collect();
+    warnings.extend(inner.gates.warning(&key));
+    warnings.extend(inner.adopted.warnings(Whose::Tenant(tenant), Some(&task.id)));
+    let (policy, reward) = (task.policy.name().clone(), inner.reward_of(tenant, task).id().clone());
+    Ok(TaskReport { task: task.id.clone(), policy, reward, strategies, warnings })
 }
 
 fn strategy_report(

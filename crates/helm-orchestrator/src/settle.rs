@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helm_core::{
-    Decision, EvaluatorName, ExperimentKey, Outcome, Reward, Score, ScoreEntry, ScoreOutcome, SourceName,
-    TaskId, TurnStatus, UnitInterval, VariantName,
+    Decision, EvaluatorName, ExperimentKey, Outcome, PolicyHash, Reward, Score, ScoreEntry, ScoreOutcome,
+    SourceName, TaskId, TurnStatus, UnitInterval, VariantName,
 };
 use helm_eval::{Composition, Evidence, RewardSpec};
 use helm_policy::{Contribution, Policy};
@@ -11,15 +11,20 @@ use helm_store::{Case, Settle, SettleError, Settlement};
 
 use crate::experiments::RunningExperiment;
 use crate::inner::TaskRuntime;
+use crate::weights::{self, Adopted};
 
 /// Joins the two halves that a store must not know: the reward specification says what a decision's evidence
 /// is worth, the policy what that adds to learning state.
 pub(crate) struct TaskSettler {
     rules: BTreeMap<TaskId, Rules>,
+    /// Which weights, learned from people, count by now.
+    adopted: Arc<Adopted>,
 }
 
 struct Rules {
     reward: RewardSpec,
+    /// Of the reward's learned weights, where it learns.
+    weights: Option<PolicyHash>,
     policy: Arc<dyn Policy>,
     /// Of variants of experiments that have policies of their own.
     variants: BTreeMap<(ExperimentKey, VariantName), Arc<dyn Policy>>,
@@ -35,12 +40,16 @@ impl Rules {
 }
 
 impl TaskSettler {
-    pub(crate) fn new<'a>(tasks: impl Iterator<Item = (&'a TaskRuntime, RewardSpec)>) -> Self {
+    pub(crate) fn new<'a>(
+        tasks: impl Iterator<Item = (&'a TaskRuntime, RewardSpec)>,
+        adopted: Arc<Adopted>,
+    ) -> Self {
         let rules = tasks.map(|(task, reward)| {
             let variants = task.experiments.iter().flat_map(RunningExperiment::policies).collect();
-            (task.id.clone(), Rules { reward, policy: Arc::clone(&task.policy), variants })
+            let (weights, policy) = (weights::key(&reward), Arc::clone(&task.policy));
+            (task.id.clone(), Rules { reward, weights, policy, variants })
         });
-        Self { rules: rules.collect() }
+        Self { rules: rules.collect(), adopted }
     }
 }
 
@@ -50,7 +59,9 @@ impl Settle for TaskSettler {
         let rules = self.rules.get(task).ok_or_else(|| {
             format!("task {task} is no longer configured; put it back to let its decisions be judged")
         })?;
-        let reward = compose(&rules.reward, case)?;
+        let learned = rules.weights.as_ref();
+        let learned = learned.and_then(|key| self.adopted.spec(&case.decision.context.tenant, task, key));
+        let reward = compose(learned.as_deref().unwrap_or(&rules.reward), case)?;
         let contribution = match teaches(case.decision, case.outcome) {
             true => rules
                 .policy(case.decision)

@@ -5,10 +5,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use helm_core::{PolicyHash, TaskId, TenantId, UnitInterval};
+use helm_core::{TaskId, TenantId};
 use helm_eval::dataset::RatedAnswer;
 use helm_eval::{Combine, Learning, RewardSpec, learn};
-use helm_store::TurnView;
 
 use crate::scoped::{Whose, of_tenant};
 
@@ -58,8 +57,9 @@ impl Shadows {
 
     /// Takes a rating in. With it and the latest before it, weights are learned again after every 50.
     pub(crate) async fn note(&self, key: &(TenantId, TaskId), spec: &RewardSpec, answer: RatedAnswer) {
-        // Learned weights that are in use already are watched for drift.
-        if spec.config().combine == Combine::Learned {
+        // Learned weights that are in use already are watched for drift, and where they are adopted by themselves nobody needs to be
+        // told.
+        if spec.config().combine == Combine::Learned || spec.learns() {
             return;
         }
         let Some(answers) = self.keep(key, answer) else { return };
@@ -98,19 +98,4 @@ impl Shadows {
     fn locked(&self) -> MutexGuard<'_, BTreeMap<(TenantId, TaskId), Shadow>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A rated turn, as weights are learned from it; `None` where nothing was scored. No text is kept.
-pub(crate) fn rated(turn: &TurnView, people: UnitInterval) -> Option<RatedAnswer> {
-    let scores = &turn.outcome.as_ref()?.scores;
-    if scores.iter().all(|entry| entry.outcome.score().is_none()) {
-        return None;
-    }
-    // Texts may have been erased: then each turn is a request of its own.
-    let asked = turn.input.as_deref().filter(|text| !text.is_empty());
-    let request = asked.map_or_else(|| turn.id.to_string(), |text| PolicyHash::of(text).to_string());
-    let mut answer = RatedAnswer::new(request, people, scores.clone());
-    answer.words = turn.output.as_deref().map_or(0, |text| text.split_whitespace().count());
-    answer.strategy = turn.decision.as_ref().map(|decision| decision.strategy.to_string());
-    Some(answer)
 }

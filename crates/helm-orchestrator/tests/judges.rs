@@ -273,6 +273,35 @@ async fn what_is_well_known_and_agreed_upon_is_judged_seldom() {
     assert!((3..=4).contains(&asked), "{asked}: the strategy's first turns only");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn with_which_probability_a_turn_was_drawn_stays_with_it() {
+    let (store, model) = (MemoryStore::new(), verdicts(5, 0));
+    let half = Probability::new(0.5).unwrap();
+    let seldom = judge(&model).with_rate(half).with_uncertain_rate(half).with_new_strategy_turns(3);
+    let helm = helm(&store, seldom).await;
+    let (mut draws, mut judged) = (Vec::new(), 0);
+    for number in 0..30 {
+        let (id, _) = turn(&helm, number).await;
+        let [draw] = &helm.explain(id).await.unwrap().turn.outcome.unwrap().judging[..] else {
+            panic!("one judge was drawn or not")
+        };
+        assert_eq!(draw.judge.as_str(), "helpful");
+        judged += u32::from(draw.drawn);
+        draws.push(draw.probability.get());
+    }
+    settled(&store).await;
+    assert_eq!(model.asked.load(Ordering::SeqCst), judged);
+    assert!(
+        draws[..3].iter().all(|draw| *draw == 1.0) && draws[5..].iter().all(|draw| *draw == 0.5),
+        "{draws:?}"
+    );
+    assert!((3..30).contains(&judged), "{judged}");
+    let rescored = helm.rescore(&TaskId::new("t").unwrap(), &reward(), |_| ()).await.unwrap();
+    let known = rescored.iter().filter_map(|one| one.judged).map(Probability::get);
+    assert_eq!(known.clone().count(), judged as usize);
+    assert!(known.filter(|known| *known == 0.5).count() > 0 && rescored.iter().all(|one| one.drawn));
+}
+
 #[test]
 fn a_judge_is_configured_under_the_name_that_rewards_know_it_by() {
     let with = |judge: &str, prices: &str| {

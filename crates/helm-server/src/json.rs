@@ -192,6 +192,9 @@ pub struct DecisionJson {
     /// What the reward rests on: `default`, `provisional`, `judged` or `human`.
     #[schema(value_type = Option<String>)]
     reward_stage: Option<RewardStage>,
+    /// Which specification composed it: its name, version and, behind a plus, the number of the weights that were learned from
+    /// people.
+    reward_spec: Option<String>,
     /// The parts of the reward.
     reward_parts: Vec<RewardPartJson>,
     scores: BTreeMap<String, Option<f64>>,
@@ -300,6 +303,7 @@ pub fn decision_json(explanation: &Explanation) -> DecisionJson {
             .and_then(|outcome| outcome.first_token)
             .map(|first| first.as_secs_f64() * 1e3),
         reward_stage: turn.reward.as_ref().map(|reward| reward.stage),
+        reward_spec: turn.reward.as_ref().map(|reward| reward.spec.to_string()),
         reward_parts: parts.iter().map(RewardPartJson::from).collect(),
         reward: turn.reward.as_ref().map(|reward| reward.value.get()),
         scores: scores(entries),
@@ -334,9 +338,12 @@ pub struct ReportJson {
     #[schema(value_type = String)]
     task: TaskId,
     policy: String,
+    /// What its turns are rewarded by now: a specification's name, version and, behind a plus, the number of the weights that were
+    /// learned from people.
+    reward: String,
     strategies: Vec<StrategyJson>,
-    /// What somebody should see to, in sentences: that people have begun to say something else than the reward, or that
-    /// weights learned from them would be better. Each process knows the feedback that came to it.
+    /// What somebody should see to, in sentences: that people have begun to say something else than the reward, that
+    /// weights learned from them would be better, or that the log is still to be settled under such weights. Each process knows the feedback that came to it.
     warnings: Vec<String>,
 }
 
@@ -394,6 +401,7 @@ pub fn report_json(report: &TaskReport) -> ReportJson {
     ReportJson {
         task: report.task.clone(),
         policy: report.policy.to_string(),
+        reward: report.reward.to_string(),
         strategies: strategies.collect(),
         warnings: report.warnings.clone(),
     }

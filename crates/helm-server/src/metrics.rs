@@ -122,7 +122,12 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "helm_reward_learned_better",
         &["task"],
-        "By how much weights learned from the latest ratings order answers better (Spearman).",
+        "By how much weights learned from the latest ratings order answers better than those that count (Spearman).",
+    ),
+    counter(
+        "helm_reward_weights_adopted_total",
+        &["task"],
+        "How often weights learned from people began to count, where a reward has `weights = \"learned\"`.",
     ),
     gauge(
         "helm_candidate_gain",

@@ -124,7 +124,7 @@ impl Settle for Half {
     fn settle(&self, case: &Case<'_>) -> Result<Settlement, SettleError> {
         let value = UnitInterval::clamped(0.5)?;
         let (strategy, epoch) = (case.decision.strategy.clone(), case.decision.epoch);
-        let spec = RewardSpecId { name: "half".parse()?, version: 1 };
+        let spec = RewardSpecId::new("half".parse()?, 1);
         let (coverage, stage) = (UnitInterval::ONE, RewardStage::Provisional);
         let stats = Stats::of_reward(value);
         Ok(Settlement {

@@ -44,6 +44,21 @@ pub(crate) enum EvalCommand {
         after_help = "Example:\n  helmctl eval rescore --task support --reward reward.toml\n\nOnce the reward is configured, `helmctl policy rebuild --task support` settles the log under it.\nExit code 3 when there is no settled decision."
     )]
     Rescore(RescoreArguments),
+    /// Tell which weights, learned from people as their ratings came in, have counted for a task's reward, and since when.
+    #[command(
+        after_help = "Example:\n  helmctl eval weights --task support\n\nOnly rewards with `weights = \"learned\"` have any. The number of the weights stands behind the plus in what a reward was\ncomposed by, such as default@2+3."
+    )]
+    Weights(WeightsArguments),
+}
+
+/// Whose learned weights.
+#[derive(Args)]
+pub(crate) struct WeightsArguments {
+    /// Which task.
+    #[arg(long)]
+    pub(crate) task: String,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }
 
 /// Which log, under which reward.

@@ -29,6 +29,7 @@ pub(crate) use db::{DbCommand, MigrateCommand};
 pub(crate) use decisions::{DecisionsCommand, FeedbackArguments, Thumbs};
 pub(crate) use eval::{
     CalibrateArguments, CompareArguments, EvalCommand, RatingsArguments, RescoreArguments, RunArguments,
+    WeightsArguments,
 };
 pub(crate) use experiment::{Design, ExperimentCommand, ExperimentRunArguments, PowerArguments};
 pub(crate) use guard::{Direction, GuardCommand};

@@ -27,6 +27,7 @@ pub(super) async fn show(global: &Global, of: &OfTenant, id: &str) -> Result<()>
         row("propensity", output::percent(decision.map(|d| d.propensity.get()))),
         row("status", status.to_owned()),
         row("reward", output::number(reward)),
+        row("reward by", turn.reward.as_ref().map_or_else(|| "-".to_owned(), |r| r.spec.to_string())),
         row("at", turn.at.to_string()),
     ];
     let judged = turn

@@ -51,5 +51,6 @@ pub(super) fn table(report: &TaskReport) -> String {
     let header =
         ["strategy", "pulls", "rewards", "mean reward (95 %)", "ratings", "mean rating", "probability now"];
     let table = output::table(header, rows);
-    format!("task {}, policy {}; probabilities are those of a new user\n{table}", report.task, report.policy)
+    let TaskReport { task, policy, reward, .. } = report;
+    format!("task {task}, policy {policy}, reward {reward}; probabilities are those of a new user\n{table}")
 }

@@ -7,6 +7,8 @@ use crate::view::Signals;
 
 /// Standard deviations beyond which a signal counts no more.
 const FARTHEST: f64 = 3.0;
+/// A probability that is this near to 0 or 1 is as good as certain.
+const UNSURE: f64 = 0.1;
 
 /// A logistic function of signals.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -75,6 +77,11 @@ impl Placed {
     /// From 0 to 1.
     pub(crate) fn probability(&self, signals: &Signals) -> f64 {
         1.0 / (1.0 + (-self.logit(signals)).exp())
+    }
+
+    /// The same where people know few levels: what is surer than nine in ten is certain.
+    pub(crate) fn level(&self, signals: &Signals) -> f64 {
+        ((self.probability(signals) - UNSURE) / (1.0 - 2.0 * UNSURE)).clamp(0.0, 1.0)
     }
 }
 

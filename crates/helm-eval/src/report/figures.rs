@@ -6,6 +6,7 @@ use super::{relevance, standard};
 use crate::error::Result;
 use crate::model::{Head, Placed};
 use crate::stats::{Conformal, Estimate};
+use crate::view::Signals;
 
 /// One line of the report.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ pub fn figures(rows: &[Row]) -> Result<Vec<Figure>> {
     }
     if has("xstest") {
         let rows = of_sources(rows, |source| source == "xstest");
-        let tested = by_halves(&rows, fit::compliance, |row| row.rated("compliance"))?;
+        let tested = by_halves(&rows, fit::compliance, Placed::level, |row| row.rated("compliance"))?;
         let value = estimate(&tested, rank_agreement)?;
         figures.push(Figure::new("XSTest compliance, Spearman", &tested, value, (0.75, 1.0)));
         intervals.extend(tested);
@@ -82,6 +83,7 @@ pub fn figures(rows: &[Row]) -> Result<Vec<Figure>> {
 fn by_halves(
     rows: &[Row],
     fit: impl Fn(&[&Row]) -> Result<Head>,
+    value: fn(&Placed, &Signals) -> f64,
     truth: impl Fn(&Row) -> Option<f64>,
 ) -> Result<Vec<Tested>> {
     let mut tested = Vec::new();
@@ -92,7 +94,7 @@ fn by_halves(
                 group: row.source.clone(),
                 request: row.request,
                 fit: number,
-                value: head.probability(&row.signals),
+                value: value(&head, &row.signals),
                 truth: truth(row)?,
             })
         }));
@@ -217,7 +219,7 @@ fn standard_reward(rows: &[Row], figures: &mut Vec<Figure>) -> Result<()> {
 }
 
 fn grounded(rows: &[Row], figures: &mut Vec<Figure>, intervals: &mut Vec<Tested>) -> Result<()> {
-    let tested = by_halves(rows, fit::groundedness, |row| row.rated("attributable"))?;
+    let tested = by_halves(rows, fit::groundedness, Placed::probability, |row| row.rated("attributable"))?;
     for (source, bar) in [("begin_wow", 0.945), ("begin_cmu", 0.975), ("begin_tc", 0.965)] {
         let some: Vec<Tested> = tested.iter().filter(|row| row.group == source).cloned().collect();
         if !some.is_empty() {

@@ -80,6 +80,9 @@ const COMPLIANCE: Recipe = &[
     ("user_log_words", 0),
     ("user_question", 0),
     ("sentence_overlap", 0),
+    ("lecture_early", -1),
+    ("improper_early", -1),
+    ("opens_with_i", -1),
 ];
 const SPECIFICITY: Recipe = &[
     ("chars_per_word", 1),
@@ -190,6 +193,7 @@ fn weight(source: &str) -> f64 {
 /// those that only say that it was a question.
 fn is_of_answer(name: &str) -> bool {
     !["k_", "user_", "shared_", "rarity_", "prefix_"].iter().any(|prefix| name.starts_with(prefix))
+        && !["lecture_early", "improper_early", "opens_with_i"].contains(&name)
 }
 
 /// One reward for all pairs: a logistic function of the difference of signals.

@@ -106,6 +106,44 @@ pub fn prediction_powered_mean(
     Ok(PoweredMean { mean, lambda })
 }
 
+/// One answer of many, some of which were looked at more closely.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sampled {
+    /// What is known of every answer.
+    pub cheap: f64,
+    /// What looking closely said, and how likely it was that this answer is looked at, above 0; `None` where it was not.
+    pub close: Option<(f64, f64)>,
+}
+
+/// The mean that looking closely at every answer would have had, from those that were drawn with known probabilities: the mean of
+/// what is known of all, corrected by what looking closely changed, each change weighed by one over its probability.
+///
+/// Whatever the cheap values are worth, nothing is biased by who is looked at more often. `level` is above 0 and below 1.
+///
+/// Cassel, Särndal and Wretman, "Some results on generalized difference estimation and generalized regression estimation for
+/// finite populations" (1976); Robins, Rotnitzky and Zhao (1994).
+///
+/// # Errors
+///
+/// Fails for fewer than 2 answers, values that are no numbers, and a probability that is not above 0 and at most 1.
+pub fn sampled_mean(answers: &[Sampled], level: f64) -> Result<Estimate> {
+    let is_probability = |(_, probability): (f64, f64)| probability > 0.0 && probability <= 1.0;
+    if !answers.iter().filter_map(|answer| answer.close).all(is_probability) {
+        return Err(Error::NotFinite {
+            what: "a probability of being drawn, which is above 0 and at most 1",
+        });
+    }
+    let corrected = |answer: &Sampled| {
+        let change = answer.close.map_or(0.0, |(close, probability)| (close - answer.cheap) / probability);
+        answer.cheap + change
+    };
+    let values: Vec<f64> = answers.iter().map(corrected).collect();
+    check_one("a mean of sampled answers", &values, 2)?;
+    let (z, value) = (two_sided(level)?, mean(&values));
+    let stderr = (variance(&values) / values.len() as f64).sqrt();
+    Ok(Estimate { value, low: value - z * stderr, high: value + z * stderr, stderr })
+}
+
 /// How many standard errors an interval of this level reaches to each side.
 fn two_sided(level: f64) -> Result<f64> {
     if level > 0.0 && level < 1.0 {

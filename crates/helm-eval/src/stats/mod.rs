@@ -8,6 +8,7 @@
 //! | what does a score mean on the human scale? | [`Isotonic`] |
 //! | how sure is a figure? | [`bootstrap`], [`compare`]; of shares [`wilson`], [`paired_shares`] |
 //! | how good is the system, from few labels and many scores? | [`prediction_powered_mean`] |
+//! | and when some answers were judged more often than others? | [`sampled_mean`] |
 //! | how far may one answer be from its score? | [`Conformal`] |
 //! | does a score still say what people say? | [`Drift`] |
 //!
@@ -31,7 +32,7 @@ pub use calibration::{brier, expected_calibration_error};
 pub use conformal::Conformal;
 pub use drift::{Drift, Moved};
 pub use isotonic::Isotonic;
-pub use mean::{PoweredMean, paired_shares, prediction_powered_mean, wilson};
+pub use mean::{PoweredMean, Sampled, paired_shares, prediction_powered_mean, sampled_mean, wilson};
 pub use rank::{PairOutcome, auroc, kendall_tau_b, pairwise_accuracy, ranks, spearman};
 
 use crate::error::{Error, Result};

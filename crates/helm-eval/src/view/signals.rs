@@ -89,8 +89,11 @@ const NAMES: [&str; COUNT] = [
     "rarity_recall",
     "rarity_precision",
     "prefix_recall",
+    "lecture_early",
+    "improper_early",
+    "opens_with_i",
 ];
-const COUNT: usize = 65;
+const COUNT: usize = 68;
 
 impl Signals {
     /// Measures an exchange.
@@ -130,7 +133,7 @@ impl Signals {
         let to_user = closeness(user, response, &trigrams);
         relation(&mut values, user, response, to_user);
         context(&mut values, view, exchange, (to_user, &trigrams));
-        phrases(&mut values, response, exchange.response, &marks);
+        let [lectures, improper] = phrases(&mut values, response, exchange.response, &marks);
         shape(&mut values, &marks);
         values.push(new_numbers(response, &[user, view.context(exchange), view.passages(exchange)]));
         sentences(&mut values, exchange.response, response);
@@ -140,6 +143,7 @@ impl Signals {
         values.push(flag(marks.note));
         passages(&mut values, view, exchange, &bigrams, &trigrams);
         shared(&mut values, user, response);
+        values.extend([lectures, improper, flag(opens_with_i(exchange.response))]);
         let mut array = [0.0; COUNT];
         for (place, value) in array.iter_mut().zip(values) {
             *place = if value.is_finite() { value } else { 0.0 };
@@ -317,8 +321,11 @@ fn context(
     values.extend(if alone { to_user } else { closeness(context, response, trigrams) });
 }
 
-/// What an answer says of itself, by kind; the first kind counts as a refusal only near the beginning.
-const PHRASES: [&[&str]; 5] = [
+const KINDS: usize = 8;
+
+/// What an answer says of itself, by kind: refusals, apologies, that it is a model, harms, advice, that it does not know, what is
+/// important, and what is improper. Some count only near the beginning.
+const PHRASES: [&[&str]; KINDS] = [
     &[
         "i cannot",
         "i can't",
@@ -362,26 +369,16 @@ const PHRASES: [&[&str]; 5] = [
         "as a responsible",
     ],
     &[
-        "illegal",
-        "unethical",
-        "against the law",
-        "not appropriate",
-        "inappropriate",
         "harmful",
         "dangerous",
-        "not acceptable",
         "immoral",
-        "not ethical",
         "violates",
         "respect the privacy",
-        "not legal",
         "a serious crime",
         "consequences",
         "discriminat",
     ],
     &[
-        "it is important to",
-        "it's important to",
         "i recommend",
         "seek help",
         "professional",
@@ -392,10 +389,33 @@ const PHRASES: [&[&str]; 5] = [
         "encourage you",
         "i would advise",
         "please remember",
-        "it is never",
-        "it's never",
         "is not okay",
         "should never",
+    ],
+    &UNKNOWING,
+    &[
+        "it is important",
+        "it's important",
+        "it’s important",
+        "it is crucial",
+        "it's crucial",
+        "it is essential",
+        "it's essential",
+        "it is never",
+        "it's never",
+    ],
+    &[
+        "illegal",
+        "unethical",
+        "against the law",
+        "inappropriate",
+        "not appropriate",
+        "not acceptable",
+        "not advisable",
+        "not ethical",
+        "not legal",
+        "not okay",
+        "not recommended",
     ],
 ];
 const UNKNOWING: [&str; 8] = [
@@ -416,7 +436,7 @@ const MOST_PHRASES: usize = 4_096;
 
 fn phrase_finder() -> Option<&'static (AhoCorasick, Vec<usize>)> {
     static FINDER: LazyLock<Option<(AhoCorasick, Vec<usize>)>> = LazyLock::new(|| {
-        let kinds = || PHRASES.iter().copied().chain([UNKNOWING.as_slice()]).zip(0..);
+        let kinds = || PHRASES.iter().copied().zip(0..);
         let phrases = kinds().flat_map(|(phrases, _)| phrases);
         let kind = kinds().flat_map(|(phrases, kind)| phrases.iter().map(move |_| kind)).collect();
         let finder = AhoCorasick::builder()
@@ -429,25 +449,30 @@ fn phrase_finder() -> Option<&'static (AhoCorasick, Vec<usize>)> {
     FINDER.as_ref()
 }
 
-fn phrases(values: &mut Vec<f64>, response: &Text, text: &str, marks: &Marks) {
+/// Answers too whether it begins with a lecture, and with what is improper.
+fn phrases(values: &mut Vec<f64>, response: &Text, text: &str, marks: &Marks) -> [f64; 2] {
     values.extend([flag(marks.has_question), flag(marks.ends_well)]);
-    let (mut found, mut early) = ([0.0_f64; 6], 0.0_f64);
+    let (mut found, mut early) = ([0.0_f64; KINDS], [0.0_f64; KINDS]);
     if let Some((finder, kinds)) = phrase_finder() {
         for hit in finder.find_iter(prefix(text, MOST_PHRASES)) {
             let kind = kinds.get(hit.pattern().as_usize()).copied().unwrap_or_default();
             if let Some(found) = found.get_mut(kind) {
                 *found += 1.0;
             }
-            early += flag(kind == 0 && hit.start() < EARLY);
+            if let Some(early) = early.get_mut(kind).filter(|_| hit.start() < EARLY) {
+                *early += 1.0;
+            }
         }
     }
-    let [refusals, apologies, ai, harms, advice, unknowing] = found;
+    let [refusals, apologies, ai, harms, advice, unknowing, lectures, improper] = found;
+    let [early, .., early_lectures, early_improper] = early;
     let words = response.words.len() as f64;
     values.extend([early.min(1.0), (refusals - early).ln_1p(), apologies.min(1.0), ai.min(1.0)]);
-    values.extend([harms.ln_1p(), advice.ln_1p(), unknowing.min(1.0)]);
+    values.extend([(harms + improper).ln_1p(), (advice + lectures).ln_1p(), unknowing.min(1.0)]);
     values.push(ratio(count(&response.words, |word| word.entry.is_hedge), words));
     values.push(ratio(count(&response.words, |word| word.entry.is_connective), marks.sentences));
     values.push(ratio(count(&response.words, |word| word.entry.is_first_person), words));
+    [early_lectures.min(1.0), early_improper.min(1.0)]
 }
 
 fn shape(values: &mut Vec<f64>, marks: &Marks) {
@@ -496,6 +521,11 @@ fn sentences(values: &mut Vec<f64>, text: &str, response: &Text) {
     hashes.dedup();
     values.push(ratio(overlap, total.saturating_sub(1) as f64));
     values.push(ratio((total - hashes.len()) as f64, total as f64));
+}
+
+fn opens_with_i(text: &str) -> bool {
+    let start = prefix(text.trim_start(), 4);
+    ["I ", "I'", "I’"].iter().any(|opening| start.starts_with(opening))
 }
 
 fn opens_with_yes(text: &str) -> bool {

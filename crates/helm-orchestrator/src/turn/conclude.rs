@@ -115,7 +115,7 @@ impl Turn {
         // What goes on when the caller has called its tools is no exchange yet, and nobody's silence means anything.
         if calls.is_empty() {
             self.add_consequences(task, &recalled, exchanged, &mut record);
-            record.jobs.extend(judges::jobs(&task.judges, &decision, &record));
+            judges::draw(&task.judges, &decision, &mut record);
             record.jobs.extend(gates::job(task, self.began));
         }
         if let Some(kept) = &kept {
@@ -320,7 +320,10 @@ impl Turn {
     async fn commit(&self, record: &TurnRecord) -> Result<TurnReceipt> {
         let settler = || std::sync::Arc::clone(&self.inner.settler);
         let record = storable::turn(record.clone());
-        let committing = persist(|| self.inner.store.commit_turn(record.clone(), settler()));
+        let committing = persist(|| async {
+            self.inner.weigh(&self.tenant).await?;
+            self.inner.store.commit_turn(record.clone(), settler()).await
+        });
         Ok(observe::step("commit", committing).await?)
     }
 

@@ -54,7 +54,7 @@ impl Settle for MadeUp {
             stats: Stats::of_reward(value),
         };
         let contribution = vec![row(Scope::Task), row(Scope::User(case.decision.context.user.clone()))];
-        let spec = RewardSpecId { name: "default".parse()?, version: 2 };
+        let spec = RewardSpecId::new("default".parse()?, 2);
         let stage = RewardStage::Provisional;
         let reward =
             Reward { value, stderr: None, coverage: UnitInterval::ONE, stage, spec, components: vec![] };

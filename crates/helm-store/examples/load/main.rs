@@ -220,7 +220,7 @@ impl Settle for Simple {
         };
         let stats = Stats::of_reward(value);
         let (strategy, epoch) = (decision.strategy.clone(), decision.epoch);
-        let spec = RewardSpecId { name: "simple".parse()?, version: 1 };
+        let spec = RewardSpecId::new("simple".parse()?, 1);
         let (coverage, stage) = (UnitInterval::ONE, RewardStage::Human);
         Ok(Settlement {
             reward: Some(Reward { value, stderr: None, coverage, stage, spec, components: vec![] }),

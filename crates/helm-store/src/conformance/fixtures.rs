@@ -31,7 +31,7 @@ impl Settle for MeanSettle {
             stats: Stats::of_reward(value),
         };
         let contribution = vec![row(Scope::Task), row(Scope::User(case.decision.context.user.clone()))];
-        let spec = RewardSpecId { name: "mean".parse()?, version: 1 };
+        let spec = RewardSpecId::new("mean".parse()?, 1);
         let reward =
             Reward { value, stderr: None, coverage: UnitInterval::ONE, stage, spec, components: vec![] };
         Ok(Settlement { reward: Some(reward), contribution })

@@ -13,6 +13,7 @@ mod results;
 mod reward;
 mod run;
 mod score;
+mod weights;
 
 use std::io::BufRead;
 use std::path::Path;
@@ -32,6 +33,7 @@ pub(super) async fn run(global: &Global, command: &EvalCommand) -> Result<ExitCo
         EvalCommand::Compare(arguments) => compare::run(global, arguments),
         EvalCommand::Agree(arguments) => agree::run(global, arguments).await,
         EvalCommand::Rescore(arguments) => rescore::run(global, arguments).await,
+        EvalCommand::Weights(arguments) => weights::run(global, arguments).await,
         EvalCommand::Calibrate(arguments) => calibrate::run(global, arguments).await,
     }
 }

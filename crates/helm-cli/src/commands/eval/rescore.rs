@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use helm_core::{Clock, StrategyId, SystemClock, TaskId, UnitInterval};
+use helm_core::{Clock, Probability, StrategyId, SystemClock, TaskId, UnitInterval};
 use helm_orchestrator::Rescored;
 use helm_orchestrator::eval::stats::{
-    Drift, Estimate, Moved, Resampling, bootstrap, prediction_powered_mean,
+    Drift, Estimate, Moved, Resampling, Sampled, bootstrap, prediction_powered_mean, sampled_mean,
 };
 use serde::Serialize;
 
@@ -23,8 +23,13 @@ pub(super) async fn run(global: &Global, arguments: &RescoreArguments) -> Result
     let now = SystemClock.now();
     let since =
         arguments.since.as_deref().map(|text| moment(text, now)).transpose().map_err(Failure::wrong)?;
-    let spec = reward::spec(global, arguments.reward.as_deref(), Some(&arguments.task))?;
+    let named = arguments.reward.as_deref();
+    let named = named.map(|named| reward::spec(global, Some(named), Some(&arguments.task))).transpose()?;
     let helm = open::reading(global, &arguments.of).await?;
+    let spec = match named {
+        Some(named) => named,
+        None => helm.reward(&task).await?,
+    };
     let bar = output::progress(None, "{spinner} {human_pos} decisions, {per_sec}");
     let rescored = helm.rescore(&task, &spec, |decisions| bar.set_position(decisions)).await;
     bar.finish_and_clear();
@@ -63,6 +68,10 @@ struct StrategyJson {
     stored: Option<f64>,
     /// The mean under the reward that was named.
     rewarded: Option<EstimateJson>,
+    /// How many were judged by all model judges that the reward counts, and the mean that it would have if all had been: some turns
+    /// are judged more often than others.
+    judged: usize,
+    all_judged: Option<EstimateJson>,
     rated: usize,
     /// What people would say on average of all its answers: their ratings, and the reward where there are none.
     people: Option<EstimateJson>,
@@ -96,9 +105,29 @@ fn of_strategy(strategy: &StrategyId, own: &[&Rescored]) -> Result<StrategyJson>
         decisions: own.len(),
         stored: mean(&stored),
         rewarded: interval(&values(|one| one.rewarded))?.as_ref().map(EstimateJson::from),
+        judged: own.iter().filter(|one| one.judged.is_some()).count(),
+        all_judged: all_judged(own)?.as_ref().map(EstimateJson::from),
         rated: rated.len(),
         people: people(&rated, &unrated)?.as_ref().map(EstimateJson::from),
     })
+}
+
+/// The mean without people's part if judges had judged every turn; `None` where it is not known how likely they were to, or no
+/// turn was judged.
+fn all_judged(own: &[&Rescored]) -> Result<Option<Estimate>> {
+    // Turns that ended without an answer are nobody's to judge.
+    let asked: Vec<&&Rescored> = own.iter().filter(|one| one.drawn).collect();
+    if asked.len() < 2 || asked.iter().all(|one| one.judged.is_none()) {
+        return Ok(None);
+    }
+    let usual = mean(&asked.iter().filter_map(|one| one.unjudged).map(UnitInterval::get).collect::<Vec<_>>());
+    let sampled = asked.iter().map(|one| {
+        let close = one.machine.map(UnitInterval::get).zip(one.judged.map(Probability::get));
+        // What is worth nothing without its judge is guessed to be as usual: any guess will do, since it is corrected.
+        Sampled { cheap: one.unjudged.map(UnitInterval::get).or(usual).unwrap_or(0.5), close }
+    });
+    let estimate = sampled_mean(&sampled.collect::<Vec<_>>(), 0.95);
+    estimate.map(Some).map_err(|error| Failure::wrong(error.to_string()))
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
@@ -132,7 +161,8 @@ fn drift(rescored: &[Rescored]) -> Result<Vec<DriftJson>> {
     order.sort_by_key(|one| (one.at, one.decision));
     let (mut watch, mut alarms) = (Drift::default(), Vec::new());
     for one in order {
-        let (Some(people), Some(machine)) = (one.people, one.machine) else { continue };
+        // How often turns are judged changes with strategies that are new; that is no change of people.
+        let (Some(people), Some(machine)) = (one.people, one.unjudged.or(one.machine)) else { continue };
         let moved = watch.observe(people.get() - machine.get());
         let moved = moved.map_err(|error| Failure::wrong(error.to_string()))?;
         if let Some(moved) = moved {
@@ -153,12 +183,23 @@ impl RescoreReport {
                 one.decisions.to_string(),
                 output::number(one.stored),
                 estimate(one.rewarded.as_ref()),
+                one.judged.to_string(),
+                estimate(one.all_judged.as_ref()),
                 one.rated.to_string(),
                 estimate(one.people.as_ref()),
             ]
         });
         let under = format!("under {}", self.reward);
-        let header = ["strategy", "decisions", "stored", under.as_str(), "rated", "people, of all answers"];
+        let header = [
+            "strategy",
+            "decisions",
+            "stored",
+            under.as_str(),
+            "judged",
+            "if all were judged",
+            "rated",
+            "people, of all answers",
+        ];
         let table = output::table(header, rows);
         let alarms = self.drift.iter().map(|one| {
             format!("\ndrift: since about {} people find answers {} than the reward says", one.at, one.people)
