@@ -5,7 +5,7 @@
 //! The cached value is the state of eight strategies with 272 numbers of a linear learner. Printed beside: how
 //! long a notice takes from one replica to another, and how long the first answer takes without a server.
 
-#[path = "figures.rs"]
+#[path = "shared/figures.rs"]
 mod figures;
 
 use std::hint::black_box;

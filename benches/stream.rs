@@ -3,7 +3,7 @@
 //! The model behind answers in 14 chunks at once, so what is measured is what Helm and the sockets add: the events are
 //! written one by one, and each must leave when it is written. The first line is the model's server asked directly.
 
-#[path = "figures.rs"]
+#[path = "shared/figures.rs"]
 mod figures;
 
 use std::net::SocketAddr;

@@ -8,7 +8,7 @@
 //! In PostgreSQL another tenant has a tenth as many memories in the same index; the time that its backends took is
 //! printed when they are processes of this machine.
 
-#[path = "figures.rs"]
+#[path = "shared/figures.rs"]
 mod figures;
 
 use std::hint::black_box;

@@ -20,7 +20,7 @@ async fn open(path: &Path) -> Result<Helm, Box<dyn std::error::Error>> {
     Ok(Helm::builder().sqlite(path).task(task).build().await?)
 }
 
-async fn say(helm: &Helm, what: &str, feedback: Feedback) -> Result<(), Box<dyn std::error::Error>> {
+async fn give(helm: &Helm, what: &str, feedback: Feedback) -> Result<(), Box<dyn std::error::Error>> {
     let receipt = helm.feedback(feedback).await?;
     let reward = receipt.reward.map_or(f64::NAN, |reward| reward.value.get());
     say(format_args!("{what:<44} {:?}, reward now {reward:.3}", receipt.applied));
@@ -43,11 +43,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     say("-- the process ends and another begins --");
     let helm = open(&path).await?;
-    say(&helm, "the user rates 2 of 5", Feedback::rating(id, 2.0)?).await?;
-    say(&helm, "the same request is sent again", Feedback::rating(id, 2.0)?).await?;
-    say(&helm, "the user changes their mind: 5 of 5", Feedback::rating(id, 5.0)?).await?;
+    give(&helm, "the user rates 2 of 5", Feedback::rating(id, 2.0)?).await?;
+    give(&helm, "the same request is sent again", Feedback::rating(id, 2.0)?).await?;
+    give(&helm, "the user changes their mind: 5 of 5", Feedback::rating(id, 5.0)?).await?;
     let reviewer = SourceName::new("reviewer")?;
-    say(&helm, "a reviewer gives thumbs up", Feedback::thumbs(id, true).from_source(reviewer)).await?;
+    give(&helm, "a reviewer gives thumbs up", Feedback::thumbs(id, true).from_source(reviewer)).await?;
 
     let report = helm.report(&TaskId::new("support")?).await?;
     for strategy in report.strategies.iter().filter(|strategy| strategy.pulls > 0) {

@@ -1,4 +1,4 @@
-"""Steps of Python's bandits: a decision, and what its reward teaches. What is measured is told as benches/figures.rs does.
+"""Steps of Python's bandits: a decision, and what its reward teaches. What is measured is told as benches/shared/figures.rs does.
 
     HELM_BENCH_FIGURES=figures.jsonl python bench.py
 """

@@ -5,7 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a bench shows what it measures")]
 
-#[path = "../../../benches/figures.rs"]
+#[path = "../../../benches/shared/figures.rs"]
 mod figures;
 
 use std::hint::black_box;

@@ -10,7 +10,7 @@
     reason = "a bench shows what it measures, and may panic"
 )]
 
-#[path = "../../../benches/figures.rs"]
+#[path = "../../../benches/shared/figures.rs"]
 mod figures;
 
 use std::hint::black_box;

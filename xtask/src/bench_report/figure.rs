@@ -22,7 +22,7 @@ struct Line {
     unit: String,
 }
 
-/// What was told line by line, as `benches/figures.rs` does. No file is no figure.
+/// What was told line by line, as `benches/shared/figures.rs` does. No file is no figure.
 pub(crate) fn lines(path: &Path) -> anyhow::Result<Vec<Figure>> {
     if !path.exists() {
         return Ok(Vec::new());

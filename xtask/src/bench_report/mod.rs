@@ -94,8 +94,7 @@ fn chosen<'p>(plan: &'p Plan, arguments: &Arguments) -> anyhow::Result<Vec<&'p B
         let known = plan.benches.iter().any(|bench| bench.name == *name);
         ensure!(known, "there is no benchmark {name}; --list names them");
     }
-    let wanted =
-        |bench: &&Bench| arguments.only.is_empty() || arguments.only.iter().any(|name| *name == bench.name);
+    let wanted = |bench: &&Bench| arguments.only.is_empty() || arguments.only.contains(&bench.name);
     let mut chosen = Vec::new();
     for bench in plan.benches.iter().filter(wanted) {
         match bench.missing(arguments.python) {

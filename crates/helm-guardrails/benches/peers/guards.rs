@@ -4,7 +4,7 @@
 //! Wall time on one thread, the best of some rounds, in which all take turns: what disturbs one disturbs the others.
 //! README.md says what each of them looks for, which is not the same.
 
-#[path = "../../../../benches/figures.rs"]
+#[path = "../../../../benches/shared/figures.rs"]
 mod figures;
 
 use std::hint::black_box;

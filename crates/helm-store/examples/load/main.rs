@@ -21,7 +21,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
 
 mod choice;
-#[path = "../../../../benches/figures.rs"]
+#[path = "../../../../benches/shared/figures.rs"]
 mod figures;
 mod jobs;
 mod soak;
