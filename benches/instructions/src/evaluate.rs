@@ -1,4 +1,3 @@
-use futures::executor::block_on;
 use helm_eval::{EvaluationEngine, Exchange};
 
 use crate::Step;
@@ -16,9 +15,10 @@ const ANSWER: &str = "Start in the north, at Caminha, and ride south with the wi
 /// All inline evaluators on an answer of a hundred words.
 pub(crate) fn inline() -> anyhow::Result<Step> {
     let engine = EvaluationEngine::all_inline()?;
+    let runtime = crate::runtime()?;
     Ok(Box::new(move |_| {
         let passages = [PASSAGE];
         let exchange = Exchange::new(QUESTION, ANSWER).with_passages(&passages).with_violations(&[]);
-        Ok(block_on(engine.evaluate(&exchange)).len())
+        Ok(runtime.block_on(engine.evaluate(&exchange)).len())
     }))
 }

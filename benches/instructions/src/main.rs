@@ -29,6 +29,11 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What waits for futures; none of them has anything to wait for.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().build()
+}
+
 fn step(name: &str) -> anyhow::Result<Step> {
     match name {
         "choose" => choose::sampled(),

@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use futures::executor::block_on;
 use helm_core::{
     Context, Decision, DecisionId, DecisionMode, Epoch, Feedback, Layout, PolicyHash, Probability, Reward,
     RewardSpecId, RewardStage, Scope, Stats, StatsRow, TaskId, TenantId, Timestamp, UnitInterval, UserId,
@@ -12,7 +11,7 @@ use crate::Step;
 
 /// A decision that is logged, and a judgement of it that is settled and folded, in memory.
 pub(crate) fn feedback() -> anyhow::Result<Step> {
-    let store = MemoryStore::new();
+    let (store, runtime) = (MemoryStore::new(), crate::runtime()?);
     let spec = RewardSpecId { name: "last".parse()?, version: 1 };
     let settle: Arc<dyn Settle> = Arc::new(Last { spec });
     let later = Timestamp::from_micros(i64::MAX / 2);
@@ -20,7 +19,7 @@ pub(crate) fn feedback() -> anyhow::Result<Step> {
         let decision = decision(turn)?;
         let tenth = u8::try_from(turn % 11).unwrap_or(0);
         let said = Feedback::new(decision.id, UnitInterval::clamped(f64::from(tenth) / 10.0)?);
-        block_on(async {
+        runtime.block_on(async {
             store.log_decision(&decision, later).await?;
             let tenant = &decision.context.tenant;
             store.record_feedback(tenant, &said, decision.at, Arc::clone(&settle)).await
