@@ -5,6 +5,9 @@
 //! The cached value is the state of eight strategies with 272 numbers of a linear learner. Printed beside: how
 //! long a notice takes from one replica to another, and how long the first answer takes without a server.
 
+#[path = "shared/figures.rs"]
+mod figures;
+
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -153,14 +156,15 @@ async fn notices(one: &Redis, two: &Redis) -> Any<()> {
             times.push(sent.elapsed());
         }
     }
-    println!("cache/notice from one replica to another: {}", quantiles(times));
-    Ok(())
-}
-
-fn quantiles(mut times: Vec<Duration>) -> String {
     times.sort_unstable();
-    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
-    format!("{} heard, p50 {:?}, p99 {:?}", times.len(), at(50), at(99))
+    println!("cache/notice from one replica to another: {} heard", times.len());
+    for percent in [50, 99] {
+        let time = times.get(times.len() * percent / 100).copied().unwrap_or_default();
+        println!("  p{percent} {time:?}");
+        let name = format!("notice from one replica to another, p{percent}");
+        figures::figure("cache", &name, time.as_secs_f64() * 1e9, "ns");
+    }
+    Ok(())
 }
 
 fn absent(criterion: &mut Criterion, runtime: &Runtime) -> Any<()> {
@@ -169,7 +173,9 @@ fn absent(criterion: &mut Criterion, runtime: &Runtime) -> Any<()> {
     let options = RedisOptions::new(format!("redis://127.0.0.1:{port}"));
     let begun = Instant::now();
     let redis = runtime.block_on(Redis::connect(options))?;
-    println!("cache/connecting without a server: {:?}", begun.elapsed());
+    let took = begun.elapsed();
+    println!("cache/connecting without a server: {took:?}");
+    figures::figure("cache", "connecting without a server", took.as_secs_f64() * 1e9, "ns");
     let far = runtime.block_on(async { RedisCache::new(&redis) })?;
     let key = CacheKey::new("state", TenantId::single(), "ana");
     criterion

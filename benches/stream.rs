@@ -3,6 +3,9 @@
 //! The model behind answers in 14 chunks at once, so what is measured is what Helm and the sockets add: the events are
 //! written one by one, and each must leave when it is written. The first line is the model's server asked directly.
 
+#[path = "shared/figures.rs"]
+mod figures;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -43,6 +46,11 @@ async fn main() -> Any<()> {
     ] {
         let (first, all) = measure(address, path, body, end, rounds).await?;
         println!("{name:<34}{:>14.3?}{:>14.3?}{:>16.3?}", at(&all, 50), at(&all, 99), at(&first, 50));
+        for (what, time) in
+            [("first to last, p50", at(&all, 50)), ("p99", at(&all, 99)), ("first byte, p50", at(&first, 50))]
+        {
+            figures::figure(name, what, time.as_secs_f64() * 1e9, "ns");
+        }
     }
     Ok(())
 }

@@ -8,6 +8,9 @@
 //! In PostgreSQL another tenant has a tenth as many memories in the same index; the time that its backends took is
 //! printed when they are processes of this machine.
 
+#[path = "shared/figures.rs"]
+mod figures;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -243,6 +246,7 @@ impl Bench {
             wanted += truth.len();
         }
         let recall = hit as f64 / wanted as f64;
+        figures::figure("vectors", &format!("{name}: recall@{K}"), recall, "of 1");
         println!("{name}: recall@{K} {recall:.4}, {}{busy}, first {first:.2?}", quantiles(took));
         Ok(())
     }

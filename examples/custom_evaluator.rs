@@ -3,6 +3,9 @@
 //! Three ways to write one: a closure, a `Heuristic`, an async `Evaluator` that says what it needs and where it runs.
 //! `check_evaluator` tries each on hostile exchanges first; in a crate of your own, that is one test.
 
+#[path = "shared/say.rs"]
+mod say;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +15,7 @@ use helm_orchestrator::eval::{
     self, Evaluator, Exchange, Heuristic, Need, Needs, RewardSpecConfig, Tier, check_evaluator,
 };
 use helm_orchestrator::{Helm, Task, TurnRequest};
+use say::say;
 
 /// Is the answer free of apologies? Sync, looks at the answer only.
 struct NoApology(EvaluatorName);
@@ -90,14 +94,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     for message in ["How do I reset my password?", "Where is my parcel?"] {
         let turn = helm.turn(TurnRequest::new("ana", "support", message)?).await?;
-        println!("{message}\n  {}", turn.answer.unwrap_or_default().replace('\n', "\n  "));
+        say(format_args!("{message}\n  {}", turn.answer.unwrap_or_default().replace('\n', "\n  ")));
         for entry in &turn.scores {
             match &entry.outcome {
-                ScoreOutcome::Scored(score) => println!("  {:<16} {:.2}", entry.evaluator, score.value.get()),
-                ScoreOutcome::NotScored(why) => println!("  {:<16} not scored: {why:?}", entry.evaluator),
+                ScoreOutcome::Scored(score) => {
+                    say(format_args!("  {:<16} {:.2}", entry.evaluator, score.value.get()))
+                }
+                ScoreOutcome::NotScored(why) => {
+                    say(format_args!("  {:<16} not scored: {why:?}", entry.evaluator))
+                }
             }
         }
-        println!("  reward           {:.2}\n", turn.reward.map_or(f64::NAN, |reward| reward.value.get()));
+        say(format_args!(
+            "  reward           {:.2}\n",
+            turn.reward.map_or(f64::NAN, |reward| reward.value.get())
+        ));
     }
     helm.shutdown(Duration::from_secs(5)).await;
     Ok(())

@@ -1,6 +1,9 @@
 //! A learner and a rule of your own, joined to a policy, held to the laws, and used. Run it:
 //! `cargo run --example custom_policy`
 
+#[path = "shared/say.rs"]
+mod say;
+
 use std::sync::Arc;
 
 use helm_core::Context;
@@ -9,6 +12,7 @@ use helm_orchestrator::policy::{
     conformance,
 };
 use helm_orchestrator::{Helm, Task, TurnRequest};
+use say::say;
 
 /// A learner: the mean of what was seen, drawn towards one half as if ten half rewards had come first.
 struct Cautious;
@@ -47,12 +51,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     conformance::learner(&Cautious);
     conformance::rule(&BySquare);
     conformance::policy(&policy);
-    println!("by_square keeps the laws");
+    say("by_square keeps the laws");
 
     let task = Task::new("support")?.strategy("concise", "Answer in at most two sentences.")?;
     let task = task.strategy("stepwise", "Answer step by step, as a numbered list.")?;
     let helm = Helm::builder().task(task.with_custom_policy(policy)).build().await?;
     let turn = helm.turn(TurnRequest::new("ana", "support", "How do I reset my password?")?).await?;
-    println!("{}", helm.explain(turn.decision_id).await?.why);
+    say(format_args!("{}", helm.explain(turn.decision_id).await?.why));
     Ok(())
 }

@@ -3,11 +3,15 @@
 //!
 //! A decision counts once: what changes is its reward.
 
+#[path = "shared/say.rs"]
+mod say;
+
 use std::path::Path;
 use std::time::Duration;
 
 use helm_core::{Feedback, SourceName, TaskId};
 use helm_orchestrator::{Helm, Task, TurnRequest};
+use say::say;
 
 async fn open(path: &Path) -> Result<Helm, Box<dyn std::error::Error>> {
     let task = Task::new("support")?
@@ -16,10 +20,10 @@ async fn open(path: &Path) -> Result<Helm, Box<dyn std::error::Error>> {
     Ok(Helm::builder().sqlite(path).task(task).build().await?)
 }
 
-async fn say(helm: &Helm, what: &str, feedback: Feedback) -> Result<(), Box<dyn std::error::Error>> {
+async fn give(helm: &Helm, what: &str, feedback: Feedback) -> Result<(), Box<dyn std::error::Error>> {
     let receipt = helm.feedback(feedback).await?;
     let reward = receipt.reward.map_or(f64::NAN, |reward| reward.value.get());
-    println!("{what:<44} {:?}, reward now {reward:.3}", receipt.applied);
+    say(format_args!("{what:<44} {:?}, reward now {reward:.3}", receipt.applied));
     Ok(())
 }
 
@@ -31,24 +35,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let helm = open(&path).await?;
     let turn = helm.turn(TurnRequest::new("ana", "support", "My invoice is wrong.")?).await?;
     let id = turn.decision_id;
-    println!("decision {id}, reward from evaluators {:.3}", turn.reward.map_or(f64::NAN, |r| r.value.get()));
+    say(format_args!(
+        "decision {id}, reward from evaluators {:.3}",
+        turn.reward.map_or(f64::NAN, |r| r.value.get())
+    ));
     helm.shutdown(Duration::from_secs(5)).await;
 
-    println!("-- the process ends and another begins --");
+    say("-- the process ends and another begins --");
     let helm = open(&path).await?;
-    say(&helm, "the user rates 2 of 5", Feedback::rating(id, 2.0)?).await?;
-    say(&helm, "the same request is sent again", Feedback::rating(id, 2.0)?).await?;
-    say(&helm, "the user changes their mind: 5 of 5", Feedback::rating(id, 5.0)?).await?;
+    give(&helm, "the user rates 2 of 5", Feedback::rating(id, 2.0)?).await?;
+    give(&helm, "the same request is sent again", Feedback::rating(id, 2.0)?).await?;
+    give(&helm, "the user changes their mind: 5 of 5", Feedback::rating(id, 5.0)?).await?;
     let reviewer = SourceName::new("reviewer")?;
-    say(&helm, "a reviewer gives thumbs up", Feedback::thumbs(id, true).from_source(reviewer)).await?;
+    give(&helm, "a reviewer gives thumbs up", Feedback::thumbs(id, true).from_source(reviewer)).await?;
 
     let report = helm.report(&TaskId::new("support")?).await?;
     for strategy in report.strategies.iter().filter(|strategy| strategy.pulls > 0) {
         let (reward, feedback) = (strategy.reward, strategy.feedback);
-        println!(
+        say(format_args!(
             "{}: {} decision, {} reward, {} judgements of people",
             strategy.strategy, strategy.pulls, reward.count, feedback.count
-        );
+        ));
     }
     helm.shutdown(Duration::from_secs(5)).await;
     Ok(())

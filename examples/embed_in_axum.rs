@@ -4,6 +4,9 @@
 //!
 //! With `--once` it asks itself one question and ends.
 
+#[path = "shared/say.rs"]
+mod say;
+
 use std::time::Duration;
 
 use axum::extract::State;
@@ -11,6 +14,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use helm_orchestrator::{ErrorKind, Helm, Task, TurnRequest};
+use say::say;
 use serde::{Deserialize, Serialize};
 use std::future::IntoFuture;
 use tokio::net::TcpListener;
@@ -62,7 +66,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let listener = TcpListener::bind(if once { "127.0.0.1:0" } else { "127.0.0.1:8081" }).await?;
     let address = listener.local_addr()?;
-    println!("listening on http://{address}: POST /ask is ours, /helm/chat and the rest are Helm's");
+    say(format_args!("listening on http://{address}: POST /ask is ours, /helm/chat and the rest are Helm's"));
     let server = axum::serve(listener, app);
     if once {
         let asked = ask(
@@ -71,7 +75,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
         tokio::select! {
             served = server.into_future() => served?,
-            answer = asked => println!("{}", serde_json::to_string_pretty(&answer.map_err(|(_, text)| text)?.0)?),
+            answer = asked => say(format_args!("{}", serde_json::to_string_pretty(&answer.map_err(|(_, text)| text)?.0)?)),
         }
     } else {
         server.with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) }).await?;

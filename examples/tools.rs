@@ -3,6 +3,9 @@
 //! The built-in demonstration model calls no tools, so a scripted one stands in for a provider's. With a real model
 //! nothing else changes.
 
+#[path = "shared/say.rs"]
+mod say;
+
 use std::sync::Arc;
 
 use helm_orchestrator::core::{Limits, ModelName, Strategy, StrategyId, StrategyName};
@@ -11,6 +14,7 @@ use helm_orchestrator::llm::{
     ScriptedModel, ToolContext, ToolFailure,
 };
 use helm_orchestrator::prelude::*;
+use say::say;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -42,7 +46,7 @@ async fn main() -> anyhow::Result<()> {
     let helm = Helm::builder().model(Arc::new(model()?)).task(task).build().await?;
 
     let turn = helm.turn(TurnRequest::new("ana", "orders", "Where is my order 4711?")?).await?;
-    println!("{}", turn.answer.unwrap_or_default());
+    say(format_args!("{}", turn.answer.unwrap_or_default()));
 
     let schema = json!({
         "type": "object",
@@ -52,9 +56,9 @@ async fn main() -> anyhow::Result<()> {
     let form = OutputSchema::new("arrival".parse()?, Schema::new(schema)?);
     let asked = TurnRequest::new("ana", "orders", "On which day does it arrive?")?.with_output(form);
     match helm.turn(asked).await?.value {
-        Some(Ok(value)) => println!("It arrives on {}.", value["day"]),
-        Some(Err(mismatch)) => println!("The answer has another form: {mismatch}"),
-        None => println!("There was no answer."),
+        Some(Ok(value)) => say(format_args!("It arrives on {}.", value["day"])),
+        Some(Err(mismatch)) => say(format_args!("The answer has another form: {mismatch}")),
+        None => say("There was no answer."),
     }
     helm.shutdown(Duration::from_secs(5)).await;
     Ok(())

@@ -1,5 +1,6 @@
 //! The examples do what they say, and the quickstart survives `kill -9`.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -56,6 +57,33 @@ fn the_quickstart_learns_and_goes_on_after_a_kill() {
     assert!(percent(&text, "Improvement over uniform play:") > 20.0, "{text}");
     assert!(percent(&text, "Share of the possible gain:") > 60.0, "{text}");
     assert!(!folder.path().join("helm.db").exists(), "what it compares with is kept nowhere");
+}
+
+#[test]
+fn whoever_has_seen_enough_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let talkative =
+        [("quickstart", &["--turns", "20"][..]), ("custom_evaluator", &[]), ("delayed_feedback", &[])];
+    for (name, arguments) in talkative {
+        let mut told = example(name, folder.path(), arguments);
+        let mut told = told.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(told.stdout.take().unwrap());
+        out.read_line(&mut String::new()).unwrap();
+        drop(out);
+        let Output { status, stderr, .. } = told.wait_with_output().unwrap();
+        assert!(status.success() && stderr.is_empty(), "{name}: {}", String::from_utf8_lossy(&stderr));
+    }
+}
+
+#[test]
+fn the_quickstart_draws_what_was_learnt() {
+    let folder = tempfile::tempdir().unwrap();
+    run("quickstart", folder.path(), &["--turns", "200", "--picture", "learning.svg"]);
+    let picture = std::fs::read_to_string(folder.path().join("learning.svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"), "{picture}");
+    assert_eq!(picture.matches("<polyline").count(), 3);
+    let drawn = picture.matches("NaN").count() + picture.matches("inf").count();
+    assert_eq!(drawn, 0, "{picture}");
 }
 
 #[test]

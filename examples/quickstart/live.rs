@@ -8,6 +8,7 @@ use helm_core::TokenCount;
 use helm_orchestrator::{HelmConfig, TurnRequest};
 
 use super::play::World;
+use super::say::say;
 
 const MOST_TURNS: u64 = 20;
 const MOST_DOLLARS: f64 = 0.10;
@@ -27,7 +28,7 @@ pub(crate) async fn run() -> Result<()> {
     let at = variable("OPENAI_BASE_URL").unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
     if !asked(&format!("Send at most {MOST_TURNS} messages to {at}, for at most {MOST_DOLLARS:.2} dollars?"))?
     {
-        println!("Nothing was sent.");
+        say("Nothing was sent.");
         return Ok(());
     }
     // A provider that is installed already is as good.
@@ -44,18 +45,18 @@ pub(crate) async fn run() -> Result<()> {
     for turn in 0..MOST_TURNS {
         let (user, task, message) = world.scene(turn);
         if spent + worst_case(&message) > MOST_DOLLARS {
-            println!("Stopping: the next turn might pass {MOST_DOLLARS:.2} dollars.");
+            say(format_args!("Stopping: the next turn might pass {MOST_DOLLARS:.2} dollars."));
             break;
         }
-        println!("> {message}");
+        say(format_args!("> {message}"));
         let response = helm.turn(TurnRequest::new(user.id(), task, message)?).await?;
         spent += cost(response.usage.input, response.usage.output);
         match (response.answer, response.error) {
-            (Some(answer), None) => println!("{answer}\n"),
+            (Some(answer), None) => say(format_args!("{answer}\n")),
             (_, error) => bail!("{}: {}", response.status.as_str(), error.unwrap_or_default()),
         }
     }
-    println!("Spent less than {spent:.4} dollars.");
+    say(format_args!("Spent less than {spent:.4} dollars."));
     helm.shutdown(Duration::from_secs(5)).await;
     Ok(())
 }

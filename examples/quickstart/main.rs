@@ -4,12 +4,16 @@
 //! ```text
 //! cargo run --release --example quickstart                  # 6,000 turns; run it again and it goes on
 //! cargo run --release --example quickstart -- --no-learning # the same with uniform play, to compare
+//! cargo run --release --example quickstart -- --picture learning.svg
 //! cargo run --release --example quickstart -- --live        # at most 20 turns on a real endpoint; asks first
 //! ```
 
 mod baseline;
 mod live;
+mod picture;
 mod play;
+#[path = "../shared/say.rs"]
+mod say;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +44,9 @@ struct Options {
     /// Play uniformly instead of learning.
     #[arg(long)]
     no_learning: bool,
+    /// Draws the mean reward over time to this SVG file.
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
     /// Use the endpoint of OPENAI_API_KEY for at most 20 turns and 0.10 dollars, after asking.
     #[arg(long)]
     live: bool,
@@ -81,6 +88,10 @@ async fn run(options: Options) -> Result<()> {
     }
     show::learning(&learnt, &uniform, &ideal);
     show::verdict(&learnt, &uniform, &ideal, options.no_learning);
+    if let Some(path) = &options.picture {
+        let written = std::fs::write(path, picture::svg(&learnt, &uniform, &ideal));
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+    }
     if let Some(decision) = learnt.last_decision {
         show::explanation(&helm.explain(decision).await?, &database);
     }

@@ -7,6 +7,7 @@ use helm_orchestrator::{Explanation, TaskReport};
 
 use super::baseline::Best;
 use super::play::Run;
+use super::say::say;
 
 const SLICES: usize = 10;
 const BAR: usize = 40;
@@ -14,12 +15,12 @@ const BAR: usize = 40;
 pub(crate) fn opening(database: &Path, before: u64, turns: u64, users: usize) {
     let database = database.display();
     match before {
-        0 => println!("Beginning in {database}: {turns} turns of {users} simulated users."),
-        _ => println!(
+        0 => say(format_args!("Beginning in {database}: {turns} turns of {users} simulated users.")),
+        _ => say(format_args!(
             "Found {before} turns in {database}; going on from there with {turns} more of {users} simulated users."
-        ),
+        )),
     }
-    println!("All answers are simulated: the built-in demonstration model gives them, no key is used.\n");
+    say("All answers are simulated: the built-in demonstration model gives them, no key is used.\n");
 }
 
 /// A task's strategies: how often they were chosen, what they earned, and what a new user would get now.
@@ -59,10 +60,10 @@ pub(crate) fn task(report: &TaskReport, best: &Best) {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!(
+    say(format_args!(
         "Task {} (policy {}); probabilities are those of a new user\n{table}\n",
         report.task, report.policy
-    );
+    ));
 }
 
 /// Mean reward over time, beside uniform play and the best possible.
@@ -82,16 +83,19 @@ pub(crate) fn learning(learnt: &Run, uniform: &Run, ideal: &Run) {
             bar(part(learnt), floor, ceiling),
         ]);
     }
-    println!("Mean reward over time\n{table}\n");
+    say(format_args!("Mean reward over time\n{table}\n"));
 }
 
 pub(crate) fn verdict(learnt: &Run, uniform: &Run, ideal: &Run, no_learning: bool) {
     let (got, floor, ceiling) = (learnt.mean(), uniform.mean(), ideal.mean());
     let (gain, possible) = (got - floor, ceiling - floor);
     let name = if no_learning { "uniform policy" } else { "learnt policy" };
-    println!("Mean reward: {name} {got:.3}, uniform play {floor:.3}, best possible {ceiling:.3}");
-    println!("Improvement over uniform play: {}", percent(gain, floor, learnt.rewards.len(), true));
-    println!("Share of the possible gain:    {}\n", percent(gain, possible, learnt.rewards.len(), false));
+    say(format_args!("Mean reward: {name} {got:.3}, uniform play {floor:.3}, best possible {ceiling:.3}"));
+    say(format_args!("Improvement over uniform play: {}", percent(gain, floor, learnt.rewards.len(), true)));
+    say(format_args!(
+        "Share of the possible gain:    {}\n",
+        percent(gain, possible, learnt.rewards.len(), false)
+    ));
 }
 
 /// With fewer turns the differences are noise.
@@ -107,11 +111,14 @@ fn percent(part: f64, whole: f64, turns: usize, signed: bool) -> String {
 }
 
 pub(crate) fn explanation(explanation: &Explanation, database: &Path) {
-    println!("One decision explained ({}):", explanation.turn.id);
+    say(format_args!("One decision explained ({}):", explanation.turn.id));
     for part in explanation.why.split("; ") {
-        println!("  {part}");
+        say(format_args!("  {part}"));
     }
-    println!("\nAsk for any other: helmctl --database sqlite://{} decisions show ID", database.display());
+    say(format_args!(
+        "\nAsk for any other: helmctl --database sqlite://{} decisions show ID",
+        database.display()
+    ));
 }
 
 fn part_of(rewards: &[f64], slice: usize) -> &[f64] {

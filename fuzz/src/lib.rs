@@ -1,72 +1,60 @@
-//! What the programs that ask a server have in common.
+//! What is held whatever bytes come, one module each. `targets/` are the programs that look for bytes which break it, and
+//! `tests/fuzz.rs` replays those that are kept.
 
-use std::cell::RefCell;
+mod chat;
+mod chat_completions;
+mod configuration;
+mod decoder;
+mod experiment;
+mod guards_json;
+mod guards_model;
+mod guards_stream;
+mod guards_vault;
+mod messages;
+mod names;
+mod policy;
+mod records;
+mod reward;
+mod server;
+mod template;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode};
-use helm_orchestrator::{Helm, Task};
-use helm_server::{ServerOptions, router};
-use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
-use tower::ServiceExt;
-
-/// After so many requests there is a new server: turns are kept in memory, and this looks for no leak.
-const LIFE: u32 = 500;
-
-/// A server with the built-in model, of this process alone.
-struct Server {
-    runtime: Runtime,
-    api: Router,
-    asked: u32,
+/// Something that is held whatever bytes come.
+pub struct Target {
+    /// What the program is called that looks for bytes which break it, and the folder of `seeds` with bytes that are kept.
+    pub name: &'static str,
+    /// Panics when it does not hold for these bytes.
+    pub run: fn(&[u8]),
 }
 
-impl Server {
-    fn start() -> Self {
-        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let helm = runtime.block_on(async {
-            let task = Task::new("support").expect("a name");
-            let task = task.strategy("plain", "Answer in one sentence.").expect("a prompt");
-            Helm::builder().task(task).build().await.expect("an installation")
-        });
-        Self { runtime, api: router(helm, ServerOptions::default()), asked: 0 }
-    }
-
-    fn ask(&mut self, path: &str, body: &[u8]) -> (StatusCode, Vec<u8>) {
-        self.asked += 1;
-        let request = Request::post(path).header("content-type", "application/json");
-        let request = request.body(Body::from(body.to_vec())).expect("a request");
-        let api = self.api.clone();
-        self.runtime.block_on(async {
-            let response = api.oneshot(request).await.expect("an answer");
-            let status = response.status();
-            (status, to_bytes(response.into_body(), usize::MAX).await.expect("a body").to_vec())
-        })
-    }
+const fn target(name: &'static str, run: fn(&[u8])) -> Target {
+    Target { name, run }
 }
 
-thread_local! {
-    static SERVER: RefCell<Option<Server>> = const { RefCell::new(None) };
-}
+/// All of them.
+pub const TARGETS: [Target; 15] = [
+    target("chat", chat::run),
+    target("chat_completions", chat_completions::run),
+    target("configuration", configuration::run),
+    target("decoder", decoder::run),
+    target("experiment", experiment::run),
+    target("guards_json", guards_json::run),
+    target("guards_model", guards_model::run),
+    target("guards_stream", guards_stream::run),
+    target("guards_vault", guards_vault::run),
+    target("messages", messages::run),
+    target("names", names::run),
+    target("policy", policy::run),
+    target("records", records::run),
+    target("reward", reward::run),
+    target("template", template::run),
+];
 
-/// Posts this body.
+/// Runs the target of this name.
 ///
 /// # Panics
 ///
-/// Panics when the answer is neither one nor a refusal that its clients understand.
-pub fn ask(path: &str, body: &[u8]) {
-    let (status, answer) = SERVER.with_borrow_mut(|server| {
-        let kept = server.take().filter(|server| server.asked < LIFE);
-        server.insert(kept.unwrap_or_else(Server::start)).ask(path, body)
-    });
-    let text = String::from_utf8(answer).expect("answers are text");
-    if status.is_success() {
-        let whole = serde_json::from_str::<Value>(&text).is_ok();
-        assert!(whole || text.contains("data: "), "{text}");
-        assert!(whole || text.contains("[DONE]") || text.contains("message_stop") || text.contains("error"), "{text}");
-        return;
-    }
-    assert!(status.is_client_error(), "{status}: {text}");
-    let refusal: Value = serde_json::from_str(&text).expect("refusals are JSON");
-    assert!(refusal["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{text}");
+/// Panics when there is none, or when it does not hold.
+pub fn run(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name).expect("a target");
+    (target.run)(data);
 }

@@ -1,6 +1,4 @@
-//! Whatever is sent to `/v1/messages`: an answer or a refusal in that API's words, and never a failure inside.
+//! Looks for bytes that break what `src/messages.rs` holds.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| helm_fuzz::ask("/v1/messages", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| helm_fuzz::run("messages", data));

@@ -8,7 +8,8 @@ use crate::services::Database;
 use crate::session::{Session, model};
 
 /// The pages that tests here follow.
-const FOLLOWED: [&str; 9] = [
+const FOLLOWED: [&str; 10] = [
+    "docs/policies.md",
     "docs/quickstart.md",
     "docs/tutorials/ab-test.md",
     "docs/tutorials/first-strategy.md",
@@ -26,6 +27,11 @@ const REDIS: &str = "redis://localhost";
 
 fn follow(page: &str) {
     Session::new().follow(&Page::read(page));
+}
+
+#[test]
+fn policies() {
+    follow("docs/policies.md");
 }
 
 #[test]
@@ -90,7 +96,7 @@ async fn three_replicas() {
 #[test]
 fn every_tutorial_is_followed() {
     let mut pages: Vec<_> = below("docs/tutorials").into_iter().map(|page| page.path).collect();
-    pages.insert(0, "docs/quickstart.md".to_owned());
+    pages.splice(0..0, ["docs/policies.md", "docs/quickstart.md"].map(str::to_owned));
     assert_eq!(pages, FOLLOWED);
 }
 

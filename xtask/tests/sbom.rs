@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -44,6 +44,16 @@ fn the_document_has_the_form_and_tells_all() {
         hashed(component);
     }
     connected(&document);
+}
+
+#[test]
+fn whoever_has_seen_enough_is_left_alone() {
+    let mut told = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let mut told = told.arg("sbom").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(told.stdout.take());
+    let ended = told.wait_with_output().unwrap();
+    let complaint = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && complaint.is_empty(), "{complaint}");
 }
 
 /// What comes from a registry has its checksum; what is of this workspace has none.

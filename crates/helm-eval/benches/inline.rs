@@ -10,6 +10,9 @@
     reason = "a benchmark prints and may panic"
 )]
 
+#[path = "../../../benches/shared/figures.rs"]
+mod figures;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -63,7 +66,11 @@ fn inline(criterion: &mut Criterion) {
         })
         .collect();
     times.sort();
-    println!("100 words: p50 {:?}, p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
+    for percent in [50, 99] {
+        let time = times[times.len() * percent / 100];
+        println!("100 words: p{percent} {time:?}");
+        figures::figure("inline", &format!("100 words, p{percent}"), time.as_secs_f64() * 1e9, "ns");
+    }
     let huge = ANSWER.repeat(1_000_000 / ANSWER.len());
     let mut group = criterion.benchmark_group("inline");
     group.sample_size(10);

@@ -5,6 +5,9 @@
 
 #![expect(clippy::print_stdout, reason = "a bench shows what it measures")]
 
+#[path = "../../../benches/shared/figures.rs"]
+mod figures;
+
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -34,4 +37,6 @@ fn main() {
     let kept = resident().saturating_sub(before);
     println!("built in {:.1} ms, ready in {:.1} ms", built.as_secs_f64() * 1e3, ready.as_secs_f64() * 1e3);
     println!("resident: {:.1} MB more than before", kept as f64 / 1024.0);
+    figures::figure("start", "ready", ready.as_secs_f64() * 1e9, "ns");
+    figures::figure("start", "resident", kept as f64 / 1024.0, "MB");
 }

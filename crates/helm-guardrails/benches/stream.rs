@@ -10,6 +10,9 @@
     reason = "a bench shows what it measures, and may panic"
 )]
 
+#[path = "../../../benches/shared/figures.rs"]
+mod figures;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -57,9 +60,11 @@ fn main() {
         text.as_bytes().chunks(1024).map(|part| std::str::from_utf8(part).unwrap()).collect();
     let whole = best(20, || parts.iter().for_each(|part| drop(black_box(guard.check_output(part)))));
     println!("whole, messages of 1 KB: {:.1} us/KB", per_kb(whole));
+    figures::figure("guards", "whole, messages of 1 KB", per_kb(whole), "us/KB");
     let short: String = text.chars().take(200).collect();
     let chat = best(200, || drop(black_box(guard.check_output(&short))));
     println!("whole, 200 bytes: {:.2} us", chat.as_secs_f64() * 1e6);
+    figures::figure("guards", "whole, 200 bytes", chat.as_secs_f64() * 1e9, "ns");
     for size in [4, 16, 64] {
         let time = best(10, || parts.iter().for_each(|part| drop(black_box(stream(&guard, part, size)))));
         let mut held: Vec<usize> = parts.iter().flat_map(|part| stream(&guard, part, size)).collect();
@@ -71,5 +76,6 @@ fn main() {
             held.get(held.len() / 2).unwrap(),
             held.last().unwrap(),
         );
+        figures::figure("guards", &format!("stream, pieces of {size}"), per_kb(time), "us/KB");
     }
 }

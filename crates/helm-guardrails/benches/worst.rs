@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stdout, reason = "a bench shows what it measures")]
 
+#[path = "../../../benches/shared/figures.rs"]
+mod figures;
 mod hostile;
 
 use std::hint::black_box;
@@ -48,5 +50,7 @@ fn main() {
         let of = *prose.get_or_insert(times);
         let (slower, streamed_slower) = (times.0 / of.0, times.1 / of.1);
         println!("{name:<28}{:>10.1}{slower:>8.1}{:>12.1}{streamed_slower:>8.1}", times.0, times.1);
+        figures::figure("whole", name, times.0, "us/KB");
+        figures::figure("streamed", name, times.1, "us/KB");
     }
 }

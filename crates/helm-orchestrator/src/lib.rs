@@ -16,6 +16,7 @@ mod admission;
 mod answers;
 mod background;
 mod builder;
+mod checked;
 pub mod config;
 mod count;
 mod dead_jobs;

@@ -44,7 +44,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start(helmctl: &Path, replicas: u8) -> anyhow::Result<Self> {
-        let root = super::root().canonicalize()?;
+        let root = crate::root().canonicalize()?;
         let services = tokio::task::block_in_place(|| Services::start(&root))?;
         let folder = root.join("target/chaos");
         // What an earlier run left; there may be none.

@@ -99,20 +99,15 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     }
 }
 
-/// The tree that this program was built from.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 /// `helmctl` as it is shipped.
 fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = std::process::Command::new(cargo);
     helm_testkit::without_package(&mut build);
+    let root = crate::root();
     build.args(["build", "--release", "--locked", "--package", "helm-cli", "--bin", "helmctl"]);
-    anyhow::ensure!(build.current_dir(root()).status()?.success(), "helmctl could not be built");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target.join("release/helmctl").canonicalize()?)
+    anyhow::ensure!(build.current_dir(&root).status()?.success(), "helmctl could not be built");
+    Ok(crate::target(&root).join("release/helmctl").canonicalize()?)
 }
 
 async fn under_load(arguments: &Arguments, helmctl: &Path) -> anyhow::Result<bool> {

@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
 /// Writes the document; `true`, for nothing is judged.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let target = arguments.target.as_deref();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is in the workspace")?;
+    let root = &crate::root();
     let runs = Tree::of(root, PACKAGE, target, Edges::Run)?;
     let all = Tree::of(root, PACKAGE, target, Edges::RunAndBuild)?;
     let document = document::Document::new(&all, &runs, &Packages::read(root)?, &Checksums::read(root)?)?;

@@ -4,6 +4,9 @@
 //! Wall time on one thread, the best of some rounds, in which all take turns: what disturbs one disturbs the others.
 //! README.md says what each of them looks for, which is not the same.
 
+#[path = "../../../../benches/shared/figures.rs"]
+mod figures;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
@@ -108,6 +111,7 @@ fn main() {
         println!("{kind}, us/KB:");
         for ((name, _), time) in contestants.iter().zip(measure(&contestants, &messages)) {
             println!("  {name:<40} {time:>9.1}");
+            figures::figure(kind, name, time, "us/KB");
         }
     }
 }

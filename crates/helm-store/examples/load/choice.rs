@@ -23,7 +23,9 @@ pub(crate) async fn run(load: &Load) -> Result<(), Failure> {
     }
     let (of_few, of_many) = (median(of_few), median(of_many));
     println!("state of {FEW} rewards loaded in {of_few:.2?}, of {} in {of_many:.2?}", load.count);
-    println!("ratio {:.3}", of_many.as_secs_f64() / of_few.as_secs_f64());
+    let ratio = of_many.as_secs_f64() / of_few.as_secs_f64();
+    println!("ratio {ratio:.3}");
+    crate::figures::figure("choice", "state of many rewards, beside that of few", ratio, "times");
     store.close().await;
     Ok(())
 }

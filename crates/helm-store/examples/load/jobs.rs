@@ -27,7 +27,9 @@ pub(crate) async fn run(load: &Load) -> Result<(), Failure> {
         sum += done.len() as u64;
         held.extend(done);
     }
-    println!("claimed and completed {sum} jobs, {} at a time, at {:.0}/s", load.batch, rate(sum, begin));
+    let rate = rate(sum, begin);
+    println!("claimed and completed {sum} jobs, {} at a time, at {rate:.0}/s", load.batch);
+    crate::figures::figure("jobs", "claimed and completed", rate, "1/s");
     let (lost, twice) = (load.count.saturating_sub(held.len() as u64), sum - held.len() as u64);
     println!("lost {lost}, held by two {twice}");
     store.close().await;

@@ -21,6 +21,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
 
 mod choice;
+#[path = "../../../../benches/shared/figures.rs"]
+mod figures;
 mod jobs;
 mod soak;
 
@@ -137,6 +139,16 @@ impl Load {
         }
         let options = PostgresOptions::new(&self.url).with_groups(self.groups);
         Ok(Arc::new(PostgresStore::open(options).await?))
+    }
+
+    /// What its figures are told under: the engine and what was written.
+    fn group(&self) -> &'static str {
+        match (self.url.starts_with("sqlite:"), self.mode) {
+            (true, Mode::Rewards) => "SQLite, rewards",
+            (true, _) => "SQLite, turns",
+            (false, Mode::Rewards) => "PostgreSQL, rewards",
+            (false, _) => "PostgreSQL, turns",
+        }
     }
 
     /// Every load has a task of its own, so that its state can be counted.
@@ -324,7 +336,7 @@ async fn timed(load: &Load) -> Result<(), Failure> {
     }
     let elapsed = begin.elapsed();
     if !load.named {
-        report(sent, fresh, elapsed, took);
+        report(load, sent, fresh, elapsed, took);
         let found = count(load, &*store, load.count).await?;
         found.print(load.count);
     }
@@ -332,14 +344,18 @@ async fn timed(load: &Load) -> Result<(), Failure> {
     Ok(())
 }
 
-fn report(sent: usize, fresh: u64, elapsed: Duration, mut took: Vec<Duration>) {
+fn report(load: &Load, sent: usize, fresh: u64, elapsed: Duration, mut took: Vec<Duration>) {
     took.sort_unstable();
     let at =
         |part: usize| took.get((took.len().saturating_sub(1)) * part / 1000).copied().unwrap_or_default();
     let millis = |time: Duration| time.as_secs_f64() * 1e3;
     println!("sent {sent}, new {fresh}, in {:.2} s", elapsed.as_secs_f64());
-    println!("rate {:.0}/s", sent as f64 / elapsed.as_secs_f64());
+    let rate = sent as f64 / elapsed.as_secs_f64();
+    println!("rate {rate:.0}/s");
     println!("p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms", millis(at(500)), millis(at(990)), millis(at(1000)));
+    figures::figure(load.group(), "at full load, or at the rate asked for", rate, "1/s");
+    figures::figure(load.group(), "p50", at(500).as_secs_f64() * 1e9, "ns");
+    figures::figure(load.group(), "p99", at(990).as_secs_f64() * 1e9, "ns");
 }
 
 /// What the store holds of a load.

@@ -1,0 +1,4 @@
+//! Looks for bytes that break what `src/policy.rs` holds.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| helm_fuzz::run("policy", data));

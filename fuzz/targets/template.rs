@@ -1,0 +1,4 @@
+//! Looks for bytes that break what `src/template.rs` holds.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| helm_fuzz::run("template", data));

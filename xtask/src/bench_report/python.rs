@@ -1,0 +1,22 @@
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::ensure;
+
+/// The interpreter of an environment with what this folder requires.
+pub(crate) fn interpreter(root: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let venv = crate::target(root).join("bench-python");
+    let python = venv.join("bin/python");
+    if !python.exists() {
+        done(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    }
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    done(Command::new(&python).args(install).arg(root.join(folder).join("requirements.txt")))?;
+    Ok(python)
+}
+
+fn done(command: &mut Command) -> anyhow::Result<()> {
+    let status = command.stdout(std::io::stderr()).status()?;
+    ensure!(status.success(), "{command:?} failed; python3 with venv and pip is needed");
+    Ok(())
+}
