@@ -5,6 +5,8 @@
 
 #[path = "../policy/cpu_time.rs"]
 mod cpu_time;
+#[path = "../shared/figures.rs"]
+mod figures;
 mod peers;
 mod reports;
 mod statistics;
@@ -35,11 +37,12 @@ pub fn least(runs: usize, mut work: impl FnMut()) -> Duration {
 }
 
 fn main() {
-    let figures = statistics::all().into_iter().chain(reports::all());
+    let measured = statistics::all().into_iter().chain(reports::all());
     println!("{:<64} {:>12} {:>12}", "helm", "took", "wanted");
-    for Figure { name, took, times, wanted } in figures {
+    for Figure { name, took, times, wanted } in measured {
         let (once, verdict) = (took / times, if took / times <= wanted { "" } else { "  MISSED" });
         println!("{name:<64} {once:>12.3?} {wanted:>12.3?}{verdict}");
+        figures::figure("experiments", name, once.as_secs_f64() * 1e6, "us");
     }
     peers::run();
 }

@@ -393,7 +393,7 @@ toxicity = { action = "block", threshold = 7 }
 EMAIL = { threshold = 0.5 }
 email = "block"
 [guardrails.strict.output]
-denied_hosts = ["com"]
+allowed_hosts = ["com"]
 [tasks.support]
 guardrails = "absent"
 [tasks.support.strategies.plain]

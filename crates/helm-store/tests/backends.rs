@@ -286,7 +286,7 @@ async fn eight_openers_migrate_one_new_file() {
     let path = folder.path().join("helm.db");
     let stores = futures::future::join_all((0..8).map(|_| sqlite(path.clone()))).await;
     for store in stores {
-        assert_eq!(store.health().await.unwrap().schema, 10);
+        assert_eq!(store.health().await.unwrap().schema, 11);
         assert!(store.migrate().await.unwrap().applied.is_empty());
         store.close().await;
     }
