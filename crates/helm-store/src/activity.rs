@@ -79,6 +79,7 @@ impl ActivityQuery {
 
 /// The smallest id of a moment: ids of decisions begin with the milliseconds at which they were made (RFC 9562, UUID
 /// version 7).
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "conformance"))]
 pub(crate) fn first_id(at: Timestamp) -> DecisionId {
     let millis = u128::from(at.as_micros().max(0).unsigned_abs() / 1_000);
     DecisionId::from_bytes((millis << 80).to_be_bytes())
