@@ -271,6 +271,20 @@ pub(super) async fn a_collection_begins_anew_through_another_handle(
     }
 }
 
+/// Through two handles on one state: a turn that is there before its decision is settled with it, whichever settles it.
+pub(super) async fn what_one_handle_has_not_seen_counts(one: Arc<dyn Store>, two: Arc<dyn Store>) {
+    let t = tenant("t");
+    two.commit_turn(turn(1), mean()).await.expect("committed before its decision");
+    one.log_decision(&decision(1), deadline()).await.expect("logged");
+    let reward = one.end_silence(&t, decision_id(1), mean()).await.expect("settled");
+    assert_eq!(reward.map(|reward| reward.value.get()), Some(0.25), "silence ended");
+    two.commit_turn(turn(2), mean()).await.expect("committed before its decision");
+    one.log_decision(&decision(2), deadline()).await.expect("logged");
+    // Without a turn there would be no reward; with it there is.
+    let reward = one.resettle(&t, decision_id(2), mean()).await.expect("settled");
+    assert_eq!(reward.map(|reward| reward.value.get()), Some(0.5));
+}
+
 /// What a call answered, as far as it does not depend on the backend.
 type Told = std::result::Result<(Option<Applied>, Option<u64>), ErrorKind>;
 

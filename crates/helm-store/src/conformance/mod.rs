@@ -157,6 +157,9 @@ pub const SHARED_LAWS: &[SharedLaw] = &[
     ("a_collection_begins_anew_through_another_handle", |one, two| {
         Box::pin(handles::a_collection_begins_anew_through_another_handle(one, two))
     }),
+    ("what_one_handle_has_not_seen_counts", |one, two| {
+        Box::pin(handles::what_one_handle_has_not_seen_counts(one, two))
+    }),
     ("two_handles_are_as_one", |one, two| Box::pin(handles::two_handles_are_as_one(one, two))),
     ("sources_correct_themselves_through_two_handles", |one, two| {
         Box::pin(handles::sources_correct_themselves_through_two_handles(one, two))

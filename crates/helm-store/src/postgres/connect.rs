@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::error::driver;
 use super::options::PostgresOptions;
+use super::recent::Recent;
 use crate::error::{Result, chain};
 
 /// How long after its last use a connection is taken to be there still.
@@ -30,7 +31,9 @@ pub(super) async fn readers(options: &PostgresOptions) -> Result<PgPool> {
 
 /// Connections for groups of writes. Their statements look single rows up by key, many at a time. The planner,
 /// which sees tables that were empty when they were planned, is told so once and for all.
-pub(super) async fn writers(options: &PostgresOptions) -> Result<PgPool> {
+///
+/// Behind a new connection may be another server, so nothing is remembered of what was written before.
+pub(super) async fn writers(options: &PostgresOptions, recent: Recent) -> Result<PgPool> {
     let connection = connection(options)?.options([
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
@@ -39,7 +42,10 @@ pub(super) async fn writers(options: &PostgresOptions) -> Result<PgPool> {
         ("jit", "off"),
     ]);
     // What is sent on a connection that has gone is sent again, so none needs to be tried first.
-    let pool = pool(options, options.groups).test_before_acquire(false);
+    let pool = pool(options, options.groups).test_before_acquire(false).after_connect(move |_, _| {
+        recent.clear();
+        Box::pin(std::future::ready(Ok(())))
+    });
     pool.connect_with(connection).await.map_err(|error| driver("open", error))
 }
 

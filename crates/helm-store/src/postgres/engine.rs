@@ -73,7 +73,6 @@ impl Engine for Transactions {
         if let Err(Failure::Again(error)) = &done
             && was_lost(error)
         {
-            // What answers next may have lost what was written last, and give its versions again.
             self.recent.clear();
         }
         done
@@ -85,6 +84,7 @@ impl Transactions {
     /// written, nothing is done. Decisions to be logged are taken to be new.
     async fn at_once(&self, operations: &[&Operation]) -> Result<Vec<Result<Answer>>, Failure> {
         let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let epoch = self.recent.epoch();
         let mut needs = Needs::of(operations.iter().copied(), true);
         let mut loaded = self.recent.recall(&mut needs).await;
         let remembered = !loaded.is_empty();
@@ -97,12 +97,13 @@ impl Transactions {
             carried = Carried::out(loaded, operations);
         }
         let (answers, fresh) = carried.save(&mut connection).await?;
-        self.remember(fresh).await;
+        self.remember(epoch, fresh).await;
         Ok(answers)
     }
 
     /// Locks what will be changed before it is read.
     async fn locked(&self, operations: &[&Operation]) -> Result<Vec<Result<Answer>>, Failure> {
+        let epoch = self.recent.epoch();
         let needs = Needs::of(operations.iter().copied(), false);
         self.recent.doubt(&needs).await;
         // Dropped before its end, a transaction is rolled back.
@@ -113,13 +114,13 @@ impl Transactions {
         loaded.look(&mut transaction, &needs).await?;
         let (answers, fresh) = Carried::out(loaded, operations).save(&mut transaction).await?;
         transaction.commit().await.map_err(failed)?;
-        self.remember(fresh).await;
+        self.remember(epoch, fresh).await;
         Ok(answers)
     }
 
-    async fn remember(&self, fresh: Option<Fresh>) {
+    async fn remember(&self, epoch: u64, fresh: Option<Fresh>) {
         if let Some(Fresh { touched, working, versions, transaction }) = fresh {
-            self.recent.remember(touched, working, &versions, &transaction).await;
+            self.recent.remember(epoch, touched, working, &versions, &transaction).await;
         }
     }
 }

@@ -57,7 +57,7 @@ const LOOK: &str = "SELECT 'decision' AS kind, k.n, d.format, d.body::text AS bo
         FROM (SELECT DISTINCT ON (source) source, value, revision, at FROM helm_evidence
             WHERE tenant = k.tenant AND decision = k.id ORDER BY source, revision DESC) c
     ) e ON true
-    UNION ALL SELECT 'preference', k.n, p.format, p.body::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    UNION ALL SELECT 'preference', k.n, p.format, p.body::text, p.xmin::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, p.revision, NULL, NULL
     FROM unnest($3::text[], $4::text[]) WITH ORDINALITY k (tenant, user_id, n)
     JOIN helm_preference p ON p.tenant = k.tenant AND p.user_id = k.user_id
@@ -79,8 +79,8 @@ const LOOK: &str = "SELECT 'decision' AS kind, k.n, d.format, d.body::text AS bo
 pub(super) struct Versions {
     pub(super) decisions: BTreeMap<Key, Arc<str>>,
     pub(super) rewards: HashMap<Key, Arc<str>>,
-    /// Revisions of preferences.
-    pub(super) preferences: HashMap<(TenantId, UserId), u64>,
+    /// Revisions of preferences, which begin again when they were removed, and versions of their rows.
+    pub(super) preferences: BTreeMap<(TenantId, UserId), (u64, Arc<str>)>,
     /// They never change, but may be dropped, and begun in another way.
     pub(super) collections: BTreeMap<CollectionKey, Collection>,
 }
@@ -191,7 +191,8 @@ impl Loaded {
 
     fn preference(&mut self, row: &PgRow, owner: &(TenantId, UserId)) -> Result<()> {
         let preferences = users::preferences(row, OPERATION)?;
-        self.versions.preferences.insert(owner.clone(), preferences.revision);
+        let version: &str = get(row, "version", OPERATION)?;
+        self.versions.preferences.insert(owner.clone(), (preferences.revision, version.into()));
         self.working.preferences.insert(owner.clone(), preferences);
         Ok(())
     }

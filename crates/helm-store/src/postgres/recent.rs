@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -33,6 +34,8 @@ const COLLECTIONS: u64 = 10_000;
 pub(super) struct Recent {
     decisions: Cache<Key, Arc<Remembered>>,
     collections: Cache<CollectionKey, Collection>,
+    /// How often all was forgotten.
+    epoch: Arc<AtomicU64>,
 }
 
 /// What a transaction is about to write of decisions.
@@ -59,7 +62,12 @@ impl Recent {
         let decisions = decisions.weigher(|_, remembered: &Arc<Remembered>| remembered.bytes()).build();
         let most = if bytes == 0 { 0 } else { COLLECTIONS };
         let collections = Cache::builder().max_capacity(most).time_to_live(LIFETIME).build();
-        Self { decisions, collections }
+        Self { decisions, collections, epoch: Arc::default() }
+    }
+
+    /// The time at which a transaction begins: what it has written is only remembered if nothing was forgotten since.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// Takes out what is known of the decisions that are needed, which then need not be read. Whoever writes them puts
@@ -97,14 +105,18 @@ impl Recent {
         }
     }
 
-    /// Remembers what a transaction of this id has written.
+    /// Remembers what a transaction of this id has written that began in this epoch.
     pub(super) async fn remember(
         &self,
+        epoch: u64,
         touched: Touched,
         working: Working,
         versions: &Versions,
         transaction: &str,
     ) {
+        if epoch != self.epoch() {
+            return;
+        }
         for (key, collection) in working.collections {
             self.collections.insert(key, collection).await;
         }
@@ -119,8 +131,10 @@ impl Recent {
         }
     }
 
-    /// Remembers nothing of what was.
+    /// Remembers nothing of what was: its rows are a person's who is forgotten, or a server's that may be another one now,
+    /// which lacks what was written last and gives its versions again.
     pub(super) fn clear(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
         self.decisions.invalidate_all();
         self.collections.invalidate_all();
     }

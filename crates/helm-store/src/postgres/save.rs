@@ -22,6 +22,16 @@ const HOLD_DECISIONS: &str = "SELECT 1
     JOIN helm_decision d ON d.tenant = k.tenant AND d.id = k.id AND d.xmin = k.version::xid
     ORDER BY k.n FOR NO KEY UPDATE OF d";
 
+/// Preferences as they were read. They are held before anything is written, as they are locked before anything is read.
+const HOLD_PREFERENCES: &str = "SELECT 1
+    FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY k (tenant, user_id, version, n)
+    JOIN helm_preference p ON p.tenant = k.tenant AND p.user_id = k.user_id AND p.xmin = k.version::xid
+    ORDER BY k.n FOR NO KEY UPDATE OF p";
+
+/// Turns of decisions that are settled as if they had none.
+const UNKNOWN_TURNS: &str = "SELECT 1 FROM unnest($1::text[], $2::uuid[]) k (tenant, id)
+    JOIN helm_turn t ON t.tenant = k.tenant AND t.id = k.id";
+
 /// Turns that are looked after until they end.
 const BEGUN: &str = "INSERT INTO helm_open_turn (tenant, id, deadline)
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) ON CONFLICT DO NOTHING";
@@ -117,6 +127,7 @@ fn writes(working: &Working, seen: &Versions, mut changes: Changes) -> Result<To
     changes.turns.sort_by_key(|new| (new.turn.tenant.clone(), new.turn.id));
     let mut writes = Together::new("commit");
     hold(&mut writes, seen)?;
+    no_turns(&mut writes, working, &changes)?;
     decisions(&mut writes, &changes.decisions, &changes.begun)?;
     turns(&mut writes, &changes.turns, &changes.ended)?;
     messages(&mut writes, &changes.turns)?;
@@ -142,7 +153,29 @@ fn hold(writes: &mut Together, seen: &Versions) -> Result<()> {
             .bind(column(&decisions, |((_, id), _)| uuid(*id)))?
             .bind(column(&decisions, |(_, version)| &***version))?;
     }
+    let preferences: Vec<_> = seen.preferences.iter().collect();
+    if !preferences.is_empty() {
+        writes
+            .hold(HOLD_PREFERENCES, preferences.len())
+            .bind(column(&preferences, |((tenant, _), _)| tenant.as_str()))?
+            .bind(column(&preferences, |((_, user), _)| user.as_str()))?
+            .bind(column(&preferences, |(_, (_, version))| &**version))?;
+    }
     vectors::hold_collections(writes, &seen.collections)
+}
+
+/// What is settled as a decision without a turn has none: a turn may be there before its decision, and nobody has looked.
+fn no_turns(writes: &mut Together, working: &Working, changes: &Changes) -> Result<()> {
+    let without = |key: &&Key| working.known.get(*key).is_some_and(|known| known.turn.is_none());
+    let keys: Vec<_> = changes.settled.iter().filter(without).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    writes
+        .hold(UNKNOWN_TURNS, 0)
+        .bind(column(&keys, |(tenant, _)| tenant.as_str()))?
+        .bind(column(&keys, |(_, id)| uuid(*id)))
+        .map(drop)
 }
 
 /// One column of some rows.
@@ -280,7 +313,7 @@ fn preferences(writes: &mut Together, working: &Working, seen: &Versions, change
         let Some(after) = working.preferences.get(owner) else { continue };
         match seen.preferences.get(owner) {
             None => begun.push((owner, after)),
-            Some(revision) => {
+            Some((revision, _)) => {
                 changed.push((owner, after));
                 before.push(*revision);
             }

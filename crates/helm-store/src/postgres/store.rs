@@ -104,10 +104,10 @@ impl PostgresStore {
         warn_of_pgvector(pgvector(&pool).await?.as_deref());
         let embeddings = Embeddings::of(&pool).await?;
         let searchers = connect::searchers(&options).await?;
-        let writers = connect::writers(&options).await?;
+        let recent = Recent::new(options.recent_bytes);
+        let writers = connect::writers(&options, recent.clone()).await?;
         let tracker = TaskTracker::new();
         let limits = Limits { writes: options.queue, bytes: options.queue_bytes };
-        let recent = Recent::new(options.recent_bytes);
         let groups = Groups::new(writers.clone(), recent.clone(), options.groups, tracker.clone());
         let committer = Committer::start(BACKEND, limits, &tracker, groups);
         let stop = CancellationToken::new();
