@@ -1,10 +1,11 @@
 //! State in a PostgreSQL database: one truth for many processes.
 //!
-//! Every store commits in groups, as the SQLite backend does: what is queued shares a transaction of a few
-//! statements. Decisions are locked in the order of their ids and rows of learning state are added to in the order
-//! of their keys, so processes wait for each other but never in a circle. Nothing is read, changed and written
-//! back without such a lock. What got in each other's way all the same is tried again: every write is idempotent
-//! by its own key.
+//! Every store commits in groups, as the SQLite backend does. What is queued is carried out on what this process
+//! remembers or reads without locks, and written by one statement that compares the versions of the rows it went by
+//! and does nothing where one differs. Then all is done again under locks: of decisions in the order of their ids,
+//! then of preferences and collections, while rows of learning state are added to last, in the order of their keys.
+//! What got in each other's way all the same is tried again. Only a judgement without a key has nothing by which its
+//! repetition would be known, when a connection is lost while it is being committed.
 
 mod activity;
 mod api_keys;
