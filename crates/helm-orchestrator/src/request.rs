@@ -23,6 +23,8 @@ pub struct TurnRequest {
     pub message: String,
     /// Continues, or begins, this conversation. Default: none, so no history.
     pub conversation: Option<ConversationId>,
+    /// Nothing was said in the conversation before, so nothing is looked up.
+    pub(crate) begins: bool,
     /// Uses this strategy instead of letting the policy choose; teaches nothing. Default: none.
     pub strategy: Option<StrategyName>,
     /// The group of users this one belongs to, for policies that learn by group. Default: none.
@@ -66,6 +68,7 @@ impl TurnRequest {
             task: TaskId::new(task)?,
             message: message.into(),
             conversation: None,
+            begins: false,
             strategy: None,
             segment: None,
             features: Features::none(),
@@ -105,6 +108,14 @@ impl TurnRequest {
     pub fn with_conversation(mut self, conversation: ConversationId) -> Self {
         self.conversation = Some(conversation);
         self
+    }
+
+    /// Begins a conversation that is known to be new, as one whose id was just drawn: spares looking for what was said
+    /// in it before.
+    #[must_use]
+    pub fn with_new_conversation(mut self, conversation: ConversationId) -> Self {
+        self.begins = true;
+        self.with_conversation(conversation)
     }
 
     /// Names who sends the request on the user's behalf.

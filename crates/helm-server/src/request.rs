@@ -119,8 +119,10 @@ impl ChatBody {
         let mut request = TurnRequest::new(user, task, self.message.clone())?;
         // A turn without a conversation begins one, so that the answer names what the next one can go on with.
         let begun = || DecisionId::generate(SystemClock.now()).to_string();
-        let conversation = self.conversation_id.clone().unwrap_or_else(begun);
-        request = request.with_conversation(part("conversation_id", &conversation)?);
+        request = match self.conversation_id.as_deref() {
+            Some(own) => request.with_conversation(part("conversation_id", own)?),
+            None => request.with_new_conversation(part("conversation_id", &begun())?),
+        };
         if let Some(strategy) = part_if_any("strategy", self.strategy.as_deref())? {
             request = request.with_strategy(strategy);
         }

@@ -49,6 +49,9 @@ impl Turn {
         let Some(conversation) = &self.request.conversation else {
             return Ok(Past::default());
         };
+        if self.request.begins {
+            return Ok(self.fitting(task, Vec::new(), None));
+        }
         let (conversations, user) = (self.inner.store.conversations(), &self.request.user);
         let recent = conversations.recent(&self.tenant, user, conversation, MOST_MESSAGES);
         let summary = async {

@@ -57,7 +57,8 @@ impl Turn {
     /// The draw that this turn keeps to, if the task has such and one was made.
     async fn held(&self, task: &TaskRuntime) -> Result<Option<Decision>> {
         let query = DrawQuery::of_user(task.id.clone(), self.request.user.clone());
-        let query = match (task.sticky, &self.request.conversation) {
+        let continued = self.request.conversation.as_ref().filter(|_| !self.request.begins);
+        let query = match (task.sticky, continued) {
             (Sticky::User, _) => query,
             (Sticky::Conversation, Some(conversation)) => query.in_conversation(conversation.clone()),
             (Sticky::Conversation, None) | (Sticky::Decision, _) => return Ok(None),

@@ -194,7 +194,8 @@ impl Turn {
         let recalled = self.bounded(longest_deadline(task), recall).await??;
         let decision = self.decide(task, &recalled)?;
         let _ = self.known.decision.set(decision.clone());
-        let execution = self.execute(task, &decision, &recalled, &message, events).await;
+        // The largest part of a turn has a place of its own: the whole is moved when it is begun.
+        let execution = Box::pin(self.execute(task, &decision, &recalled, &message, events)).await;
         self.conclude(task, decision, execution, found, message, recalled).await
     }
 

@@ -6,6 +6,7 @@ use sqlx::sqlite::{
 };
 
 use super::error::opening;
+use super::link::Link;
 use super::migrate::MigrationLock;
 use super::options::{SqliteOptions, Synchronous};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,13 +26,13 @@ fn connection(options: &SqliteOptions) -> SqliteConnectOptions {
 }
 
 /// The one connection that writes. Call [`check_path`] and take the migration lock first.
-pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Result<SqliteConnection> {
+pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Result<Link> {
     let wanted = connection(options).create_if_missing(options.create)
         // Takes effect only in a new file: what is erased later can be given back without rewriting the rest.
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal);
     let wanted = writing(wanted);
-    SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
+    Link::open(wanted).await.map_err(|error| opening(&options.path, error))
 }
 
 /// Under load the pages of a few indexes are written again and again. So many are held in memory, in kibibytes, and
@@ -44,9 +45,9 @@ fn writing(wanted: SqliteConnectOptions) -> SqliteConnectOptions {
 }
 
 /// The connection that writes, again: the file exists and its schema has been checked.
-pub(super) async fn reopened(options: &SqliteOptions) -> Result<SqliteConnection> {
+pub(super) async fn reopened(options: &SqliteOptions) -> Result<Link> {
     let wanted = writing(connection(options));
-    SqliteConnection::connect_with(&wanted).await.map_err(|error| opening(&options.path, error))
+    Link::open(wanted).await.map_err(|error| opening(&options.path, error))
 }
 
 /// A connection that moves the log into the file.
@@ -55,8 +56,8 @@ pub(super) async fn mover(options: &SqliteOptions) -> Result<SqliteConnection> {
 }
 
 /// A connection that only reads.
-pub(super) async fn reader(options: &SqliteOptions) -> Result<SqliteConnection> {
-    SqliteConnection::connect_with(&reading(options)).await.map_err(|error| opening(&options.path, error))
+pub(super) async fn reader(options: &SqliteOptions) -> Result<Link> {
+    Link::open(reading(options)).await.map_err(|error| opening(&options.path, error))
 }
 
 fn reading(options: &SqliteOptions) -> SqliteConnectOptions {

@@ -6,10 +6,16 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::decode::{body, decision_id, get};
 use super::error::driver;
+use super::script::rows_of;
 use super::store::SqliteStore;
 use crate::batch::size;
 use crate::conversation::{ConversationStore, StoredMessage, Summary};
 use crate::error::Result;
+
+/// The sum keeps SQLite from planning anew for each limit.
+const RECENT: &str =
+    "SELECT turn, format, body, at FROM helm_message WHERE tenant = ? AND user_id = ? AND conversation = ?
+    ORDER BY turn DESC, number DESC LIMIT (? + 0)";
 
 #[async_trait]
 impl ConversationStore for SqliteStore {
@@ -21,17 +27,12 @@ impl ConversationStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<StoredMessage>> {
         const OPERATION: &str = "recent";
-        let rows = sqlx::query(
-            "SELECT turn, format, body, at FROM helm_message WHERE tenant = ? AND user_id = ? AND conversation = ?
-             ORDER BY turn DESC, number DESC LIMIT ?",
-        )
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .bind(conversation.as_str())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&mut *self.readers.get(OPERATION).await?)
-        .await
-        .map_err(|error| driver(OPERATION, error))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut reader = self.readers.get(OPERATION).await?;
+        let rows = rows_of(reader.link(), RECENT, OPERATION, |bound| {
+            bound.bind(tenant.as_str()).bind(user.as_str()).bind(conversation.as_str()).bind(limit)
+        });
+        let rows = rows.await?;
         let message = |row: &SqliteRow| {
             Ok(StoredMessage {
                 turn: decision_id(row, "turn", OPERATION)?,

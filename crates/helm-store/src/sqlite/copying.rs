@@ -20,7 +20,7 @@ pub(crate) async fn locked(options: &SqliteOptions) -> Result<SqliteConnection> 
     let mut connection = connect::reopened(&options).await?;
     migrate::require_current(&mut connection).await?;
     connection.execute("BEGIN IMMEDIATE").await.map_err(|error| failed("copy", error))?;
-    Ok(connection)
+    Ok(connection.into_connection())
 }
 
 /// Gives the file back, unchanged.

@@ -1,7 +1,9 @@
 //! Statements for several rows. Each statement is a message to SQLite's thread and back, which costs more than the
 //! row it writes.
 
-use sqlx::sqlite::SqliteConnection;
+use futures::TryStreamExt;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{Either, Executor};
 
 use super::error::driver;
 use super::script::Bound;
@@ -47,11 +49,25 @@ impl Many {
             };
             let Some((now, later)) = rest.split_at_checked(rows) else { break };
             let bound = now.iter().try_fold(Bound::default(), &bind)?.arguments(operation)?;
-            let done = sqlx::query_with(sql, bound).execute(&mut *connection).await;
-            let done = done.map_err(|error| driver(operation, error))?;
-            affected += done.rows_affected();
+            let changed = changed(connection, sql, bound).await;
+            affected += changed.map_err(|error| driver(operation, error))?;
             rest = later;
         }
         Ok(affected)
     }
+}
+
+/// How many rows a statement changes. Waiting for the end of its results would be one more wait.
+async fn changed(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    arguments: SqliteArguments,
+) -> Result<u64, sqlx::Error> {
+    let mut results = connection.fetch_many(sqlx::query_with(sql, arguments));
+    while let Some(result) = results.try_next().await? {
+        if let Either::Left(done) = result {
+            return Ok(done.rows_affected());
+        }
+    }
+    Ok(0)
 }

@@ -171,7 +171,7 @@ mod tests {
         for migration in &MIGRATIONS.all[..migrations] {
             apply(&mut connection, migration).await.unwrap();
         }
-        connection
+        connection.into_connection()
     }
 
     #[tokio::test]

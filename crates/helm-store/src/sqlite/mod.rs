@@ -17,6 +17,7 @@ mod decode;
 mod error;
 mod forget;
 mod jobs;
+mod link;
 mod load;
 mod loading;
 mod many;

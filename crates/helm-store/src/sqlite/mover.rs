@@ -110,7 +110,7 @@ mod tests {
         std::fs::copy(&options.path, &copy).unwrap();
         let mut copied = connect::reader(&SqliteOptions::new(copy)).await.unwrap();
         let beats = sqlx::query_scalar::<_, i64>("SELECT beats FROM helm_health");
-        assert_eq!(beats.fetch_one(&mut copied).await.unwrap(), 1);
+        assert_eq!(beats.fetch_one(&mut *copied).await.unwrap(), 1);
         store.close().await;
     }
 }

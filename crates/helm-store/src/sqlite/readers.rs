@@ -7,11 +7,11 @@ use std::ops::{Deref, DerefMut};
 
 use deadpool::Runtime;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleResult, Timeouts};
-use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::link::Link;
 use super::options::SqliteOptions;
 use super::{BACKEND, connect};
 use crate::batch::closed;
@@ -21,6 +21,13 @@ use crate::error::{Error, ErrorKind, Result, chain};
 pub(super) struct Reader {
     connection: Object<Opening>,
     _open: TaskTrackerToken,
+}
+
+impl Reader {
+    /// The connection, with what tells that a script on it is through.
+    pub(super) fn link(&mut self) -> &mut Link {
+        &mut self.connection
+    }
 }
 
 impl Deref for Reader {
@@ -41,14 +48,14 @@ impl DerefMut for Reader {
 pub(super) struct Opening(SqliteOptions);
 
 impl Manager for Opening {
-    type Type = SqliteConnection;
+    type Type = Link;
     type Error = Error;
 
-    async fn create(&self) -> Result<SqliteConnection> {
+    async fn create(&self) -> Result<Link> {
         connect::reader(&self.0).await
     }
 
-    async fn recycle(&self, _: &mut SqliteConnection, _: &Metrics) -> RecycleResult<Error> {
+    async fn recycle(&self, _: &mut Link, _: &Metrics) -> RecycleResult<Error> {
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::decode::{body, decision_id, get, natural, parsed, stats, stats_row};
 use super::error::{driver, unreadable};
 use super::restate::contributed;
-use super::script::{Bound, Script};
+use super::script::{Bound, Script, rows_of};
 use super::store::SqliteStore;
 use super::writes::preferences;
 use super::{BACKEND, activity, checkpoint, retain, rows};
@@ -31,7 +31,7 @@ impl BanditStore for SqliteStore {
     async fn load(&self, tenant: &TenantId, task: &TaskId, query: &StateQuery) -> Result<BanditState> {
         const OPERATION: &str = "load";
         let mut reader = self.readers.get(OPERATION).await?;
-        let mut script = Script::new(&mut reader);
+        let mut script = Script::over(reader.link());
         let (segment, user) =
             (query.segment.as_ref().map(SegmentName::as_str), query.user.as_ref().map(UserId::as_str));
         let of_task = |bound: Bound| bound.bind(tenant.as_str()).bind(task.as_str());
@@ -269,16 +269,16 @@ impl InteractionLog for SqliteStore {
 
     async fn last_draw(&self, tenant: &TenantId, query: &DrawQuery) -> Result<Option<Decision>> {
         const OPERATION: &str = "last_draw";
-        let row = match &query.conversation {
-            None => sqlx::query(USERS_DRAW),
-            Some(conversation) => sqlx::query(CONVERSATIONS_DRAW).bind(conversation.as_str()),
-        };
-        let row = row.bind(tenant.as_str()).bind(query.user.as_str()).bind(query.task.as_str());
-        let row = row
-            .fetch_optional(&mut *self.readers.get(OPERATION).await?)
-            .await
-            .map_err(|error| driver(OPERATION, error))?;
-        row.map(|row| body(&row, "body", OPERATION)).transpose()
+        let sql = if query.conversation.is_none() { USERS_DRAW } else { CONVERSATIONS_DRAW };
+        let mut reader = self.readers.get(OPERATION).await?;
+        let rows = rows_of(reader.link(), sql, OPERATION, |bound| {
+            let bound = match &query.conversation {
+                None => bound,
+                Some(conversation) => bound.bind(conversation.as_str()),
+            };
+            bound.bind(tenant.as_str()).bind(query.user.as_str()).bind(query.task.as_str())
+        });
+        rows.await?.first().map(|row| body(row, "body", OPERATION)).transpose()
     }
 
     async fn settled(
@@ -392,19 +392,19 @@ fn scan_sql(query: &LogQuery) -> &'static str {
     }
 }
 
+const PREFERENCES: &str =
+    "SELECT revision, format, body FROM helm_preference WHERE tenant = ? AND user_id = ?";
+
 #[async_trait]
 impl PreferenceStore for SqliteStore {
     async fn get(&self, tenant: &TenantId, user: &UserId) -> Result<Preferences> {
-        let row = sqlx::query(
-            "SELECT revision, format, body FROM helm_preference WHERE tenant = ? AND user_id = ?",
-        );
-        let row = row
-            .bind(tenant.as_str())
-            .bind(user.as_str())
-            .fetch_optional(&mut *self.readers.get("get_preferences").await?)
-            .await;
-        let row = row.map_err(|error| driver("get_preferences", error))?;
-        row.map_or(Ok(Preferences::default()), |row| preferences(&row, "get_preferences"))
+        const OPERATION: &str = "get_preferences";
+        let mut reader = self.readers.get(OPERATION).await?;
+        let rows = rows_of(reader.link(), PREFERENCES, OPERATION, |bound| {
+            bound.bind(tenant.as_str()).bind(user.as_str())
+        });
+        let rows = rows.await?;
+        rows.first().map_or(Ok(Preferences::default()), |row| preferences(row, OPERATION))
     }
 
     async fn apply(

@@ -1,5 +1,6 @@
 //! Several statements as one message. Each message to SQLite's thread, and each wait for it, costs more than most
-//! statements do. What came of each statement is still a message of its own on the way back.
+//! statements do. What came of each statement is still a message of its own on the way back, but over a
+//! [link](Link) all are waited for at once.
 
 use futures::TryStreamExt;
 use sqlx::error::BoxDynError;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 use super::connect::BUSY_TIMEOUT;
 use super::error::{driver, encoding, is_busy};
+use super::link::{Link, THROUGH, Through};
 use super::many::Many;
 use crate::error::Result;
 
@@ -57,6 +59,7 @@ pub(super) struct Done {
 /// Statements that wait to be sent, on the connection that they are for.
 pub(super) struct Script<'c> {
     connection: &'c mut SqliteConnection,
+    through: Option<Through<'c>>,
     sql: String,
     bound: Bound,
     /// What each statement is for.
@@ -69,6 +72,7 @@ impl<'c> Script<'c> {
     pub(super) fn new(connection: &'c mut SqliteConnection) -> Self {
         Self {
             connection,
+            through: None,
             sql: String::new(),
             bound: Bound::default(),
             operations: Vec::new(),
@@ -76,9 +80,15 @@ impl<'c> Script<'c> {
         }
     }
 
+    /// The same over a link.
+    pub(super) fn over(link: &'c mut Link) -> Self {
+        let (connection, through) = link.parts();
+        Self { through: Some(through), ..Self::new(connection) }
+    }
+
     /// Begins with a transaction that may write.
-    pub(super) fn begin(connection: &'c mut SqliteConnection) -> Self {
-        let mut script = Self::new(connection);
+    pub(super) fn begin(link: &'c mut Link) -> Self {
+        let mut script = Self::over(link);
         script.push("BEGIN IMMEDIATE", "begin");
         script.begins = true;
         script
@@ -134,14 +144,18 @@ impl<'c> Script<'c> {
 
     /// Sends all statements; answers what came of each.
     pub(super) async fn send(&mut self) -> Result<Vec<Done>> {
-        let (sql, operations) = (std::mem::take(&mut self.sql), std::mem::take(&mut self.operations));
+        let (mut sql, operations) = (std::mem::take(&mut self.sql), std::mem::take(&mut self.operations));
         let Some(first) = operations.first() else { return Ok(Vec::new()) };
+        if self.through.is_some() {
+            sql.push_str(THROUGH);
+        }
         let arguments = std::mem::take(&mut self.bound).arguments(first)?;
         let begins = std::mem::take(&mut self.begins);
         let deadline = Instant::now() + BEGIN_DEADLINE;
         loop {
             let mut done = vec![Done::default()];
-            match run(self.connection, &sql, arguments.clone(), &mut done).await {
+            let statements = Statements { sql: &sql, arguments: arguments.clone(), number: operations.len() };
+            match statements.run(self.connection, self.through, &mut done).await {
                 Ok(()) => return Ok(done),
                 // Some busy states, such as another process's recovery of the log, are answered at once.
                 Err(error)
@@ -161,21 +175,53 @@ impl<'c> Script<'c> {
     }
 }
 
-/// Runs statements one after the other; the last of `done` is the one that is under way.
-async fn run(
-    connection: &mut SqliteConnection,
-    sql: &str,
+/// The rows of one statement, over a link.
+pub(super) async fn rows_of(
+    link: &mut Link,
+    sql: &'static str,
+    operation: &'static str,
+    bind: impl FnOnce(Bound) -> Bound,
+) -> Result<Vec<SqliteRow>> {
+    let mut script = Script::over(link);
+    script.add(sql, operation, |bound| Ok(bind(bound)))?;
+    Ok(script.send().await?.into_iter().next().unwrap_or_default().rows)
+}
+
+/// Statements to run one after the other.
+struct Statements<'s> {
+    sql: &'s str,
     arguments: SqliteArguments,
-    done: &mut Vec<Done>,
-) -> Result<(), sqlx::Error> {
-    // The text is of this crate's own pieces.
-    let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
-    let mut results = connection.fetch_many(query);
-    while let Some(result) = results.try_next().await? {
-        match (result, done.last_mut()) {
-            (Either::Right(row), Some(current)) => current.rows.push(row),
-            _ => done.push(Done::default()),
+    /// How many there are whose results are wanted.
+    number: usize,
+}
+
+impl Statements<'_> {
+    /// Runs them; the last of `done` is the one that is under way.
+    async fn run(
+        self,
+        connection: &mut SqliteConnection,
+        through: Option<Through<'_>>,
+        done: &mut Vec<Done>,
+    ) -> Result<(), sqlx::Error> {
+        // The text is of this crate's own pieces.
+        let query = sqlx::query_with(AssertSqlSafe(self.sql), self.arguments);
+        let mut results = connection.fetch_many(query);
+        let mut next = match through {
+            Some(through) => through.begin(&mut results).await,
+            None => None,
+        };
+        // Waiting for the end of the results would be one more wait.
+        while done.len() <= self.number {
+            let result = match next.take() {
+                Some(first) => Some(first?),
+                None => results.try_next().await?,
+            };
+            let Some(result) = result else { break };
+            match (result, done.last_mut()) {
+                (Either::Right(row), Some(current)) => current.rows.push(row),
+                _ => done.push(Done::default()),
+            }
         }
+        Ok(())
     }
-    Ok(())
 }

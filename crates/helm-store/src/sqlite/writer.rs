@@ -1,23 +1,23 @@
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Executor};
+use sqlx::Executor;
 
 use super::connect;
+use super::link::Link;
 use super::options::SqliteOptions;
 use crate::error::{Result, chain};
 
 /// The one connection that writes, opened again when its state is no longer known.
 pub(super) struct Writer {
-    connection: Option<SqliteConnection>,
+    connection: Option<Link>,
     options: SqliteOptions,
 }
 
 impl Writer {
-    pub(super) fn new(connection: SqliteConnection, options: SqliteOptions) -> Self {
+    pub(super) fn new(connection: Link, options: SqliteOptions) -> Self {
         Self { connection: Some(connection), options }
     }
 
     /// The connection, opened again where that is needed.
-    pub(super) async fn connection(&mut self) -> Result<&mut SqliteConnection> {
+    pub(super) async fn connection(&mut self) -> Result<&mut Link> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => connect::reopened(&self.options).await?,
@@ -50,7 +50,7 @@ impl Writer {
     }
 }
 
-async fn discard(connection: SqliteConnection) {
+async fn discard(connection: Link) {
     if let Err(error) = connection.close().await {
         tracing::warn!(error = %chain(&error), "the writing connection could not be closed");
     }
