@@ -3,12 +3,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use helm_llm::RedactedUrl;
+use helm_store::memory::MemoryStore;
 #[cfg(feature = "postgres")]
 use helm_store::postgres::{PostgresOptions, PostgresStore};
 use helm_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use helm_store::{MigrationStatus, Store};
 
 use crate::error::{Error, Result};
+
+/// The address of a process's own memory.
+const MEMORY: &str = "memory:";
 
 /// Where an installation keeps its state. Shown without users, passwords and queries.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub enum StoreLocation {
     Sqlite(File),
     /// A server's database.
     Postgres(Server),
+    /// The process's memory: forgotten with it, and seen by no other.
+    Memory,
 }
 
 /// A SQLite file, and what is written to it survives.
@@ -69,26 +75,31 @@ impl Server {
 }
 
 impl StoreLocation {
-    /// Reads `sqlite://PATH` or `postgres://USER@HOST/DATABASE`.
+    /// Reads `sqlite://PATH`, `postgres://USER@HOST/DATABASE` or `memory:`.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when it is neither.
+    /// [`Error::Config`] when it is none of them.
     pub fn parse(url: &RedactedUrl) -> Result<Self> {
         let refuse = |message: String| Err(Error::config("store.url", message));
         let text = url.expose();
         if ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
             return Ok(Self::Postgres(Server { url: url.clone(), connections: None }));
         }
+        if text == MEMORY {
+            return Ok(Self::Memory);
+        }
         match text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")) {
             Some(path) if path.contains(":memory:") => {
-                refuse("this would forget everything with each process; write sqlite://PATH".to_owned())
+                refuse("this would forget everything with each process; write sqlite://PATH, or memory: if that is wanted".to_owned())
             }
             Some(path) if path.contains('?') => {
                 refuse("options behind a ? are not understood; write sqlite://PATH alone".to_owned())
             }
             Some(path) if !path.is_empty() => Ok(Self::Sqlite(File::new(path))),
-            _ => refuse(format!("write sqlite://PATH or postgres://USER@HOST/DATABASE, not {url:?}")),
+            _ => refuse(format!(
+                "write sqlite://PATH, postgres://USER@HOST/DATABASE or {MEMORY}, not {url:?}"
+            )),
         }
     }
 
@@ -122,6 +133,7 @@ impl StoreLocation {
         match self {
             Self::Sqlite(file) => file.path.exists(),
             Self::Postgres(_) => true,
+            Self::Memory => false,
         }
     }
 
@@ -133,6 +145,10 @@ impl StoreLocation {
     pub async fn open(&self) -> Result<Arc<dyn Store>> {
         match self {
             Self::Sqlite(file) => Ok(Arc::new(SqliteStore::open(file.options()).await?)),
+            Self::Memory => {
+                tracing::warn!("store.url is {MEMORY}: all is forgotten when this process ends");
+                Ok(Arc::new(MemoryStore::new()))
+            }
             #[cfg(feature = "postgres")]
             Self::Postgres(server) => Ok(Arc::new(PostgresStore::open(server.options()).await?)),
             #[cfg(not(feature = "postgres"))]
@@ -151,6 +167,7 @@ impl StoreLocation {
                 let options = file.options().must_exist().without_migration();
                 Ok(Arc::new(SqliteStore::open(options).await?))
             }
+            Self::Memory => Err(nothing_kept()),
             #[cfg(feature = "postgres")]
             Self::Postgres(server) => {
                 let options = server.options().without_migration();
@@ -169,12 +186,19 @@ impl StoreLocation {
     pub async fn migrations(&self) -> Result<Vec<MigrationStatus>> {
         match self {
             Self::Sqlite(file) => Ok(SqliteStore::migrations(&file.options()).await?),
+            Self::Memory => Err(nothing_kept()),
             #[cfg(feature = "postgres")]
             Self::Postgres(server) => Ok(PostgresStore::migrations(&server.options()).await?),
             #[cfg(not(feature = "postgres"))]
             Self::Postgres(_) => Err(missing()),
         }
     }
+}
+
+/// A process's memory is no other's to look at.
+fn nothing_kept() -> Error {
+    let message = "memory: is seen by the process alone that keeps it; ask that one, or write sqlite://PATH";
+    Error::config("store.url", message)
 }
 
 #[cfg(not(feature = "postgres"))]
@@ -188,6 +212,7 @@ impl fmt::Display for StoreLocation {
         match self {
             Self::Sqlite(file) => write!(f, "{}", file.path.display()),
             Self::Postgres(server) => write!(f, "{}", server.url),
+            Self::Memory => f.write_str(MEMORY),
         }
     }
 }
@@ -204,6 +229,16 @@ mod tests {
         let server = located("postgres://h/d").with_connections(9).unwrap();
         assert!(matches!(server, StoreLocation::Postgres(server) if server.connections == Some(9)));
         assert!(matches!(located("sqlite://f").with_connections(9), Ok(StoreLocation::Sqlite(_))));
+    }
+
+    #[tokio::test]
+    async fn memory_is_the_process_s_own() {
+        let memory = StoreLocation::parse(&"memory:".into()).unwrap();
+        assert_eq!(memory.open().await.unwrap().health().await.unwrap().backend, "memory");
+        let error = memory.open_as_it_is().await.err().unwrap().to_string();
+        assert!(error.contains("store.url") && error.contains("sqlite://PATH"), "{error}");
+        let refused = StoreLocation::parse(&"sqlite::memory:".into()).unwrap_err().to_string();
+        assert!(refused.contains("memory:"), "{refused}");
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Default for ServerSection {
 #[non_exhaustive]
 pub struct StoreSection {
     /// `sqlite://PATH`, where a relative path is relative to the working directory, as everywhere but in files that
-    /// the configuration includes; or `postgres://USER@HOST/DATABASE`. Environment: `DATABASE_URL`. Default:
+    /// the configuration includes; or `postgres://USER@HOST/DATABASE`; or `memory:`, which is forgotten with the process. Environment: `DATABASE_URL`. Default:
     /// `sqlite://helm.db`.
     #[schemars(with = "String")]
     pub url: RedactedUrl,

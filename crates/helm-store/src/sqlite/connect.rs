@@ -41,7 +41,7 @@ pub(super) async fn writer(options: &SqliteOptions, _lock: &MigrationLock) -> Re
 /// has been forgotten.
 fn writing(wanted: SqliteConnectOptions) -> SqliteConnectOptions {
     let wanted = wanted.pragma("secure_delete", "FAST");
-    wanted.pragma("cache_size", "-32768").pragma("wal_autocheckpoint", "16384").pragma("temp_store", "memory")
+    wanted.pragma("cache_size", "-8192").pragma("wal_autocheckpoint", "16384").pragma("temp_store", "memory")
 }
 
 /// The connection that writes, again: the file exists and its schema has been checked.

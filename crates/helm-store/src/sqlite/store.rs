@@ -3,8 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use helm_core::{Decision, DecisionId, Feedback, Reward, TaskId, TenantId, Timestamp, UserId};
-use sqlx::sqlite::SqliteConnection;
 use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{RwLock, oneshot};
 use tokio_util::task::TaskTracker;
 
