@@ -1,5 +1,5 @@
 //! Candidates that wait, looked at again and again: a durable job compares each with what is live, keeps what it found, and
-//! tells people; those that are [automatic](crate::Candidate::automatic) it raises and rolls back ([`raise`]).
+//! tells people; those that are [automatic](crate::Candidate::automatic()) it raises and rolls back ([`raise`]).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -9,7 +9,7 @@
 //! | tell how good an answer was | [`Helm::feedback`] |
 //! | see what was learnt, or why a strategy was chosen | [`Helm::report`], [`Helm::explain`] |
 //! | know what another policy would have earned, or whether it may be raised | [`Helm::what_if`], [`Helm::gate`] |
-//! | have a better policy raised without anybody, and rolled back | [`Candidate::automatic`], [`Helm::candidate`], [`Helm::roll_back`] |
+//! | have a better policy raised without anybody, and rolled back | [`Candidate::automatic()`], [`Helm::candidate`], [`Helm::roll_back`] |
 //! | read everything from a file | [`HelmConfig`] |
 //! | write an evaluator, guard, policy, model or store | the traits in [`eval`], [`guardrails`], [`policy`], [`llm`], [`store`] |
 

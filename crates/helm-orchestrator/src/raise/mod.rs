@@ -1,6 +1,6 @@
 //! Candidates that Helm raises by itself, and rolls back.
 //!
-//! Where a task's candidate is [automatic](crate::Candidate::automatic), each look of the [gate](crate::Gate) is acted upon: what
+//! Where a task's candidate is [automatic](crate::Candidate::automatic()), each look of the [gate](crate::Gate) is acted upon: what
 //! it says is written into a [`Record`](record::Record) of the pair of policies, in the store, by whoever read the newest. All processes look
 //! there before they decide, a [moment](FRESH) earlier at most. The record is of this policy and this candidate, by their
 //! hashes: with either of them changed, what is configured decides.
