@@ -5,7 +5,11 @@
 mod program;
 
 use std::process::Output;
+use std::sync::Arc;
+use std::time::Duration;
 
+use helm_core::{DecisionId, Feedback, ManualClock, TaskId};
+use helm_orchestrator::{Helm, HelmConfig, TurnRequest};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -164,6 +168,81 @@ fn the_gate_says_when_a_candidate_may_be_raised() {
     let worse = talked(60, 1);
     let dropped = gate(&worse, &["--output", "json"]);
     assert_eq!((dropped.status.code(), &json(&dropped)["verdict"]), (Some(1), &"roll_back".into()));
+}
+
+async fn asked(helm: &Helm, user: usize) -> DecisionId {
+    let turn = TurnRequest::new(format!("u{user}"), "support", "How do I reset it?").unwrap();
+    let turn = helm.turn(turn).await.unwrap();
+    let rating = if turn.strategy.unwrap().name().as_str() == "warm" { 5.0 } else { 2.0 };
+    helm.feedback(Feedback::rating(turn.decision_id, rating).unwrap()).await.unwrap();
+    turn.decision_id
+}
+
+/// A server over the folder's database raised the candidate; answers a decision of it.
+#[tokio::main]
+async fn raised(folder: &TempDir) -> DecisionId {
+    let clock = Arc::new(ManualClock::new("2026-11-01T08:00:00Z".parse().unwrap()));
+    let config = HelmConfig::load(Some(&folder.path().join("helm.toml")), &|_| None).unwrap();
+    let builder = config.builder(&|_| None).unwrap().sqlite(folder.path().join("helm.db"));
+    let helm = builder.clock(Arc::<ManualClock>::clone(&clock)).build().await.unwrap();
+    for user in 0..120 {
+        asked(&helm, user).await;
+    }
+    clock.advance(Duration::from_secs(3_601));
+    let task = TaskId::new("support").unwrap();
+    for _ in 0..400 {
+        if helm.candidate(&task).await.unwrap().unwrap().is_live() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let decision = asked(&helm, 0).await;
+    assert!(helm.shutdown(Duration::from_secs(10)).await);
+    decision
+}
+
+#[test]
+fn a_candidate_that_was_raised_is_told_of_everywhere_and_rolled_back_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let automatic = CONFIG.replace("min_users = 40", "automatic = true, min_users = 40");
+    std::fs::write(folder.path().join("helm.toml"), automatic).unwrap();
+    let decision = raised(&folder).to_string();
+    let gate = |more: &[&str]| helmctl(&folder, &[&["policy", "gate", "--task", "support"], more].concat());
+    let output = gate(&["--output", "json"]);
+    let said = json(&output);
+    assert_eq!((output.status.code(), &said["verdict"]), (Some(3), &"too_little".into()), "{said}");
+    assert_eq!((&said["waits"], &said["candidate"]["live"]), (&"policy".into(), &true.into()), "{said}");
+    assert!(
+        said["candidate"]["because"].as_str().unwrap().starts_with("it earns more than the policy"),
+        "{said}"
+    );
+    let shown = text(&gate(&[]).stdout);
+    assert!(
+        shown.contains("the candidate fixed decides in the place of random since 2026-11-01T09"),
+        "{shown}"
+    );
+    let report = json(&helmctl(&folder, &["tasks", "report", "support", "--output", "json"]));
+    assert_eq!(
+        (&report["policy"], &report["candidate"]["live"]),
+        (&"fixed".into(), &true.into()),
+        "{report}"
+    );
+    let shown = json(&helmctl(&folder, &["decisions", "show", &decision, "--output", "json"]));
+    assert_eq!(shown["policy"], "fixed", "{shown}");
+    assert!(shown["why"].as_str().unwrap().contains("the task's candidate, which decides since"), "{shown}");
+
+    assert_eq!(gate(&["--roll-back"]).status.code(), Some(2), "why is to be said");
+    let back = json(&gate(&["--roll-back", "--reason", "it asks too much", "--output", "json"]));
+    assert_eq!((&back["live"], &back["because"]), (&false.into(), &"it asks too much".into()), "{back}");
+    assert_eq!(back["changes"][1]["by_hand"], true, "{back}");
+    refused(&gate(&["--roll-back", "--reason", "again"]), "nothing to roll back");
+    let shown = text(&helmctl(&folder, &["tasks", "report", "support"]).stdout);
+    assert!(
+        shown.contains("policy random") && shown.contains("random decides again: the candidate fixed was"),
+        "{shown}"
+    );
+    let doctor = text(&helmctl(&folder, &["doctor"]).stdout);
+    assert!(doctor.contains("was rolled back at"), "{doctor}");
 }
 
 #[test]

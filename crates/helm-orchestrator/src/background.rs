@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, stream};
 use helm_core::{DecisionId, Outcome, TaskId, TenantId, TurnStatus, UserId};
-use helm_policy::UserStats;
+use helm_policy::{Policy, UserStats};
 use helm_store::{ErrorKind, Job, PriorDocument, StateQuery, TURN_DEADLINE, TurnRecord, TurnView};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::gates::{self, GATE};
-use crate::inner::{Inner, Running};
+use crate::inner::{Inner, Running, TaskRuntime};
 use crate::judges::{self, JUDGE};
 use crate::summarise::{self, SUMMARISE};
 use crate::weights::{self, LEARN, REWEIGH};
@@ -49,16 +49,21 @@ pub(crate) fn note_settled(inner: &Arc<Inner>, tenant: &TenantId, task: &TaskId)
     };
     let (shared, tenant, task) = (Arc::clone(inner), tenant.clone(), task.clone());
     inner.pool.submit(async move {
-        if let Err(error) = estimate_prior(&shared, &tenant, &task).await {
+        if let Err(error) = estimate_prior_of(&shared, &tenant, &task).await {
             tracing::warn!(%task, error = %error.report(), "the prior could not be estimated");
         }
         drop(flight);
     });
 }
 
-async fn estimate_prior(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<()> {
-    let bandits = inner.store.bandits();
-    let policy = &inner.task(task)?.policy;
+/// Estimates anew what a policy does not read from sums.
+pub(crate) async fn estimate_prior(
+    inner: &Inner,
+    tenant: &TenantId,
+    task: &TaskRuntime,
+    policy: &dyn Policy,
+) -> Result<()> {
+    let (bandits, task) = (inner.store.bandits(), &task.id);
     let current = StateQuery::default().with_policy(policy.hash().clone());
     let revision = bandits.load(tenant, task, &current).await?.prior.map_or(0, |prior| prior.revision);
     let users = all_users(inner, tenant, task).await?;
@@ -69,6 +74,12 @@ async fn estimate_prior(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Resu
     // Another process may have been first; its estimate is as good.
     bandits.put_prior(tenant, task, &prior).await?;
     Ok(())
+}
+
+/// The same of the policy that decides.
+async fn estimate_prior_of(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<()> {
+    let task = inner.task(task)?;
+    estimate_prior(inner, tenant, task, &**inner.policy_of(tenant, task)).await
 }
 
 async fn all_users(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<Vec<UserStats>> {

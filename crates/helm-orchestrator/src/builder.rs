@@ -297,6 +297,7 @@ impl HelmBuilder {
             watches: Arc::default(),
             shadows: Arc::default(),
             gates: Arc::default(),
+            raised: Arc::default(),
             adopted,
             pace: self.pace,
             dead_jobs: Arc::default(),
@@ -332,6 +333,7 @@ impl HelmBuilder {
             let (next, now) = (tasks.get(task).map(policies), present.tasks.get(task).map(policies));
             next.is_some() && next == now
         });
+        present.raised.retain(|task, pair| tasks.get(task).is_some_and(|task| task.is_pair(pair)));
         Ok(Inner {
             store: Arc::clone(&present.store),
             clock: Arc::clone(&present.clock),
@@ -351,6 +353,7 @@ impl HelmBuilder {
             watches: Arc::clone(&present.watches),
             shadows: Arc::clone(&present.shadows),
             gates: Arc::clone(&present.gates),
+            raised: Arc::clone(&present.raised),
             adopted: Arc::clone(&present.adopted),
             pace: self.pace,
             dead_jobs: Arc::clone(&present.dead_jobs),

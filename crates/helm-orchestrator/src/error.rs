@@ -125,6 +125,12 @@ pub enum Error {
         /// What stands in the way, by strategy.
         why: String,
     },
+    /// The task's candidate does not decide, so it cannot be rolled back.
+    #[error("the candidate of task {task} does not decide; there is nothing to roll back")]
+    NotRaised {
+        /// The task.
+        task: TaskId,
+    },
     /// Somebody has used up what is allowed for a while.
     #[error("{limit}")]
     RateLimited {
@@ -194,6 +200,7 @@ impl Error {
             | Self::ReservedSource { .. }
             | Self::Unsupported { .. } => ErrorKind::InvalidRequest,
             Self::RateLimited { .. } => ErrorKind::RateLimited,
+            Self::NotRaised { .. } => ErrorKind::Conflict,
             Self::UnknownTask { .. }
             | Self::UnknownExperiment { .. }
             | Self::UnknownStrategy { .. }

@@ -14,11 +14,15 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    pub(crate) fn of(turn: TurnView) -> Self {
-        let why = match &turn.decision {
+    /// `raised` says how the policy came to decide, where it was a candidate.
+    pub(crate) fn of(turn: TurnView, raised: Option<&str>) -> Self {
+        let mut why = match &turn.decision {
             Some(decision) => why(decision),
             None => "no strategy was chosen: the turn ended before the decision".to_owned(),
         };
+        if let Some(raised) = raised {
+            let _ = write!(why, "; {raised}");
+        }
         Self { turn, why }
     }
 }

@@ -1,5 +1,5 @@
 //! Candidates that wait, looked at again and again: a durable job compares each with what is live, keeps what it found, and
-//! tells people. Nobody is raised by it.
+//! tells people; those that are [automatic](crate::Candidate::automatic()) it raises and rolls back ([`raise`]).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::inner::{Inner, TaskRuntime};
+use crate::raise::{self, CandidateStep};
 use crate::scoped::{Whose, of_tenant};
-use crate::what_if::{Gate, GateVerdict, gate_of};
+use crate::what_if::{GateVerdict, Sides, compare};
 
 /// The kind of job that compares a task's candidate with what is live.
 pub(crate) const GATE: &str = "policy_gate";
@@ -34,14 +35,25 @@ pub struct GateRecord {
     pub verdict: GateVerdict,
     /// Why, in a sentence.
     pub because: String,
-    /// The policy that waited, its configuration hashed.
+    /// The policy that waited, its configuration hashed: the candidate, or where that was raised the policy in whose place it
+    /// decides.
     pub candidate: String,
     /// The policy that was live, its configuration hashed.
     pub live: String,
-    /// What the candidate would have earned more, a decision, with what bounds it at all looks together.
+    /// What the one that waited would have earned more, a decision, with what bounds it at all looks together.
     pub gain: Option<[f64; 3]>,
     /// How many decisions were looked at.
     pub decisions: usize,
+    /// What was done about it, where the candidate is automatic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<CandidateStep>,
+}
+
+impl GateRecord {
+    /// Whether nothing has changed since another look.
+    fn is_as(&self, other: &Self) -> bool {
+        (self.verdict, &self.candidate, &self.live) == (other.verdict, &other.candidate, &other.live)
+    }
 }
 
 /// Which task a job is about.
@@ -61,28 +73,33 @@ pub(crate) fn job(task: &TaskRuntime, began: Timestamp) -> Option<NewJob> {
     })
 }
 
-/// Looks at a candidate, and keeps what was found.
+/// Looks at a candidate, keeps what was found, and acts upon it where the candidate is automatic.
 pub(crate) async fn look(inner: &Inner, tenant: &TenantId, about: &About) -> Result<()> {
     let task = inner.task(&about.task)?;
     // It has been taken out, or has become what is live.
     let Some(candidate) = &task.candidate else { return Ok(()) };
-    let gate = gate_of(inner, tenant, task, candidate, None).await?;
+    inner.look_at_candidate(tenant, task, Duration::ZERO).await?;
+    let seen = inner.candidate_record(tenant, task);
+    let sides = Sides::configured(inner, tenant, task, candidate);
+    let [waits, live] = sides.hashes();
+    let gate = compare(inner, tenant, &task.id, sides).await?;
+    let done = raise::act(inner, tenant, task, &seen, &gate).await?;
     let record = GateRecord {
         at: inner.clock.now(),
         verdict: gate.verdict,
         because: gate.because.clone(),
-        candidate: candidate.policy.hash().to_string(),
-        live: task.policy.hash().to_string(),
-        gain: bounds(&gate),
+        candidate: waits,
+        live,
+        gain: gate.bounds(),
         decisions: gate.decisions,
+        done,
     };
     tell(&task.id, &record);
-    inner.gates.keep((tenant.clone(), task.id.clone()), record.clone());
+    // What Helm does itself nobody else needs to be told to do.
+    let is_for_people =
+        !candidate.automatic || (seen.changes.is_empty() && gate.verdict != GateVerdict::Raise);
+    inner.gates.keep((tenant.clone(), task.id.clone()), is_for_people.then(|| record.clone()));
     append(inner, tenant, &task.id, record).await
-}
-
-fn bounds(gate: &Gate) -> Option<[f64; 3]> {
-    Some([gate.gain?, gate.low?, gate.high?])
 }
 
 fn tell(task: &TaskId, record: &GateRecord) {
@@ -95,14 +112,9 @@ fn tell(task: &TaskId, record: &GateRecord) {
 /// The last look replaces the one before, unless the verdict has changed since.
 async fn append(inner: &Inner, tenant: &TenantId, task: &TaskId, record: GateRecord) -> Result<()> {
     let mut records = records(inner, tenant, task).await?;
-    let is_same = records.last().is_some_and(|last| {
-        (last.verdict, &last.candidate, &last.live) == (record.verdict, &record.candidate, &record.live)
-    });
     // The first look of a verdict says when it came about, the last one how it stands.
-    if is_same
-        && records.len() > 1
-        && records.iter().nth_back(1).is_some_and(|own| own.verdict == record.verdict)
-    {
+    let is_same = records.iter().rev().take(2).filter(|last| last.is_as(&record)).count() == 2;
+    if is_same {
         records.pop();
     }
     records.push(record);
@@ -125,8 +137,11 @@ pub(crate) async fn records(inner: &Inner, tenant: &TenantId, task: &TaskId) -> 
 pub(crate) struct Gates(Mutex<BTreeMap<(TenantId, TaskId), GateRecord>>);
 
 impl Gates {
-    fn keep(&self, key: (TenantId, TaskId), record: GateRecord) {
-        self.locked().insert(key, record);
+    fn keep(&self, key: (TenantId, TaskId), record: Option<GateRecord>) {
+        match record {
+            Some(record) => self.locked().insert(key, record),
+            None => self.locked().remove(&key),
+        };
     }
 
     /// Forgets candidates that are no longer what they were.

@@ -19,6 +19,7 @@ use crate::explain::Explanation;
 use crate::gates::GATES;
 use crate::inner::{Inner, Running, comma_separated};
 use crate::ledger::LEDGER;
+use crate::raise;
 use crate::rebuild::{self, Rebuild};
 use crate::report::{self, TaskReport};
 use crate::request::{TurnRequest, TurnResponse};
@@ -150,7 +151,8 @@ impl Helm {
     pub async fn explain(&self, id: DecisionId) -> Result<Explanation> {
         let view = self.inner().store.log().turn(&self.tenant, id).await?;
         let view: TurnView = view.ok_or(Error::UnknownDecision { id })?;
-        Ok(Explanation::of(view))
+        let raised = raise::explained(&self.inner(), &self.tenant, &view).await?;
+        Ok(Explanation::of(view, raised.as_deref()))
     }
 
     /// The experiments that are configured, in the order of their tasks.
@@ -412,7 +414,8 @@ impl Helm {
 
     /// Whether state can be read and written. Its warnings also tell of this tenant's dead jobs, as of half a minute ago at
     /// most, where the people whose feedback came to this process have begun to say something else than a task's reward,
-    /// where weights learned from them would be better, and what is to be done with candidates that were looked at here.
+    /// where weights learned from them would be better, what is to be done with candidates that were looked at here, and which
+    /// of those that Helm raises by itself decide or were rolled back.
     ///
     /// # Errors
     ///
@@ -434,12 +437,14 @@ impl Helm {
         let inner = self.inner();
         let mut health = inner.store.health().await?;
         inner.weigh(&self.tenant).await?;
+        inner.look_at_candidates(&self.tenant).await?;
         let dead = inner.dead_jobs.counts(&*inner.store).await?;
         let dead = dead.iter().filter(|(tenant, dead)| whose.holds(tenant) && **dead > 0);
         health.warnings.extend(dead.map(|(tenant, dead)| dead_jobs::warning(tenant, *dead)));
         health.warnings.extend(inner.watches.warnings(whose));
         health.warnings.extend(inner.shadows.warnings(whose));
         health.warnings.extend(inner.gates.warnings(whose));
+        health.warnings.extend(inner.candidate_warnings(whose, None));
         health.warnings.extend(inner.adopted.warnings(whose, None));
         Ok(health)
     }

@@ -22,6 +22,7 @@ use crate::experiments::RunningExperiment;
 use crate::gates::Gates;
 use crate::judges::TaskJudge;
 use crate::prompt::Prompts;
+use crate::raise::Raised;
 use crate::refit::Refits;
 use crate::semantic::SemanticCache;
 use crate::shadow::Shadows;
@@ -55,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) watches: Arc<Watches>,
     pub(crate) shadows: Arc<Shadows>,
     pub(crate) gates: Arc<Gates>,
+    /// Candidates that are raised by themselves, as this process knows them.
+    pub(crate) raised: Arc<Raised>,
     /// Weights that were learned from people, as this process knows them.
     pub(crate) adopted: Arc<Adopted>,
     pub(crate) pace: Pace,

@@ -9,6 +9,7 @@
 //! | tell how good an answer was | [`Helm::feedback`] |
 //! | see what was learnt, or why a strategy was chosen | [`Helm::report`], [`Helm::explain`] |
 //! | know what another policy would have earned, or whether it may be raised | [`Helm::what_if`], [`Helm::gate`] |
+//! | have a better policy raised without anybody, and rolled back | [`Candidate::automatic()`], [`Helm::candidate`], [`Helm::roll_back`] |
 //! | read everything from a file | [`HelmConfig`] |
 //! | write an evaluator, guard, policy, model or store | the traits in [`eval`], [`guardrails`], [`policy`], [`llm`], [`store`] |
 
@@ -21,6 +22,7 @@ pub mod config;
 mod count;
 mod dead_jobs;
 mod dearest;
+mod documents;
 mod drift;
 mod eligible;
 mod embed;
@@ -37,6 +39,7 @@ mod mcp;
 mod observe;
 mod overview;
 mod prompt;
+mod raise;
 mod rebuild;
 mod refit;
 mod report;
@@ -69,6 +72,7 @@ pub use gates::GateRecord;
 pub use helm::Helm;
 pub use judges::TaskJudge;
 pub use overview::Offer;
+pub use raise::{CandidateChange, CandidateStanding, CandidateStep};
 pub use rebuild::Rebuild;
 pub use report::{FeedbackSummary, Posterior, RewardSummary, StrategyReport, TaskReport};
 pub use request::{TurnEvent, TurnRequest, TurnResponse};

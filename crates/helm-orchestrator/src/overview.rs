@@ -11,6 +11,7 @@ use helm_store::{
 use crate::error::Result;
 use crate::helm::Helm;
 use crate::inner::{Inner, TaskRuntime};
+use crate::raise::FRESH;
 use crate::turn::snapshot;
 
 /// How many decisions of a slot are looked at for what was offered in it.
@@ -165,8 +166,10 @@ pub(crate) async fn known(
     task: &TaskRuntime,
     user: Option<&UserId>,
 ) -> Result<Snapshot> {
-    let mut query = StateQuery::default().with_policy(task.policy.hash().clone());
-    query.since = task.policy.history(inner.clock.now());
+    inner.look_at_candidate(tenant, task, FRESH).await?;
+    let policy = inner.policy_of(tenant, task);
+    let mut query = StateQuery::default().with_policy(policy.hash().clone());
+    query.since = policy.history(inner.clock.now());
     query.user = user.cloned();
     snapshot(inner.store.bandits().load(tenant, &task.id, &query).await?)
 }
@@ -187,5 +190,5 @@ pub(crate) fn offered(
     let context = Context::new(tenant.clone(), user, task.id.clone(), inner.clock.now());
     let id = DecisionId::from_bytes([0; 16]);
     let arms = task.arms(&eligible);
-    Ok(task.policy.choose(&ChoiceRequest::new(id, &context, &arms, snapshot))?.candidates)
+    Ok(inner.policy_of(tenant, task).choose(&ChoiceRequest::new(id, &context, &arms, snapshot))?.candidates)
 }

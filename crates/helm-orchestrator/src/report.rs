@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use helm_core::{Candidate, PolicyName, RewardSpecId, Stats, StrategyId, TaskId, TenantId};
 use helm_store::StrategyTotal;
@@ -6,6 +7,7 @@ use helm_store::StrategyTotal;
 use crate::error::Result;
 use crate::inner::Inner;
 use crate::overview::{known, offered};
+use crate::raise::CandidateStanding;
 use crate::scoped::Whose;
 
 /// What has been learnt about a task.
@@ -14,15 +16,17 @@ use crate::scoped::Whose;
 pub struct TaskReport {
     /// The task.
     pub task: TaskId,
-    /// Its policy.
+    /// The policy that decides: its own, or its candidate where that was raised.
     pub policy: PolicyName,
+    /// Which of its policy and its candidate decides, since when and why; `None` without a candidate.
+    pub candidate: Option<CandidateStanding>,
     /// What its turns are rewarded by now.
     pub reward: RewardSpecId,
     /// Its strategies as configured, then those that were used before and no longer are.
     pub strategies: Vec<StrategyReport>,
     /// What somebody should see to, in sentences for people: that those whose feedback came to this process have begun
-    /// to say something else than the reward, that weights learned from them would be better, or that the log is still to be
-    /// settled under such weights.
+    /// to say something else than the reward, that weights learned from them would be better, that the log is still to be
+    /// settled under such weights, or what became of the candidate.
     pub warnings: Vec<String>,
 }
 
@@ -76,6 +80,7 @@ pub struct FeedbackSummary {
 pub(crate) async fn report(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<TaskReport> {
     let task = inner.task(task)?;
     inner.weigh(tenant).await?;
+    inner.look_at_candidate(tenant, task, Duration::ZERO).await?;
     let totals = async { Ok(inner.store.bandits().strategy_totals(tenant, &task.id).await?) };
     let (snapshot, totals) = tokio::try_join!(known(inner, tenant, task, None), totals)?;
     let totals: BTreeMap<_, _> = totals.into_iter().map(|total| (total.strategy.clone(), total)).collect();
@@ -90,9 +95,12 @@ pub(crate) async fn report(inner: &Inner, tenant: &TenantId, task: &TaskId) -> R
     let mut warnings: Vec<String> =
         inner.watches.warning(&key).into_iter().chain(inner.shadows.warning(&key)).collect();
     warnings.extend(inner.gates.warning(&key));
+    warnings.extend(inner.candidate_warnings(Whose::Tenant(tenant), Some(&task.id)));
     warnings.extend(inner.adopted.warnings(Whose::Tenant(tenant), Some(&task.id)));
-    let (policy, reward) = (task.policy.name().clone(), inner.reward_of(tenant, task).id().clone());
-    Ok(TaskReport { task: task.id.clone(), policy, reward, strategies, warnings })
+    let candidate = inner.standing(tenant, task);
+    let (policy, reward) =
+        (inner.policy_of(tenant, task).name().clone(), inner.reward_of(tenant, task).id().clone());
+    Ok(TaskReport { task: task.id.clone(), policy, candidate, reward, strategies, warnings })
 }
 
 fn strategy_report(

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use helm_core::{
-    Decision, EvaluatorName, ExperimentKey, Outcome, PolicyHash, Reward, Score, ScoreEntry, ScoreOutcome,
-    SourceName, TaskId, TurnStatus, UnitInterval, VariantName,
+    Decision, EvaluatorName, ExperimentKey, Fixed, Outcome, PolicyHash, Reward, Score, ScoreEntry,
+    ScoreOutcome, SourceName, Stats, StatsRow, TaskId, TurnStatus, UnitInterval, VariantName,
 };
 use helm_eval::{Composition, Evidence, RewardSpec};
 use helm_policy::{Contribution, Policy};
@@ -26,17 +26,52 @@ struct Rules {
     /// Of the reward's learned weights, where it learns.
     weights: Option<PolicyHash>,
     policy: Arc<dyn Policy>,
+    /// The candidate that may be raised at any time, and then is to know what was before.
+    candidate: Option<Arc<dyn Policy>>,
     /// Of variants of experiments that have policies of their own.
     variants: BTreeMap<(ExperimentKey, VariantName), Arc<dyn Policy>>,
 }
 
 impl Rules {
-    /// The policy that chose, and learns from the decision.
-    fn policy(&self, decision: &Decision) -> &dyn Policy {
+    /// What a decision teaches: the policy of its variant; else the task's, and the candidate that may take its place.
+    fn contribution(
+        &self,
+        decision: &Decision,
+        evidence: &Contribution,
+    ) -> helm_policy::Result<Vec<StatsRow>> {
         let assigned = decision.assignment.as_ref();
         let own = assigned.and_then(|own| self.variants.get(&(own.experiment.clone(), own.variant.clone())));
-        &**own.unwrap_or(&self.policy)
+        if let Some(own) = own {
+            return own.contribution(decision, evidence);
+        }
+        let rows = self.policy.contribution(decision, evidence)?;
+        match &self.candidate {
+            Some(candidate) => Ok(together(rows, candidate.contribution(decision, evidence)?)),
+            None => Ok(rows),
+        }
     }
+}
+
+/// What two policies learn from one decision. Both read the same sums of rewards, which count once; what the other one keeps
+/// beside them is added in rows of its own.
+fn together(mut rows: Vec<StatsRow>, other: Vec<StatsRow>) -> Vec<StatsRow> {
+    let is_beside = |own: &StatsRow, theirs: &StatsRow| {
+        (&own.scope, &own.strategy, own.epoch) == (&theirs.scope, &theirs.strategy, theirs.epoch)
+    };
+    for theirs in other {
+        let Some(own) = rows.iter_mut().find(|own| is_beside(own, &theirs)) else {
+            rows.push(theirs);
+            continue;
+        };
+        if own.stats.loss == Fixed::default() {
+            own.stats.loss = theirs.stats.loss;
+        }
+        if !theirs.stats.packed.is_empty() && theirs.layout != own.layout {
+            let stats = Stats { packed: theirs.stats.packed, ..Stats::default() };
+            rows.push(StatsRow { stats, ..theirs });
+        }
+    }
+    rows
 }
 
 impl TaskSettler {
@@ -47,7 +82,8 @@ impl TaskSettler {
         let rules = tasks.map(|(task, reward)| {
             let variants = task.experiments.iter().flat_map(RunningExperiment::policies).collect();
             let (weights, policy) = (weights::key(&reward), Arc::clone(&task.policy));
-            (task.id.clone(), Rules { reward, weights, policy, variants })
+            let candidate = task.automatic().map(|(candidate, _)| Arc::clone(&candidate.policy));
+            (task.id.clone(), Rules { reward, weights, policy, candidate, variants })
         });
         Self { rules: rules.collect(), adopted }
     }
@@ -63,9 +99,7 @@ impl Settle for TaskSettler {
         let learned = learned.and_then(|key| self.adopted.spec(&case.decision.context.tenant, task, key));
         let reward = compose(learned.as_deref().unwrap_or(&rules.reward), case)?;
         let contribution = match teaches(case.decision, case.outcome) {
-            true => rules
-                .policy(case.decision)
-                .contribution(case.decision, &evidence_for_policy(case.outcome, reward.as_ref()))?,
+            true => rules.contribution(case.decision, &evidence_for_policy(case.outcome, reward.as_ref()))?,
             false => Vec::new(),
         };
         Ok(Settlement { reward, contribution })

@@ -7,7 +7,7 @@ use helm_core::{
     NotScored, PolicyName, Probability, RewardComponent, RewardStage, ScoreEntry, ScoreOutcome, Severity,
     SourceName, Stage, StrategyId, TaskId, Timestamp, TurnStatus, Usage, UserId, Violation,
 };
-use helm_orchestrator::{Explanation, SimilarTurn, TaskReport, TurnResponse};
+use helm_orchestrator::{CandidateStanding, Explanation, SimilarTurn, TaskReport, TurnResponse};
 use serde::Serialize;
 
 /// An answered message.
@@ -337,14 +337,52 @@ pub(crate) fn candidate_json(candidate: &Candidate) -> CandidateJson {
 pub struct ReportJson {
     #[schema(value_type = String)]
     task: TaskId,
+    /// The policy that decides: its own, or its candidate where that was raised.
     policy: String,
+    /// Which of its policy and its candidate decides; null without a candidate.
+    candidate: Option<StandingJson>,
     /// What its turns are rewarded by now: a specification's name, version and, behind a plus, the number of the weights that were
     /// learned from people.
     reward: String,
     strategies: Vec<StrategyJson>,
     /// What somebody should see to, in sentences: that people have begun to say something else than the reward, that
-    /// weights learned from them would be better, or that the log is still to be settled under such weights. Each process knows the feedback that came to it.
+    /// weights learned from them would be better, that the log is still to be settled under such weights, or what became of the
+    /// candidate. Each process knows the feedback that came to it.
     warnings: Vec<String>,
+}
+
+/// How a task's candidate stands beside its policy.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct StandingJson {
+    /// The configured policy.
+    policy: String,
+    /// The candidate.
+    candidate: String,
+    /// Whether it is raised and rolled back without anybody.
+    automatic: bool,
+    /// Whether it decides, in the policy's place.
+    live: bool,
+    /// Since when it stands so; null where it has always waited.
+    #[schema(value_type = Option<String>)]
+    since: Option<Timestamp>,
+    /// Why.
+    because: Option<String>,
+    /// When it was raised and rolled back, the oldest first.
+    changes: Vec<ChangeJson>,
+}
+
+/// A change of who decides.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct ChangeJson {
+    #[schema(value_type = String)]
+    at: Timestamp,
+    /// `raised` or `rolled_back`.
+    step: &'static str,
+    because: String,
+    /// Whether somebody did it by hand.
+    by_hand: bool,
+    /// What the one that waited would have earned more a decision, with what bounds it at all looks together; null by hand.
+    gain: Option<[f64; 3]>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -380,6 +418,27 @@ struct FeedbackTotalJson {
     sum: f64,
 }
 
+/// How a candidate stands.
+#[must_use]
+pub fn standing_json(standing: &CandidateStanding) -> StandingJson {
+    let changes = standing.changes.iter().map(|change| ChangeJson {
+        at: change.at,
+        step: change.step.as_str(),
+        because: change.because.clone(),
+        by_hand: change.by_hand,
+        gain: change.gain,
+    });
+    StandingJson {
+        policy: standing.policy.to_string(),
+        candidate: standing.candidate.to_string(),
+        automatic: standing.automatic,
+        live: standing.is_live(),
+        since: standing.last().map(|last| last.at),
+        because: standing.last().map(|last| last.because.clone()),
+        changes: changes.collect(),
+    }
+}
+
 /// A report.
 #[must_use]
 pub fn report_json(report: &TaskReport) -> ReportJson {
@@ -401,6 +460,7 @@ pub fn report_json(report: &TaskReport) -> ReportJson {
     ReportJson {
         task: report.task.clone(),
         policy: report.policy.to_string(),
+        candidate: report.candidate.as_ref().map(standing_json),
         reward: report.reward.to_string(),
         strategies: strategies.collect(),
         warnings: report.warnings.clone(),

@@ -132,7 +132,12 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "helm_candidate_gain",
         &["task", "bound"],
-        "What a candidate would have earned more than what is live, a decision, with its lower and upper bound.",
+        "What a candidate would have earned more than what is live, a decision, with its lower and upper bound; where the candidate was raised, what the policy would have.",
+    ),
+    gauge(
+        "helm_candidate_live",
+        &["task"],
+        "For how many tenants a task's candidate decides in its policy's place, as far as this process knows.",
     ),
     counter("helm_recall_failures_total", &["task"], "Turns that were carried out without their memories."),
     counter(

@@ -68,7 +68,7 @@ pub struct Settlement {
     /// Its reward; `None` while there is not enough evidence.
     pub reward: Option<Reward>,
     /// Everything this decision adds to learning state: the whole, not a difference. At most one row for each
-    /// scope, strategy and epoch.
+    /// scope, strategy, epoch and layout.
     pub contribution: Vec<StatsRow>,
 }
 

@@ -35,7 +35,7 @@ pub(crate) enum PolicyCommand {
     List,
     /// Whether a candidate may take the place of a task's policy, by what the log says of both.
     #[command(
-        after_help = "Examples:\n  helmctl policy gate --task support\n  helmctl policy gate --task support --candidate candidate.toml --output json\n\nThe candidate is [tasks.NAME.candidate] unless --candidate names one. It may be asked at any time and again and again: the\nbounds hold at all looks together. Exit code 0: raise it. 1: not yet, or it is worse (the verdict says which). 3: there is\ntoo little to tell. Nothing is changed."
+        after_help = "Examples:\n  helmctl policy gate --task support\n  helmctl policy gate --task support --candidate candidate.toml --output json\n  helmctl policy gate --task support --roll-back --reason 'it asks too much'\n\nThe candidate is [tasks.NAME.candidate] unless --candidate names one. It may be asked at any time and again and again: the\nbounds hold at all looks together. Where the candidate was raised (automatic = true), the policy waits for its place. Exit code\n0: raise the one that waits. 1: not yet, or it is worse (the verdict says which). 3: there is too little to tell. Nothing is\nchanged, but by --roll-back."
     )]
     Gate(GateArguments),
     /// Settle a task's logged decisions again with the configured policy and reward, and make state of them.
@@ -66,6 +66,13 @@ pub(crate) struct GateArguments {
     /// Only turns from this moment on. It must not be chosen by what they earned.
     #[arg(long, value_name = "MOMENT")]
     pub(crate) since: Option<String>,
+    /// Put the policy back in the place of the candidate that was raised. That is not raised again before it, or the policy, is
+    /// configured otherwise.
+    #[arg(long, requires = "reason", conflicts_with_all = ["candidate", "since"])]
+    pub(crate) roll_back: bool,
+    /// Why; it is kept.
+    #[arg(long, value_name = "TEXT", requires = "roll_back")]
+    pub(crate) reason: Option<String>,
     #[command(flatten)]
     pub(crate) of: OfTenant,
 }

@@ -2,6 +2,7 @@ use helm_core::TaskId;
 use helm_orchestrator::TaskReport;
 use helm_server::json::report_json;
 
+use super::policy_gate::stands;
 use crate::arguments::{Global, OfTenant};
 use crate::error::Result;
 use crate::open;
@@ -52,5 +53,9 @@ pub(super) fn table(report: &TaskReport) -> String {
         ["strategy", "pulls", "rewards", "mean reward (95 %)", "ratings", "mean rating", "probability now"];
     let table = output::table(header, rows);
     let TaskReport { task, policy, reward, .. } = report;
-    format!("task {task}, policy {policy}, reward {reward}; probabilities are those of a new user\n{table}")
+    let candidate = report.candidate.as_ref().map(|standing| format!("\n{}", stands(standing)));
+    let candidate = candidate.unwrap_or_default();
+    format!(
+        "task {task}, policy {policy}, reward {reward}; probabilities are those of a new user{candidate}\n{table}"
+    )
 }

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::inner::no_such;
 use crate::what_if::{Candidate, GateOptions};
 
-/// A policy that waits to take the place of a task's present one: it chooses nothing, and `helmctl policy gate` says when the
-/// log shows that it earns more.
+/// A policy that waits to take the place of a task's present one: it chooses nothing until it is raised, and `helmctl policy
+/// gate` says when the log shows that it earns more.
 #[derive(Clone, PartialEq, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -32,6 +32,10 @@ pub struct CandidateSection {
     /// How many users must have been seen. Default: 100.
     #[serde(default)]
     pub min_users: Option<u64>,
+    /// Whether it is put in the policy's place as soon as it has shown that, and taken out again when the policy has shown the
+    /// same of the turns since, without anybody; for each tenant. Default: no.
+    #[serde(default)]
+    pub automatic: bool,
 }
 
 impl CandidateSection {
@@ -85,7 +89,7 @@ pub(super) fn candidate(
     let place = format!("{place}.candidate");
     let options = given.options(&place)?;
     let policy = built(&given.policy, section, registry, &format!("{place}.policy"))?;
-    Ok(Some(Candidate { policy, options }))
+    Ok(Some(Candidate { policy, options, automatic: given.automatic }))
 }
 
 fn built(table: &Value, section: &TaskSection, registry: &Registry, place: &str) -> Result<Arc<dyn Policy>> {

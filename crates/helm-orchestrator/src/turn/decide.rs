@@ -3,7 +3,7 @@ use helm_core::{
     Probability, StrategyId,
 };
 use helm_experiment::{Enrolment, Person};
-use helm_policy::ChoiceRequest;
+use helm_policy::{ChoiceRequest, Policy};
 
 use super::{recall::Recalled, run::Turn};
 use crate::error::{Error, Result};
@@ -28,12 +28,12 @@ struct Chosen {
 
 impl Chosen {
     fn certain(
-        task: &TaskRuntime,
+        policy: &dyn Policy,
         strategy: StrategyId,
         mode: DecisionMode,
         assignment: Option<Assignment>,
     ) -> Self {
-        let (propensity, candidates, law) = (Probability::ONE, Vec::new(), law(task));
+        let (propensity, candidates, law) = (Probability::ONE, Vec::new(), law(policy));
         Self { strategy, propensity, candidates, floor: None, mode, drawn_by: None, assignment, law }
     }
 
@@ -52,9 +52,8 @@ impl Chosen {
     }
 }
 
-/// The law of a task's own policy.
-fn law(task: &TaskRuntime) -> (PolicyName, PolicyHash) {
-    (task.policy.name().clone(), task.policy.hash().clone())
+fn law(policy: &dyn Policy) -> (PolicyName, PolicyHash) {
+    (policy.name().clone(), policy.hash().clone())
 }
 
 impl Turn {
@@ -62,24 +61,25 @@ impl Turn {
     pub(super) fn decide(&self, task: &TaskRuntime, recalled: &Recalled) -> Result<Decision> {
         let sorted = self.inner.eligibility(task, self.request.chat.as_ref());
         let chosen = self.choose(task, recalled, &sorted.eligible)?;
-        Ok(self.decision(task, chosen, sorted.excluded))
+        Ok(self.decision(&*recalled.policy, chosen, sorted.excluded))
     }
 
     fn choose(&self, task: &TaskRuntime, recalled: &Recalled, eligible: &[StrategyId]) -> Result<Chosen> {
+        let deciding = &*recalled.policy;
         if let Some(name) = &self.request.strategy {
             let strategy = task.strategy_named(name)?.id.clone();
-            return Ok(Chosen::certain(task, strategy, DecisionMode::Pinned, None));
+            return Ok(Chosen::certain(deciding, strategy, DecisionMode::Pinned, None));
         }
         if eligible.is_empty() {
             let last = task.fallbacks.first().cloned().ok_or_else(|| self.nobody(task))?;
-            return Ok(Chosen::certain(task, last, DecisionMode::Fallback, None));
+            return Ok(Chosen::certain(deciding, last, DecisionMode::Fallback, None));
         }
         let assigned = self.assigned(task, recalled);
         if let Some((assignment, Given::Strategy(strategy))) = &assigned
             && eligible.contains(strategy)
         {
             let assignment = Some(assignment.clone());
-            return Ok(Chosen::certain(task, strategy.clone(), DecisionMode::Assigned, assignment));
+            return Ok(Chosen::certain(deciding, strategy.clone(), DecisionMode::Assigned, assignment));
         }
         // A variant without a strategy leaves the choice to a policy. A variant whose strategy is not
         // eligible now cannot be shown, so the turn is no exposure.
@@ -97,7 +97,7 @@ impl Turn {
         if let Some(draw) = recalled.held.as_ref().filter(is_kept) {
             return Ok(Chosen::kept(draw, assignment));
         }
-        let policy = policy.unwrap_or(&task.policy);
+        let policy = policy.map_or(deciding, |policy| &**policy);
         let context = self.context();
         let arms = task.arms(&eligible);
         let request = ChoiceRequest::new(self.id, &context, &arms, &recalled.snapshot);
@@ -112,7 +112,7 @@ impl Turn {
             mode: DecisionMode::Sampled,
             drawn_by: recalled.held.as_ref().map(|replaced| replaced.id),
             assignment,
-            law: (policy.name().clone(), policy.hash().clone()),
+            law: law(policy),
         })
     }
 
@@ -133,7 +133,7 @@ impl Turn {
         })
     }
 
-    fn decision(&self, task: &TaskRuntime, chosen: Chosen, excluded: Vec<Exclusion>) -> Decision {
+    fn decision(&self, policy: &dyn Policy, chosen: Chosen, excluded: Vec<Exclusion>) -> Decision {
         Decision {
             id: self.id,
             context: self.context(),
@@ -144,7 +144,7 @@ impl Turn {
             assignment: chosen.assignment,
             policy: chosen.law.0,
             policy_hash: chosen.law.1,
-            epoch: Epoch::containing(self.began, task.policy.epoch_length()),
+            epoch: Epoch::containing(self.began, policy.epoch_length()),
             candidates: chosen.candidates,
             floor: chosen.floor,
             excluded,

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use helm_core::{Decision, ExperimentKey, Stage, VariantName, Violation};
 use helm_llm::{Call, EmbeddingModel};
-use helm_policy::{PriorEstimate, Snapshot};
+use helm_policy::{Policy, PriorEstimate, Snapshot};
 use helm_store::{BanditState, DrawQuery, Preferences, Selection, StateQuery, VectorQuery};
 use tokio::time::Instant;
 
@@ -13,6 +14,7 @@ use super::run::{Stop, Turn};
 use crate::error::{Error, Result};
 use crate::experiments::RunningExperiment;
 use crate::inner::TaskRuntime;
+use crate::raise::FRESH;
 use crate::task::Sticky;
 
 /// The share of a turn's shortest deadline that recalling memories may take: they help, but are not needed.
@@ -20,6 +22,8 @@ const MEMORY_SHARE: u32 = 4;
 
 /// What is known before the decision.
 pub(super) struct Recalled {
+    /// The policy that decides: the task's, or its candidate where that was raised.
+    pub(super) policy: Arc<dyn Policy>,
     pub(super) snapshot: Snapshot,
     /// The draw that the conversation or the user keeps to.
     pub(super) held: Option<Decision>,
@@ -38,7 +42,9 @@ impl Turn {
     /// Reads learning state, preferences, history and memories, all at the same time.
     pub(super) async fn recall(&self, task: &TaskRuntime, message: &str) -> Result<Recalled, Stop> {
         let (store, user) = (&self.inner.store, &self.request.user);
-        let query = self.state_query(task);
+        self.inner.look_at_candidate(&self.tenant, task, FRESH).await?;
+        let policy = Arc::clone(self.inner.policy_of(&self.tenant, task));
+        let query = self.state_query(task, &*policy);
         let state = async { store.bandits().load(&self.tenant, &task.id, &query).await.map_err(Error::from) };
         let preferences = async { store.preferences().get(&self.tenant, user).await.map_err(Error::from) };
         let (state, held, variants, preferences, past, (embedding, memories)) = tokio::try_join!(
@@ -51,7 +57,7 @@ impl Turn {
         )?;
         let (memories, violations) = self.passing(task, memories).await?;
         let snapshot = snapshot(state)?;
-        Ok(Recalled { snapshot, held, variants, preferences, past, memories, violations, embedding })
+        Ok(Recalled { policy, snapshot, held, variants, preferences, past, memories, violations, embedding })
     }
 
     /// The draw that this turn keeps to, if the task has such and one was made.
@@ -77,15 +83,15 @@ impl Turn {
         Ok(held)
     }
 
-    fn state_query(&self, task: &TaskRuntime) -> StateQuery {
+    fn state_query(&self, task: &TaskRuntime, policy: &dyn Policy) -> StateQuery {
         let query = StateQuery::default().with_user(self.request.user.clone());
-        let mut query = query.with_policy(task.policy.hash().clone());
+        let mut query = query.with_policy(policy.hash().clone());
         query.segment = self.context().segment;
         // As far back as the policy looks that looks furthest.
-        let policies =
+        let variants =
             task.experiments.iter().flat_map(RunningExperiment::policies).map(|(_, policy)| policy);
-        let histories = policies.map(|policy| policy.history(self.began));
-        query.since = histories.fold(task.policy.history(self.began), |own, other| Some(own?.min(other?)));
+        let histories = variants.map(|variant| variant.history(self.began));
+        query.since = histories.fold(policy.history(self.began), |own, other| Some(own?.min(other?)));
         query
     }
 

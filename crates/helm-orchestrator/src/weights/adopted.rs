@@ -5,14 +5,13 @@ use std::time::Duration;
 use helm_core::{PolicyHash, RewardSpecId, TaskId, TenantId, Timestamp};
 use helm_eval::stats::Estimate;
 use helm_eval::{LearnedWeights, RewardSpec};
-use helm_store::{ErrorKind, PriorDocument, StateQuery, Store};
+use helm_store::Store;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::documents;
 use crate::scoped::Whose;
 
-/// The format of what is stored.
-const FORMAT: u32 = 1;
 /// What was seen longer ago may have been done since.
 const WORTH_TELLING: Duration = Duration::from_secs(60);
 /// How many adoptions are kept with their weights.
@@ -49,7 +48,6 @@ impl Adoption {
 /// What is stored of a task's learned weights.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Document {
-    format: u32,
     /// The oldest first.
     pub(super) adoptions: Vec<Adoption>,
     /// Up to which adoption the log was settled again.
@@ -78,12 +76,13 @@ impl Document {
     }
 }
 
-/// What is stored, with its revision.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Stored {
-    pub(super) revision: u64,
-    pub(super) document: Document,
+impl documents::Document for Document {
+    const FORMAT: u32 = 1;
+    const WHAT: &'static str = "learned weights";
 }
+
+/// What is stored, with its revision.
+pub(super) type Stored = documents::Stored<Document>;
 
 /// Under which key a reward's learned weights are kept: those of another reward, or version, are others.
 pub(crate) fn key(spec: &RewardSpec) -> Option<PolicyHash> {
@@ -98,37 +97,7 @@ pub(super) async fn read(
     task: &TaskId,
     key: &PolicyHash,
 ) -> helm_store::Result<Stored> {
-    let query = StateQuery::default().with_policy(key.clone());
-    let Some(prior) = store.bandits().load(tenant, task, &query).await?.prior else {
-        return Ok(Stored::default());
-    };
-    let refuse = |kind, message: String| {
-        helm_store::Error::new(kind, store.capabilities().backend, "read_weights", message)
-    };
-    let document: Document = serde_json::from_value(prior.body)
-        .map_err(|error| refuse(ErrorKind::Corrupt, format!("learned weights of task {task}: {error}")))?;
-    if document.format > FORMAT {
-        let message = format!("learned weights of task {task} are of a newer build; use that one");
-        return Err(refuse(ErrorKind::SchemaMismatch, message));
-    }
-    Ok(Stored { revision: prior.revision, document })
-}
-
-/// Writes the successor of what was read; `false` when another process was first.
-pub(super) async fn write(
-    store: &dyn Store,
-    tenant: &TenantId,
-    task: &TaskId,
-    key: &PolicyHash,
-    mut next: Stored,
-) -> helm_store::Result<bool> {
-    next.document.format = FORMAT;
-    let body = serde_json::to_value(&next.document).map_err(|error| {
-        let backend = store.capabilities().backend;
-        helm_store::Error::new(ErrorKind::Invalid, backend, "write_weights", error.to_string())
-    })?;
-    let prior = PriorDocument { policy: key.clone(), revision: next.revision + 1, body };
-    store.bandits().put_prior(tenant, task, &prior).await
+    documents::read(store, tenant, task, key).await
 }
 
 /// The adopted weights that this process knows.

@@ -9,6 +9,7 @@ use super::adopted::{self, Adoption, Stored};
 use super::ratings::{Ratings, ratings};
 use super::{key, reweigh};
 use crate::background::Undone;
+use crate::documents;
 use crate::error::Result;
 use crate::inner::{Inner, TaskRuntime};
 
@@ -62,7 +63,7 @@ pub(crate) async fn learn(inner: &Inner, tenant: &TenantId, about: &About) -> Re
     document.adopt(adoption);
     let next = Stored { revision, document };
     // Another process may have been first; it had the same ratings.
-    if adopted::write(&*inner.store, tenant, &task.id, &key, next).await? {
+    if documents::write(&*inner.store, tenant, &task.id, &key, next).await? {
         tell(task, number, better);
         reweigh::enqueue(inner, tenant, &task.id, number).await?;
     }

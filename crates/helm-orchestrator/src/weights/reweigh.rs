@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::adopted::{self, Stored};
 use super::key;
 use crate::background::Undone;
+use crate::documents;
 use crate::inner::Inner;
 use crate::rebuild;
 
@@ -49,7 +50,7 @@ pub(crate) async fn reweigh(inner: &Inner, tenant: &TenantId, about: &About) -> 
     tracing::info!(task = %task.id, number, changed = rebuilt.changed, "the log was settled under learned weights");
     let Stored { revision, mut document } = adopted::read(&*inner.store, tenant, &task.id, &key).await?;
     document.settled = document.settled.max(number);
-    match adopted::write(&*inner.store, tenant, &task.id, &key, Stored { revision, document }).await? {
+    match documents::write(&*inner.store, tenant, &task.id, &key, Stored { revision, document }).await? {
         true => Ok(()),
         false => Err(Undone::Failed("other weights were adopted at the same moment".to_owned())),
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::read::WhatIf;
 use crate::error::{Error, Result};
 
-/// What a candidate must show.
+/// What the one that waits must show.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct GateOptions {
@@ -113,6 +113,12 @@ impl Gate {
             gate.because = format!("{} users of {} have been seen", gate.users, options.min_users);
         }
         Ok(gate)
+    }
+
+    /// What it would have earned more, with what bounds that at all looks together.
+    #[must_use]
+    pub fn bounds(&self) -> Option<[f64; 3]> {
+        Some([self.gain?, self.low?, self.high?])
     }
 
     fn looked(&self, read: &WhatIf, options: &GateOptions) -> Answer<(f64, Interval)> {

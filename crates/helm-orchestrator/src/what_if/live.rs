@@ -1,9 +1,13 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use futures::TryStreamExt;
 use helm_core::{TaskId, TenantId, Timestamp};
+use helm_policy::Policy;
 use helm_store::{InteractionLogExt, RowQuery};
 
 use super::candidate::Candidate;
-use super::gate::Gate;
+use super::gate::{Gate, GateOptions};
 use super::past_turn::PastTurn;
 use super::read::{Counted, WhatIf};
 use super::target::Target;
@@ -47,16 +51,19 @@ impl Helm {
     /// one. Both are looked at on the turns that the present one has decided since `since`, or ever. It may be asked at any
     /// time, and again and again.
     ///
+    /// Where the candidate [was raised](Helm::candidate), the policy waits: whether it may take its place again is looked at on the
+    /// turns that the candidate has decided since.
+    ///
     /// # Errors
     ///
     /// As for [`Helm::past_turns`] and [`WhatIf::new`]; when an option is out of range.
     pub async fn gate(&self, task: &TaskId, since: Option<Timestamp>) -> Result<Option<Gate>> {
         let inner = self.inner();
         let task = inner.task(task)?;
-        match &task.candidate {
-            Some(candidate) => Ok(Some(gate_of(&inner, &self.tenant, task, candidate, since).await?)),
-            None => Ok(None),
-        }
+        let Some(candidate) = &task.candidate else { return Ok(None) };
+        inner.look_at_candidate(&self.tenant, task, Duration::ZERO).await?;
+        let sides = Sides::configured(&inner, &self.tenant, task, candidate).since(since);
+        Ok(Some(compare(&inner, &self.tenant, &task.id, sides).await?))
     }
 
     /// What was found of a task's candidates by the looks that are made each hour there are turns, oldest first: of each
@@ -81,7 +88,10 @@ impl Helm {
         since: Option<Timestamp>,
     ) -> Result<Gate> {
         let inner = self.inner();
-        gate_of(&inner, &self.tenant, inner.task(task)?, candidate, since).await
+        let task = inner.task(task)?;
+        inner.look_at_candidate(&self.tenant, task, Duration::ZERO).await?;
+        let sides = Sides::of(&inner, &self.tenant, task, candidate).since(since);
+        compare(&inner, &self.tenant, &task.id, sides).await
     }
 }
 
@@ -92,26 +102,67 @@ async fn past_turns(
     until: Option<Timestamp>,
 ) -> Result<Vec<PastTurn>> {
     // Without an end it would follow those who talk meanwhile.
-    let now = inner.clock.now().after(std::time::Duration::from_micros(1));
+    let now = inner.clock.now().after(Duration::from_micros(1));
     let query = RowQuery::default().with_task(task.clone()).with_until(until.unwrap_or(now));
     let rows = inner.store.log().stream_rows(tenant, &query);
     Ok(rows.map_ok(PastTurn::from).try_collect().await?)
 }
 
-/// Compares a candidate with a task's present policy.
-pub(crate) async fn gate_of(
-    inner: &Inner,
-    tenant: &TenantId,
-    task: &TaskRuntime,
-    candidate: &Candidate,
+/// Who is compared with whom.
+pub(crate) struct Sides {
+    /// The policy that waits.
+    waits: Arc<dyn Policy>,
+    /// The policy that decides.
+    decides: Arc<dyn Policy>,
+    options: GateOptions,
     since: Option<Timestamp>,
-) -> Result<Gate> {
-    let counted = Counted { since, decided_by: Some(task.policy.hash().clone()) };
-    let turns = past_turns(inner, tenant, &task.id, None).await?;
-    let (target, options) = (candidate.target(), candidate.options);
+}
+
+impl Sides {
+    /// The one of a task's policy and its candidate that waits, with the one that decides.
+    pub(crate) fn configured(
+        inner: &Inner,
+        tenant: &TenantId,
+        task: &TaskRuntime,
+        candidate: &Candidate,
+    ) -> Self {
+        let sides = Self::of(inner, tenant, task, candidate);
+        match inner.raised_since(tenant, task) {
+            Some(_) => Self { waits: Arc::clone(&task.policy), ..sides },
+            None => sides,
+        }
+    }
+
+    /// A candidate with what decides, on what that has decided since it was raised, if it was.
+    fn of(inner: &Inner, tenant: &TenantId, task: &TaskRuntime, candidate: &Candidate) -> Self {
+        Self {
+            waits: Arc::clone(&candidate.policy),
+            decides: Arc::clone(inner.policy_of(tenant, task)),
+            options: candidate.options,
+            since: inner.raised_since(tenant, task),
+        }
+    }
+
+    /// Only on turns from this moment on, too.
+    fn since(mut self, since: Option<Timestamp>) -> Self {
+        self.since = self.since.max(since);
+        self
+    }
+
+    /// The policy that waits, hashed, and the one that decides.
+    pub(crate) fn hashes(&self) -> [String; 2] {
+        [self.waits.hash().to_string(), self.decides.hash().to_string()]
+    }
+}
+
+/// Compares the policy that waits with the one that decides.
+pub(crate) async fn compare(inner: &Inner, tenant: &TenantId, task: &TaskId, sides: Sides) -> Result<Gate> {
+    let counted = Counted { since: sides.since, decided_by: Some(sides.decides.hash().clone()) };
+    let turns = past_turns(inner, tenant, task, None).await?;
+    let target = Target::Policy(sides.waits);
     // Of a long log this takes seconds, which turns must not wait for.
     let judged = tokio::task::spawn_blocking(move || {
-        Gate::new(&WhatIf::counting(turns, &target, &counted)?, &options)
+        Gate::new(&WhatIf::counting(turns, &target, &counted)?, &sides.options)
     });
     judged.await.map_err(|_| Error::Lost)?
 }

@@ -19,4 +19,4 @@ pub use past_turn::PastTurn;
 pub use read::WhatIf;
 pub use target::Target;
 
-pub(crate) use live::gate_of;
+pub(crate) use live::{Sides, compare};

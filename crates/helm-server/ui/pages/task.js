@@ -1,7 +1,7 @@
 import { get } from "../api.js";
 import { intervals, lines } from "../chart.js";
 import { h, link } from "../dom.js";
-import { NONE, count, fixed, percent, stretch } from "../format.js";
+import { NONE, count, fixed, moment, percent, stretch } from "../format.js";
 import { empty, heading, hoursSelect, share, styleOf, table } from "../parts.js";
 
 export async function page({ part: task, query, signal, go }) {
@@ -17,6 +17,7 @@ export async function page({ part: task, query, signal, go }) {
   const nodes = [
     heading(`Task ${task}`, hoursSelect(hours, again)),
     h("p", { class: "lead" }, "Policy ", h("strong", null, report.policy), ". ", link(`/ui/decisions?task=${encodeURIComponent(task)}`, "Its decisions"), " · ", link(`/ui/users?task=${encodeURIComponent(task)}`, "its users")),
+    stands(report.candidate),
     alarms(report),
     h("section", { class: "card" }, strategies(report, styles)),
     h("div", { class: "grid" }, posteriors(report, styles), chosen(offers, overview, styles), rewards(overview)),
@@ -25,6 +26,14 @@ export async function page({ part: task, query, signal, go }) {
 }
 
 const idOf = (one) => `${one.strategy}@${one.version}`;
+
+/** Which of the policy and its candidate decides. */
+function stands(own) {
+  if (!own) return null;
+  const since = own.since ? ` since ${moment(own.since)}: ${own.because}` : "";
+  const who = own.live ? `Its candidate ${own.candidate} decides in the place of ${own.policy}${since}.` : `Its candidate ${own.candidate} ${own.since ? `was rolled back${since}` : "waits"}.`;
+  return h("p", null, who);
+}
 
 function alarms(report) {
   if (!report.warnings.length) return h("p", { class: "calm" }, "No drift: as far as the feedback that came to this server tells, people say what the reward says.");

@@ -1,0 +1,19 @@
+//! Candidates that Helm raises by itself, and rolls back.
+//!
+//! Where a task's candidate is [automatic](crate::Candidate::automatic()), each look of the [gate](crate::Gate) is acted upon: what
+//! it says is written into a [`Record`](record::Record) of the pair of policies, in the store, by whoever read the newest. All processes look
+//! there before they decide, a [moment](FRESH) earlier at most. The record is of this policy and this candidate, by their
+//! hashes: with either of them changed, what is configured decides.
+
+mod act;
+mod explained;
+mod known;
+mod record;
+mod standing;
+
+pub use record::{CandidateChange, CandidateStep};
+pub use standing::CandidateStanding;
+
+pub(crate) use act::act;
+pub(crate) use explained::explained;
+pub(crate) use known::{FRESH, Raised};
