@@ -1,5 +1,5 @@
-use super::install::read;
 use super::sections::HelmConfig;
+use super::strategies::read;
 use crate::error::{Error, Result};
 
 /// The environment variable that holds the API's keys unless another one is named.

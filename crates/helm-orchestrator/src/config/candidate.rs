@@ -7,9 +7,9 @@ use helm_policy::{Policy, Registry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::install::known_strategies;
 use super::schema::PolicyTable;
 use super::sections::{HelmConfig, TaskSection};
+use super::strategies::known_strategies;
 use crate::error::{Error, Result};
 use crate::inner::no_such;
 use crate::what_if::{Candidate, GateOptions};

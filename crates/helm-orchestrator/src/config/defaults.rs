@@ -152,8 +152,8 @@ fn fill_strategy(name: &StrategyName, section: &mut StrategySection, main: &Mode
     section.retrieve.get_or_insert(usual.retrieval);
     if let Some(cache) = &mut section.semantic_cache {
         let SemanticCacheSection { similarity, seconds, .. } = cache;
-        similarity.get_or_insert(super::install::SIMILARITY);
-        seconds.get_or_insert(super::install::SIMILAR_SECONDS);
+        similarity.get_or_insert(super::strategies::SIMILARITY);
+        seconds.get_or_insert(super::strategies::SIMILAR_SECONDS);
     }
 }
 

@@ -10,8 +10,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::install::read;
 use super::sections::HelmConfig;
+use super::strategies::read;
 use crate::error::{Error, Result};
 
 /// Experiments: paths of specifications and of folders of them (`experiments = ["tone.toml"]`), or in short by key

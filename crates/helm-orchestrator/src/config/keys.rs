@@ -2,8 +2,8 @@ use std::path::Path;
 
 use helm_llm::{RedactedUrl, Secret};
 
-use super::install::read;
 use super::models::Place;
+use super::strategies::read;
 use crate::error::{Error, Result};
 
 /// The environment variable that holds OpenAI's key.

@@ -26,6 +26,7 @@ mod places;
 mod schema;
 mod sections;
 mod show;
+mod strategies;
 mod tools;
 mod wrong;
 

@@ -11,9 +11,9 @@ use helm_llm::{
 };
 
 use super::defaults::fill_timeouts;
-use super::install::seconds;
 use super::keys::{KeyPlaces, key, own_key, provider_at};
 use super::model_section::{CapabilitySection, EmbeddingFamily, EmbeddingSection, ModelFamily, ModelSection};
+use super::strategies::seconds;
 use crate::error::{Error, Result};
 
 pub(super) const OPENAI_URL: &str = "https://api.openai.com/v1";
