@@ -13,11 +13,14 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// How long a write waits for another process's.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// So many results may wait to be taken: what reads need not wait for whoever takes them. They are kept anyway.
+const RESULTS: usize = 8_192;
 
 fn connection(options: &SqliteOptions) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(&options.path)
         .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(RESULTS)
         .foreign_keys(true)
         .synchronous(match options.synchronous {
             Synchronous::Full => SqliteSynchronous::Full,
@@ -61,8 +64,7 @@ pub(super) async fn reader(options: &SqliteOptions) -> Result<Link> {
 }
 
 fn reading(options: &SqliteOptions) -> SqliteConnectOptions {
-    // A search reads hundreds of rows; with room for them the thread that reads need not wait for the one that takes.
-    connection(options).pragma("query_only", "ON").row_buffer_size(512)
+    connection(options).pragma("query_only", "ON")
 }
 
 /// Says what SQLite would only hint at.

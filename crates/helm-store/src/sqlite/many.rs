@@ -69,5 +69,5 @@ async fn changed(
             return Ok(done.rows_affected());
         }
     }
-    Ok(0)
+    Err(sqlx::Error::WorkerCrashed)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub struct SqliteOptions {
     /// The database file. Beside it SQLite keeps `-wal`, which grows to some 64 MiB under load and further while
-    /// somebody reads for long, and `-shm`; migrations lock `.lock`. Up to 32 MiB of the file are held in memory for
+    /// somebody reads for long, and `-shm`; migrations lock `.lock`. Up to 8 MiB of the file are held in memory for
     /// writing.
     pub path: PathBuf,
     /// Whether a missing file is created. Default: yes.

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use helm_core::{
-    Decision, DecisionId, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId, TaskId, TenantId,
-    Timestamp, TurnStatus, UnitInterval, UserId,
+    Decision, DecisionId, Epoch, PolicyHash, Scope, SegmentName, Stats, StatsRow, StrategyId, TaskId,
+    TenantId, Timestamp, TurnStatus, UnitInterval, UserId,
 };
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -35,7 +35,9 @@ impl BanditStore for SqliteStore {
         let (segment, user) =
             (query.segment.as_ref().map(SegmentName::as_str), query.user.as_ref().map(UserId::as_str));
         let of_task = |bound: Bound| bound.bind(tenant.as_str()).bind(task.as_str());
-        let rows = script.add(STATE, OPERATION, |bound| Ok(of_task(bound).bind(segment).bind(user)))?;
+        let from = query.since.map_or(i64::MIN, Epoch::start);
+        let part = |bound: Bound| of_task(bound).bind(segment).bind(user).bind(from);
+        let rows = script.add(STATE, OPERATION, |bound| Ok(part(part(bound))))?;
         let prior = match &query.policy {
             Some(policy) => {
                 Some(script.add(PRIOR, OPERATION, |bound| Ok(of_task(bound).bind(policy.as_str())))?)
@@ -155,12 +157,21 @@ const JUDGEMENTS: &str =
     "SELECT strategy, value, MAX(revision) FROM helm_evidence INDEXED BY helm_evidence_by_task
     WHERE tenant = ? AND task = ? AND source NOT GLOB 'judge:*' GROUP BY decision, source";
 
-/// A task's state, with a segment's and a user's.
+/// A task's state, with a segment's and a user's: what is older than is wanted comes summed up, or a task would cost more
+/// to read with every hour of its life. Sums of a learner's own are added where they are understood.
 const STATE: &str =
     "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
         latency_us, failures, loss, packed
     FROM helm_stats WHERE tenant = ? AND task = ?
-        AND (scope, member) IN (VALUES ('task', ''), ('segment', ?), ('user', ?))";
+        AND (scope, member) IN (VALUES ('task', ''), ('segment', ?), ('user', ?))
+        AND (epoch >= ? OR layout <> 0)
+    UNION ALL
+    SELECT scope, member, strategy, MAX(epoch), layout, SUM(count), SUM(reward), SUM(reward_sq), SUM(turns), SUM(cost),
+        SUM(tokens), SUM(latency_us), SUM(failures), SUM(loss), NULL
+    FROM helm_stats WHERE tenant = ? AND task = ?
+        AND (scope, member) IN (VALUES ('task', ''), ('segment', ?), ('user', ?))
+        AND epoch < ? AND layout = 0
+    GROUP BY scope, member, strategy";
 
 const PRIOR: &str =
     "SELECT revision, format, body FROM helm_prior WHERE tenant = ? AND task = ? AND policy_hash = ?";

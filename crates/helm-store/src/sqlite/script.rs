@@ -216,7 +216,8 @@ impl Statements<'_> {
                 Some(first) => Some(first?),
                 None => results.try_next().await?,
             };
-            let Some(result) = result else { break };
+            // Results that end too early are those of a thread that has ended.
+            let Some(result) = result else { return Err(sqlx::Error::WorkerCrashed) };
             match (result, done.last_mut()) {
                 (Either::Right(row), Some(current)) => current.rows.push(row),
                 _ => done.push(Done::default()),
