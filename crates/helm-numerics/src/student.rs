@@ -96,6 +96,9 @@ pub fn upper_quantile(q: f64, dof: f64) -> f64 {
     }
 }
 
+/// Steps below this share of the root may be of the tail's rounding.
+const ROUNDED: f64 = 1e-12;
+
 fn upper_root(q: f64, dof: f64) -> f64 {
     let target = libm::log(q);
     let z = normal::upper_quantile(q);
@@ -109,12 +112,16 @@ fn upper_root(q: f64, dof: f64) -> f64 {
         return f64::INFINITY;
     }
     let mut t = if dof < 3.0 { near.max(far) } else { near };
+    let mut moved = f64::INFINITY;
     for _ in 0..100 {
         let tail = ln_sf(t, dof);
         // d ln sf / dt = −pdf / sf; ln sf is concave, or convex far out, so steps are bounded.
         let step = (tail - target) / libm::exp(ln_pdf(t, dof) - tail);
         let next = (t + step).clamp(0.25 * t, 4.0 * t);
-        if (next - t).abs() <= 4.0 * f64::EPSILON * t {
+        let before = std::mem::replace(&mut moved, (next - t).abs());
+        // Close by, Newton's steps shrink as their squares do, until they are no more than the tail's last digits.
+        let is_noise = moved <= ROUNDED * t && moved >= 0.5 * before;
+        if moved <= 4.0 * f64::EPSILON * t || is_noise {
             return next;
         }
         t = next;
