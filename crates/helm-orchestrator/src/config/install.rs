@@ -36,6 +36,12 @@ pub(super) const SIMILARITY: f64 = 0.97;
 pub(super) const SIMILAR_SECONDS: f64 = 3_600.0;
 /// No setting in seconds is longer.
 const DAY: u64 = 86_400;
+/// How long a Redis may take for an answer that is only asked whether it is there.
+#[cfg(feature = "redis")]
+const REDIS_ANSWERS: Duration = Duration::from_secs(2);
+/// After how long it is asked again where it did not answer, and for how long.
+#[cfg(feature = "redis")]
+const REDIS_RETRIED: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
 
 /// The configured tools.
 type Tools = BTreeMap<ToolName, Arc<dyn ToolHandler>>;
@@ -108,9 +114,10 @@ impl HelmConfig {
         };
         // What is wrong with an experiment is said also while none assigns.
         for spec in self.experiments()? {
-            if self.features.ab_testing {
-                builder = builder.experiment_of(spec, registry)?;
-            }
+            builder = match self.features.ab_testing {
+                true => builder.experiment_of(spec, registry)?,
+                false => builder.paused_experiment(spec),
+            };
         }
         Ok(builder)
     }
@@ -300,7 +307,8 @@ impl HelmConfig {
         }
     }
 
-    /// Whether the configured Redis answers; `None` without one.
+    /// Whether the configured Redis answers; `None` without one. It has some seconds, and is tried more than once: a busy
+    /// machine is no absent server.
     ///
     /// # Errors
     ///
@@ -308,8 +316,10 @@ impl HelmConfig {
     #[cfg(feature = "redis")]
     pub async fn redis_answers(&self) -> Result<Option<bool>> {
         let Some(url) = &self.store.redis_url else { return Ok(None) };
-        let redis = helm_store::Redis::connect(helm_store::RedisOptions::new(url.expose())).await?;
-        let answers = redis.is_up();
+        let options = helm_store::RedisOptions::new(url.expose());
+        let options = options.with_command_timeout(REDIS_ANSWERS).with_retry_after(REDIS_RETRIED.0);
+        let redis = helm_store::Redis::connect(options).await?;
+        let answers = redis.answers_within(REDIS_RETRIED.1).await;
         redis.close().await;
         Ok(Some(answers))
     }
