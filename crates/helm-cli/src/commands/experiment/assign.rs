@@ -52,7 +52,7 @@ pub(super) fn run(
             output::percent(Some(assigned.share.get())),
             assigned.by.as_str().to_owned(),
         ],
-        Err(reason) => [user.to_string(), "-".to_owned(), "-".to_owned(), reason.to_owned()],
+        Err(reason) => [user.to_string(), "-".to_owned(), "-".to_owned(), (*reason).to_owned()],
     });
     output::line(&output::table(["user", "variant", "share", "by"], rows))
 }
