@@ -473,6 +473,18 @@ fn where_there_is_no_database_none_is_looked_into() {
 }
 
 #[test]
+fn a_server_is_told_where_to_listen_by_an_address() {
+    let folder = folder();
+    for (listen, such_as) in
+        [("28084", "127.0.0.1:28084"), (":28084", "127.0.0.1:28084"), ("localhost:9", "127.0.0.1:8080")]
+    {
+        let wrong = run(&folder, &["serve", "--listen", listen]);
+        assert_eq!(wrong.status.code(), Some(2));
+        assert!(err(&wrong).contains(&format!("such as {such_as}")), "{}", err(&wrong));
+    }
+}
+
+#[test]
 fn the_doctor_looks_at_everything() {
     let folder = folder();
     let healthy = run(&folder, &["doctor", "--live", "--output", "json"]);
@@ -494,6 +506,7 @@ fn the_doctor_looks_at_everything() {
     assert!(out(&run(&folder, &["migrate"])).contains("version 11"));
     let absent = helmctl(folder.path(), &[("REDIS_URL", "redis://127.0.0.1:1")], &["doctor"], "");
     assert!(out(&absent).contains("warn  redis") && out(&absent).contains("REDIS_URL"), "{}", out(&absent));
+    assert_eq!(out(&absent).matches("does not answer").count(), 1, "{}", out(&absent));
     let wrong = helmctl(folder.path(), &[("REDIS_URL", "no address")], &["doctor"], "");
     assert_eq!(wrong.status.code(), Some(1), "{}", out(&wrong));
     assert!(out(&wrong).contains("FAIL  redis"), "{}", out(&wrong));

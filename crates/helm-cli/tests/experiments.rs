@@ -151,6 +151,12 @@ fn a_log_is_read_from_a_file_and_from_the_database_alike() {
     let unknown = helmctl(&folder, &["experiment", "analyze", "tune"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("the configured ones are: tone"), "{}", text(&unknown.stderr));
+    let columns = helmctl(&folder, &["experiment", "analyze", "tone", "--log", "log.parquet"]);
+    assert!(
+        columns.status.code() == Some(2) && text(&columns.stderr).contains("only JSON lines are read"),
+        "{}",
+        text(&columns.stderr)
+    );
     let page = helmctl(&folder, &["tasks", "list", "--output", "html"]);
     assert_eq!(page.status.code(), Some(2), "only reports are pages");
 }

@@ -266,3 +266,29 @@ fn a_candidate_that_is_wrong_is_said_with_its_place() {
         assert!(said.contains(told), "{told}: {said}");
     }
 }
+
+#[test]
+fn a_log_that_an_experiment_assigned_is_for_its_analysis() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[tasks.support.strategies]\nplain = {}\nwarm = {}\n[experiments.tone]\ntask = \"support\"\n\
+                  variants.control = { strategy = \"plain\" }\nvariants.warm = { strategy = \"warm\" }\n";
+    std::fs::write(folder.path().join("helm.toml"), config).unwrap();
+    let scene =
+        |user| format!("{{\"user\":\"u{user}\",\"task\":\"support\",\"message\":\"How do I reset it?\"}}");
+    let scenes: Vec<_> = (0..6).map(scene).collect();
+    std::fs::write(folder.path().join("talk.jsonl"), scenes.join("\n")).unwrap();
+    assert!(helmctl(&folder, &["scenario", "run", "talk.jsonl"]).status.success());
+    for target in ["warm", "uniform", "tasks.support"] {
+        let asked = ["ope", "--task", "support", "--target", target];
+        let shown = helmctl(&folder, &asked);
+        let told = text(&shown.stderr);
+        assert_eq!(shown.status.code(), Some(3), "{target}: {told}");
+        for part in ["nothing was drawn in 6 turns", "helmctl experiment analyze"] {
+            assert!(told.contains(part), "{target}: {told}");
+        }
+        let out = text(&shown.stdout);
+        assert!(out.contains("left out: 6 turns whose strategy an experiment assigned"), "{out}");
+        let data = json(&helmctl(&folder, &[&asked[..], &["--output", "json"]].concat()));
+        assert!(data["refused"].as_str().unwrap().contains("nothing was drawn"), "{data}");
+    }
+}

@@ -63,6 +63,30 @@ async fn an_installation_lives_in_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_missing_is_not_migrated_back() {
+    let Some(database) = Database::create("a_table_that_is_missing").await else { return };
+    let (folder, url) = (tempfile::tempdir().unwrap(), database.url());
+    succeeded(&helmctl(folder.path(), &url, &["migrate"], ""));
+    database.damage("DROP TABLE helm_health CASCADE").await;
+    let told = |arguments: &[&str]| {
+        let refused = helmctl(folder.path(), &url, arguments, "");
+        assert_eq!(refused.status.code(), Some(2));
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        // Where in the server's source its words stand is nobody's business here.
+        assert!(
+            told.contains("relation \"helm_health\" does not exist") && !told.contains("at line"),
+            "{told}"
+        );
+        told
+    };
+    let migrated = told(&["migrate"]);
+    assert!(
+        migrated.contains("restore it from a backup") && !migrated.contains("helmctl migrate"),
+        "{migrated}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_installation_moves_from_a_file_to_postgres() {
     let Some(database) = Database::create("an_installation_moves").await else { return };
     let (folder, url) = (tempfile::tempdir().unwrap(), database.url());

@@ -113,6 +113,37 @@ fn health_is_asked_of_helm_alone() {
     assert!(text(&asked.stdout).contains("not ready") && text(&asked.stdout).contains("404"));
 }
 
+#[test]
+fn warnings_that_are_not_told_are_not_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = run(folder.path(), &[], &["keys", "new", "app", "--output", "json"]);
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let (key, entry) = (made["key"].as_str().unwrap(), made["entry"].as_str().unwrap());
+    let (mut child, _told, address) = served(folder.path(), &[("HELM_API_KEYS", entry)]);
+    let url = format!("http://{address}");
+    let asked = |environment: &[(&str, &str)], format: &str| {
+        let asked = run(folder.path(), environment, &["health", "--url", &url, "--output", format]);
+        assert_eq!(asked.status.code(), Some(0), "{}", text(&asked.stdout));
+        asked
+    };
+    let warnings = |environment: &[(&str, &str)]| {
+        let health: Value = serde_json::from_slice(&asked(environment, "json").stdout).unwrap();
+        health["warnings"].clone()
+    };
+    assert_eq!(warnings(&[("HELM_API_KEY", key)]), serde_json::json!([]));
+    assert!(!text(&asked(&[("HELM_API_KEY", key)], "table").stderr).contains("not told"));
+    for (environment, why) in [
+        (&[][..], "there is none in HELM_API_KEY"),
+        (&[("HELM_API_KEY", "hk_of_another")], "does not know the key in HELM_API_KEY"),
+    ] {
+        assert_eq!(warnings(environment), Value::Null);
+        let told = text(&asked(environment, "table").stderr);
+        assert!(told.contains("warnings are not told") && told.contains(why), "{told}");
+    }
+    signal(&child, "TERM");
+    assert_eq!(ended(&mut child), Some(0));
+}
+
 /// Answers one request as a server that is ready does, and gives what was asked.
 fn readiness(listener: std::net::TcpListener) -> JoinHandle<String> {
     std::thread::spawn(move || {

@@ -101,6 +101,17 @@ fn without_ab_testing_nobody_is_assigned() {
                 assert_eq!(row[column].is_null(), !assigns, "{switch}: {row}");
             }
         }
+        for format in ["json", "table"] {
+            let assign = ["experiment", "assign", "tone", "--unit", "user-1", "--output", format];
+            let told = program::helmctl(folder.path(), &environment, &assign, "");
+            let told = text(&told.stdout);
+            assert_eq!(told.contains("A/B testing is off"), !assigns, "{switch}: {told}");
+            assert_eq!(
+                ["control", "warm"].iter().any(|name| told.contains(name)),
+                assigns,
+                "{switch}: {told}"
+            );
+        }
         let report = ["experiment", "analyze", "tone", "--output", "json"];
         let report = program::helmctl(folder.path(), &environment, &report, "");
         let report: Value = serde_json::from_slice(&report.stdout).unwrap();

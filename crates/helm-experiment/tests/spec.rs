@@ -164,6 +164,13 @@ fn every_mistake_is_said_with_its_line() {
 }
 
 #[test]
+fn sums_are_said_as_people_add() {
+    let text = WHOLE.replacen("weight = 0.5", "weight = 0.7", 1).replacen("weight = 0.5", "weight = 0.6", 1);
+    let problems = Spec::from_toml(&text).unwrap_err().to_string();
+    assert!(problems.contains("sum to 1.3") && !problems.contains("1.2999"), "{problems}");
+}
+
+#[test]
 fn all_mistakes_are_said_at_once() {
     let text = WHOLE.replace("weight = 0.5", "weight = 0.7").replace("alpha = 0.05", "alpha = 7");
     let text = text.replace("q = 0.95", "q = 2").replace("better = \"lower\"", "beter = \"lower\"");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use helm_core::{
     Clock, HeuristicTokenCounter, Strategy, StrategyId, SystemClock, TaskId, TokenCounter, ToolName,
 };
+use helm_experiment::Spec;
 use helm_llm::{ChatModel, EmbeddingModel, HashingEmbedder};
 use helm_store::{Cache, Limiter, Store, memory::MemoryStore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -48,6 +49,7 @@ pub struct HelmBuilder {
     limits: AdmissionLimits,
     sharing: Sharing,
     experiments: Vec<PlannedExperiment>,
+    paused: Vec<Spec>,
     workers: usize,
     queue: usize,
     max_message_bytes: usize,
@@ -83,6 +85,7 @@ impl Default for HelmBuilder {
             limits: AdmissionLimits::default(),
             sharing: Sharing::default(),
             experiments: Vec::new(),
+            paused: Vec::new(),
             workers: 4,
             queue: 1_024,
             max_message_bytes: 1 << 20,
@@ -183,7 +186,7 @@ impl HelmBuilder {
     ) -> Result<Self> {
         let variants =
             variants.into_iter().map(|(variant, strategy)| (variant, strategy.map(|id| id.name().clone())));
-        let spec = helm_experiment::Spec::plain(key, task, variants.collect())?;
+        let spec = Spec::plain(key, task, variants.collect())?;
         self.experiments.push(PlannedExperiment { spec, policies: std::collections::BTreeMap::new() });
         Ok(self)
     }
@@ -194,13 +197,15 @@ impl HelmBuilder {
     /// # Errors
     ///
     /// Fails when a variant's policy is refused.
-    pub fn experiment_of(
-        mut self,
-        spec: helm_experiment::Spec,
-        registry: &helm_policy::Registry,
-    ) -> Result<Self> {
+    pub fn experiment_of(mut self, spec: Spec, registry: &helm_policy::Registry) -> Result<Self> {
         self.experiments.push(PlannedExperiment::new(spec, registry)?);
         Ok(self)
+    }
+
+    /// Knows of an experiment that assigns nobody, so that [what the log says of it](Helm::experiment_report) can be read.
+    pub fn paused_experiment(mut self, spec: Spec) -> Self {
+        self.paused.push(spec);
+        self
     }
 
     /// Uses another clock.
@@ -303,6 +308,8 @@ impl HelmBuilder {
             dead_jobs: Arc::default(),
             user_rewards: Arc::new(UserRewards::new(self.user_rewards)),
             far: shared.cache,
+            server: shared.server,
+            paused: self.paused,
             _ends: ends.drop_guard(),
             tracker,
         };
@@ -359,6 +366,8 @@ impl HelmBuilder {
             dead_jobs: Arc::clone(&present.dead_jobs),
             user_rewards: Arc::clone(&present.user_rewards),
             far: present.far.clone(),
+            server: present.server.clone(),
+            paused: self.paused,
             _ends: ends.drop_guard(),
             tracker: present.tracker.clone(),
         })

@@ -155,19 +155,25 @@ impl Helm {
         Ok(Explanation::of(view, raised.as_deref()))
     }
 
-    /// The experiments that are configured, in the order of their tasks.
+    /// The experiments that assign users, in the order of their tasks.
     pub fn experiments(&self) -> impl Iterator<Item = Spec> {
         experiments::all(&self.inner()).cloned().collect::<Vec<_>>().into_iter()
     }
 
-    /// What the log says of a configured experiment so far.
+    /// The experiments that are configured and [assign nobody](HelmBuilder::paused_experiment).
+    pub fn paused_experiments(&self) -> impl Iterator<Item = Spec> {
+        self.inner().paused.clone().into_iter()
+    }
+
+    /// What the log says of a configured experiment so far, whether it is paused or not.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownExperiment`] when there is no such experiment; otherwise when the log cannot be read.
     pub async fn experiment_report(&self, key: &ExperimentKey) -> Result<Report> {
-        let known = || comma_separated(self.experiments().map(|spec| spec.key().clone()));
-        let spec = self.experiments().find(|spec| spec.key() == key);
+        let configured = || self.experiments().chain(self.paused_experiments());
+        let known = || comma_separated(configured().map(|spec| spec.key().clone()));
+        let spec = configured().find(|spec| spec.key() == key);
         let spec =
             spec.ok_or_else(|| Error::UnknownExperiment { experiment: key.clone(), known: known() })?;
         self.read_experiment(&spec).await
@@ -414,8 +420,8 @@ impl Helm {
 
     /// Whether state can be read and written. Its warnings also tell of this tenant's dead jobs, as of half a minute ago at
     /// most, where the people whose feedback came to this process have begun to say something else than a task's reward,
-    /// where weights learned from them would be better, what is to be done with candidates that were looked at here, and which
-    /// of those that Helm raises by itself decide or were rolled back.
+    /// where weights learned from them would be better, what is to be done with candidates that were looked at here, which of
+    /// those that Helm raises by itself decide or were rolled back, and whether a Redis that is configured does not answer.
     ///
     /// # Errors
     ///
@@ -446,6 +452,7 @@ impl Helm {
         health.warnings.extend(inner.gates.warnings(whose));
         health.warnings.extend(inner.candidate_warnings(whose, None));
         health.warnings.extend(inner.adopted.warnings(whose, None));
+        health.warnings.extend(inner.server.warning());
         Ok(health)
     }
 

@@ -6,6 +6,7 @@ use helm_core::{
     Clock, ModelName, Strategy, StrategyId, StrategyName, TaskId, TenantId, TokenCount, TokenCounter,
 };
 use helm_eval::{EvaluationEngine, RewardSpec};
+use helm_experiment::Spec;
 use helm_guardrails::GuardrailEngine;
 use helm_llm::{ChatModel, EmbeddingModel, ToolHandler};
 use helm_policy::{Arm, Policy};
@@ -26,6 +27,7 @@ use crate::raise::Raised;
 use crate::refit::Refits;
 use crate::semantic::SemanticCache;
 use crate::shadow::Shadows;
+use crate::sharing::SharedServer;
 use crate::task::Sticky;
 use crate::user_rewards::UserRewards;
 use crate::weights::{self, Adopted, Pace};
@@ -65,6 +67,10 @@ pub(crate) struct Inner {
     pub(crate) user_rewards: Arc<UserRewards>,
     /// What processes share of kept answers.
     pub(crate) far: Option<Arc<dyn Cache>>,
+    /// Where they share it.
+    pub(crate) server: SharedServer,
+    /// Experiments that assign nobody while A/B testing is off.
+    pub(crate) paused: Vec<Spec>,
     /// Ends what follows this configuration alone.
     pub(crate) _ends: DropGuard,
 }

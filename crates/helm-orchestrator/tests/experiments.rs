@@ -236,6 +236,9 @@ async fn specifications_are_files_or_folders_of_the_configuration() {
         let config = config.with_environment(&off).unwrap();
         let helm = config.builder(&off).unwrap().store(Arc::new(MemoryStore::new())).build().await.unwrap();
         assert_eq!((variant(&ask(&helm, "ana").await), helm.experiments().count()), (None, 0));
+        let paused: Vec<_> = helm.paused_experiments().map(|spec| spec.key().to_string()).collect();
+        assert_eq!(paused, ["tone"]);
+        assert_eq!(read(&helm).await.experiment.as_str(), "tone", "what was assigned can still be read");
     }
     let broken = configured(
         folder.path(),

@@ -29,6 +29,8 @@ pub(crate) struct ExperimentJson {
     task: String,
     /// What of the specification must not change, hashed.
     digest: String,
+    /// Whether it assigns users: none does while A/B testing is off.
+    assigns: bool,
     /// Its variants.
     variants: Vec<VariantJson>,
 }
@@ -44,8 +46,8 @@ pub(crate) struct VariantJson {
     control: bool,
 }
 
-impl From<&Spec> for ExperimentJson {
-    fn from(spec: &Spec) -> Self {
+impl ExperimentJson {
+    fn of(spec: &Spec, assigns: bool) -> Self {
         let variants = spec.variants().iter().map(|variant| VariantJson {
             name: variant.name.to_string(),
             weight: variant.weight.get(),
@@ -56,6 +58,7 @@ impl From<&Spec> for ExperimentJson {
             version: spec.version(),
             task: spec.task().to_string(),
             digest: spec.digest().to_string(),
+            assigns,
             variants: variants.collect(),
         }
     }
@@ -67,9 +70,9 @@ impl From<&Spec> for ExperimentJson {
     responses((status = 200, body = ExperimentsJson)),
 )]
 pub(crate) async fn experiments(State(helm): State<Helm>) -> Json<ExperimentsJson> {
-    Json(ExperimentsJson {
-        experiments: helm.experiments().map(|spec| ExperimentJson::from(&spec)).collect(),
-    })
+    let assigning = helm.experiments().map(|spec| ExperimentJson::of(&spec, true));
+    let paused = helm.paused_experiments().map(|spec| ExperimentJson::of(&spec, false));
+    Json(ExperimentsJson { experiments: assigning.chain(paused).collect() })
 }
 
 /// What the log says of an experiment so far: its health, a verdict with its rule, and the figures. With

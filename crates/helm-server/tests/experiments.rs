@@ -43,6 +43,14 @@ async fn api() -> Router {
     router(builder.build().await.unwrap(), ServerOptions::default())
 }
 
+/// The same while A/B testing is off.
+async fn paused() -> Router {
+    let task = Task::new("support").unwrap();
+    let task = task.strategy("concise", "Be brief.").unwrap().strategy("friendly", "Be warm.").unwrap();
+    let builder = Helm::builder().task(task).paused_experiment(Spec::from_toml(SPEC).unwrap());
+    router(builder.build().await.unwrap(), ServerOptions::default())
+}
+
 async fn get(api: &Router, path: &str, accept: &str) -> (StatusCode, String, String) {
     let request = Request::get(path).header("accept", accept).body(Body::empty()).unwrap();
     let response = api.clone().oneshot(request).await.unwrap();
@@ -64,6 +72,7 @@ async fn an_experiment_is_read_while_it_runs() {
     let (_, _, listed) = get(&api, "/helm/v1/experiments", "*/*").await;
     let listed: Value = serde_json::from_str(&listed).unwrap();
     assert_eq!(listed["experiments"][0]["key"], "tone");
+    assert_eq!(listed["experiments"][0]["assigns"], true);
     assert_eq!(
         listed["experiments"][0]["variants"][1],
         json!({ "name": "warm", "weight": 0.5, "control": false })
@@ -84,6 +93,27 @@ async fn an_experiment_is_read_while_it_runs() {
     assert!(kind.starts_with("text/html") && page.starts_with("<!doctype html>"), "{kind}");
     let (_, kind, text) = get(&api, "/helm/v1/experiments/tone", "text/markdown").await;
     assert!(kind.starts_with("text/markdown") && text.starts_with("# Experiment tone"), "{kind}");
+    let (status, _, problem) = get(&api, "/helm/v1/experiments/tune", "*/*").await;
+    assert!(
+        status == StatusCode::NOT_FOUND && problem.contains("the configured ones are: tone"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn a_paused_experiment_is_listed_and_can_be_read() {
+    let api = paused().await;
+    chat(&api, "ana").await;
+    let (_, _, listed) = get(&api, "/helm/v1/experiments", "*/*").await;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(
+        (&listed["experiments"][0]["key"], &listed["experiments"][0]["assigns"]),
+        (&json!("tone"), &json!(false))
+    );
+    let (status, _, report) = get(&api, "/helm/v1/experiments/tone", "application/json").await;
+    assert_eq!(status, StatusCode::OK, "{report}");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert!(report["variants"].as_array().unwrap().iter().all(|own| own["users"] == 0), "{report}");
     let (status, _, problem) = get(&api, "/helm/v1/experiments/tune", "*/*").await;
     assert!(
         status == StatusCode::NOT_FOUND && problem.contains("the configured ones are: tone"),

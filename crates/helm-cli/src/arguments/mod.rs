@@ -106,7 +106,7 @@ pub(crate) enum Command {
     )]
     Serve {
         /// Where to listen, instead of server.listen.
-        #[arg(long, value_name = "ADDRESS")]
+        #[arg(long, value_name = "ADDRESS", value_parser = address)]
         listen: Option<SocketAddr>,
     },
     /// Look at decisions.
@@ -202,6 +202,12 @@ pub(crate) enum Command {
     /// Check texts against the guardrails.
     #[command(subcommand, after_help = "Example: helmctl guard check --direction output < answers.jsonl")]
     Guard(GuardCommand),
+}
+
+/// Where to listen, or how to write it.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.trim_start_matches(':').parse::<u16>().unwrap_or(8080);
+    text.parse().map_err(|_| format!("write an IP address and a port, such as 127.0.0.1:{port}"))
 }
 
 /// A number above 0.

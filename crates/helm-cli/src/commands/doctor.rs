@@ -68,7 +68,10 @@ async fn installation(config: &HelmConfig, of: &OfTenant) -> Vec<Check> {
         }
         _ => {}
     }
-    let helm = match open::watched(config).await {
+    // Redis has been asked, with more patience than a turn has.
+    let mut alone = config.clone();
+    alone.store.redis_url = None;
+    let helm = match open::watched(&alone).await {
         Ok(helm) => helm.for_tenant(of.tenant.clone()),
         Err(error) => return vec![check("store", Verdict::Fail, error.to_string())],
     };

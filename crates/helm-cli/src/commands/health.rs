@@ -23,8 +23,8 @@ struct Health {
     ready: bool,
     /// What the server said, or why nothing was heard of it.
     detail: String,
-    /// What somebody should see to; servers that have keys tell it to those who have one.
-    warnings: Vec<String>,
+    /// What somebody should see to; `None` where it was not told. Servers that have keys tell it to those who have one.
+    warnings: Option<Vec<String>>,
 }
 
 /// Asks a running server whether it takes requests, the one of the configuration unless another is named. Nothing else is
@@ -35,14 +35,22 @@ pub(super) async fn run(global: &Global, url: Option<&str>) -> Result<ExitCode> 
         None => configured(global)?,
     };
     let key = key()?;
+    let why = match key {
+        Some(_) => "the server does not know the key in",
+        None => "the server has keys, and there is none in",
+    };
     let (ready, detail, warnings) = match ask(&url, key).await {
         Ok((status, body)) => (status == StatusCode::OK, said(status, &body), warnings(&body)),
-        Err(error) => (false, format!("no answer: {}", root(&error)), Vec::new()),
+        Err(error) => (false, format!("no answer: {}", root(&error)), None),
     };
     let health = Health { url: url.to_string(), ready, detail, warnings };
     match global.output {
         Format::Table => {
-            health.warnings.iter().for_each(|warning| output::note(&format!("warning: {warning}")));
+            match &health.warnings {
+                Some(told) => told.iter().for_each(|warning| output::note(&format!("warning: {warning}"))),
+                None if ready => output::note(&format!("its warnings are not told: {why} {KEY}")),
+                None => {}
+            }
             let word = if health.ready { "ready" } else { "not ready" };
             output::line(&format!("{word} {}: {}", health.url, health.detail))?;
         }
@@ -114,12 +122,11 @@ fn said(status: StatusCode, body: &str) -> String {
     }
 }
 
-/// What the server warns of.
-fn warnings(body: &str) -> Vec<String> {
+/// What the server warns of; `None` where it does not tell.
+fn warnings(body: &str) -> Option<Vec<String>> {
     let body: Option<Value> = serde_json::from_str(body).ok();
-    let warnings = body.as_ref().and_then(|body| body.get("warnings")).and_then(Value::as_array);
-    let warnings = warnings.into_iter().flatten().filter_map(Value::as_str);
-    warnings.map(str::to_owned).collect()
+    let warnings = body.as_ref()?.get("warnings")?.as_array()?;
+    Some(warnings.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
 /// What an error came from in the end.

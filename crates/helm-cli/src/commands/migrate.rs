@@ -1,5 +1,7 @@
+use std::error::Error;
+
 use helm_orchestrator::config::StoreLocation;
-use helm_orchestrator::store::MigrationStatus;
+use helm_orchestrator::store::{ErrorKind, Health, MigrationStatus};
 use serde::Serialize;
 
 use crate::arguments::{Global, MigrateCommand};
@@ -30,10 +32,8 @@ pub(super) async fn run(global: &Global, command: Option<&MigrateCommand>) -> Re
 async fn up(global: &Global, location: &StoreLocation) -> Result<()> {
     let pending = location.migrations().await?.into_iter().filter(|migration| !migration.applied);
     let pending: Vec<u32> = pending.map(|migration| migration.version).collect();
-    let store = location.open().await?;
-    let health = store.health().await;
-    store.close().await;
-    let health = health.map_err(|error| Failure::from(helm_orchestrator::Error::from(error)))?;
+    let health =
+        brought_up(location).await.map_err(|error| lacking(&error).unwrap_or_else(|| error.into()))?;
     let report = Report { database: health.detail, version: health.schema, applied: pending };
     if global.output != Format::Table {
         return output::json(global.output, &report);
@@ -44,6 +44,22 @@ async fn up(global: &Global, location: &StoreLocation) -> Result<()> {
         numbers => format!("applied {}", numbers.join(", ")),
     };
     output::line(&format!("{}: the schema is at version {}; {done}", report.database, report.version))
+}
+
+async fn brought_up(location: &StoreLocation) -> helm_orchestrator::Result<Health> {
+    let store = location.open().await?;
+    let health = store.health().await;
+    store.close().await;
+    Ok(health?)
+}
+
+/// What is wrong where a table is missing that a migration has made: to migrate again does not bring it back.
+fn lacking(error: &helm_orchestrator::Error) -> Option<Failure> {
+    let helm_orchestrator::Error::Store(error) = error else { return None };
+    let cause = error.source().filter(|_| error.kind() == ErrorKind::SchemaMismatch)?;
+    Some(Failure::wrong(format!(
+        "a table is missing that a migration has made ({cause}): the database is damaged, or only half of it was restored; restore it from a backup"
+    )))
 }
 
 /// Lists the migrations and changes nothing.

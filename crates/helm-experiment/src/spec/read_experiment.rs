@@ -235,6 +235,8 @@ fn treatment(section: &Section<'_, '_>) -> Option<Treatment> {
 fn check_weights<'a>(experiment: &Section<'_, '_>, variants: impl Iterator<Item = &'a SpecVariant>) {
     let sum: f64 = variants.map(|variant| variant.weight.get()).sum();
     if (sum - 1.0).abs() > 1e-9 {
+        // As people add: what is lost in floating point says nothing to them.
+        let sum = (sum * 1e9).round() / 1e9;
         experiment.problem_here(format!("the variants' weights must sum to 1, and sum to {sum}"));
     }
 }

@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+#[cfg(feature = "redis")]
+use std::time::Duration;
 
 use helm_core::{EvaluatorName, RewardName, StrategyId, TaskId, TokenCount, ToolName};
 use helm_eval::RewardSpec;
@@ -26,6 +28,12 @@ use crate::task::Task;
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// The reward of tasks that name none.
 pub(super) const STANDARD: &str = "default";
+/// How long a Redis may take for an answer that is only asked whether it is there.
+#[cfg(feature = "redis")]
+const REDIS_ANSWERS: Duration = Duration::from_secs(2);
+/// After how long it is asked again where it did not answer, and for how long.
+#[cfg(feature = "redis")]
+const REDIS_RETRIED: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
 
 /// The configured tools.
 type Tools = BTreeMap<ToolName, Arc<dyn ToolHandler>>;
@@ -98,9 +106,10 @@ impl HelmConfig {
         };
         // What is wrong with an experiment is said also while none assigns.
         for spec in self.experiments()? {
-            if self.features.ab_testing {
-                builder = builder.experiment_of(spec, registry)?;
-            }
+            builder = match self.features.ab_testing {
+                true => builder.experiment_of(spec, registry)?,
+                false => builder.paused_experiment(spec),
+            };
         }
         Ok(builder)
     }
@@ -290,7 +299,8 @@ impl HelmConfig {
         }
     }
 
-    /// Whether the configured Redis answers; `None` without one.
+    /// Whether the configured Redis answers; `None` without one. It has some seconds, and is tried more than once: a busy
+    /// machine is no absent server.
     ///
     /// # Errors
     ///
@@ -298,8 +308,10 @@ impl HelmConfig {
     #[cfg(feature = "redis")]
     pub async fn redis_answers(&self) -> Result<Option<bool>> {
         let Some(url) = &self.store.redis_url else { return Ok(None) };
-        let redis = helm_store::Redis::connect(helm_store::RedisOptions::new(url.expose())).await?;
-        let answers = redis.is_up();
+        let options = helm_store::RedisOptions::new(url.expose());
+        let options = options.with_command_timeout(REDIS_ANSWERS).with_retry_after(REDIS_RETRIED.0);
+        let redis = helm_store::Redis::connect(options).await?;
+        let answers = redis.answers_within(REDIS_RETRIED.1).await;
         redis.close().await;
         Ok(Some(answers))
     }

@@ -105,7 +105,7 @@ impl Gate {
         };
         match gate.looked(read, options) {
             Ok((gain, bounds)) => gate.settle(gain, bounds),
-            Err(refusal) if refusal.is_undefined() => gate.because = refusal.to_string(),
+            Err(refusal) if refusal.is_undefined() => gate.because = read.explain(&refusal),
             Err(refusal) => return Err(Error::config("the gate", refusal.to_string())),
         }
         if gate.gain.is_some() && gate.users < options.min_users {

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use helm_core::{DecisionMode, PolicyHash, TenantId, Timestamp, UserId};
+use helm_experiment::analysis::Refusal;
 use helm_experiment::off_policy::{Choice, OffPolicyLog};
 
 use super::expected::Expected;
@@ -12,6 +13,8 @@ const REPEATED: &str = "turns that stand more than once";
 const UNDECIDED: &str = "turns without a decision";
 const UNREWARDED: &str = "turns without a reward";
 const UNDRAWN: &str = "turns whose strategy was not drawn (pinned, fallback)";
+const ASSIGNED: &str =
+    "turns whose strategy an experiment assigned, without a draw (`helmctl experiment analyze` reads them)";
 const INELIGIBLE: &str = "turns in which the target could not have been chosen";
 const FOREIGN: &str = "turns that another policy decided than the present one";
 
@@ -42,6 +45,24 @@ impl WhatIf {
         Self { log, earned, left_out: Vec::new() }
     }
 
+    /// Why there is no number, with what this log knows of it.
+    #[must_use]
+    pub fn explain(&self, refusal: &Refusal) -> String {
+        let count = |why| self.left_out.iter().find(|own| own.0 == why).map_or(0, |own| own.1);
+        let (assigned, undrawn) = (count(ASSIGNED), count(UNDRAWN));
+        let turns = assigned + undrawn;
+        if *refusal != Refusal::NoUnits || turns == 0 {
+            return refusal.to_string();
+        }
+        let analyze = match assigned {
+            0 => "",
+            _ => "; `helmctl experiment analyze` compares what an experiment assigned",
+        };
+        format!(
+            "undefined: nothing was drawn in {turns} turns (assigned by an experiment, pinned, or fallback), which say nothing of another policy{analyze}"
+        )
+    }
+
     /// Reads turns in any order. A policy learns from all of them, each once it had ended, with the reward that it has now;
     /// those that began before `since` do not count otherwise.
     ///
@@ -66,7 +87,9 @@ impl WhatIf {
             sorted.add(number + 1, turn, counted);
         }
         let expected = Expected::of(sorted.turns.iter().map(|own| (own.turn, own.part())));
-        check(target, &expected)?;
+        if !sorted.is_all_assigned() {
+            check(target, &expected)?;
+        }
         sorted.read(&turns, target, &expected)
     }
 }
@@ -108,6 +131,11 @@ impl<'a> Sorted<'a> {
                 self.turns.push(Own { number, turn, unit });
             }
         }
+    }
+
+    /// Whether nothing is left of a log that an experiment assigned: no target is to blame for that.
+    fn is_all_assigned(&self) -> bool {
+        self.turns.is_empty() && self.left_out.contains_key(ASSIGNED)
     }
 
     fn leave_out(&mut self, why: &'static str) {
@@ -192,6 +220,9 @@ fn why_left_out(turn: &PastTurn, counted: &Counted) -> Option<&'static str> {
     match turn {
         PastTurn { strategy: None, .. } | PastTurn { propensity: None, .. } => Some(UNDECIDED),
         _ if !is_drawn => Some(UNDRAWN),
+        PastTurn { mode: Some(DecisionMode::Assigned), candidates, .. } if candidates.is_empty() => {
+            Some(ASSIGNED)
+        }
         PastTurn { reward: None, .. } => Some(UNREWARDED),
         _ if counted.decided_by.as_ref().is_some_and(|own| turn.policy_hash.as_ref() != Some(own)) => {
             Some(FOREIGN)

@@ -19,6 +19,7 @@ async function list(signal) {
     { name: "Experiment", of: (one) => link(experimentPath(one.key), one.key) },
     { name: "Version", of: (one) => count(one.version), number: true },
     { name: "Task", of: (one) => link(taskPath(one.task), one.task) },
+    { name: "State", of: (one) => (one.assigns ? "Assigns users" : "Assigns nobody: A/B testing is off") },
     { name: "Variants", of: (one) => one.variants.map((variant) => `${variant.name} ${percent(variant.weight, 0)}${variant.control ? " (control)" : ""}`).join(", ") },
   ];
   return { title, nodes: [heading(title), h("section", { class: "card" }, table("Configured experiments", columns, experiments))] };

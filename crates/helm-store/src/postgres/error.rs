@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::BACKEND;
 use crate::batch::Failure;
 use crate::error::{Error, ErrorKind};
@@ -5,7 +7,34 @@ use crate::error::{Error, ErrorKind};
 /// An error of the driver, met during `operation`.
 pub(super) fn driver(operation: &'static str, error: sqlx::Error) -> Error {
     let (kind, message) = classify(&error);
-    Error::new(kind, BACKEND, operation, message).with_source(error)
+    Error::new(kind, BACKEND, operation, message).with_source(Met(error))
+}
+
+/// An error of the driver in the server's own words: the driver adds where in the server's source they stand.
+#[derive(Debug)]
+struct Met(sqlx::Error);
+
+impl fmt::Display for Met {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            sqlx::Error::Database(told) => f.write_str(told.message()),
+            other => other.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Met {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            sqlx::Error::Database(_) => None,
+            other => other.source(),
+        }
+    }
+}
+
+/// The driver's error that an error came from.
+fn met(error: &Error) -> Option<&sqlx::Error> {
+    Some(&std::error::Error::source(error)?.downcast_ref::<Met>()?.0)
 }
 
 /// An error of the driver that a transaction met: may it be tried again?
@@ -18,7 +47,7 @@ pub(super) fn failure(operation: &'static str, error: sqlx::Error) -> Failure {
 /// The same of writes that take their rows to be new: somebody else may have written them just now.
 pub(super) fn written_at_once(operation: &'static str, error: sqlx::Error) -> Failure {
     if code(&error).as_deref() == Some("23505") {
-        return Failure::Again(was_faster(operation).with_source(error));
+        return Failure::Again(was_faster(operation).with_source(Met(error)));
     }
     failure(operation, error)
 }
@@ -45,14 +74,12 @@ pub(super) fn is_rolled_back(error: &sqlx::Error) -> bool {
 
 /// The same of an error that was told.
 pub(super) fn was_rolled_back(error: &Error) -> bool {
-    let source = std::error::Error::source(error);
-    source.and_then(|source| source.downcast_ref()).is_some_and(is_rolled_back)
+    met(error).is_some_and(is_rolled_back)
 }
 
 /// Whether an error that was told is of a connection that has gone: the server may be another one now.
 pub(super) fn was_lost(error: &Error) -> bool {
-    let source = std::error::Error::source(error);
-    source.and_then(|source| source.downcast_ref()).is_some_and(is_lost)
+    met(error).is_some_and(is_lost)
 }
 
 /// Whether others hold what is needed, or were faster.

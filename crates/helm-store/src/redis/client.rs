@@ -1,4 +1,12 @@
-use std::{fmt, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use fred::{
     clients::Client,
@@ -23,8 +31,8 @@ use crate::error::Result;
 ///
 /// The server may be absent at any time, at the start too. A call waits for it at most
 /// [`RedisOptions::command_timeout`]; from then on calls do without it at once, until it has answered a probe that
-/// is made in the background every [`RedisOptions::retry_after`]. `helm_redis_up` is 1 or 0, and
-/// `helm_redis_failures_total` counts by reason.
+/// is made in the background every [`RedisOptions::retry_after`]. `helm_redis_up` is 1 or 0, from the start, and
+/// `helm_redis_failures_total` counts by reason. The log says once that the server is away, and once that it answers again.
 ///
 /// Clones share the connection. It ends with [`Redis::close`], or when the last clone is dropped.
 #[derive(Clone)]
@@ -49,7 +57,7 @@ impl Redis {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) when the address cannot be used.
     pub async fn connect(options: RedisOptions) -> Result<Self> {
         let (client, breaker) = (options.client()?, Breaker::new(options.failures));
-        let link = Arc::new(Link { client, breaker, options });
+        let link = Arc::new(Link { client, breaker, options, missed: AtomicBool::new(false) });
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (tried, outcome) = oneshot::channel();
         tasks.spawn(Watcher::new(&link, tried).run(stop.clone()));
@@ -63,6 +71,20 @@ impl Redis {
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.inner.link.breaker.is_closed()
+    }
+
+    /// Whether the server was looked for and not found, and has not answered since. One slow answer does not make it so:
+    /// the connection failed, or a probe after it.
+    #[must_use]
+    pub fn is_missed(&self) -> bool {
+        self.inner.link.missed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the server answers, now or within this time.
+    pub async fn answers_within(&self, patience: Duration) -> bool {
+        let mut closed = self.inner.link.watch();
+        let answered = closed.wait_for(|closed| *closed);
+        tokio::time::timeout(patience, answered).await.is_ok_and(|answered| answered.is_ok())
     }
 
     /// Ends the connection, for all clones. Calls after it do without the server.
@@ -97,6 +119,8 @@ pub(super) struct Link {
     pub(super) client: Client,
     pub(super) options: RedisOptions,
     breaker: Breaker,
+    /// Whether the log says that the server is away.
+    missed: AtomicBool,
 }
 
 impl Link {
@@ -116,6 +140,22 @@ impl Link {
                 self.breaker.failed(note(&error));
                 None
             }
+        }
+    }
+
+    /// Says once that the server is away. The driver's error may quote the address: its kind says enough.
+    fn miss(&self, why: &DriverErrorKind) {
+        if !self.missed.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                ?why,
+                "Redis does not answer: until it does, each process keeps limits and answers for itself; check its address (REDIS_URL, store.redis_url)"
+            );
+        }
+    }
+
+    fn found(&self) {
+        if self.missed.swap(false, Ordering::Relaxed) {
+            tracing::info!("Redis answers again");
         }
     }
 
@@ -167,6 +207,9 @@ impl Watcher {
         let mut connection = pin!(keep_connected(&link.client, retry_after));
         loop {
             let is_closed = *closed.borrow_and_update();
+            if is_closed {
+                self.link.found();
+            }
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = &mut connection => break,
@@ -177,12 +220,16 @@ impl Watcher {
                 },
                 failed = self.errors.recv() => match failed {
                     Err(RecvError::Closed) => break,
-                    _ => self.failed(),
+                    Ok((error, _)) => self.failed(error.kind()),
+                    Err(RecvError::Lagged(_)) => self.failed(&DriverErrorKind::Unknown),
                 },
                 // Without a connection a probe would only wait; when there is one again, that is told.
                 () = tokio::time::sleep(retry_after), if !is_closed => {
                     if self.link.client.is_connected() {
                         self.probe().await;
+                    }
+                    if !self.link.breaker.is_closed() {
+                        self.link.miss(&DriverErrorKind::Timeout);
                     }
                 }
             }
@@ -195,8 +242,9 @@ impl Watcher {
         self.tell();
     }
 
-    fn failed(&mut self) {
+    fn failed(&mut self, why: &DriverErrorKind) {
         self.link.breaker.open();
+        self.link.miss(why);
         self.tell();
     }
 

@@ -50,6 +50,9 @@ struct Line {
 }
 
 fn read(path: &Path) -> Result<Vec<LogRow>, String> {
+    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
+        return Err("only JSON lines are read; write them with `helmctl export --to FILE.jsonl`".to_owned());
+    }
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut rows = Vec::new();
     for (number, line) in BufReader::new(file).lines().enumerate() {

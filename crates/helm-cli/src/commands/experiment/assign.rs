@@ -5,9 +5,13 @@ use serde_json::json;
 use super::specification;
 use crate::arguments::{Global, OfTenant};
 use crate::error::Result;
+use crate::open;
 use crate::output::{self, Format};
 
-/// What users would get now, were they new.
+/// Why nobody is assigned while A/B testing is off.
+const OFF: &str = "A/B testing is off (features.ab_testing, ENABLE_AB_TESTING)";
+
+/// What users would get now, were they new: nothing while A/B testing is off.
 pub(super) fn run(
     global: &Global,
     of: &OfTenant,
@@ -16,6 +20,7 @@ pub(super) fn run(
     users: &[String],
 ) -> Result<()> {
     let spec = specification(global, experiment)?;
+    let is_on = open::config(global)?.features.ab_testing;
     let segment = segment.map(SegmentName::new).transpose()?;
     let now = SystemClock.now();
     let mut rows = Vec::with_capacity(users.len());
@@ -23,19 +28,19 @@ pub(super) fn run(
         let user = UserId::new(user)?;
         let person = Person::new(&of.tenant, &user).in_segment(segment.as_ref());
         let found = match spec.enrol(&person, now, None) {
+            _ if !is_on => Err(OFF),
             Enrolment::In(_, assignment) => Ok(assignment),
-            Enrolment::Out(reason) => Err(reason),
+            Enrolment::Out(reason) => Err(reason.as_str()),
         };
         rows.push((user, found));
     }
     if global.output != Format::Table {
-        let row = |(user, found): &(UserId, Result<helm_core::Assignment, _>)| match found {
+        let row = |(user, found): &(UserId, Result<helm_core::Assignment, &str>)| match found {
             Ok(assigned) => {
                 json!({ "user": user, "variant": assigned.variant, "share": assigned.share, "by": assigned.by })
             }
             Err(reason) => {
-                let reason: &helm_orchestrator::experiment::OutReason = reason;
-                json!({ "user": user, "variant": null, "why": reason.as_str() })
+                json!({ "user": user, "variant": null, "why": reason })
             }
         };
         return output::json(global.output, &rows.iter().map(row).collect::<Vec<_>>());
@@ -47,7 +52,7 @@ pub(super) fn run(
             output::percent(Some(assigned.share.get())),
             assigned.by.as_str().to_owned(),
         ],
-        Err(reason) => [user.to_string(), "-".to_owned(), "-".to_owned(), reason.as_str().to_owned()],
+        Err(reason) => [user.to_string(), "-".to_owned(), "-".to_owned(), (*reason).to_owned()],
     });
     output::line(&output::table(["user", "variant", "share", "by"], rows))
 }

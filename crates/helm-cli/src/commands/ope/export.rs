@@ -7,6 +7,11 @@ use std::path::Path;
 use helm_orchestrator::PastTurn;
 
 pub(super) fn read(path: &Path) -> Result<Vec<PastTurn>, String> {
+    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
+        return Err(
+            "JSON lines and CSV are read; write the former with `helmctl export --to FILE.jsonl`".to_owned()
+        );
+    }
     let mut turns = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
     for (number, line) in BufReader::new(file).lines().enumerate() {

@@ -139,11 +139,12 @@ fn period(arguments: &OpeArguments) -> Result<(Option<Timestamp>, Option<Timesta
 }
 
 fn refused(global: &Global, logged: &WhatIf, refusal: &Refusal) -> Result<ExitCode> {
+    let why = logged.explain(refusal);
     if global.output == Format::Table {
-        output::complain(&format!("the log cannot answer: {refusal}"));
+        output::complain(&format!("the log cannot answer: {why}"));
         left_out(logged)?;
     } else {
-        output::json(global.output, &json!({ "refused": refusal.to_string(), "left_out": counted(logged) }))?;
+        output::json(global.output, &json!({ "refused": why, "left_out": counted(logged) }))?;
     }
     Ok(ExitCode::from(TOO_LITTLE))
 }
