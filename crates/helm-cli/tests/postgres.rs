@@ -67,7 +67,7 @@ async fn a_table_that_is_missing_is_not_migrated_back() {
     let Some(database) = Database::create("a_table_that_is_missing").await else { return };
     let (folder, url) = (tempfile::tempdir().unwrap(), database.url());
     succeeded(&helmctl(folder.path(), &url, &["migrate"], ""));
-    database.damage("DROP TABLE helm_health CASCADE").await;
+    database.run("DROP TABLE helm_health CASCADE").await;
     let told = |arguments: &[&str]| {
         let refused = helmctl(folder.path(), &url, arguments, "");
         assert_eq!(refused.status.code(), Some(2));
