@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use helm_core::{EvaluatorName, RewardName, StrategyId, TaskId, TokenCount, ToolName};
+use helm_core::{EvaluatorName, ModelName, RewardName, StrategyId, TaskId, TokenCount, ToolName};
 use helm_eval::RewardSpec;
 use helm_guardrails::{GuardrailConfig, GuardrailEngine};
 use helm_llm::{ChatModel, ToolHandler, TraceHeaders};
@@ -13,7 +13,7 @@ use super::judges;
 use super::location::StoreLocation;
 use super::models::{self, Place};
 use super::sections::{Environment, HelmConfig, TaskSection};
-use super::strategies::{known_strategies, semantic_cache, strategy_of, version};
+use super::strategies::{DAY, known_strategies, semantic_cache, strategy_of, version};
 use super::tools;
 use crate::builder::HelmBuilder;
 use crate::error::{Error, Result};

@@ -13,7 +13,7 @@ use crate::semantic::SemanticCache;
 pub(super) const SIMILARITY: f64 = 0.97;
 pub(super) const SIMILAR_SECONDS: f64 = 3_600.0;
 /// No setting in seconds is longer.
-const DAY: u64 = 86_400;
+pub(super) const DAY: u64 = 86_400;
 
 pub(super) fn version(section: &StrategySection, place: &str) -> Result<u32> {
     match section.version {
