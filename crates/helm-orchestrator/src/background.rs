@@ -24,8 +24,10 @@ use crate::weights::{self, LEARN, REWEIGH};
 pub(crate) const DEFAULT_REWARD: &str = "default_reward";
 /// The kinds of jobs that are done here; others are left to processes that know them. Those that wait for a model, or
 /// read a whole log, do not keep the others waiting.
-pub(crate) const QUICK: &[&str] = &[DEFAULT_REWARD, TURN_DEADLINE, GATE];
-pub(crate) const SLOW: &[&str] = &[SUMMARISE, JUDGE, LEARN, REWEIGH];
+pub(crate) const QUICK: &[&str] = &[DEFAULT_REWARD, TURN_DEADLINE];
+pub(crate) const SLOW: &[&str] = &[SUMMARISE, JUDGE, LEARN, REWEIGH, GATE];
+/// What is quick where nothing slow is configured: of a candidate that was taken out nothing is left to do.
+const QUICK_ALONE: &[&str] = &[DEFAULT_REWARD, TURN_DEADLINE, GATE];
 /// How many jobs are leased at once.
 const CLAIM: usize = 32;
 /// How long a lease holds.
@@ -100,14 +102,25 @@ pub(crate) async fn run_jobs(running: Weak<Running>, stopping: CancellationToken
     loop {
         let Some(alive) = running.upgrade() else { return };
         let inner = alive.current();
-        // Whoever is configured to have none of it leaves it to those that are.
-        let more = (kinds != SLOW || inner.has_slow_work()) && run_due_jobs(&inner, kinds).await;
+        let more = match present(kinds, inner.has_slow_work()) {
+            Some(kinds) => run_due_jobs(&inner, kinds).await,
+            None => false,
+        };
         drop((inner, alive));
         tokio::select! {
             biased;
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(if more { Duration::ZERO } else { POLL }) => {}
         }
+    }
+}
+
+/// Which of these kinds are looked for: whoever is configured to have no slow work leaves it to those that are.
+fn present<'a>(kinds: &'a [&'a str], has_slow_work: bool) -> Option<&'a [&'a str]> {
+    match (has_slow_work, kinds == SLOW) {
+        (true, _) => Some(kinds),
+        (false, true) => None,
+        (false, false) => Some(QUICK_ALONE),
     }
 }
 

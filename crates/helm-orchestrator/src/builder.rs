@@ -338,7 +338,7 @@ impl HelmBuilder {
                 (task.policy.hash().clone(), candidate)
             };
             let (next, now) = (tasks.get(task).map(policies), present.tasks.get(task).map(policies));
-            next.is_some() && next == now
+            next.is_some() && next == now && is_as_before(task)
         });
         present.raised.retain(|task, pair| tasks.get(task).is_some_and(|task| task.is_pair(pair)));
         Ok(Inner {

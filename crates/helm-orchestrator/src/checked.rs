@@ -15,6 +15,7 @@ use crate::experiments::{self, PlannedExperiment};
 use crate::inner::{TaskRuntime, comma_separated};
 use crate::judges::TaskJudge;
 use crate::prompt::Prompts;
+use crate::raise;
 use crate::semantic::SemanticCache;
 use crate::summarise::LEAST_HISTORY;
 use crate::task::{PolicyChoice, Task};
@@ -92,6 +93,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
             return Err(Error::config(format!("{place}.reward"), message));
         }
     }
+    let pair = raise::checked_pair(&*policy, task.candidate.as_ref(), &reward, &place)?;
     let runtime = TaskRuntime {
         id: task.id,
         strategies: task.strategies,
@@ -103,6 +105,7 @@ fn checked_task(task: Task, models: &Models) -> Result<(TaskRuntime, RewardSpec)
         similar,
         policy,
         candidate: task.candidate,
+        pair,
         sticky: task.sticky,
         evaluators,
         reward: reward.clone(),

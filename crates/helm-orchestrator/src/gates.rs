@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use helm_core::{TaskId, TenantId, Timestamp, UserId};
+use helm_core::{Epoch, TaskId, TenantId, Timestamp, UserId};
 use helm_store::{NewJob, PreferenceChange};
 use serde::{Deserialize, Serialize};
 
@@ -62,11 +62,13 @@ pub(crate) struct About {
     task: TaskId,
 }
 
-/// The job that looks at a task's candidate within an hour after a turn, if it has one; all turns until then share it.
+/// The job that looks at a task's candidate within an hour after a turn, if it has one; all turns of an hour share it, so that
+/// one that has died does not stop those of the next.
 pub(crate) fn job(task: &TaskRuntime, began: Timestamp) -> Option<NewJob> {
+    let hour = Epoch::containing(began, EVERY).start();
     task.candidate.as_ref().map(|_| NewJob {
         kind: GATE.to_owned(),
-        dedupe: format!("{GATE}:{}", task.id),
+        dedupe: format!("{GATE}:{}:{hour}", task.id),
         body: serde_json::json!(About { task: task.id.clone() }),
         run_at: began.after(EVERY),
         max_attempts: ATTEMPTS,
@@ -83,7 +85,7 @@ pub(crate) async fn look(inner: &Inner, tenant: &TenantId, about: &About) -> Res
     let sides = Sides::configured(inner, tenant, task, candidate);
     let [waits, live] = sides.hashes();
     let gate = compare(inner, tenant, &task.id, sides).await?;
-    let done = raise::act(inner, tenant, task, &seen, &gate).await?;
+    let acted = raise::act(inner, tenant, task, &seen, &gate).await;
     let record = GateRecord {
         at: inner.clock.now(),
         verdict: gate.verdict,
@@ -92,14 +94,16 @@ pub(crate) async fn look(inner: &Inner, tenant: &TenantId, about: &About) -> Res
         live,
         gain: gate.bounds(),
         decisions: gate.decisions,
-        done,
+        done: acted.as_ref().ok().copied().flatten(),
     };
     tell(&task.id, &record);
     // What Helm does itself nobody else needs to be told to do.
     let is_for_people =
         !candidate.automatic || (seen.changes.is_empty() && gate.verdict != GateVerdict::Raise);
     inner.gates.keep((tenant.clone(), task.id.clone()), is_for_people.then(|| record.clone()));
-    append(inner, tenant, &task.id, record).await
+    // What was found is kept, whatever came of acting upon it.
+    append(inner, tenant, &task.id, record).await?;
+    acted.map(drop)
 }
 
 fn tell(task: &TaskId, record: &GateRecord) {

@@ -3,7 +3,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use helm_core::{
-    Clock, ModelName, Strategy, StrategyId, StrategyName, TaskId, TenantId, TokenCount, TokenCounter,
+    Clock, ModelName, PolicyHash, Strategy, StrategyId, StrategyName, TaskId, TenantId, TokenCount,
+    TokenCounter,
 };
 use helm_eval::{EvaluationEngine, RewardSpec};
 use helm_experiment::Spec;
@@ -76,10 +77,12 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    /// Whether there is work that waits for models.
+    /// Whether there is work that waits for models, or reads a whole log.
     pub(crate) fn has_slow_work(&self) -> bool {
-        let has =
-            |task: &TaskRuntime| task.summaries.is_some() || !task.judges.is_empty() || task.reward.learns();
+        let has = |task: &TaskRuntime| {
+            let reads_the_log = task.reward.learns() || task.candidate.is_some();
+            reads_the_log || task.summaries.is_some() || !task.judges.is_empty()
+        };
         self.tasks.values().any(has)
     }
 
@@ -154,6 +157,8 @@ pub(crate) struct TaskRuntime {
     pub(crate) similar: BTreeMap<StrategyId, SemanticCache>,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) candidate: Option<Candidate>,
+    /// The name of policy, candidate and reward together, where the candidate is automatic.
+    pub(crate) pair: Option<PolicyHash>,
     pub(crate) sticky: Sticky,
     pub(crate) evaluators: EvaluationEngine,
     pub(crate) reward: RewardSpec,

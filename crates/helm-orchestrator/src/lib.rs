@@ -46,6 +46,7 @@ mod report;
 mod request;
 mod rescore;
 mod scoped;
+mod seldom;
 mod semantic;
 mod settle;
 mod shadow;

@@ -11,6 +11,7 @@ use helm_store::{Case, Settle, SettleError, Settlement};
 
 use crate::experiments::RunningExperiment;
 use crate::inner::TaskRuntime;
+use crate::seldom::Seldom;
 use crate::weights::{self, Adopted};
 
 /// Joins the two halves that a store must not know: the reward specification says what a decision's evidence
@@ -28,6 +29,8 @@ struct Rules {
     policy: Arc<dyn Policy>,
     /// The candidate that may be raised at any time, and then is to know what was before.
     candidate: Option<Arc<dyn Policy>>,
+    /// Whether somebody was told that it refuses decisions.
+    told: Seldom,
     /// Of variants of experiments that have policies of their own.
     variants: BTreeMap<(ExperimentKey, VariantName), Arc<dyn Policy>>,
 }
@@ -45,10 +48,21 @@ impl Rules {
             return own.contribution(decision, evidence);
         }
         let rows = self.policy.contribution(decision, evidence)?;
-        match &self.candidate {
-            Some(candidate) => Ok(together(rows, candidate.contribution(decision, evidence)?)),
-            None => Ok(rows),
-        }
+        Ok(together(rows, self.candidate_rows(decision, evidence)))
+    }
+
+    /// What the candidate learns: nothing where it refuses a decision, for that is no fault of those who decide and of what
+    /// they learn.
+    fn candidate_rows(&self, decision: &Decision, evidence: &Contribution) -> Vec<StatsRow> {
+        let rows = self.candidate.as_ref().map(|candidate| candidate.contribution(decision, evidence));
+        rows.transpose().map(Option::unwrap_or_default).unwrap_or_else(|error| {
+            let (task, id) = (&decision.context.task, decision.id);
+            metrics::counter!("helm_candidate_refusals_total", "task" => task.to_string()).increment(1);
+            if self.told.is_due() {
+                tracing::warn!(%task, decision = %id, %error, "the candidate learns nothing of some decisions");
+            }
+            Vec::new()
+        })
     }
 }
 
@@ -83,7 +97,7 @@ impl TaskSettler {
             let variants = task.experiments.iter().flat_map(RunningExperiment::policies).collect();
             let (weights, policy) = (weights::key(&reward), Arc::clone(&task.policy));
             let candidate = task.automatic().map(|(candidate, _)| Arc::clone(&candidate.policy));
-            (task.id.clone(), Rules { reward, weights, policy, candidate, variants })
+            (task.id.clone(), Rules { reward, weights, policy, candidate, told: Seldom::default(), variants })
         });
         Self { rules: rules.collect(), adopted }
     }

@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use helm_core::{Decision, Feedback, Layout, ManualClock, ModelName, Strategy, TaskId, TenantId};
-use helm_orchestrator::policy::{Policy, Registry};
+use helm_orchestrator::config::HelmConfig;
+use helm_orchestrator::eval::RewardSpec;
+use helm_orchestrator::policy::{self, Policy, Registry};
 use helm_orchestrator::store::memory::MemoryStore;
 use helm_orchestrator::store::{StateQuery, Store};
 use helm_orchestrator::{
@@ -289,4 +292,141 @@ async fn a_candidate_that_keeps_sums_of_its_own_knows_what_was_before_it_decides
     assert_eq!(decision.policy_hash, *linear.policy.hash());
     let warm = decision.candidates.iter().find(|own| own.strategy.name().as_str() == "warm").unwrap();
     assert!(warm.probability.get() > 0.85 && warm.mean > 0.7, "{warm:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_before_it_was_raised_owes_nothing_to_it() {
+    let (world, candidate) = (World::new(), warmer(0.8).automatic());
+    let helm = world.open(task(Arc::clone(&candidate.policy))).await;
+    let (before, _) = ask(&helm, 0).await;
+    helm.reload(Helm::builder().task(task(even()).with_candidate(candidate))).await.unwrap();
+    talk(&helm, 0..200, 5.0).await;
+    assert_eq!(world.look(&helm).await.done, Some(CandidateStep::Raised));
+    let why = helm.explain(before).await.unwrap().why;
+    assert!(!why.contains("the task's candidate"), "{why}");
+    assert!(decided(&helm).await.1.contains("the task's candidate"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_reward_ends_it() {
+    let (world, candidate) = (World::new(), warmer(0.8).automatic());
+    let open = || task(even()).with_candidate(candidate.clone());
+    let helm = world.open(open()).await;
+    talk(&helm, 0..200, 5.0).await;
+    assert_eq!(world.look(&helm).await.done, Some(CandidateStep::Raised));
+    assert!(is_decided_by(&helm, &candidate.policy).await);
+    let standard = RewardSpec::standard().unwrap();
+    let mut config = standard.config().clone();
+    config.human_weight = 0.5;
+    let other = config.build(&standard.id().name).unwrap();
+    helm.reload(Helm::builder().task(open().with_reward(other))).await.unwrap();
+    assert!(is_decided_by(&helm, &even()).await && !is_live(&helm).await);
+    helm.reload(Helm::builder().task(open())).await.unwrap();
+    assert!(is_decided_by(&helm, &candidate.policy).await, "under the reward it was raised for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_has_died_does_not_stop_the_next_one() {
+    let (world, candidate) = (World::new(), warmer(0.8));
+    let open = || task(even()).with_candidate(candidate.clone());
+    let clock: Arc<dyn helm_core::Clock> = world.clock.clone();
+    let idle = Helm::builder().store(Arc::new(world.store.clone())).clock(clock).task(open());
+    let idle = idle.observing().build().await.unwrap();
+    talk(&idle, 0..10, 5.0).await;
+    world.clock.advance(HOUR);
+    for _ in 0..3 {
+        let due = idle.store().jobs().claim(idle.now(), HOUR, 10, &["policy_gate"]).await.unwrap();
+        let [job] = due.as_slice() else { panic!("{due:?}") };
+        assert!(idle.store().jobs().fail(job, "the database is down", idle.now()).await.unwrap());
+    }
+    assert_eq!(idle.store().jobs().counts().await.unwrap().dead, 1);
+    let helm = world.open(open()).await;
+    talk(&helm, 10..20, 5.0).await;
+    assert_eq!(world.look(&helm).await.verdict, GateVerdict::TooLittle);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_looks_of_a_candidate_that_was_taken_out_are_dropped() {
+    let world = World::new();
+    let helm = world.open(task(even()).with_candidate(warmer(0.8))).await;
+    talk(&helm, 0..10, 5.0).await;
+    helm.reload(Helm::builder().task(task(even()))).await.unwrap();
+    world.clock.advance(HOUR * 1_000);
+    for _ in 0..400 {
+        let counts = helm.store().jobs().counts().await.unwrap();
+        if counts.waiting + counts.leased == 0 {
+            assert_eq!(counts.dead, 0);
+            assert!(helm.gate_records(&support()).await.unwrap().is_empty());
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nobody took them away");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_refuses_a_decision_is_in_nobodys_way() {
+    let plain_only = json!({ "kind": "lin_ucb", "ridge": { "strategies": { "plain": [1.0] } } });
+    let world = World::new();
+    let helm = world.open(task(even()).with_candidate(waiting(policy(&plain_only)).automatic())).await;
+    talk(&helm, 0..20, 5.0).await;
+    let bandits = world.store.bandits();
+    let state = bandits.load(&TenantId::single(), &support(), &StateQuery::default()).await.unwrap();
+    let of_warm: Vec<_> = state.rows.iter().filter(|row| row.strategy.name().as_str() == "warm").collect();
+    assert!(!of_warm.is_empty() && of_warm.iter().all(|row| row.layout == Layout::NONE), "{of_warm:?}");
+    assert_eq!(packed(&world).await.1, 20);
+    assert!(helm.check_state(&support(), |_| ()).await.unwrap().is_equal());
+}
+
+/// A policy whose prior cannot be estimated.
+struct Unfit(Arc<dyn Policy>);
+
+impl Policy for Unfit {
+    fn name(&self) -> &helm_core::PolicyName {
+        self.0.name()
+    }
+
+    fn hash(&self) -> &helm_core::PolicyHash {
+        self.0.hash()
+    }
+
+    fn choose(&self, request: &policy::ChoiceRequest<'_>) -> policy::Result<policy::Choice> {
+        self.0.choose(request)
+    }
+
+    fn fit_prior(&self, _: &[policy::UserStats]) -> policy::Result<policy::PriorEstimate> {
+        Err(policy::Error::NothingEligible)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_found_is_kept_where_acting_upon_it_fails() {
+    let (world, able) = (World::new(), warmer(0.8).policy);
+    let helm = world.open(task(even()).with_candidate(waiting(Arc::new(Unfit(able))).automatic())).await;
+    talk(&helm, 0..200, 5.0).await;
+    let record = world.look(&helm).await;
+    assert_eq!((record.verdict, record.done), (GateVerdict::Raise, None), "{record:?}");
+    assert!(is_decided_by(&helm, &even()).await);
+}
+
+#[test]
+fn automatic_candidates_that_cannot_take_the_policys_place_are_refused() {
+    let day = policy(&json!({ "kind": "random", "epoch_seconds": 86_400 }));
+    let check = |candidate| Helm::builder().task(task(even()).with_candidate(candidate)).check();
+    let error = check(waiting(Arc::clone(&day)).automatic()).unwrap_err().report();
+    assert!(error.contains("tasks.support.candidate.policy: an automatic candidate needs the"), "{error}");
+    assert!(error.contains("epoch_seconds of the policy, 3600; it has 86400"), "{error}");
+    check(waiting(day)).unwrap();
+    let config = |automatic: bool, given: &str| {
+        let text = format!(
+            "[tasks.t.strategies]\na = {{ system = \"A\" }}\nb = {{ system = \"B\" }}\n[tasks.t.candidate]\nautomatic = {automatic}\n\
+             policy = {{ kind = \"lin_ucb\", ridge = {{ strategies = {given} }} }}\n"
+        );
+        let config = HelmConfig::from_toml(&text, Path::new("helm.toml")).unwrap();
+        config.candidate(&TaskId::new("t").unwrap(), &Registry::standard()).map(drop)
+    };
+    let error = config(true, "{ a = [1.0] }").unwrap_err().report();
+    assert!(error.contains("needs the features of strategy b too"), "{error}");
+    config(false, "{ a = [1.0] }").unwrap();
+    config(true, "{ a = [1.0], b = [0.5] }").unwrap();
 }

@@ -139,6 +139,11 @@ pub const METRICS: &[Metric] = &[
         &["task"],
         "For how many tenants a task's candidate decides in its policy's place, as far as this process knows.",
     ),
+    counter(
+        "helm_candidate_refusals_total",
+        &["task"],
+        "Decisions of which a task's automatic candidate learns nothing, because it refuses them: without the features of a strategy, or with one out of range.",
+    ),
     counter("helm_recall_failures_total", &["task"], "Turns that were carried out without their memories."),
     counter(
         "helm_consequences_dropped_total",

@@ -89,7 +89,21 @@ pub(super) fn candidate(
     let place = format!("{place}.candidate");
     let options = given.options(&place)?;
     let policy = built(&given.policy, section, registry, &format!("{place}.policy"))?;
+    if given.automatic {
+        knows_all_strategies(&given.policy, section)
+            .map_err(|error| Error::config(format!("{place}.policy.ridge.strategies"), error))?;
+    }
     Ok(Some(Candidate { policy, options, automatic: given.automatic }))
+}
+
+/// One that may be raised without anybody must be able to choose any strategy.
+fn knows_all_strategies(policy: &Value, section: &TaskSection) -> Result<(), String> {
+    let Some(given) = policy.pointer("/ridge/strategies").and_then(Value::as_object) else { return Ok(()) };
+    let absent = section.strategies.keys().find(|name| !given.contains_key(name.as_str()));
+    match absent.filter(|_| !given.is_empty()) {
+        Some(name) => Err(format!("an automatic candidate needs the features of strategy {name} too")),
+        None => Ok(()),
+    }
 }
 
 fn built(table: &Value, section: &TaskSection, registry: &Registry, place: &str) -> Result<Arc<dyn Policy>> {

@@ -22,11 +22,13 @@ pub(crate) async fn act(
 ) -> Result<Option<CandidateStep>> {
     let Some((candidate, pair)) = task.automatic() else { return Ok(None) };
     let Some(step) = seen.step(gate.verdict) else { return Ok(None) };
+    // What cannot be read is not written over, and the work for it is not done either.
+    let Some(stored) = as_seen(inner, tenant, task, (pair, seen)).await? else { return Ok(None) };
     if step == CandidateStep::Raised {
         prepare(inner, tenant, task, candidate).await?;
     }
     let change = CandidateChange::of(step, gate, inner.clock.now());
-    let done = write(inner, tenant, task, (&pair, seen), change).await?;
+    let done = write(inner, tenant, task, (pair, stored), change).await?;
     Ok(done.then_some(step))
 }
 
@@ -44,7 +46,8 @@ pub(super) async fn roll_back(
     let because = storable::text(because);
     let change = CandidateChange::by_hand(CandidateStep::RolledBack, because, inner.clock.now());
     // Whoever was first has rolled it back: nothing else can become of it.
-    let done = write(inner, tenant, task, (&pair, &seen), change).await?;
+    let stored = as_seen(inner, tenant, task, (pair, &seen)).await?.ok_or_else(refuse)?;
+    let done = write(inner, tenant, task, (pair, stored), change).await?;
     if done { Ok(()) } else { Err(refuse()) }
 }
 
@@ -55,20 +58,33 @@ async fn prepare(inner: &Inner, tenant: &TenantId, task: &TaskRuntime, candidate
     background::estimate_prior(inner, tenant, task, &*candidate.policy).await
 }
 
-/// Adds a change to what was seen; `false` when another process has added one meanwhile.
-async fn write(
+/// What is stored, where that is what was seen; `None` when another process has changed it meanwhile.
+async fn as_seen(
     inner: &Inner,
     tenant: &TenantId,
     task: &TaskRuntime,
     (pair, seen): (&PolicyHash, &Record),
+) -> Result<Option<Stored<Record>>> {
+    let stored: Stored<Record> = documents::read(&*inner.store, tenant, &task.id, pair).await?;
+    if stored.document.changes.len() == seen.changes.len() {
+        return Ok(Some(stored));
+    }
+    inner.look_at_candidate(tenant, task, Duration::ZERO).await?;
+    Ok(None)
+}
+
+/// Adds a change to what is stored; `false` when another process has added one meanwhile.
+async fn write(
+    inner: &Inner,
+    tenant: &TenantId,
+    task: &TaskRuntime,
+    (pair, stored): (&PolicyHash, Stored<Record>),
     change: CandidateChange,
 ) -> Result<bool> {
-    let stored: Stored<Record> = documents::read(&*inner.store, tenant, &task.id, pair).await?;
     let Stored { revision, mut document } = stored;
-    let is_as_seen = document.changes.len() == seen.changes.len();
     document.changes.push(change.clone());
     let next = Stored { revision, document };
-    let is_first = is_as_seen && documents::write(&*inner.store, tenant, &task.id, pair, next).await?;
+    let is_first = documents::write(&*inner.store, tenant, &task.id, pair, next).await?;
     inner.look_at_candidate(tenant, task, Duration::ZERO).await?;
     if is_first {
         tell(tenant, task, &change);

@@ -19,7 +19,10 @@ pub(crate) async fn explained(inner: &Inner, tenant: &TenantId, turn: &TurnView)
     }
     inner.look_at_candidate(tenant, task, FRESH).await?;
     let changes = inner.candidate_record(tenant, task).changes;
-    let raised = changes.iter().find(|change| change.step == CandidateStep::Raised);
+    // What was decided before, under the same configuration, owes nothing to it.
+    let led_to_it =
+        |change: &&CandidateChange| change.step == CandidateStep::Raised && change.at <= decision.at;
+    let raised = changes.iter().find(led_to_it);
     Ok(raised.map(|raised| sentence(raised, changes.last())))
 }
 

@@ -42,16 +42,15 @@ impl CandidateStanding {
 }
 
 impl TaskRuntime {
-    /// The candidate that is raised without anybody, and the name of the pair that it makes with the policy.
-    pub(crate) fn automatic(&self) -> Option<(&Candidate, PolicyHash)> {
-        let candidate = self.candidate.as_ref().filter(|candidate| candidate.automatic)?;
-        let (policy, own) = (self.policy.hash(), candidate.policy.hash());
-        Some((candidate, PolicyHash::of(&format!("the candidate {own} of the policy {policy}"))))
+    /// The candidate that is raised without anybody, and the [name](super::checked_pair) of the pair that it makes with the
+    /// policy.
+    pub(crate) fn automatic(&self) -> Option<(&Candidate, &PolicyHash)> {
+        self.candidate.as_ref().zip(self.pair.as_ref())
     }
 
     /// Whether it is this pair, by now.
     pub(crate) fn is_pair(&self, pair: &PolicyHash) -> bool {
-        self.automatic().is_some_and(|(_, own)| own == *pair)
+        self.automatic().is_some_and(|(_, own)| own == pair)
     }
 }
 
@@ -70,7 +69,7 @@ impl Inner {
         fresh: Duration,
     ) -> helm_store::Result<()> {
         let Some((_, pair)) = task.automatic() else { return Ok(()) };
-        self.raised.look(&*self.store, tenant, (&task.id, &pair), fresh).await
+        self.raised.look(&*self.store, tenant, (&task.id, pair), fresh).await
     }
 
     /// The same of all tasks.
@@ -84,7 +83,7 @@ impl Inner {
     /// What became of a task's candidate, as far as this process knows.
     pub(crate) fn candidate_record(&self, tenant: &TenantId, task: &TaskRuntime) -> Record {
         let automatic = task.automatic();
-        automatic.map(|(_, pair)| self.raised.record(tenant, &task.id, &pair)).unwrap_or_default()
+        automatic.map(|(_, pair)| self.raised.record(tenant, &task.id, pair)).unwrap_or_default()
     }
 
     /// Since when a task's candidate decides; `None` while its policy does.
