@@ -2,7 +2,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{Connection, Executor};
+use sqlx::{ConnectOptions, Connection, Executor};
 use tokio::time::timeout;
 
 use super::error::driver;
@@ -94,9 +94,11 @@ fn pool(options: &PostgresOptions, connections: u32) -> PgPoolOptions {
 fn connection(options: &PostgresOptions) -> Result<PgConnectOptions> {
     let wanted = PgConnectOptions::from_str(&options.url).map_err(|error| driver("open", error))?;
     let millis = |timeout: Duration| timeout.as_millis().to_string();
-    Ok(wanted.application_name("helm").options([
+    let wanted = wanted.application_name("helm").options([
         ("statement_timeout", millis(options.statement_timeout)),
         ("idle_in_transaction_session_timeout", millis(options.idle_timeout)),
         ("timezone", "UTC".to_owned()),
-    ]))
+    ]);
+    // The text of a statement, such as a whole migration, tells nobody what to do.
+    Ok(wanted.disable_statement_logging())
 }

@@ -2,9 +2,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::watch;
 
-/// 1 while it is closed, else 0.
-const UP: &str = "helm_redis_up";
-
 /// Keeps callers from waiting for a server that does not answer.
 ///
 /// Closed, everything passes. It opens when failures come `limit` times in a row, or when one of them was a
@@ -28,7 +25,7 @@ pub(super) enum Failure {
 impl Breaker {
     /// Open, as nothing is known yet; the gauge says so, for a server that never answers switches nothing.
     pub(super) fn new(limit: u32) -> Self {
-        metrics::gauge!(UP).set(0.0);
+        metrics::gauge!("helm_redis_up").set(0.0);
         Self { closed: watch::Sender::new(false), failures: AtomicU32::new(0), limit: limit.max(1) }
     }
 
@@ -67,7 +64,7 @@ impl Breaker {
     fn switch(&self, to: bool) {
         let switched = self.closed.send_if_modified(|closed| std::mem::replace(closed, to) != to);
         if switched {
-            metrics::gauge!(UP).set(if to { 1.0 } else { 0.0 });
+            metrics::gauge!("helm_redis_up").set(if to { 1.0 } else { 0.0 });
         }
     }
 }

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use sqlx::Connection;
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
 };
+use sqlx::{ConnectOptions, Connection};
 
 use super::error::opening;
 use super::link::Link;
@@ -26,6 +26,8 @@ fn connection(options: &SqliteOptions) -> SqliteConnectOptions {
             Synchronous::Full => SqliteSynchronous::Full,
             Synchronous::Normal => SqliteSynchronous::Normal,
         })
+        // The text of a slow statement tells nobody what to do.
+        .disable_statement_logging()
 }
 
 /// The one connection that writes. Call [`check_path`] and take the migration lock first.
