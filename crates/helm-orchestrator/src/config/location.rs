@@ -146,7 +146,7 @@ impl StoreLocation {
         match self {
             Self::Sqlite(file) => Ok(Arc::new(SqliteStore::open(file.options()).await?)),
             Self::Memory => {
-                tracing::warn!("store.url is {MEMORY}: all is forgotten when this process ends");
+                tracing::warn!("all is forgotten when this process ends, for store.url is \"{MEMORY}\"");
                 Ok(Arc::new(MemoryStore::new()))
             }
             #[cfg(feature = "postgres")]
