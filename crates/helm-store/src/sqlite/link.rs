@@ -47,6 +47,7 @@ impl Link {
     }
 
     /// The connection alone.
+    #[cfg(any(feature = "postgres", test))]
     pub(super) fn into_connection(self) -> SqliteConnection {
         self.connection
     }
