@@ -8,11 +8,12 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt, stream};
 use helm_core::{DecisionId, Outcome, TaskId, TenantId, TurnStatus, UserId};
 use helm_policy::{Policy, UserStats};
-use helm_store::{ErrorKind, Job, PriorDocument, StateQuery, TURN_DEADLINE, TurnRecord, TurnView};
+use helm_store::{ErrorKind, Job, PriorDocument, TURN_DEADLINE, TurnRecord, TurnView};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use crate::documents::document_alone;
 use crate::error::{Error, Result};
 use crate::gates::{self, GATE};
 use crate::inner::{Inner, Running, TaskRuntime};
@@ -66,7 +67,7 @@ pub(crate) async fn estimate_prior(
     policy: &dyn Policy,
 ) -> Result<()> {
     let (bandits, task) = (inner.store.bandits(), &task.id);
-    let current = StateQuery::default().with_policy(policy.hash().clone());
+    let current = document_alone(policy.hash());
     let revision = bandits.load(tenant, task, &current).await?.prior.map_or(0, |prior| prior.revision);
     let users = all_users(inner, tenant, task).await?;
     let estimate = policy.fit_prior(&users)?;

@@ -1,7 +1,7 @@
 //! Small documents about a task that several processes change: each is read with its revision, and written only by whoever
 //! read the newest. They are kept where the priors of policies are, each under a key of its own.
 
-use helm_core::{PolicyHash, TaskId, TenantId};
+use helm_core::{Epoch, PolicyHash, TaskId, TenantId};
 use helm_store::{ErrorKind, PriorDocument, StateQuery, Store};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub(crate) async fn read<D: Document>(
     task: &TaskId,
     key: &PolicyHash,
 ) -> helm_store::Result<Stored<D>> {
-    let query = StateQuery::default().with_policy(key.clone());
+    let query = document_alone(key);
     let Some(prior) = store.bandits().load(tenant, task, &query).await?.prior else {
         return Ok(Stored::default());
     };
@@ -50,6 +50,11 @@ pub(crate) async fn read<D: Document>(
     let read: Versioned<D> = serde_json::from_value(prior.body)
         .map_err(|error| refuse(ErrorKind::Corrupt, format!("{} of task {task}: {error}", D::WHAT)))?;
     Ok(Stored { revision: prior.revision, document: read.document })
+}
+
+/// What asks for a document, and for as little as can be beside it: sums alone.
+pub(crate) fn document_alone(key: &PolicyHash) -> StateQuery {
+    StateQuery::default().with_policy(key.clone()).with_since(Epoch::starting_at(i64::MAX))
 }
 
 /// Writes the successor of what was read; `false` when another process was first.

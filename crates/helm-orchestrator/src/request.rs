@@ -107,15 +107,17 @@ impl TurnRequest {
     #[must_use]
     pub fn with_conversation(mut self, conversation: ConversationId) -> Self {
         self.conversation = Some(conversation);
+        self.begins = false;
         self
     }
 
     /// Begins a conversation that is known to be new, as one whose id was just drawn: spares looking for what was said
     /// in it before.
     #[must_use]
-    pub fn with_new_conversation(mut self, conversation: ConversationId) -> Self {
-        self.begins = true;
-        self.with_conversation(conversation)
+    pub fn with_new_conversation(self, conversation: ConversationId) -> Self {
+        let mut begun = self.with_conversation(conversation);
+        begun.begins = true;
+        begun
     }
 
     /// Names who sends the request on the user's behalf.

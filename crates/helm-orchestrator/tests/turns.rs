@@ -107,6 +107,12 @@ async fn history_and_preferences_reach_the_model() {
     let texts: Vec<String> =
         model.requests()[1].messages.iter().map(helm_core::Message::joined_text).collect();
     assert_eq!(texts, ["Tone: dry.", "first, mail [EMAIL]", "Fine.", "second"]);
+    // Whoever says that it begins is believed, until it is gone on with.
+    let begins = ask("third").with_new_conversation(conversation.clone());
+    helm.turn(begins.clone()).await.unwrap();
+    helm.turn(begins.with_conversation(conversation)).await.unwrap();
+    let told = |request: usize| model.requests()[request].messages.len();
+    assert_eq!((told(2), told(3)), (2, 8));
 }
 
 #[tokio::test]

@@ -91,3 +91,54 @@ impl Through<'_> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use sqlx::{Executor, Row};
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::sqlite::script::{Script, rows_of};
+
+    async fn link() -> Link {
+        Link::open(SqliteConnectOptions::new().in_memory(true)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_is_told_each_time() {
+        let mut link = link().await;
+        for _ in 0..3 {
+            let (connection, through) = link.parts();
+            assert!(through.0.notified().now_or_never().is_none(), "not yet");
+            connection.execute(THROUGH).await.unwrap();
+            assert!(through.0.notified().now_or_never().is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn more_rows_than_have_room_all_come() {
+        const MANY: &str =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i FROM n";
+        let options = SqliteConnectOptions::new().in_memory(true).row_buffer_size(8);
+        let mut link = Link::open(options).await.unwrap();
+        for _ in 0..2 {
+            let rows = rows_of(&mut link, MANY, "test", |bound| bound).await.unwrap();
+            assert_eq!(rows.iter().map(|row| row.get::<i64, _>(0)).sum::<i64>(), 125_250);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fails_is_told_and_nothing_after_it_is_done() {
+        let mut link = link().await;
+        link.execute("CREATE TABLE t (a INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)").await.unwrap();
+        let mut script = Script::over(&mut link);
+        for sql in ["INSERT INTO t VALUES (2)", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (3)"] {
+            script.add(sql, "test", Ok).unwrap();
+        }
+        let error = script.send().await.map(drop).unwrap_err();
+        assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
+        let rows = rows_of(&mut link, "SELECT a FROM t ORDER BY a", "test", |bound| bound).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.get::<i64, _>(0)).collect::<Vec<_>>(), [1, 2]);
+    }
+}

@@ -36,8 +36,11 @@ impl BanditStore for SqliteStore {
             (query.segment.as_ref().map(SegmentName::as_str), query.user.as_ref().map(UserId::as_str));
         let of_task = |bound: Bound| bound.bind(tenant.as_str()).bind(task.as_str());
         let from = query.since.map_or(i64::MIN, Epoch::start);
-        let part = |bound: Bound| of_task(bound).bind(segment).bind(user).bind(from);
-        let rows = script.add(STATE, OPERATION, |bound| Ok(part(part(bound))))?;
+        let rows = script.add(STATE, OPERATION, |bound| {
+            let bound = (0..2).fold(bound, |bound, _| of_task(bound).bind(from));
+            let members = [segment, segment, user, user];
+            Ok(members.into_iter().fold(bound, |bound, member| of_task(bound).bind(member).bind(from)))
+        })?;
         let prior = match &query.policy {
             Some(policy) => {
                 Some(script.add(PRIOR, OPERATION, |bound| Ok(of_task(bound).bind(policy.as_str())))?)
@@ -157,21 +160,34 @@ const JUDGEMENTS: &str =
     "SELECT strategy, value, MAX(revision) FROM helm_evidence INDEXED BY helm_evidence_by_task
     WHERE tenant = ? AND task = ? AND source NOT GLOB 'judge:*' GROUP BY decision, source";
 
-/// A task's state, with a segment's and a user's: what is older than is wanted comes summed up, or a task would cost more
-/// to read with every hour of its life. Sums of a learner's own are added where they are understood.
+/// What of one scope is as young as is wanted, row by row, and the sum of what is older: or a task would cost more to read with
+/// every hour of its life. Sums of a learner's own are added where they are understood.
+macro_rules! part {
+    ($scope:literal, $member:literal) => {
+        concat!(
+            "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens, latency_us, failures,
+                loss, packed
+            FROM helm_stats WHERE tenant = ? AND task = ? AND scope = '",
+            $scope,
+            "' AND member = ",
+            $member,
+            " AND (epoch >= ? OR layout <> 0)
+            UNION ALL
+            SELECT scope, member, strategy, MAX(epoch), layout, SUM(count), SUM(reward), SUM(reward_sq), SUM(turns),
+                SUM(cost), SUM(tokens), SUM(latency_us), SUM(failures), SUM(loss), NULL
+            FROM helm_stats WHERE tenant = ? AND task = ? AND scope = '",
+            $scope,
+            "' AND member = ",
+            $member,
+            " AND epoch < ? AND layout = 0 GROUP BY scope, member, strategy"
+        )
+    };
+}
+
+/// A task's state, with a segment's and a user's: three searches by key. Written as one condition, it would be a search
+/// through the rows of all users.
 const STATE: &str =
-    "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
-        latency_us, failures, loss, packed
-    FROM helm_stats WHERE tenant = ? AND task = ?
-        AND (scope, member) IN (VALUES ('task', ''), ('segment', ?), ('user', ?))
-        AND (epoch >= ? OR layout <> 0)
-    UNION ALL
-    SELECT scope, member, strategy, MAX(epoch), layout, SUM(count), SUM(reward), SUM(reward_sq), SUM(turns), SUM(cost),
-        SUM(tokens), SUM(latency_us), SUM(failures), SUM(loss), NULL
-    FROM helm_stats WHERE tenant = ? AND task = ?
-        AND (scope, member) IN (VALUES ('task', ''), ('segment', ?), ('user', ?))
-        AND epoch < ? AND layout = 0
-    GROUP BY scope, member, strategy";
+    concat!(part!("task", "''"), " UNION ALL ", part!("segment", "?"), " UNION ALL ", part!("user", "?"));
 
 const PRIOR: &str =
     "SELECT revision, format, body FROM helm_prior WHERE tenant = ? AND task = ? AND policy_hash = ?";
@@ -493,6 +509,9 @@ mod tests {
             let plan = plan(&store, sql).await;
             assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
         }
+        let state = plan(&store, STATE).await;
+        assert_eq!(state.matches("(tenant=? AND task=? AND scope=? AND member=?)").count(), 6, "{state}");
+        assert!(!state.contains("SCAN") && !state.contains("TEMP B-TREE"), "{state}");
         let counted = plan(&store, activity::ACTIVITY).await;
         for range in [
             "t USING COVERING INDEX helm_turn_by_task (tenant=? AND task=? AND began>? AND began<?)",
@@ -508,5 +527,34 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(mode, 2, "what is erased can be given back piece by piece");
+    }
+
+    #[tokio::test]
+    async fn a_long_life_of_a_task_is_a_row_for_each_strategy() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(SqliteOptions::new(folder.path().join("helm.db"))).await.unwrap();
+        store
+            .write("test", 0, |connection| {
+                Box::pin(async move {
+                    let hours = "WITH RECURSIVE hour(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM hour WHERE n < 10000)
+                        INSERT INTO helm_stats (tenant, task, scope, member, strategy, epoch, layout, count, reward, reward_sq,
+                            turns, cost, tokens, latency_us, failures, loss)
+                        SELECT 'default', 't', 'task', '', 'a@1', 3600 * n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 FROM hour";
+                    sqlx::query(hours).execute(connection).await.map_err(|error| driver("test", error))
+                })
+            })
+            .await
+            .unwrap();
+        let mut reader = store.readers.get("test").await.unwrap();
+        let (task, since) = ("t", 3_600 * 9_999_i64);
+        let rows = rows_of(reader.link(), STATE, "test", |bound| {
+            (0..6).fold(bound, |bound, part| {
+                let bound = bound.bind("default").bind(task);
+                let bound = if part < 2 { bound } else { bound.bind("nobody") };
+                bound.bind(since)
+            })
+        });
+        let counts: Vec<i64> = rows.await.unwrap().iter().map(|row| row.get("count")).collect();
+        assert_eq!(counts, [1, 1, 9_998]);
     }
 }
