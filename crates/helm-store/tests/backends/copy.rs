@@ -320,8 +320,8 @@ async fn a_slow_copy_is_not_cut_off() {
     let file = SqliteStore::open(SqliteOptions::new(&path)).await.unwrap();
     file.log_decision(&dated(3), deadline()).await.unwrap();
     file.close().await;
-    let to = PostgresOptions::new(database.url()).with_idle_timeout(Duration::from_millis(50));
-    let mut slow = |_: &str, _, _| std::thread::sleep(Duration::from_millis(70));
+    let to = PostgresOptions::new(database.url()).with_idle_timeout(Duration::from_millis(200));
+    let mut slow = |_: &str, _, _| std::thread::sleep(Duration::from_millis(280));
     copy(&SqliteOptions::new(&path), &to, &mut slow).await.unwrap();
 }
 
