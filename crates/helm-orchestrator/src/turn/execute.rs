@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
 
 use futures::FutureExt;
 use helm_core::{Decision, DecisionMode, Strategy, StrategyId, TurnStatus};
@@ -89,11 +90,11 @@ impl Turn {
         let work = Work { turn: self, task, decision, recalled, message, call: &call, listener };
         let ending = {
             let work = AssertUnwindSafe(work.carry_out(strategy, &mut progress)).catch_unwind();
-            let work = work.map(|ended| match ended {
+            let work = pin!(work.map(|ended| match ended {
                 Ok(Ok(status)) => Ending::Answered(status),
                 Ok(Err(ending)) => ending,
                 Err(_) => Ending::Broken(PANICKED),
-            });
+            }));
             self.until(strategy, deadline, work).await
         };
         progress.attempts = call.attempts();
@@ -105,9 +106,8 @@ impl Turn {
         &self,
         strategy: &Strategy,
         deadline: Instant,
-        work: impl Future<Output = Ending>,
+        mut work: Pin<&mut impl Future<Output = Ending>>,
     ) -> Ending {
-        tokio::pin!(work);
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => {}

@@ -2,6 +2,7 @@
 //! tool calls.
 
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -156,11 +157,12 @@ impl Work<'_> {
             }
             Ok(match (self.task.answers.get(&strategy.id), streamed) {
                 (Some(kept), true) => Opened::Stream(kept.stream(model, request, self.call)),
-                (Some(kept), false) => Opened::Whole(kept.generate(model, request, self.call).await?),
+                (Some(kept), false) => Opened::Whole(Box::pin(kept.generate(model, request, self.call)).await?),
                 (None, true) => Opened::Stream(model.stream(request, self.call).await?),
                 (None, false) => Opened::Whole(model.generate(request, self.call).await?),
             })
         };
+        let asking = pin!(asking);
         let opened = match progress.logged {
             true => asking.await.map_err(Ending::Failed),
             false => self.while_logging(asking, progress).await,
@@ -203,11 +205,10 @@ impl Work<'_> {
 
     async fn while_logging<T>(
         &self,
-        call: impl Future<Output = helm_llm::Result<T>>,
+        mut call: Pin<&mut impl Future<Output = helm_llm::Result<T>>>,
         progress: &mut Progress,
     ) -> Result<T, Ending> {
-        let log = self.turn.log(self.decision);
-        tokio::pin!(log, call);
+        let mut log = pin!(self.turn.log(self.decision));
         let answer = tokio::select! {
             written = &mut log => {
                 written.map_err(Ending::stopped)?;

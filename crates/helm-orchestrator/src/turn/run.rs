@@ -190,13 +190,14 @@ impl Turn {
         let (message, found) = (input.message.clone(), input.result.clone());
         // Set once: nothing else sets it.
         let _ = self.known.input.set(input);
-        let recall = observe::timed("recall", self.recall(task, &message));
+        // The large parts of a turn have places of their own, which are there as long as they are under way: the whole is
+        // moved when it is begun, and each combinator that takes a part moves it again.
+        let recall = observe::timed("recall", Box::pin(self.recall(task, &message)));
         let recalled = self.bounded(longest_deadline(task), recall).await??;
         let decision = self.decide(task, &recalled)?;
         let _ = self.known.decision.set(decision.clone());
-        // The largest part of a turn has a place of its own: the whole is moved when it is begun.
         let execution = Box::pin(self.execute(task, &decision, &recalled, &message, events)).await;
-        self.conclude(task, decision, execution, found, message, recalled).await
+        Box::pin(self.conclude(task, decision, execution, found, message, recalled)).await
     }
 
     /// `work` until `deadline` after the turn's start, or until it is cancelled.
