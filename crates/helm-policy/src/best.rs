@@ -63,10 +63,25 @@ fn lagrange(m: usize, x: f64) -> f64 {
 
 /// Strategies up to this many need no memory from the heap.
 const INLINE: usize = 16;
-/// Mass beyond a density's bounds, on each side, is below this.
-const LN_NEGLIGIBLE: f64 = -41.5;
-/// The same where small probabilities must be right in proportion: what is left out is nothing to a float.
-const LN_NOTHING: f64 = -690.0;
+/// How small the error of a probability is to be.
+#[derive(Clone, Copy, PartialEq)]
+enum Precision {
+    /// Against 1.
+    Absolute,
+    /// Against the probability itself, down to what a float can hold.
+    Proportional,
+}
+
+impl Precision {
+    /// Mass beyond a density's bounds, on each side, is below exp of this.
+    const fn ln_negligible(self) -> f64 {
+        match self {
+            Self::Absolute => -41.5,
+            Self::Proportional => -690.0,
+        }
+    }
+}
+
 /// So far from 0 the log-odds of x are as good as those of 0 or 1, and so far from its mode a beta is as good as an
 /// exponential.
 const STRAIGHT: f64 = 36.0;
@@ -97,6 +112,8 @@ struct Density {
     ln_constant: f64,
     /// The logarithm of the beta function, of a beta.
     ln_beta: f64,
+    /// Where the density is largest on this axis, unless the axis bends it.
+    mode: Option<f64>,
     /// Between these, the log-odds of a beta are anything but straight.
     bent: (f64, f64),
     low: f64,
@@ -117,6 +134,7 @@ impl Density {
         posterior: Posterior::Normal { mean: 0.0, deviation: 1.0 },
         ln_constant: 0.0,
         ln_beta: 0.0,
+        mode: None,
         bent: (0.0, 0.0),
         low: 0.0,
         high: 0.0,
@@ -146,6 +164,11 @@ impl Density {
             density.bent = ((centre - MARGIN).min(-STRAIGHT), (centre + MARGIN).max(STRAIGHT));
             density.ln_beta = a * ln_mode + b * ln_rest - density.ln_constant;
         }
+        density.mode = match (posterior, axis) {
+            (Posterior::Beta { a, b }, Axis::LogOdds) => Some(log_odds_of(a, b)),
+            (Posterior::StudentT { mean, .. } | Posterior::Normal { mean, .. }, Axis::Line) => Some(mean),
+            _ => None,
+        };
         (density.low, density.high) = density.bounds(ln_negligible);
         if axis == Axis::LogOdds && !matches!(posterior, Posterior::Beta { .. }) {
             // Seen on the log-odds axis, only what lies within (0, 1) counts; the rest is integrated on the line.
@@ -231,6 +254,48 @@ impl Density {
             }
         }
     }
+
+    /// The same panel where the density is small against its mode: the error of its running integral grows with the
+    /// ninth power of the width, and may be as much larger as the density is smaller where it is largest within.
+    fn widened(&self, at: f64, step: f64, precision: Precision) -> f64 {
+        let (Some(mode), Precision::Absolute) = (self.mode, precision) else { return step };
+        let before = self.fall(at - mode);
+        let most = step.max(self.widest(at - mode));
+        let wider = |end: f64| match (at < mode) == (end < mode) {
+            true => (step * growth(before.min(self.fall(end - mode)))).min(most),
+            false => step,
+        };
+        // Towards the mode a wider panel ends higher up: what a first guess allows, the second one checks.
+        wider(at + wider(at + step))
+    }
+
+    /// How wide a panel may be at most that begins so far from the mode: where Student's t falls slowly, its poles are
+    /// what limits a polynomial.
+    fn widest(&self, away: f64) -> f64 {
+        match self.posterior {
+            Posterior::StudentT { scale, dof, .. } => 0.6 * libm::sqrt(away * away + scale * scale * dof),
+            _ => f64::INFINITY,
+        }
+    }
+
+    /// By how much the density's logarithm is below its mode's, so far away from it, or less.
+    fn fall(&self, away: f64) -> f64 {
+        match self.posterior {
+            Posterior::Beta { a, b } => -ln_fall(a, b, away),
+            // ln(1 + t) is at least 2 t / (2 + t).
+            Posterior::StudentT { scale, dof, .. } => {
+                let squared = (away / scale).powi(2);
+                (dof + 1.0) * squared / (2.0 * dof + squared)
+            }
+            Posterior::Normal { deviation, .. } => 0.5 * (away / deviation).powi(2),
+        }
+    }
+}
+
+/// How much wider a panel may be over which the density is below exp(-fall) of its mode.
+fn growth(fall: f64) -> f64 {
+    // At most exp(fall / 10).
+    (1.0 + fall.clamp(0.0, 20.0) / 40.0).powi(4)
 }
 
 /// A panel over which exp of a function of this slope and root curvature, and its running integral, are
@@ -323,7 +388,7 @@ pub(crate) fn probability_of_best(
     posteriors: impl ExactSizeIterator<Item = Posterior> + Clone,
     out: &mut [f64],
 ) -> Result<()> {
-    integrate(posteriors, LN_NEGLIGIBLE, out)
+    integrate(posteriors, Precision::Absolute, out)
 }
 
 /// The same, with small probabilities right in proportion, down to what a float can hold: for laws of their ratios.
@@ -335,12 +400,12 @@ pub(crate) fn ratios_of_best(
     posteriors: impl ExactSizeIterator<Item = Posterior> + Clone,
     out: &mut [f64],
 ) -> Result<()> {
-    integrate(posteriors, LN_NOTHING, out)
+    integrate(posteriors, Precision::Proportional, out)
 }
 
 fn integrate(
     posteriors: impl ExactSizeIterator<Item = Posterior> + Clone,
-    ln_negligible: f64,
+    precision: Precision,
     out: &mut [f64],
 ) -> Result<()> {
     if out.len() == 1 {
@@ -352,13 +417,14 @@ fn integrate(
     // On the line the largest mean becomes 0, where floats are finest: only distances between beliefs matter.
     let largest = posteriors.clone().map(|posterior| posterior.mean()).fold(f64::NEG_INFINITY, f64::max);
     let placed = |posterior: Posterior| if betas > 0 { posterior } else { posterior.lowered(largest) };
+    let ln_negligible = precision.ln_negligible();
     let densities = posteriors.map(|posterior| Density::new(placed(posterior), axis, ln_negligible));
     let densities = &mut densities.collect::<SmallVec<[Density; INLINE]>>()[..];
     if betas > 0 && betas < out.len() {
-        pass(densities, Axis::LogOdds, f64::NEG_INFINITY);
-        above_one(densities, ln_negligible);
+        pass(densities, Axis::LogOdds, f64::NEG_INFINITY, precision);
+        above_one(densities, precision);
     } else {
-        pass(densities, axis, f64::NEG_INFINITY);
+        pass(densities, axis, f64::NEG_INFINITY, precision);
     }
     out.iter_mut().zip(densities.iter()).for_each(|(out, density)| *out = density.best);
     let sum: f64 = out.iter().sum();
@@ -367,18 +433,18 @@ fn integrate(
 
 /// Where betas and other beliefs compete, the stretch above 1, where the others may still lie. Below 0 no other
 /// belief can hold the largest mean.
-fn above_one(densities: &mut [Density], ln_negligible: f64) {
+fn above_one(densities: &mut [Density], precision: Precision) {
     for density in densities.iter_mut() {
         (density.low, density.high) = match density.posterior {
             Posterior::Beta { .. } => (0.0, 1.0),
-            _ => density.bounds(ln_negligible),
+            _ => density.bounds(precision.ln_negligible()),
         };
     }
-    pass(densities, Axis::Line, 1.0);
+    pass(densities, Axis::Line, 1.0, precision);
 }
 
 /// Adds what the stretch from `low` on gives to each density's `best`.
-fn pass(densities: &mut [Density], axis: Axis, low: f64) {
+fn pass(densities: &mut [Density], axis: Axis, low: f64, precision: Precision) {
     // Below the start some distribution function vanishes, and with it every product.
     let start = densities.iter().map(|density| density.low).fold(f64::NEG_INFINITY, f64::max).max(low);
     let end = densities.iter().map(|density| density.high).fold(f64::NEG_INFINITY, f64::max);
@@ -407,8 +473,10 @@ fn pass(densities: &mut [Density], axis: Axis, low: f64) {
             Axis::LogOdds => (1.0 / (1.0 + libm::exp(-at)), 1.0 / (1.0 + libm::exp(at))),
         };
         for density in densities.iter().filter(|density| density.high > at) {
-            step =
-                step.min(if density.low > at { density.low - at } else { finer * density.step(at, x, axis) });
+            step = step.min(match density.low - at {
+                ahead if ahead > 0.0 => ahead,
+                _ => density.widened(at, finer * density.step(at, x, axis), precision),
+            });
         }
         // Where the place has no more digits to grow by, the rest is beyond what floats can say.
         let next = at + step;

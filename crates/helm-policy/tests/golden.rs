@@ -274,6 +274,23 @@ fn hard_propensities_are_integrated() {
     }
 }
 
+/// The difference of two normal means is normal, so one is the larger with a probability that can be written down.
+#[test]
+fn two_normal_means_are_compared_to_ten_digits() {
+    let widths = [1.0, 0.3, 0.05, 0.001, 1e-6];
+    for (first, second) in widths.iter().flat_map(|first| widths.iter().map(move |second| (*first, *second)))
+    {
+        for ahead in [-6.0, -3.5, -1.0, -0.01, 0.0, 0.3, 2.0, 5.0] {
+            let deviation = f64::hypot(first, second);
+            let normal = |mean, deviation| Posterior::Normal { mean, deviation };
+            let found = thompson(&[normal(0.5 + ahead * deviation, first), normal(0.5, second)]);
+            let expected = 0.5 * libm::erfc(-ahead / std::f64::consts::SQRT_2);
+            assert!((found[0] - expected).abs() < 3e-10, "{first} {second} {ahead}: {} {expected}", found[0]);
+            assert!((found[1] - (1.0 - expected)).abs() < 3e-10, "{first} {second} {ahead}: {}", found[1]);
+        }
+    }
+}
+
 /// A uniform mean beats another with the probability that the other leaves above it: one minus its mean.
 #[test]
 fn a_billion_rewards_are_no_trouble() {

@@ -157,7 +157,9 @@ impl Work<'_> {
             }
             Ok(match (self.task.answers.get(&strategy.id), streamed) {
                 (Some(kept), true) => Opened::Stream(kept.stream(model, request, self.call)),
-                (Some(kept), false) => Opened::Whole(Box::pin(kept.generate(model, request, self.call)).await?),
+                (Some(kept), false) => {
+                    Opened::Whole(Box::pin(kept.generate(model, request, self.call)).await?)
+                }
                 (None, true) => Opened::Stream(model.stream(request, self.call).await?),
                 (None, false) => Opened::Whole(model.generate(request, self.call).await?),
             })

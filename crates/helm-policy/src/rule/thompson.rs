@@ -110,7 +110,7 @@ impl TopTwoThompson {
 }
 
 /// Where challengers together are rarer, their probabilities are integrated to a proportion.
-const RARE: f64 = 1e-6;
+const RARE: f64 = 1e-4;
 
 /// Below this a challenger's probability says nothing: all challengers are then equally likely.
 const VANISHED: f64 = 1e-290;
