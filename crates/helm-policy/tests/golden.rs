@@ -291,6 +291,33 @@ fn two_normal_means_are_compared_to_ten_digits() {
     }
 }
 
+/// So is the difference of two Cauchy means Cauchy: the heaviest tails that a belief has in practice.
+#[test]
+fn two_cauchy_means_are_compared_to_nine_digits() {
+    for (first, second) in [(1.0, 1.0), (1.0, 0.01), (1e-6, 0.3), (2.0, 5.0)] {
+        for ahead in [-40.0, -3.0, -0.2, 0.0, 0.7, 9.0] {
+            let t = |mean, scale| Posterior::StudentT { mean, scale, dof: 1.0 };
+            let found = thompson(&[t(0.5 + ahead * (first + second), first), t(0.5, second)]);
+            let expected = 0.5 + libm::atan(ahead) / std::f64::consts::PI;
+            near(found[0], expected, 1e-9, &format!("{first} {second} {ahead}"));
+        }
+    }
+}
+
+/// The largest of means whose distribution functions are powers, x^a, is the one of a with probability a / Σ a.
+#[test]
+fn means_of_powers_are_compared_to_ten_digits() {
+    for powers in
+        [&[0.01, 0.02][..], &[0.3, 40.0], &[1.0, 1.0, 1e3], &[1e-3, 5.0, 2e5], &[7.0, 8.0, 9.0, 10.0, 0.5]]
+    {
+        let beliefs: Vec<_> = powers.iter().map(|a| Posterior::Beta { a: *a, b: 1.0 }).collect();
+        let (found, sum) = (thompson(&beliefs), powers.iter().sum::<f64>());
+        for (found, a) in found.iter().zip(powers) {
+            assert!((found - a / sum).abs() < 3e-10, "{powers:?}: {found} {}", a / sum);
+        }
+    }
+}
+
 /// A uniform mean beats another with the probability that the other leaves above it: one minus its mean.
 #[test]
 fn a_billion_rewards_are_no_trouble() {

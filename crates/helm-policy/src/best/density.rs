@@ -15,6 +15,8 @@ use crate::special::log_odds;
 /// exponential.
 const STRAIGHT: f64 = 36.0;
 const MARGIN: f64 = 7.0;
+/// Over so much of the log-odds the map to the mean is nearly a polynomial.
+const BENDS: f64 = 2.5;
 /// With so many degrees of freedom Student's t is the normal distribution.
 const NORMAL_DOF: f64 = 1e9;
 /// Steps towards the end of a tail.
@@ -176,7 +178,7 @@ impl Density {
                 match at {
                     _ if at > right => 0.6 * step,
                     _ if at < left - 1.0 => (0.6 * step).min(left - at),
-                    _ => step.min(2.5),
+                    _ => step.min(BENDS),
                 }
             }
             Posterior::StudentT { mean, scale, dof } => on_axis(x, axis, mean, scale, |u| {
@@ -195,7 +197,7 @@ impl Density {
     pub(super) fn widened(&self, at: f64, step: f64, precision: Precision) -> f64 {
         let (Some(mode), Precision::Absolute) = (self.mode, precision) else { return step };
         let before = self.fall(at - mode);
-        let most = step.max(self.widest(at - mode));
+        let most = step.max(self.widest(at, mode));
         let wider = |end: f64| match (at < mode) == (end < mode) {
             true => (step * growth(before.min(self.fall(end - mode)))).min(most),
             false => step,
@@ -204,12 +206,17 @@ impl Density {
         wider(at + wider(at + step))
     }
 
-    /// How wide a panel may be at most that begins so far from the mode: where Student's t falls slowly, its poles are
-    /// what limits a polynomial.
-    fn widest(&self, away: f64) -> f64 {
+    /// How wide a panel may be at most that begins here, however small the density: where Student's t falls slowly its
+    /// poles limit a polynomial, and on the log-odds axis those of the map to the mean do.
+    fn widest(&self, at: f64, mode: f64) -> f64 {
         match self.posterior {
-            Posterior::StudentT { scale, dof, .. } => 0.6 * libm::sqrt(away * away + scale * scale * dof),
-            _ => f64::INFINITY,
+            Posterior::StudentT { scale, dof, .. } => {
+                let away = at - mode;
+                0.6 * libm::sqrt(away * away + scale * scale * dof)
+            }
+            Posterior::Beta { .. } if at < self.bent.0 || at > self.bent.1 => 0.0,
+            Posterior::Beta { .. } => BENDS,
+            Posterior::Normal { .. } => f64::INFINITY,
         }
     }
 

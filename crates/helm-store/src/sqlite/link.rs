@@ -137,7 +137,7 @@ mod tests {
             script.add(sql, "test", Ok).unwrap();
         }
         let error = script.send().await.map(drop).unwrap_err();
-        assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
         let rows = rows_of(&mut link, "SELECT a FROM t ORDER BY a", "test", |bound| bound).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.get::<i64, _>(0)).collect::<Vec<_>>(), [1, 2]);
     }
