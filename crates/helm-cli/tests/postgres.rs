@@ -62,6 +62,18 @@ async fn an_installation_lives_in_postgres() {
     assert!(warned, "{told}");
 }
 
+/// What looks after the months has just begun when a short command ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_ends_at_once_leaves_no_commit_half_way() {
+    let Some(database) = Database::create("whoever_ends_at_once").await else { return };
+    let (folder, url) = (tempfile::tempdir().unwrap(), database.url());
+    for _ in 0..40 {
+        let output = helmctl(folder.path(), &url, &["migrate"], "");
+        succeeded(&output);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_missing_is_not_migrated_back() {
     let Some(database) = Database::create("a_table_that_is_missing").await else { return };

@@ -20,7 +20,7 @@ use crate::api_key::ApiKeyStore;
 use crate::bandit::BanditStore;
 use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed};
 use crate::conversation::ConversationStore;
-use crate::error::{ErrorKind, Result, chain};
+use crate::error::Result;
 use crate::job::JobQueue;
 use crate::log::InteractionLog;
 use crate::preference::PreferenceStore;
@@ -113,9 +113,8 @@ impl PostgresStore {
         let stop = CancellationToken::new();
         // A store that leaves the schema as it is leaves the months too.
         if options.migrate {
-            make_months(&pool).await?;
-            let looking = months::look_after(pool.clone(), stop.clone());
-            tracker.spawn(stop.clone().run_until_cancelled_owned(looking));
+            months::make_ahead(&pool).await?;
+            tracker.spawn(months::look_after(pool.clone(), stop.clone()));
         }
         let committer = RwLock::new(Some(committer));
         Ok(Self {
@@ -326,18 +325,6 @@ impl Store for PostgresStore {
         self.writers.close().await;
         self.searchers.close().await;
         self.pool.close().await;
-    }
-}
-
-/// Makes the partitions that are needed soon. Without them turns have a place all the same, so a user who may write
-/// but not change tables can open the store.
-async fn make_months(pool: &PgPool) -> Result<()> {
-    match months::make_ahead(pool).await {
-        Err(error) if error.kind() == ErrorKind::Unwritable => {
-            tracing::warn!(error = %chain(&error), "partitions for the coming months could not be made");
-            Ok(())
-        }
-        made => made,
     }
 }
 
