@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helm_core::TaskId;
-use helm_orchestrator::config::LogFormat;
+use helm_orchestrator::config::{LogFormat, StoreLocation};
 use helm_orchestrator::store::Store;
 use helm_orchestrator::store::memory::MemoryStore;
 use helm_orchestrator::{Helm, HelmConfig};
@@ -130,7 +130,7 @@ pub(crate) async fn reading_or_empty(global: &Global, of: &OfTenant) -> Result<H
     if location.may_exist() {
         return Ok(watched(&config).await?.for_tenant(of.tenant.clone()));
     }
-    output::note(&format!("note: there is no database at {location} yet"));
+    output::note(&format!("note: {}", absent(&location)));
     let built = config.builder(&variable)?.store(Arc::new(MemoryStore::new())).observing().build().await;
     built.map_err(|error| config.locate(error).into())
 }
@@ -148,7 +148,21 @@ fn require_database(config: &HelmConfig) -> Result<()> {
     if location.may_exist() {
         return Ok(());
     }
-    Err(Failure::wrong(format!("there is no database at {location}; name it with --database sqlite://PATH")))
+    let absent = match location {
+        StoreLocation::Memory => absent(&location),
+        _ => format!("there is no database at {location}"),
+    };
+    Err(Failure::wrong(format!("{absent}; name one with --database sqlite://PATH")))
+}
+
+/// Why there is nothing to be read where an installation keeps its state.
+pub(crate) fn absent(location: &StoreLocation) -> String {
+    match location {
+        StoreLocation::Memory => {
+            format!("{location} is seen by the process alone that keeps it, and forgotten with it")
+        }
+        _ => format!("there is no database at {location} yet"),
+    }
 }
 
 /// Refuses a task that is not configured, before anything is opened.

@@ -473,6 +473,19 @@ fn where_there_is_no_database_none_is_looked_into() {
 }
 
 #[test]
+fn what_a_process_keeps_in_its_memory_is_no_missing_database() {
+    let folder = folder();
+    let kept = |arguments: &[&str]| run(&folder, &[&["--database", "memory:"], arguments].concat());
+    let alone = "memory: is seen by the process alone that keeps it";
+    refused(&kept(&["keys", "list"]), &[alone, "--database sqlite://PATH"]);
+    for arguments in [["tasks", "report", "support"].as_slice(), &["doctor"]] {
+        let output = kept(arguments);
+        let told = format!("{}{}", out(&output), err(&output));
+        assert!(output.status.success() && told.contains(alone) && !told.contains("no database"), "{told}");
+    }
+}
+
+#[test]
 fn a_server_is_told_where_to_listen_by_an_address() {
     let folder = folder();
     for (listen, such_as) in

@@ -2,6 +2,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use helm_core::{Message, Role, TenantId};
+use helm_orchestrator::config::StoreLocation;
 use helm_orchestrator::llm::{Call, ChatModel, ChatRequest};
 use helm_orchestrator::{Helm, HelmBuilder, HelmConfig};
 use serde::Serialize;
@@ -63,8 +64,9 @@ async fn installation(config: &HelmConfig, of: &OfTenant) -> Vec<Check> {
     }
     match config.location() {
         Ok(location) if !location.may_exist() => {
-            let detail = format!("there is no database at {location} yet; the first turn creates it");
-            return vec![check("store", Verdict::Warn, detail)];
+            let creates =
+                if matches!(location, StoreLocation::Memory) { "" } else { "; the first turn creates it" };
+            return vec![check("store", Verdict::Warn, format!("{}{creates}", open::absent(&location)))];
         }
         _ => {}
     }
