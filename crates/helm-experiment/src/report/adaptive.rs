@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use helm_core::{DecisionMode, StrategyName, TenantId, UserId};
 
 use super::collate::fullness;
-use super::effect::{Comparison, Effect, Estimate, Level, look, not_worse_by};
+use super::effect::{Level, look, not_worse_by};
+use super::estimate::{Comparison, Effect, Estimate};
 use super::health::{Check, CheckState, VariantUsers};
 use super::row::LogRow;
 use super::settle::settle;

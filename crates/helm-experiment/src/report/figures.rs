@@ -2,7 +2,7 @@
 
 use helm_core::VariantName;
 
-use super::effect::{Bounds, Comparison, Effect, Estimate, Found, Relative};
+use super::estimate::{Bounds, Comparison, Effect, Estimate, Found, Relative};
 use super::whole::{MetricReport, Report};
 use crate::spec::Role;
 

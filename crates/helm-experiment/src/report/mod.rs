@@ -3,6 +3,7 @@
 mod adaptive;
 mod collate;
 mod effect;
+mod estimate;
 mod figures;
 mod health;
 mod html;
@@ -16,7 +17,7 @@ mod settle;
 mod verdict;
 mod whole;
 
-pub use effect::{Believed, Bounds, Comparison, Effect, Estimate, Found, NotWorse, Relative};
+pub use estimate::{Believed, Bounds, Comparison, Effect, Estimate, Found, NotWorse, Relative};
 pub use health::{Check, CheckState, VariantUsers};
 pub use row::{LogCandidate, LogFeedback, LogRow};
 pub use segments::SegmentReport;

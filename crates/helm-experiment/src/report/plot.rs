@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use helm_core::Timestamp;
 
-use super::effect::Bounds;
+use super::estimate::Bounds;
 use super::figures::number;
 use super::html::escaped;
 

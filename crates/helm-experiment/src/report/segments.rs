@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::collate::{Collated, Participant};
-use super::effect::{Comparison, Effect, Level};
+use super::effect::Level;
+use super::estimate::{Comparison, Effect};
 use super::health::{Check, CheckState};
 use super::sample::Window;
 use super::settle::settle_together;

@@ -4,7 +4,8 @@ use helm_core::{Timestamp, VariantName};
 use serde::Serialize;
 
 use super::collate::Participant;
-use super::effect::{Bounds, Level};
+use super::effect::Level;
+use super::estimate::Bounds;
 use super::sample::Window;
 use super::whole::{comparisons, level, samples};
 use crate::analysis::Difference;
@@ -145,7 +146,7 @@ pub(super) fn novelty(
         comparisons(&spec, metric, &samples(metric, arms, window), level)
     });
     let (Some(first), Some(second)) = (halves.next(), halves.next()) else { return Vec::new() };
-    let change = |(one, other): (&super::effect::Comparison, &super::effect::Comparison)| {
+    let change = |(one, other): (&super::estimate::Comparison, &super::estimate::Comparison)| {
         let (before, after) = (one.effect.estimate()?, other.effect.estimate()?);
         let error = libm::hypot(before.error?, after.error?);
         let value = after.difference - before.difference;

@@ -1,6 +1,6 @@
 //! What can be said of each comparison, now that all are known.
 
-use super::effect::{Bounds, Effect, Estimate, Found};
+use super::estimate::{Bounds, Effect, Estimate, Found};
 use super::whole::MetricReport;
 use crate::analysis::{Better, Correction, adjusted, e_bh};
 use crate::spec::{AnalysisPlan, Mode, Role, Together};

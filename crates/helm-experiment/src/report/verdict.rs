@@ -3,7 +3,7 @@
 use helm_core::VariantName;
 use serde::Serialize;
 
-use super::effect::{Estimate, Found};
+use super::estimate::{Estimate, Found};
 use super::health::{Check, CheckState};
 use super::whole::MetricReport;
 use crate::analysis::Better;

@@ -3,7 +3,8 @@ use serde::{Serialize, Serializer};
 
 use super::adaptive;
 use super::collate::{Collated, Participant};
-use super::effect::{Comparison, Effect, Level, effect};
+use super::effect::{Level, effect};
+use super::estimate::{Comparison, Effect};
 use super::health::{Check, CheckState, VariantUsers, checks, pair_checks, variant_users};
 use super::row::LogRow;
 use super::sample::{Sample, Window, quantile_arm};

@@ -34,6 +34,7 @@ mod rows;
 mod save;
 mod script;
 mod shards;
+mod state;
 mod store;
 mod sums;
 mod vectors;

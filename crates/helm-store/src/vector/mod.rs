@@ -13,14 +13,16 @@ mod begin;
 mod collection;
 mod filter;
 mod items;
+mod scalar;
 mod score;
 mod store;
 mod top;
 
 pub(crate) use begin::check_memories;
 pub use collection::{Collection, CollectionInfo, MOST_DIMENSIONS, Metric};
-pub use filter::{Filter, MetadataPath, Scalar};
+pub use filter::Filter;
 pub use items::{Hit, Memory, MemoryId, Selection, VectorQuery, Whose};
+pub use scalar::{MetadataPath, Scalar};
 pub(crate) use score::Scorer;
 #[cfg(feature = "sqlite")]
 pub(crate) use score::sum;
