@@ -113,7 +113,12 @@ pub(crate) trait Visitor {
 /// Goes over a text once.
 #[inline]
 pub(crate) fn walk(text: &[u8], visitor: &mut impl Visitor) {
-    let mut at = 0;
+    walk_from(text, 0, visitor);
+}
+
+/// Goes over a text once, from `at` on.
+#[inline]
+pub(crate) fn walk_from(text: &[u8], mut at: usize, visitor: &mut impl Visitor) {
     while let Some(byte) = text.get(at) {
         let mut classes = class(*byte);
         if classes & ALNUM == 0 {

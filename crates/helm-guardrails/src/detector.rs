@@ -33,7 +33,7 @@ pub trait Detector: Send + Sync {
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings);
 
     /// How many visible bytes before a separator matter to what is found behind it, such as words of context.
-    /// Default: none.
+    /// [`TextView::known`] says how many of a text are shown for that alone. Default: none.
     fn lookbehind(&self) -> usize {
         0
     }

@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use detectors::{Hate, Keys, Longer, Numbers, Phrase, Unended};
 use helm_core::{Category, GuardAction, Stage};
-use helm_guardrails::{GuardrailBuilder, GuardrailEngine, Hold, Reach, Rule, StagePolicy, StreamStep};
+use helm_guardrails::{
+    GuardrailBuilder, GuardrailEngine, Hold, PiiFilter, ProfanityFilter, Reach, Rule, SecretFilter,
+    StagePolicy, StreamStep, UnicodeFilter,
+};
 use proptest::prelude::*;
 
 /// What left, step by step, and whether it was stopped.
@@ -90,8 +93,78 @@ fn words() -> impl Strategy<Value = String> {
         .prop_map(|pairs| pairs.into_iter().map(|(word, gap)| word + gap).collect())
 }
 
+/// The built-in detectors of bounded reach.
+fn built_in() -> GuardrailEngine {
+    let builder = GuardrailEngine::builder()
+        .stage(Stage::Output, GuardrailEngine::standard_policy(Stage::Output))
+        .detector(Arc::new(PiiFilter::new()))
+        .detector(Arc::new(SecretFilter::new()))
+        .detector(Arc::new(UnicodeFilter::new()));
+    builder.detector(Arc::new(ProfanityFilter::new())).build().unwrap()
+}
+
+/// Texts full of what the built-in detectors wake for, keep pending, and look behind for.
+fn dense() -> impl Strategy<Value = String> {
+    let word = proptest::sample::select(vec![
+        "4111",
+        "1111",
+        "1111",
+        "123",
+        "456",
+        "5",
+        "12.34",
+        "SSN",
+        "phone",
+        "card",
+        "078-05-1120",
+        "ana.b",
+        "[at]",
+        "(dot)",
+        "at",
+        "dot",
+        "example",
+        "org",
+        "ana@example.org",
+        "password=",
+        "hunter2!x",
+        "sk-",
+        "http://a.b/c",
+        "www.",
+        "GB82",
+        "WEST",
+        "a",
+        "l-m",
+        "４１",
+        "٤١",
+        "пароль:",
+        "电话",
+        "é.b",
+        "f*ck",
+        "::1",
+        "+49",
+        "(030)",
+        "\u{200b}",
+    ]);
+    let gap = proptest::sample::select(vec![" ", " ", " ", "", "\n", ". ", "。", "-"]);
+    proptest::collection::vec((word, gap), 0..250)
+        .prop_map(|pairs| pairs.into_iter().flat_map(|(word, gap)| [word, gap]).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn what_waits_for_more_before_it_is_looked_at_is_what_the_whole_lets_through(
+        text in dense(), sizes in proptest::collection::vec(1_usize..30, 1..8),
+    ) {
+        let guard = built_in();
+        check(&guard, &text, cut(&text, &sizes))?;
+        let mut stream = guard.stream(Stage::Output);
+        for piece in cut(&text, &sizes) {
+            stream.push(piece);
+        }
+        prop_assert_eq!(stream.finish().1, guard.check_output(&text));
+    }
 
     #[test]
     fn any_cutting_lets_through_what_the_whole_does(
@@ -236,6 +309,28 @@ fn monitored_text_passes_at_once() {
     let (rest, result) = stream.finish();
     assert_eq!((rest.as_str(), result.action, result.intended), ("", GuardAction::Flag, GuardAction::Block));
     assert_eq!(result.violations.len(), 3);
+}
+
+#[test]
+fn not_much_of_numbers_is_held_back() {
+    // Flagged, so as much leaves as arrives.
+    let policy = StagePolicy::new().with_rule(Category::Pii, Rule::new(GuardAction::Flag));
+    let policy = policy.with_entity("IBAN", Rule::new(GuardAction::Redact));
+    let builder = GuardrailEngine::builder().stage(Stage::Output, policy);
+    let guard = builder.detector(Arc::new(PiiFilter::new())).build().unwrap();
+    for piece in ["4111 ", "123 456 ", "SSN 1234567 ", "ana@example.org ", "٤١ "] {
+        let text = piece.repeat(4_000 / piece.len());
+        let mut stream = guard.stream(Stage::Output);
+        let (mut arrived, mut left, mut most) = (0, 0, 0);
+        for part in cut(&text, &[4]) {
+            arrived += part.len();
+            if let StreamStep::Emit(text) = stream.push(part) {
+                left += text.len();
+            }
+            most = most.max(arrived - left);
+        }
+        assert!(most <= 512, "{piece}: {most}");
+    }
 }
 
 #[test]

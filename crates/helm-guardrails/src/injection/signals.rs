@@ -195,6 +195,9 @@ fn spelled_out(phrase: &str) -> String {
 /// Shows `found` the first sign of each family in a folded sentence.
 pub(super) fn signals(sentence: &str, mut found: impl FnMut(&'static Signal, Range<usize>)) {
     let hinted = HINTS.of(sentence);
+    if hinted == 0 {
+        return;
+    }
     for (family, (signal, pattern)) in SIGNALS.iter().zip(COMPILED.iter()).enumerate() {
         if let Some(place) = (hinted >> family & 1 == 1).then(|| pattern.find(sentence)).flatten() {
             found(signal, place.range());

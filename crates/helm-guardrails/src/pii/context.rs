@@ -7,7 +7,7 @@ use super::labels::{Label, labels};
 use crate::bytes::{Token, Visitor, WIDE, before, class_at, is_alnum, run, run_back, walk};
 
 /// How far before a number a label may end, in bytes.
-const LEFT: usize = 40;
+pub(super) const LEFT: usize = 40;
 /// How far behind a number a label may end, and how far it may begin.
 pub(super) const RIGHT: usize = 56;
 const BEGINS: usize = 14;
@@ -87,6 +87,15 @@ impl<'t> Context<'t> {
         }
     }
 
+    /// Whether a label is near that may speak for something of one of these kinds at `start..end`: cheaper than to ask
+    /// what labels say, and wrong only by saying yes.
+    pub(super) fn may_support(&mut self, entities: u64, start: usize, end: usize) -> bool {
+        let near = |mark: &Mark| mark.end + LEFT >= start && mark.fits(entities);
+        !self.is_ascii
+            || self.seen.iter().any(near)
+            || self.labels_behind(end).iter().any(|mark| mark.fits(entities))
+    }
+
     /// Adds the labels that end beyond ASCII in `from..to`.
     fn wide(&self, marks: &mut Marks, from: usize, to: usize) {
         if self.is_ascii {
@@ -102,17 +111,23 @@ impl<'t> Context<'t> {
         }
     }
 
-    /// The nearest label before a number speaks for it. One further off does when no other number lies between.
+    /// What the labels before a number say.
     fn ahead(&self, entities: u64, start: usize) -> Support {
         let near = |mark: &&Mark| mark.end <= start && mark.end + LEFT >= start;
-        let mut marks: Marks = self.seen.iter().filter(near).copied().collect();
-        let words = marks.len();
-        self.wide(&mut marks, start.saturating_sub(LEFT + 1), start);
-        if marks.len() > words {
-            marks.sort_by_key(|mark| mark.end);
+        let near = self.seen.iter().filter(near);
+        if self.is_ascii {
+            return self.nearest(near.rev(), entities, start);
         }
+        let mut marks: Marks = near.copied().collect();
+        self.wide(&mut marks, start.saturating_sub(LEFT + 1), start);
+        marks.sort_by_key(|mark| mark.end);
+        self.nearest(marks.iter().rev(), entities, start)
+    }
+
+    /// The nearest label before a number speaks for it. One further off does when no other number lies between.
+    fn nearest<'m>(&self, marks: impl Iterator<Item = &'m Mark>, entities: u64, start: usize) -> Support {
         let mut nearest: Option<Mark> = None;
-        for mark in marks.iter().rev().filter(|mark| self.counts(mark, mark.end, start)) {
+        for mark in marks.filter(|mark| self.counts(mark, mark.end, start)) {
             if let Some(nearer) = nearest.filter(|nearer| nearer.end > mark.end) {
                 if nearer.label.denies {
                     return Support::Denied;
@@ -134,8 +149,8 @@ impl<'t> Context<'t> {
 
     /// A label behind a number speaks for it when no sentence ends between and it does not announce another one.
     fn behind(&mut self, entities: u64, end: usize) -> Support {
-        if self.behind.0 != end {
-            self.behind = (end, self.marks_behind(end));
+        if self.labels_behind(end).is_empty() {
+            return Support::None;
         }
         let fits = |mark: &&Mark| {
             mark.fits(entities) && self.counts(mark, end, mark.start) && !self.announces(mark.end)
@@ -143,17 +158,25 @@ impl<'t> Context<'t> {
         self.behind.1.iter().find(fits).map_or(Support::None, |mark| mark.speaks(entities, mark.start - end))
     }
 
-    /// The labels behind a number in the sentence.
-    fn marks_behind(&self, end: usize) -> Marks {
-        let ends = |byte: u8| {
-            matches!(byte, b'.' | b';' | b'\n' | b'|' | b'{' | b'}' | b'[') || byte.is_ascii_digit()
-        };
-        let room = run(self.text, end, RIGHT, |byte| !ends(byte));
-        let mut words = Words { text: self.text, from: end, marks: Marks::new() };
-        if room > 1 {
-            walk(self.text.get(end..end + room).unwrap_or_default(), &mut words);
-            self.wide(&mut words.marks, end, end + room);
+    /// The labels behind a number, which are looked for once.
+    fn labels_behind(&mut self, end: usize) -> &Marks {
+        if self.behind.0 != end {
+            let room = run(self.text, end, RIGHT, |byte| !ends_sentence(byte));
+            if room > 1 {
+                self.behind = (end, self.marks_behind(end, room));
+            } else {
+                self.behind.0 = end;
+                self.behind.1.clear();
+            }
         }
+        &self.behind.1
+    }
+
+    /// The labels in the `room` behind a number.
+    fn marks_behind(&self, end: usize, room: usize) -> Marks {
+        let mut words = Words { text: self.text, from: end, marks: Marks::new() };
+        walk(self.text.get(end..end + room).unwrap_or_default(), &mut words);
+        self.wide(&mut words.marks, end, end + room);
         words.marks.retain(|mark| (end..=end + BEGINS).contains(&mark.start));
         words.marks.sort_by_key(|mark| mark.start);
         words.marks
@@ -198,6 +221,11 @@ impl<'t> Context<'t> {
         let redacted = |pair: &[u8]| matches!(pair, b"**" | [b'[', b'A'..=b'Z']);
         between.iter().filter(|byte| byte.is_ascii_digit()).count() >= 4 || between.windows(2).any(redacted)
     }
+}
+
+/// Whether a byte ends the sentence of a number, or begins another number.
+fn ends_sentence(byte: u8) -> bool {
+    matches!(byte, b'.' | b';' | b'\n' | b'|' | b'{' | b'}' | b'[') || byte.is_ascii_digit()
 }
 
 /// Finds the labels in the part of a text that begins at `from`.

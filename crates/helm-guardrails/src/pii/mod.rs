@@ -14,11 +14,12 @@ mod wake;
 
 use helm_core::{Category, UnitInterval};
 
-use crate::bytes::walk;
+use crate::bytes::{is_alnum, walk, walk_from};
 use crate::detector::{Detector, Reach};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Findings, Pending};
 use crate::view::TextView;
+use context::LEFT;
 use entity::{ENTITIES, Entity};
 use resolve::resolve;
 use scan::{Hits, Scan};
@@ -109,12 +110,15 @@ impl Detector for PiiFilter {
     }
 
     fn wakes(&self, words: &str) -> bool {
-        !words.is_ascii() || wake::may_hold(words)
+        if words.is_ascii() {
+            return wake::may_hold(words);
+        }
+        wake::may_hold(TextView::new(words).digits().text())
     }
 
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
         let folded = view.digits();
-        let (mut hits, pending) = find(folded.text().as_bytes());
+        let (mut hits, pending) = find(folded.text().as_bytes(), folded.folded(view.known()));
         if let Some(Pending { from, until }) = pending {
             // No byte of the folded text is made of less than one of the original.
             let more = until.saturating_sub(folded.text().len());
@@ -135,17 +139,27 @@ impl Detector for PiiFilter {
     }
 }
 
-/// Everything that was found, overlapping, and from where on more text could change that.
-fn find(text: &[u8]) -> (Hits, Option<Pending>) {
-    let mut scan = Scan::new(text);
-    walk(text, &mut scan);
+/// Where the first word begins that may be a label of something which begins at `known` or later.
+fn context_start(text: &[u8], known: usize) -> usize {
+    let mut at = known.saturating_sub(LEFT + 1);
+    while at > 0 && is_alnum(text, at - 1) {
+        at -= 1;
+    }
+    at
+}
+
+/// Everything that was found and does not begin before `known`, overlapping, and from where on more text could change
+/// that.
+fn find(text: &[u8], known: usize) -> (Hits, Option<Pending>) {
+    let mut scan = Scan::new(text, known);
+    walk_from(text, context_start(text, known), &mut scan);
     scan.spelled.end(text);
     let spelled = scan.spelled.pending.map(|from| Pending { from, until: 0 });
     let pending = [scan.pending, spelled].into_iter().flatten().min();
     let mut hits = scan.hits;
     if !scan.spelled.is_empty() {
         let rewritten = scan.spelled.rewritten(text);
-        let mut again = Scan::new(&rewritten);
+        let mut again = Scan::new(&rewritten, 0);
         walk(&rewritten, &mut again);
         for mut hit in again.hits {
             if let Some((start, end)) = scan.spelled.original(text, hit.start, hit.end) {

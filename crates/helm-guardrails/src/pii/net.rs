@@ -7,13 +7,18 @@ use crate::bytes::{before, is_alnum, run, run_back};
 /// The address around the `@` at `at` (RFC 5321: 64 bytes before it, 255 behind it), with labels of letters,
 /// digits and hyphens and a last one of letters.
 pub(super) fn email(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    // Signs that are allowed but stand for something else more often.
+    let is_rare = |byte: u8| {
+        matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'/' | b'=' | b'?' | b'^' | b'`' | b'{'..=b'~'
+        )
+    };
     let local = run_back(text, at, 65, |byte| {
-        byte.is_ascii_alphanumeric() || b"._%+-!#$&'*/=?^`{|}~".contains(&byte)
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-') || is_rare(byte)
     });
     let raw = text.get(at - local..at)?;
-    // Signs that are allowed but stand for something else more often.
-    let skipped =
-        raw.iter().rposition(|byte| b"!#$&'*/=?^`{|}~%".contains(byte)).map_or(0, |place| place + 1);
+    let skipped = raw.iter().rposition(|byte| is_rare(*byte)).map_or(0, |place| place + 1);
     let leading = raw.get(skipped..)?.iter().take_while(|byte| matches!(byte, b'.' | b'-' | b'+')).count();
     let local = raw.get(skipped + leading..)?;
     if local.is_empty()
@@ -38,7 +43,7 @@ fn domain(text: &[u8], start: usize) -> Option<usize> {
     let fits =
         |label: &[u8]| (1..=63).contains(&label.len()) && !label.starts_with(b"-") && !label.ends_with(b"-");
     let known_top = (2..=24).contains(&top.len()) && top.iter().all(u8::is_ascii_alphabetic)
-        || top.to_ascii_lowercase().starts_with(b"xn--");
+        || top.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"));
     (labels().count() > 1 && labels().all(fits) && known_top).then_some(start + length)
 }
 

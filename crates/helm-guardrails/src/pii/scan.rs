@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::context::{Context, RIGHT, Support};
 use super::entity::Entity;
-use super::shapes::{self, Matched, Picture, Shape};
+use super::shapes::{self, Ahead, Matched, Shape};
 use super::spelled::Spelled;
 use super::{checks, net, phone};
 use crate::bytes::{DIGIT, LOWER, NO_HEX, Token, UPPER, Visitor, before, class_at, is_alnum, is_digit, run};
@@ -32,6 +32,8 @@ const HELD: usize = 42 + RIGHT;
 /// The state of the pass.
 pub(super) struct Scan<'t> {
     text: &'t [u8],
+    /// What begins before this is passed over, but for labels and what is spelled out.
+    known: usize,
     context: Context<'t>,
     pub(super) hits: Hits,
     pub(super) spelled: Spelled,
@@ -41,18 +43,21 @@ pub(super) struct Scan<'t> {
     url_end: usize,
     /// Up to here a number with colons has been read.
     colons_end: usize,
+    ahead: Ahead,
 }
 
 impl<'t> Scan<'t> {
-    pub(super) fn new(text: &'t [u8]) -> Self {
+    pub(super) fn new(text: &'t [u8], known: usize) -> Self {
         Self {
             text,
+            known,
             context: Context::new(text),
             hits: Hits::new(),
             spelled: Spelled::default(),
             pending: None,
             url_end: 0,
             colons_end: 0,
+            ahead: Ahead::default(),
         }
     }
 
@@ -88,25 +93,28 @@ impl<'t> Scan<'t> {
         let rest = text.get(start..).unwrap_or_default();
         let digits = !token.has(UPPER | LOWER);
         let next = text.get(token.end).copied().unwrap_or(b' ');
-        let (mut picture, mut last) = (None, None);
+        let (picture, mut last) = (self.ahead.of(text, start), None);
         for listed in shapes::of_length(token.len()).iter().filter(|listed| listed.may_match(digits, next)) {
-            if !listed.fits(picture.get_or_insert_with(|| Picture::of(rest))) {
+            let shape = listed.shape;
+            let end = start + shape.mask.len();
+            if !listed.fits(&picture) || !ends(text, end) || !self.may_count(shape, start, end) {
                 continue;
             }
-            let shape = listed.shape;
             // Shapes that differ in their check alone often follow on each other.
             let matched = match last.filter(|(mask, _)| *mask == shape.mask) {
                 Some((_, matched)) => matched,
                 None => shape.matches(rest),
             };
             last = Some((shape.mask, matched));
-            let Some(matched) = matched.filter(|matched| (shape.check)(matched.value())) else {
-                continue;
-            };
-            if ends(text, start + matched.len) {
+            if let Some(matched) = matched.filter(|matched| (shape.check)(matched.value())) {
                 self.shaped(shape, matched, start);
             }
         }
+    }
+
+    /// Whether something of this shape may be reported at `start..end`: without a label, or because of one near.
+    fn may_count(&mut self, shape: &Shape, start: usize, end: usize) -> bool {
+        shape.bare > 0.0 || self.context.may_support(shape.entity.bit(), start, end)
     }
 
     fn shaped(&mut self, shape: &Shape, matched: Matched, start: usize) {
@@ -165,6 +173,14 @@ impl<'t> Scan<'t> {
         }
     }
 
+    /// A telephone number that begins with a sign.
+    fn signed_phone(&mut self, at: usize) {
+        if at >= self.known {
+            self.phone(at);
+            self.wait(at);
+        }
+    }
+
     /// Licences have no common shape: what stands beside the label and has digits.
     fn driver_license(&mut self, token: Token) {
         let text = self.text;
@@ -190,7 +206,7 @@ impl<'t> Scan<'t> {
         let capitals = !token.has(LOWER);
         match token.len() {
             8 | 11 if capitals => self.bic(token),
-            1..=3 if capitals => {
+            1..=3 if capitals && token.start >= self.known => {
                 self.shapes(token);
                 self.wait(token.start);
             }
@@ -268,7 +284,9 @@ impl Visitor for Scan<'_> {
             self.push(Entity::Mac, token.start, end, 0.9);
         }
         if token.has(DIGIT) {
-            self.digits(token);
+            if token.start >= self.known {
+                self.digits(token);
+            }
         } else {
             self.letters(token);
         }
@@ -279,7 +297,7 @@ impl Visitor for Scan<'_> {
 
     fn sign(&mut self, at: usize, byte: u8) {
         match byte {
-            b'@' if at >= self.url_end => {
+            b'@' if at >= self.url_end.max(self.known) => {
                 if let Some((start, end)) = net::email(self.text, at) {
                     self.push(Entity::Email, start, end, 0.95);
                 }
@@ -298,8 +316,7 @@ impl Visitor for Scan<'_> {
                 }
             }
             b'+' | b'(' if is_digit(self.text, at + 1) || self.text.get(at + 1) == Some(&b'(') => {
-                self.phone(at);
-                self.wait(at);
+                self.signed_phone(at);
             }
             b'[' | b'(' | b'{' | b'<' | b'&' | b'%' => {
                 self.spelled.sign(self.text, at);

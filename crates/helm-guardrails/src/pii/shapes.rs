@@ -171,7 +171,7 @@ pub(super) struct Listed {
 }
 
 /// Where in a text or a mask there are digits, letters, letters or digits, and what joins them: a bit a place.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Debug)]
 pub(super) struct Picture {
     digits: u32,
     letters: u32,
@@ -183,16 +183,12 @@ pub(super) struct Picture {
 const MASK: usize = 24;
 
 impl Picture {
-    /// Of what follows from the beginning of `text` on.
-    pub(super) fn of(text: &[u8]) -> Self {
-        let mut picture = Self::default();
-        for (place, byte) in text.iter().take(MASK).enumerate() {
-            picture.digits |= u32::from(byte.is_ascii_digit()) << place;
-            picture.letters |= u32::from(byte.is_ascii_alphabetic()) << place;
-            picture.joints |= u32::from(is_joint(*byte)) << place;
-        }
-        picture.either = picture.digits | picture.letters;
-        picture
+    /// Takes the next byte to the last place, and moves the others on by one.
+    fn push(&mut self, byte: u8) {
+        let last = |is: bool| u32::from(is) << (MASK - 1);
+        self.digits = self.digits >> 1 | last(byte.is_ascii_digit());
+        self.letters = self.letters >> 1 | last(byte.is_ascii_alphabetic());
+        self.joints = self.joints >> 1 | last(is_joint(byte));
     }
 
     /// Of what a mask asks for; literals are left out.
@@ -209,6 +205,26 @@ impl Picture {
             | wanted.either & !self.either
             | wanted.joints & !self.joints;
         misses == 0
+    }
+}
+
+/// The picture of what follows from one place on, which only moves forward, so that each byte is looked at once.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Ahead {
+    picture: Picture,
+    /// Behind the last byte that it shows.
+    end: usize,
+}
+
+impl Ahead {
+    /// The picture of what follows in `text` from `start` on, which is not before that of the last call.
+    pub(super) fn of(&mut self, text: &[u8], start: usize) -> Picture {
+        let end = start + MASK;
+        for at in self.end.max(start)..end {
+            self.picture.push(text.get(at).copied().unwrap_or_default());
+        }
+        self.end = end;
+        Picture { either: self.picture.digits | self.picture.letters, ..self.picture }
     }
 }
 
@@ -310,6 +326,15 @@ mod tests {
         assert_eq!((matched.value(), matched.len, matched.is_small), (&b"AB12C"[..], 7, true));
         for other in ["ab 12 C", "a1 12-C", "ab,12-C", "ab 12-", "ab 1x-C"] {
             assert!(shape.matches(other.as_bytes()).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_the_same_however_it_was_come_to() {
+        let text = b"4111 1111-22x/3 and a word 12.34.56 7";
+        let mut moving = Ahead::default();
+        for start in [0, 1, 1, 5, 6, 30, 36, 37] {
+            assert_eq!(moving.of(text, start), Ahead::default().of(text, start), "{start}");
         }
     }
 

@@ -81,7 +81,9 @@ impl Spelled {
     pub(super) fn end(&mut self, text: &[u8]) {
         let end = text.len() - run_back(text, text.len(), 2, |byte| byte == b' ');
         let word = self.start_of(text, end);
-        if end < text.len() && text.get(word..end).is_some_and(|word| !is_plain(word)) {
+        // No name ends beyond ASCII.
+        let is_name = before(text, end).is_some_and(|byte| byte.is_ascii());
+        if is_name && end < text.len() && text.get(word..end).is_some_and(|word| !is_plain(word)) {
             self.wait(word);
         }
     }

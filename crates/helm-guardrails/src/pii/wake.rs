@@ -2,7 +2,7 @@
 
 use crate::bytes::{DIGIT, NO_HEX, Token, UPPER, Visitor, walk};
 
-/// Whether personal data may begin in words of ASCII.
+/// Whether personal data may begin in folded words. All of it begins with ASCII.
 pub(super) fn may_hold(words: &str) -> bool {
     let mut wake = Wake { words: words.as_bytes(), wakes: false };
     walk(wake.words, &mut wake);

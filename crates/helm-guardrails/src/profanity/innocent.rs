@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use super::spelling::{skeleton, spelled};
@@ -6,11 +6,11 @@ use super::spelling::{skeleton, spelled};
 /// Words that are harmless although they hold a word of the lexicon.
 struct Innocent {
     /// By their skeletons, under which disguised ones are found too.
-    words: BTreeMap<Vec<u8>, Vec<&'static str>>,
+    words: HashMap<Vec<u8>, Vec<&'static str>>,
 }
 
 static INNOCENT: LazyLock<Innocent> = LazyLock::new(|| {
-    let mut words = BTreeMap::<_, Vec<_>>::new();
+    let mut words = HashMap::<_, Vec<_>>::new();
     for word in lines(include_str!("../../data/innocent.txt")) {
         words.entry(skeleton(word.as_bytes()).into_vec()).or_default().push(word);
     }

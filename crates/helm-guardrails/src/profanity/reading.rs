@@ -59,13 +59,24 @@ fn holds(entry: &Entry, token: &[u8], start: usize) -> bool {
 /// Whether the token is the word, or the word with an ending.
 fn is_whole(entry: &Entry, token: &[u8], start: usize) -> bool {
     let word = entry.word.as_bytes();
+    if start > 0 {
+        return false;
+    }
     let exact = spelled(word, token, false);
+    if exact >> token.len().min(63) & 1 == 1 {
+        return true;
+    }
     let ends = |length| ends_well(word, token, length, exact >> length & 1 == 1);
-    start == 0 && lengths(spelled(word, token, true)).any(ends)
+    lengths(spelled(word, token, true)).any(ends)
 }
 
-fn lengths(bits: u64) -> impl Iterator<Item = usize> {
-    (1..64).filter(move |length| bits >> length & 1 == 1)
+/// The places of the bits that are set, from the lowest on.
+fn lengths(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let length = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        length
+    })
 }
 
 /// Whether what follows the first `length` bytes is nothing or an ending.
@@ -114,14 +125,22 @@ pub(super) fn read_masked<'l>(lexicon: &'l Lexicon, token: &[u8]) -> Option<&'l 
     if shown < 2 || masks == 0 || token.len() < 4 || !is_wordlike(token) {
         return None;
     }
-    let endings = ["", "s", "ed", "er", "ers", "ing", "y", "head", "heads"];
-    let candidates = endings.iter().flat_map(|ending| {
+    // Most words differ in the first letter that is told behind the first.
+    let told = token.iter().skip(1).position(|byte| kind(*byte) != MASK).map_or(0, |place| place + 1);
+    let is_told = |word: &[u8]| match (word.get(told), token.get(told)) {
+        (Some(meant), Some(written)) => kind(*meant) == kind(*written),
+        _ => true,
+    };
+    let mut worst = None;
+    for ending in ["", "s", "ed", "er", "ers", "ing", "y", "head", "heads"] {
         let length = token.len().saturating_sub(ending.len());
         let (stem, rest) = token.split_at_checked(length).unwrap_or((token, &[]));
-        let entries = fits(ending.as_bytes(), rest).then(|| lexicon.of_shape(length, first));
-        entries.into_iter().flatten().filter(move |entry| fits(entry.word.as_bytes(), stem))
-    });
-    candidates.fold(None, |worst, entry| worse(worst, entry))
+        if fits(ending.as_bytes(), rest) {
+            let entries = lexicon.of_shape(length, first).filter(|entry| is_told(entry.word.as_bytes()));
+            worst = entries.filter(|entry| fits(entry.word.as_bytes(), stem)).fold(worst, worse);
+        }
+    }
+    worst
 }
 
 fn fits(meant: &[u8], written: &[u8]) -> bool {

@@ -72,7 +72,10 @@ impl Detector for SecretFilter {
     }
 
     fn wakes(&self, words: &str) -> bool {
-        !words.is_ascii() || wake::may_hold(words.as_bytes())
+        if words.is_ascii() {
+            return wake::may_hold(words.as_bytes());
+        }
+        wake::may_hold(TextView::new(words).digits().text().as_bytes())
     }
 
     fn close(&self, entity: &str, rest: &TextView<'_>) -> Option<usize> {

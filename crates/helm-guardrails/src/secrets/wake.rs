@@ -12,7 +12,7 @@ const VALUE: usize = 6;
 const QUOTED: usize = 8;
 const ENCODED: usize = 12;
 
-/// Whether a secret may begin in words of ASCII.
+/// Whether a secret may begin in folded words. All of them begin with ASCII.
 pub(super) fn may_hold(words: &[u8]) -> bool {
     let mut vendors = Vendors { words, found: false };
     words.split(u8::is_ascii_whitespace).any(may_be_value) || {

@@ -269,7 +269,10 @@ impl StreamGuard {
 
     /// The verdict on a text that must not go on.
     fn stop(&mut self) -> StreamStep {
-        // It is stopped already.
+        // It is stopped already: what else has arrived is only recorded.
+        let rest = Look { end: self.text.len(), in_run: false };
+        let found = self.spots.look(&self.plan, &self.text, self.cut, rest);
+        let _ = self.note(found);
         let _ = self.look_passively();
         let verdict = self.verdict();
         self.refuse(verdict)

@@ -5,7 +5,7 @@ use crate::detector::Reach;
 use crate::finding::Pending;
 use crate::hit::Hit;
 use crate::plan::{Found, Listed, Plan};
-use crate::view::is_separator;
+use crate::view::{TextView, is_separator};
 
 /// Detectors of bounded reach, and what they must see again.
 pub(super) struct Spots {
@@ -40,6 +40,10 @@ pub(super) struct Look {
 
 /// A look needs this many bytes of words that have not been let through.
 const STEP: usize = 16;
+/// What is looked behind is seen again after this share of it.
+const SHARE: usize = 4;
+/// Of so many bytes held as many more are waited for; of more, half as many.
+const MUCH: usize = 192;
 /// A run without a separator of this many bytes is looked at, and again when it is a quarter longer.
 const RUN: usize = 1_024;
 /// A detector must see what follows its longest finding: two characters.
@@ -97,6 +101,10 @@ impl Spots {
         if self.awake().next().is_none() {
             return Found::default();
         }
+        // What ends before the cut is known. Nothing reaches over it, but what touches an open finding's end.
+        let is_glued = self.glued == Some(cut);
+        // A cut in a run has parted what depends on each other.
+        let known = if is_glued { 0 } else { cut.min(self.anchor) };
         let mut found = Found::default();
         let mut next = self.awake().map(|listed| listed.lookbehind).min();
         while let Some(lookbehind) = next {
@@ -104,15 +112,14 @@ impl Spots {
                 0 => self.anchor,
                 bytes => behind_separator(text, 0, back(text, self.anchor, bytes)).unwrap_or(0),
             };
-            let part = text.get(from..look.end).unwrap_or_default();
+            let part = TextView::new(text.get(from..look.end).unwrap_or_default());
             let alike = self.awake().filter(|listed| listed.lookbehind == lookbehind);
-            found.add(plan.scan_all(alike, part).moved(from));
+            found.add(plan.scan_view(alike, &part.with_known(known.saturating_sub(from))).moved(from));
             let further =
                 self.awake().map(|listed| listed.lookbehind).filter(|further| *further > lookbehind);
             next = further.min();
         }
-        // What ends before the cut is known. Nothing reaches over it, but what touches an open finding's end.
-        let is_new = |span: Span| span.start >= cut || (self.glued == Some(cut) && span.end > cut);
+        let is_new = |span: Span| span.start >= cut || (is_glued && span.end > cut);
         found.hits.retain(|hit| hit.span().is_none_or(is_new));
         found.spans.retain(|span| is_new(*span));
         found
@@ -167,14 +174,21 @@ impl Spots {
     pub(super) fn released(&mut self, text: &str, look: Look, pending: Option<Pending>, cut: usize) {
         let held = look.end.saturating_sub(cut);
         let until = pending.map_or(0, |pending| pending.until);
-        self.next = until.max(look.end + STEP.max(held / 2));
-        self.next_in_run = text.len() + (text.len() - self.anchor) / 4;
-        if !look.in_run && cut > self.anchor {
-            self.anchor = cut;
-        }
         if !look.in_run && held == 0 {
             self.spots.iter_mut().for_each(|spot| spot.awake = false);
         }
+        self.next = until.max(look.end + self.step(held));
+        self.next_in_run = text.len() + (text.len() - self.anchor) / 4;
+        if !look.in_run && behind_separator(text, self.anchor, cut) == Some(cut) {
+            self.anchor = cut;
+        }
+    }
+
+    /// How many bytes a look is worth while so many are held: as many as it sees again, and a share of what it looks
+    /// behind. Where much is held, half of that, so as not to hold twice as much.
+    fn step(&self, held: usize) -> usize {
+        let again = self.awake().map(|listed| listed.lookbehind).max().unwrap_or(0) / SHARE;
+        STEP.max(again).max(held.min(MUCH.max(held / 2)))
     }
 
     /// Goes on behind an open finding that began at `start` and has ended at `end`.

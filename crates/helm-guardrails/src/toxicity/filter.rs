@@ -162,7 +162,9 @@ impl Detector for ToxicityFilter {
         let mut scored = Scored::default();
         folded_sentences(view, |sentence| {
             let score = self.judge(sentence, &mut scored);
-            push(findings, score, Some(sentence.original(trimmed(sentence.folded))));
+            if score >= REPORTED {
+                push(findings, score, Some(sentence.original(trimmed(sentence.folded))));
+            }
         });
     }
 }

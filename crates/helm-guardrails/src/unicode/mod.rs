@@ -8,7 +8,7 @@ use helm_core::{Category, Severity, Span};
 
 use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
-use crate::view::TextView;
+use crate::view::{TextView, is_alphabetic};
 use invisible::{Beside, directs, judge, zero_width};
 use scripts::{diacritic, right_to_left};
 use words::Word;
@@ -222,7 +222,7 @@ impl<'s> Scan<'s> {
             self.add(kind, at, end);
         }
         self.stack(char, at, end);
-        if char.is_alphabetic() {
+        if is_alphabetic(char) {
             self.word.letter(at, char);
         } else if !diacritic(char) && !zero_width(char) {
             self.end_word(at);

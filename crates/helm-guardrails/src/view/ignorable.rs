@@ -1,6 +1,11 @@
 //! Characters that take no room, and those that part words.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::char::is_combining_mark;
+
+use super::short::CharSet;
+use super::words::is_ideograph;
 
 /// Whether a reader does not see `char`: soft hyphen, joiners and other zero-width characters, marks of direction,
 /// variation selectors, tags, Hangul and Khmer fillers (Unicode 17, `Default_Ignorable_Code_Point`).
@@ -14,9 +19,11 @@ pub(crate) const fn is_ignorable(char: char) -> bool {
 
 /// How many bytes of `char` a reader sees: none of invisible characters and combining marks.
 pub(crate) fn visible_len(char: char) -> usize {
+    static UNSEEN: LazyLock<CharSet> =
+        LazyLock::new(|| CharSet::new(|char| is_ignorable(char) || is_combining_mark(char)));
     if char.is_ascii() {
         1
-    } else if is_ignorable(char) || is_combining_mark(char) {
+    } else if !is_ideograph(char) && UNSEEN.has(char) {
         0
     } else {
         char.len_utf8()

@@ -5,6 +5,7 @@ mod ignorable;
 mod look_alike;
 mod map;
 mod numerals;
+mod short;
 mod words;
 
 use std::ops::Range;
@@ -17,6 +18,7 @@ use crate::linear::Pieces;
 pub(crate) use ignorable::{is_separator, visible_len};
 pub(crate) use look_alike::look_alike;
 use map::Map;
+pub(crate) use short::is_alphabetic;
 pub(crate) use words::parts_words;
 
 /// A text that is scanned, with what detectors share of the work on it.
@@ -44,6 +46,7 @@ pub(crate) use words::parts_words;
 pub struct TextView<'t> {
     text: &'t str,
     before: &'t str,
+    known: usize,
     is_ascii: OnceLock<bool>,
     digits: OnceLock<Folded<'t>>,
     words: OnceLock<Folded<'t>>,
@@ -63,6 +66,7 @@ impl<'t> TextView<'t> {
         Self {
             text,
             before,
+            known: 0,
             is_ascii: OnceLock::new(),
             digits: OnceLock::new(),
             words: OnceLock::new(),
@@ -76,6 +80,21 @@ impl<'t> TextView<'t> {
     #[must_use]
     pub const fn before(&self) -> &'t str {
         self.before
+    }
+
+    /// This view of a text of whose first `bytes`, up to a character's boundary, only what they say about what stands
+    /// behind them is of interest: see [`known`](Self::known).
+    #[must_use]
+    pub const fn with_known(mut self, bytes: usize) -> Self {
+        self.known = bytes;
+        self
+    }
+
+    /// Up to where a text has been scanned before: what begins there is passed over if it is found again, so a detector
+    /// need not look for it. 0 but in a stream, which shows a detector [what it looks behind](crate::Detector::lookbehind).
+    #[must_use]
+    pub const fn known(&self) -> usize {
+        self.known
     }
 
     /// The original.

@@ -97,7 +97,7 @@ fn fold_char(folding: &mut Folding<'_>, start: usize, char: char, disguised: boo
 }
 
 /// What is its own fold.
-fn is_ideograph(char: char) -> bool {
+pub(super) fn is_ideograph(char: char) -> bool {
     matches!(char, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}')
 }
 
