@@ -18,27 +18,13 @@ impl Marks {
     /// At most the first 64 KiB are looked at.
     pub(super) fn of(text: &str) -> Self {
         let text = prefix(text, 65_536);
-        let mut marks = Self::default();
-        let mut open = false;
-        let (mut chars, mut upper, mut digits, mut other, mut lines) = (0_u32, 0_u32, 0_u32, 0_u32, 0_u32);
-        for char in text.chars() {
-            chars += 1;
-            let kind = kind(char);
-            upper += u32::from(kind & UPPER != 0);
-            digits += u32::from(kind & DIGIT != 0);
-            other += u32::from(!char.is_ascii());
-            lines += u32::from(char == '\n');
-            marks.has_question |= kind & QUESTION != 0;
-            if kind & END != 0 {
-                marks.sentences += flag(open);
-                open = false;
-            } else {
-                open |= kind & SPACE == 0;
-            }
-        }
-        [marks.chars, marks.upper, marks.digits, marks.other, marks.lines] =
-            [chars, upper, digits, other, lines].map(f64::from);
-        marks.sentences += flag(open);
+        let mut marks = if text.is_ascii() {
+            Self::counted(text.bytes().map(char::from))
+        } else {
+            Self::counted(text.chars())
+        };
+        marks.chars = text.chars().count() as f64;
+        marks.other = marks.chars - text.bytes().filter(u8::is_ascii).count() as f64;
         marks.list_lines = text.lines().filter(|line| is_list_line(line)).count() as f64;
         let last = text.trim_end().chars().next_back();
         marks.ends_well = last.is_some_and(|last| ".!?\"')”…`|}。！？」".contains(last));
@@ -46,40 +32,58 @@ impl Marks {
         marks.note = text.contains("Note") || text.contains("note that");
         marks
     }
-}
 
-const UPPER: u8 = 1;
-const DIGIT: u8 = 2;
-const QUESTION: u8 = 4;
-const END: u8 = 8;
-const SPACE: u8 = 16;
-
-/// What a character is; those of ASCII are looked up.
-fn kind(char: char) -> u8 {
-    const KINDS: [u8; 128] = ascii_kinds();
-    match KINDS.get(char as usize) {
-        Some(kind) => *kind,
-        None => {
-            let is = |is: bool, bit: u8| if is { bit } else { 0 };
-            is(char.is_uppercase(), UPPER)
-                | is(matches!(char, '？' | '؟'), QUESTION)
-                | is(is_sentence_end(char), END)
-                | is(char.is_whitespace(), SPACE)
+    fn counted(text: impl Iterator<Item = char>) -> Self {
+        let (mut counts, mut seen, mut sentences, mut open) = (0, 0, 0_u32, false);
+        for char in text {
+            let kind = kind(char);
+            counts += kind & COUNTED;
+            seen |= kind;
+            let ends = kind & END != 0;
+            sentences += u32::from(ends & open);
+            open = !ends & (open | (kind & SPACE == 0));
+        }
+        let count = |one: u64| ((counts / one) & MOST_COUNTED) as f64;
+        Self {
+            sentences: f64::from(sentences) + flag(open),
+            upper: count(UPPER),
+            digits: count(DIGIT),
+            lines: count(LINE),
+            has_question: seen & QUESTION != 0,
+            ..Self::default()
         }
     }
 }
 
-const fn ascii_kinds() -> [u8; 128] {
+/// What a character is: three counts of 20 bits, so that one addition counts all, and three flags.
+const UPPER: u64 = 1;
+const DIGIT: u64 = 1 << 20;
+const LINE: u64 = 1 << 40;
+const MOST_COUNTED: u64 = (1 << 20) - 1;
+const COUNTED: u64 = (1 << 60) - 1;
+const QUESTION: u64 = 1 << 60;
+const END: u64 = 1 << 61;
+const SPACE: u64 = 1 << 62;
+
+#[inline]
+fn kind(char: char) -> u64 {
+    static KINDS: [u64; 128] = ascii_kinds();
+    match KINDS.get(char as usize) {
+        Some(kind) => *kind,
+        None => foreign_kind(char),
+    }
+}
+
+const fn ascii_kinds() -> [u64; 128] {
     let mut kinds = [0; 128];
-    let mut rest: &mut [u8] = &mut kinds;
-    let mut byte = 0_u8;
+    let (mut rest, mut byte): (&mut [u64], u8) = (&mut kinds, 0);
     while let [kind, behind @ ..] = rest {
         *kind = match byte {
             b'A'..=b'Z' => UPPER,
             b'0'..=b'9' => DIGIT,
             b'?' => QUESTION | END,
             b'.' | b'!' => END,
-            b'\n' => END | SPACE,
+            b'\n' => END | SPACE | LINE,
             b' ' | b'\t' | 0x0b | 0x0c | b'\r' => SPACE,
             _ => 0,
         };
@@ -87,6 +91,14 @@ const fn ascii_kinds() -> [u8; 128] {
         rest = behind;
     }
     kinds
+}
+
+fn foreign_kind(char: char) -> u64 {
+    let is = |is: bool, bit: u64| if is { bit } else { 0 };
+    is(char.is_uppercase(), UPPER)
+        | is(matches!(char, '？' | '؟'), QUESTION)
+        | is(is_sentence_end(char), END)
+        | is(char.is_whitespace(), SPACE)
 }
 
 pub(super) fn flag(is: bool) -> f64 {

@@ -11,10 +11,6 @@ impl Hash {
         self.0 = (self.0 ^ u64::from(char)).wrapping_mul(0x0100_0000_01b3);
     }
 
-    fn add_plain(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.add(u32::from(byte.to_ascii_lowercase())));
-    }
-
     fn end(self) -> u64 {
         (self.0 ^ (self.0 >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
@@ -75,19 +71,17 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = Found<'_>> {
 fn next(text: &str, from: usize) -> Option<Found<'_>> {
     let mut start = from;
     loop {
-        let first = *text.as_bytes().get(start)?;
-        if first.is_ascii_alphanumeric() {
-            break;
+        match Kind::of(*text.as_bytes().get(start)?) {
+            Kind::Letter => break,
+            Kind::Foreign => {
+                let char = text.get(start..)?.chars().next()?;
+                if is_inside(char) {
+                    break;
+                }
+                start += char.len_utf8();
+            }
+            Kind::Apostrophe | Kind::Other => start += 1,
         }
-        if first.is_ascii() {
-            start += 1;
-            continue;
-        }
-        let char = text.get(start..)?.chars().next()?;
-        if is_inside(char) {
-            break;
-        }
-        start += char.len_utf8();
     }
     let (end, is_ascii) = match plain_end(text.as_bytes(), start) {
         Some(end) => (end, true),
@@ -96,26 +90,63 @@ fn next(text: &str, from: usize) -> Option<Found<'_>> {
     Some(Found { text, start, end, is_ascii })
 }
 
+/// What a byte is to a word.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A letter or digit of ASCII.
+    Letter,
+    Apostrophe,
+    /// Another character of ASCII.
+    Other,
+    /// A part of any other character.
+    Foreign,
+}
+
+impl Kind {
+    fn of(byte: u8) -> Self {
+        static KINDS: [Kind; 256] = Kind::all();
+        KINDS.get(usize::from(byte)).copied().unwrap_or(Self::Other)
+    }
+
+    const fn all() -> [Self; 256] {
+        let mut kinds = [Self::Foreign; 256];
+        let (mut rest, mut byte): (&mut [Self], u8) = (&mut kinds, 0);
+        while let [kind, behind @ ..] = rest
+            && byte < 128
+        {
+            *kind = match byte {
+                b'\'' => Self::Apostrophe,
+                _ if byte.is_ascii_alphanumeric() => Self::Letter,
+                _ => Self::Other,
+            };
+            byte += 1;
+            rest = behind;
+        }
+        kinds
+    }
+}
+
 /// Where a word ends that is of ASCII characters, and has only such beside it; `None` where it is not.
 fn plain_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let kind = |place: usize| bytes.get(place).map_or(Kind::Other, |byte| Kind::of(*byte));
     let mut end = start;
     let mut apostrophe = false;
     loop {
-        match bytes.get(end) {
-            Some(byte) if byte.is_ascii_alphanumeric() => end += 1,
-            Some(b'\'') if !apostrophe => match bytes.get(end + 1) {
-                Some(next) if next.is_ascii_alphanumeric() => {
+        match kind(end) {
+            Kind::Letter => end += 1,
+            Kind::Apostrophe if !apostrophe => match kind(end + 1) {
+                Kind::Letter => {
                     apostrophe = true;
                     end += 2;
                 }
-                Some(next) if !next.is_ascii() => return None,
-                _ => break,
+                Kind::Foreign => return None,
+                Kind::Apostrophe | Kind::Other => break,
             },
-            Some(byte) if !byte.is_ascii() => return None,
-            _ => break,
+            Kind::Foreign => return None,
+            Kind::Apostrophe | Kind::Other => break,
         }
     }
-    (end > start).then_some(end)
+    Some(end)
 }
 
 /// The length in bytes of the word that a text begins with, whatever its script.
@@ -152,38 +183,41 @@ const ENDINGS: [&[u8]; 10] =
 
 /// The spelling of a word of ASCII characters.
 fn plain(word: &[u8]) -> Spelling {
-    let (rest, ending) = word.split_at(word.len() - plain_ending(word));
-    let (first, others) = rest.split_at(rest.len().min(4));
-    let mut hash = Hash::NEW;
-    hash.add_plain(first);
-    // A stem has three characters at least.
-    let short = ending.first().filter(|_| first.len() == 3);
-    let mut prefix = hash;
-    short.iter().for_each(|next| prefix.add_plain(std::slice::from_ref(*next)));
-    hash.add_plain(others);
-    let stem = hash;
-    hash.add_plain(ending);
+    let stem_length = word.len() - plain_ending(word);
+    let (mut hash, mut prefix, mut stem) = (Hash::NEW, Hash::NEW, Hash::NEW);
+    let mut digit = false;
+    for (byte, chars) in word.iter().zip(1..) {
+        // Letters in lower case, digits and the apostrophe have this bit.
+        hash.add(u32::from(byte | 0x20));
+        digit |= byte.is_ascii_digit();
+        prefix = if chars <= 4 { hash } else { prefix };
+        stem = if chars == stem_length { hash } else { stem };
+    }
     Spelling {
         key: hash.end(),
         stem: stem.end(),
         prefix: prefix.end(),
         chars: word.len() as u32,
         capital: word.first().is_some_and(u8::is_ascii_uppercase),
-        digit: word.iter().any(u8::is_ascii_digit),
+        digit,
     }
 }
 
 /// The length of the ending, where at least three characters stay.
 fn plain_ending(word: &[u8]) -> usize {
-    // All endings end so.
-    if !matches!(word.last(), Some(b's' | b'S' | b'n' | b'N' | b'g' | b'G' | b'y' | b'Y' | b'd' | b'D')) {
-        return 0;
-    }
-    let ends = |ending: &&&[u8]| {
-        let rest = word.len().checked_sub(ending.len()).filter(|rest| *rest >= 3);
-        rest.and_then(|rest| word.get(rest..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    let endings: &[&[u8]] = match word.last().map(|last| last | 0x20) {
+        Some(b's') => &[b"ations", b"ings", b"ies", b"es", b"s"],
+        Some(b'n') => &[b"ation"],
+        Some(b'g') => &[b"ing"],
+        Some(b'y') => &[b"edly", b"ly"],
+        Some(b'd') => &[b"ed"],
+        _ => return 0,
     };
-    ENDINGS.iter().find(ends).map_or(0, |ending| ending.len())
+    let ends = |ending: &&&[u8]| {
+        let mut letters = ending.iter().rev().zip(word.iter().rev());
+        word.len() > ending.len() + 2 && letters.all(|(wanted, found)| found | 0x20 == *wanted)
+    };
+    endings.iter().find(ends).map_or(0, |ending| ending.len())
 }
 
 /// The spelling of any word: characters may become several in lower case.
