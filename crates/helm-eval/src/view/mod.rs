@@ -13,6 +13,8 @@ use std::sync::OnceLock;
 
 pub(crate) use marks::prefix;
 pub(crate) use numbers::Numbers;
+#[cfg(feature = "report")]
+pub(crate) use overlap::cosine;
 pub(crate) use runs::{Runs, all as runs};
 pub use signals::Signals;
 #[cfg(feature = "report")]

@@ -7,7 +7,7 @@ use super::text::{Content, Text, Word, weight};
 const MOST_ORDERED: usize = 1_024;
 
 /// The cosine of the words' counts, weighted by rarity: logarithmic term frequencies.
-pub(super) fn cosine(left: &Text, right: &Text) -> f64 {
+pub(crate) fn cosine(left: &Text, right: &Text) -> f64 {
     let dot: f64 = left
         .counts
         .iter()

@@ -25,11 +25,13 @@ impl Runs {
 }
 
 /// Hashes of all runs of `length` words.
+#[inline]
 pub(crate) fn all(words: &[Word], length: usize) -> impl Iterator<Item = u64> {
     words.windows(length).map(whole)
 }
 
 /// The hash of some words in their order.
+#[inline]
 pub(crate) fn whole(words: &[Word]) -> u64 {
     let mix = |hash: u64, word: &Word| (hash.rotate_left(23) ^ word.key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     words.iter().fold(0, mix)

@@ -131,12 +131,13 @@ impl Signals {
         let mut values = Vec::with_capacity(COUNT);
         let runs = view.runs(exchange);
         let marks = Marks::of(exchange.response);
-        words(&mut values, response, runs, &marks);
+        let tally = Tally::of(&response.words);
+        words(&mut values, response, runs, (&marks, &tally));
         let to_user = closeness(user, response, runs);
         let both = common(user, response);
         relation(&mut values, user, response, (to_user, &both));
         context(&mut values, view, exchange, to_user);
-        let [lectures, improper] = phrases(&mut values, response, exchange.response, &marks);
+        let [lectures, improper] = phrases(&mut values, (response, &tally), exchange.response, &marks);
         shape(&mut values, &marks);
         values.push(new_numbers(response, &[user, view.context(exchange), view.passages(exchange)]));
         sentences(&mut values, exchange.response, response);
@@ -163,25 +164,53 @@ fn count(words: &[Word], is: impl Fn(&Word) -> bool) -> f64 {
     words.iter().filter(|word| is(word)).count() as f64
 }
 
-fn words(values: &mut Vec<f64>, response: &Text, runs: &Runs, marks: &Marks) {
-    let words = &response.words;
-    let seen = words.len() as f64;
-    let long = count(words, |word| word.chars >= 7);
-    let fours = words.len().saturating_sub(3) as f64;
+/// Sums over the words of an answer, made in one pass.
+#[derive(Default)]
+struct Tally {
+    chars: u32,
+    of_seven: u32,
+    of_six: u32,
+    unknown: u32,
+    hedges: u32,
+    connectives: u32,
+    first_person: u32,
+    rarity: f64,
+}
+
+impl Tally {
+    fn of(words: &[Word]) -> Self {
+        let mut tally = Self::default();
+        for Word { chars, entry, .. } in words {
+            tally.chars += chars;
+            tally.of_seven += u32::from(*chars >= 7);
+            tally.of_six += u32::from(*chars >= 6);
+            tally.unknown += u32::from(!entry.is_known());
+            tally.hedges += u32::from(entry.is_hedge());
+            tally.connectives += u32::from(entry.is_connective());
+            tally.first_person += u32::from(entry.is_first_person());
+            tally.rarity += f64::from(entry.idf);
+        }
+        tally
+    }
+}
+
+fn words(values: &mut Vec<f64>, response: &Text, runs: &Runs, (marks, tally): (&Marks, &Tally)) {
+    let seen = response.words.len() as f64;
+    let fours = response.words.len().saturating_sub(3) as f64;
     values.extend([
         (response.total as f64).ln_1p(),
         marks.sentences.ln_1p(),
         ratio(response.total as f64, marks.sentences).min(100.0),
-        ratio(words.iter().map(|word| f64::from(word.chars)).sum(), seen).min(20.0),
-        ratio(long, seen),
-        count(words, |word| word.chars >= 6).ln_1p(),
+        ratio(f64::from(tally.chars), seen).min(20.0),
+        ratio(f64::from(tally.of_seven), seen),
+        f64::from(tally.of_six).ln_1p(),
         ratio(response.numbers.len() as f64, seen),
         ratio(runs.two.len() as f64, seen - 1.0),
         if fours > 0.0 { 1.0 - runs.four.len() as f64 / fours } else { 0.0 },
         ratio(f64::from(response.commonest), seen),
-        ratio(words.iter().map(|word| f64::from(word.entry.idf)).sum(), seen),
+        ratio(tally.rarity, seen),
         top_rarity(response),
-        ratio(count(words, |word| !word.entry.is_known()), seen),
+        ratio(f64::from(tally.unknown), seen),
         (response.content.len() as f64).ln_1p(),
     ]);
 }
@@ -382,7 +411,7 @@ fn phrase_finder() -> Option<&'static (AhoCorasick, Vec<usize>)> {
 }
 
 /// Answers too whether it begins with a lecture, and with what is improper.
-fn phrases(values: &mut Vec<f64>, response: &Text, text: &str, marks: &Marks) -> [f64; 2] {
+fn phrases(values: &mut Vec<f64>, (response, tally): (&Text, &Tally), text: &str, marks: &Marks) -> [f64; 2] {
     values.extend([flag(marks.has_question), flag(marks.ends_well)]);
     let (mut found, mut early) = ([0.0_f64; KINDS], [0.0_f64; KINDS]);
     if let Some((finder, kinds)) = phrase_finder() {
@@ -401,9 +430,9 @@ fn phrases(values: &mut Vec<f64>, response: &Text, text: &str, marks: &Marks) ->
     let words = response.words.len() as f64;
     values.extend([early.min(1.0), (refusals - early).ln_1p(), apologies.min(1.0), ai.min(1.0)]);
     values.extend([(harms + improper).ln_1p(), (advice + lectures).ln_1p(), unknowing.min(1.0)]);
-    values.push(ratio(count(&response.words, |word| word.entry.is_hedge()), words));
-    values.push(ratio(count(&response.words, |word| word.entry.is_connective()), marks.sentences));
-    values.push(ratio(count(&response.words, |word| word.entry.is_first_person()), words));
+    values.push(ratio(f64::from(tally.hedges), words));
+    values.push(ratio(f64::from(tally.connectives), marks.sentences));
+    values.push(ratio(f64::from(tally.first_person), words));
     [early_lectures.min(1.0), early_improper.min(1.0)]
 }
 

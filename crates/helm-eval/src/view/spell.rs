@@ -7,10 +7,12 @@ struct Hash(u64);
 impl Hash {
     const NEW: Self = Self(0xcbf2_9ce4_8422_2325);
 
+    #[inline]
     fn add(&mut self, char: u32) {
         self.0 = (self.0 ^ u64::from(char)).wrapping_mul(0x0100_0000_01b3);
     }
 
+    #[inline]
     fn end(self) -> u64 {
         (self.0 ^ (self.0 >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
@@ -59,6 +61,7 @@ pub(super) struct Found<'a> {
 
 /// Words are runs of letters and digits with at most one apostrophe inside; in scripts without spaces each
 /// character is a word.
+#[inline]
 pub(super) fn words(text: &str) -> impl Iterator<Item = Found<'_>> {
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -68,6 +71,7 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = Found<'_>> {
     })
 }
 
+#[inline]
 fn next(text: &str, from: usize) -> Option<Found<'_>> {
     let mut start = from;
     loop {
@@ -103,6 +107,7 @@ enum Kind {
 }
 
 impl Kind {
+    #[inline]
     fn of(byte: u8) -> Self {
         static KINDS: [Kind; 256] = Kind::all();
         KINDS.get(usize::from(byte)).copied().unwrap_or(Self::Other)
@@ -127,6 +132,7 @@ impl Kind {
 }
 
 /// Where a word ends that is of ASCII characters, and has only such beside it; `None` where it is not.
+#[inline]
 fn plain_end(bytes: &[u8], start: usize) -> Option<usize> {
     let kind = |place: usize| bytes.get(place).map_or(Kind::Other, |byte| Kind::of(*byte));
     let mut end = start;
@@ -171,6 +177,7 @@ fn any_length(text: &str) -> usize {
 }
 
 impl Found<'_> {
+    #[inline]
     pub(super) fn spelling(&self) -> Spelling {
         let word = self.text.get(self.start..self.end).unwrap_or_default();
         if self.is_ascii { plain(word.as_bytes()) } else { any(word) }
@@ -182,6 +189,7 @@ const ENDINGS: [&[u8]; 10] =
     [b"ations", b"ation", b"ings", b"edly", b"ing", b"ies", b"ed", b"es", b"ly", b"s"];
 
 /// The spelling of a word of ASCII characters.
+#[inline]
 fn plain(word: &[u8]) -> Spelling {
     let stem_length = word.len() - plain_ending(word);
     let (mut hash, mut prefix, mut stem) = (Hash::NEW, Hash::NEW, Hash::NEW);
@@ -204,6 +212,7 @@ fn plain(word: &[u8]) -> Spelling {
 }
 
 /// The length of the ending, where at least three characters stay.
+#[inline]
 fn plain_ending(word: &[u8]) -> usize {
     let endings: &[&[u8]] = match word.last().map(|last| last | 0x20) {
         Some(b's') => &[b"ations", b"ings", b"ies", b"es", b"s"],

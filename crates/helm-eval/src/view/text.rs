@@ -43,6 +43,7 @@ pub(crate) struct Content {
 struct Distinct {
     first: u32,
     times: u32,
+    entry: Entry,
 }
 
 /// A text and its words.
@@ -83,16 +84,23 @@ impl Text {
             if this.words.len() < MOST_WORDS {
                 let spelling = found.spelling();
                 let number = this.numbers.add(spelling.key);
-                match this.distinct.get_mut(number) {
-                    Some(word) => word.times += 1,
-                    None => this.distinct.push(Distinct { first: this.words.len() as u32, times: 1 }),
-                }
+                let entry = match this.distinct.get_mut(number) {
+                    Some(word) => {
+                        word.times += 1;
+                        word.entry
+                    }
+                    None => {
+                        let (first, entry) = (this.words.len() as u32, lexicon.get(spelling.key));
+                        this.distinct.push(Distinct { first, times: 1, entry });
+                        entry
+                    }
+                };
                 this.words.push(Word {
                     key: spelling.key,
                     stem: spelling.stem,
                     prefix: spelling.prefix,
                     chars: spelling.chars,
-                    entry: lexicon.get(spelling.key),
+                    entry,
                     start: found.start as u32,
                     number: number as u16,
                     capital: spelling.capital,
@@ -105,13 +113,12 @@ impl Text {
     }
 
     fn index(&mut self) {
-        let mut sorted: Vec<(u64, usize)> = Vec::with_capacity(self.numbers.len());
-        sorted.extend(self.numbers.nearly_sorted());
+        let mut sorted = self.numbers.nearly_sorted();
         sort_nearly_sorted(&mut sorted);
         self.counts.reserve(sorted.len());
         self.content.reserve(sorted.len());
         for (key, number) in sorted {
-            let Some(Distinct { first, times }) = self.distinct.get(number) else { continue };
+            let Some(Distinct { first, times, .. }) = self.distinct.get(number) else { continue };
             let Some(word) = self.words.get(*first as usize) else { continue };
             self.counts.push((key, *times, word.entry.idf));
             self.squares += weight(*times, word.entry.idf).powi(2);
@@ -133,16 +140,19 @@ impl Text {
         roots(&self.content, |word| word.prefix)
     }
 
+    #[inline]
     pub(crate) fn has(&self, key: u64) -> bool {
         self.numbers.has(key)
     }
 
     /// How often a word stands in the text.
+    #[inline]
     pub(crate) fn count(&self, key: u64) -> u32 {
         self.numbers.get(key).and_then(|number| self.distinct.get(number)).map_or(0, |word| word.times)
     }
 }
 /// What a word counts that stands in a text so often.
+#[inline]
 pub(super) fn weight(count: u32, idf: f32) -> f64 {
     // Most words stand there once, and the logarithm of 1 is 0.
     match count {
@@ -159,13 +169,13 @@ fn roots(content: &[Content], root: impl Fn(&Content) -> u64) -> Vec<(u64, f32)>
 }
 
 /// Insertion: hardly anything moves in a list that is nearly in order.
-fn sort_nearly_sorted<T>(list: &mut [(u64, T)]) {
+fn sort_nearly_sorted<T: Copy>(list: &mut [(u64, T)]) {
     for end in 1..list.len() {
         let mut place = end;
         while let Some([before, this]) = list.get_mut(place.saturating_sub(1)..=place)
             && before.0 > this.0
         {
-            std::mem::swap(before, this);
+            (*before, *this) = (*this, *before);
             place -= 1;
         }
     }
