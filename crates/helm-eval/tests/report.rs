@@ -50,8 +50,8 @@ fn figures_are_those_of_the_data_and_repeatable() {
 fn pairs() -> String {
     let things = ["bridges", "rivers", "violins", "glaciers", "lanterns", "orchards"];
     let mut lines = String::new();
-    for number in 0..90 {
-        let (asked, other) = (things[number % 6], things[(number + 1) % 6]);
+    let others = things.iter().cycle().skip(1);
+    for (number, (asked, other)) in (0..90).zip(things.iter().cycle().zip(others)) {
         let answers = [
             (format!("Number {number} of the {asked} is old."), 1.0),
             (format!("Number {number} of the {other} is old, and a long story can be told of it."), 0.0),
