@@ -46,6 +46,36 @@ fn figures_are_those_of_the_data_and_repeatable() {
     assert!(figures(&[]).expect("no figures").is_empty());
 }
 
+/// Pairs of answers: one speaks of what was asked, the other one of something else, and longer.
+fn pairs() -> String {
+    let things = ["bridges", "rivers", "violins", "glaciers", "lanterns", "orchards"];
+    let mut lines = String::new();
+    let others = things.iter().cycle().skip(1);
+    for (number, (asked, other)) in (0..90).zip(things.iter().cycle().zip(others)) {
+        let answers = [
+            (format!("Number {number} of the {asked} is old."), 1.0),
+            (format!("Number {number} of the {other} is old, and a long story can be told of it."), 0.0),
+        ];
+        for (answer, preferred) in answers {
+            let row = serde_json::json!({
+                "id": number, "source": "pandalm", "user": format!("tell me about number {number} of the {asked}"),
+                "response": answer, "human": {"preferred": preferred}, "pair_id": number.to_string(),
+            });
+            writeln!(lines, "{row}").expect("a string");
+        }
+    }
+    lines
+}
+
+#[test]
+fn pairs_are_tested_by_what_was_not_fitted_to_them() {
+    let folder = folder(&pairs());
+    let made = figures(&read(folder.path()).expect("rows")).expect("figures");
+    let tested = made.iter().find(|figure| figure.name == "pairs: pandalm").expect("a line");
+    assert_eq!(tested.rows, 90);
+    assert!(tested.value.value > 0.95, "{:?}", tested.value);
+}
+
 #[test]
 fn what_is_no_row_is_named() {
     let bad = folder("{\"source\": \"x\", \"user\": \"a\", \"response\": \"b\", \"human\": {}}\n\n{}\n");

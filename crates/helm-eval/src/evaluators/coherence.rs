@@ -1,10 +1,10 @@
 use helm_core::{EvaluatorName, ScoreOutcome};
 
-use super::scored;
+use super::{percent, scored};
 use crate::error::Result;
 use crate::evaluator::Heuristic;
 use crate::exchange::Exchange;
-use crate::view::{Text, View, all_grams, share};
+use crate::view::{Numbers, Text, View, runs};
 
 /// Does it hang together?
 ///
@@ -30,7 +30,7 @@ impl Coherence {
         if answer.words.is_empty() {
             return scored(0.0, 1.0, || "there is no answer".to_owned());
         }
-        let repeated = repeated(answer, 3);
+        let repeated = repeated(answer, view.runs(exchange).three.len());
         let sentences = view.signals(exchange).get("repeated_sentences").unwrap_or(0.0);
         let echo = echo(question, answer);
         let loose = if exchange.finished && ends_well(exchange.response) { 0.0 } else { 1.0 };
@@ -38,8 +38,8 @@ impl Coherence {
             (1.0 - 0.9 * repeated) * (1.0 - 0.6 * sentences) * (1.0 - 0.5 * echo) * (1.0 - 0.25 * loose);
         let confidence = if answer.words.len() < 5 { 0.3 } else { 0.6 };
         scored(value, confidence, || {
-            let (runs, sentences) = (100.0 * repeated, 100.0 * sentences);
-            format!("{runs:.0} % of word runs and {sentences:.0} % of sentences are repeated")
+            let (runs, sentences) = (percent(repeated), percent(sentences));
+            format!("{runs} % of word runs and {sentences} % of sentences are repeated")
         })
     }
 }
@@ -54,21 +54,21 @@ impl Heuristic for Coherence {
     }
 }
 
-/// The share of runs of words that stood there before.
-fn repeated(text: &Text, length: usize) -> f64 {
-    let mut grams = all_grams(&text.words, length);
-    let all = grams.len();
-    grams.sort_unstable();
-    grams.dedup();
-    if all == 0 { 0.0 } else { (all - grams.len()) as f64 / all as f64 }
+/// The share of runs of three words that stood there before.
+fn repeated(text: &Text, different: usize) -> f64 {
+    let all = text.words.len().saturating_sub(2);
+    if all == 0 { 0.0 } else { (all - different) as f64 / all as f64 }
 }
 
 /// The share of the answer that is the question's own runs of four words.
 fn echo(question: &Text, answer: &Text) -> f64 {
-    let [mut asked, mut answered] = [question, answer].map(|text| all_grams(&text.words, 4));
-    asked.sort_unstable();
-    answered.sort_unstable();
-    share(&answered, &asked)
+    let mut asked = Numbers::for_about(question.words.len());
+    runs(&question.words, 4).for_each(|run| {
+        asked.add(run);
+    });
+    let all = answer.words.len().saturating_sub(3);
+    let echoed = runs(&answer.words, 4).filter(|run| asked.has(*run)).count();
+    if all == 0 { 0.0 } else { echoed as f64 / all as f64 }
 }
 
 /// Whether the last character can end a text: anything but a letter, digit, comma or opening mark.

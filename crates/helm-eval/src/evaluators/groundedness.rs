@@ -1,6 +1,6 @@
 use helm_core::{EvaluatorName, NotScored, ScoreOutcome};
 
-use super::scored;
+use super::{percent, scored};
 use crate::error::Result;
 use crate::evaluator::Heuristic;
 use crate::exchange::Exchange;
@@ -61,11 +61,11 @@ impl Heuristic for Groundedness {
             let confidence = 0.5 + (value - 0.5).abs();
             scored(value, confidence, || {
                 let share = |name| signals.get(name).unwrap_or(0.0);
-                let numbers = share("k_new_numbers").exp_m1().round();
-                let names = share("k_new_names").exp_m1().round();
-                let words = 100.0 * share("k_precision");
+                let numbers = share("k_new_numbers").exp_m1().round() as u64;
+                let names = share("k_new_names").exp_m1().round() as u64;
+                let words = percent(share("k_precision"));
                 format!(
-                    "{words:.0} % of content words are in the passages, {numbers} numbers and {names} names are not"
+                    "{words} % of content words are in the passages, {numbers} numbers and {names} names are not"
                 )
             })
         })

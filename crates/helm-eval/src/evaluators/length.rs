@@ -1,6 +1,6 @@
 use helm_core::{EvaluatorName, ScoreOutcome};
 
-use super::scored;
+use super::{scored, whole};
 use crate::error::Result;
 use crate::evaluator::Heuristic;
 use crate::exchange::Exchange;
@@ -41,7 +41,10 @@ impl Heuristic for Length {
         let value = if found == 0.0 { 0.0 } else { trapezoid(found, zero_below, low, high, zero_above) };
         // An answer that was cut off has not the length its author meant.
         let value = if exchange.finished { value } else { 0.5 * value };
-        scored(value, confidence, || format!("{found} words where {low:.0} to {high:.0} were expected"))
+        scored(value, confidence, || {
+            let [found, low, high] = [found, low, high].map(whole);
+            format!("{found} words where {low} to {high} were expected")
+        })
     }
 }
 

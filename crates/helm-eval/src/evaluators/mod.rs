@@ -33,3 +33,24 @@ pub(crate) fn scored(value: f64, confidence: f64, why: impl FnOnce() -> String) 
         _ => ScoreOutcome::NotScored(NotScored::Failed("the score is not a number".to_owned())),
     }
 }
+
+/// A share in whole percent.
+pub(crate) fn percent(share: f64) -> u64 {
+    whole(100.0 * share)
+}
+
+/// A number above 0 as `{:.0}` rounds it, but written in less time.
+pub(crate) fn whole(number: f64) -> u64 {
+    number.round_ties_even() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn numbers_are_rounded_as_they_are_formatted() {
+        for half in 0..40 {
+            let number = f64::from(half) / 2.0;
+            assert_eq!(format!("{number:.0}"), super::whole(number).to_string());
+        }
+    }
+}

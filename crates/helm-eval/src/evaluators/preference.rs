@@ -9,8 +9,8 @@ use crate::model::{Head, Placed};
 /// Would people prefer it to another answer to the same request?
 ///
 /// One logistic function of all [signals](crate::Signals) but those of passages, fitted on pairs of answers of which
-/// people preferred one, with pairs in which the worse answer is made to look better weighted up, so that length does
-/// not buy the score. Meant for comparing answers to the same request; between requests it says little. Figures and the
+/// people preferred one, and on good answers beside longer ones that answer a similar question, so that length does not
+/// buy the score. Meant for comparing answers to the same request; between requests it says little. Figures and the
 /// data are in `models/README.md`.
 #[derive(Clone, Debug)]
 pub struct Preference {

@@ -1,6 +1,6 @@
 use helm_core::{EvaluatorName, NotScored, ScoreOutcome};
 
-use super::scored;
+use super::{percent, scored};
 use crate::error::Result;
 use crate::evaluator::Heuristic;
 use crate::exchange::Exchange;
@@ -45,7 +45,7 @@ impl Heuristic for Relevance {
 
     fn measure(&self, exchange: &Exchange<'_>) -> ScoreOutcome {
         exchange.with_shared(|view, exchange| {
-            let wanted = view.user(exchange).stems.len() as f64;
+            let wanted = view.user(exchange).stems().len() as f64;
             if view.response(exchange).words.is_empty() {
                 return scored(0.0, 1.0, || "there is no answer".to_owned());
             }
@@ -57,8 +57,8 @@ impl Heuristic for Relevance {
             // Few content words leave much to chance.
             let confidence = 0.4 + 0.5 * (wanted / (wanted + 3.0));
             scored(self.head.probability(signals), confidence, || {
-                let recall = 100.0 * signals.get("recall_user").unwrap_or(0.0);
-                format!("{recall:.0} % of the question's content words are in the answer")
+                let recall = percent(signals.get("recall_user").unwrap_or(0.0));
+                format!("{recall} % of the question's content words are in the answer")
             })
         })
     }

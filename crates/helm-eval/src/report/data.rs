@@ -104,6 +104,11 @@ impl Row {
         if self.request >> 40 & 1 == 0 { Half::First } else { Half::Second }
     }
 
+    /// Which of `parts` equal parts of the data the row is in, from 0.
+    pub(super) const fn part(&self, parts: u64) -> u64 {
+        (self.request >> 40) % parts
+    }
+
     /// A person's score in a dimension.
     #[must_use]
     pub fn rated(&self, dimension: &str) -> Option<f64> {

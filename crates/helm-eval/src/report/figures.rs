@@ -1,3 +1,4 @@
+use super::borrowed::borrowed;
 use super::data::{Half, Row};
 use super::fit::{self, Pair};
 use super::interval::{Tested, accuracy, calibration, estimate, mean_of_true, rank_agreement, separation};
@@ -139,13 +140,20 @@ fn conversation(rows: &[Row], figures: &mut Vec<Figure>, intervals: &mut Vec<Tes
     Ok(())
 }
 
+/// In how many parts pairs are tested: half of them are too few to fit to.
+const PARTS: u64 = 10;
+
 fn pairs(rows: &[Row], figures: &mut Vec<Figure>) -> Result<()> {
     let pairs = fit::pairs(rows);
+    let borrowed = borrowed(rows, &pairs);
     let mut tested = Vec::new();
-    for (number, half) in HALVES.into_iter().enumerate() {
+    for (number, part) in (0..PARTS).enumerate() {
         let (test, train): (Vec<&Pair<'_>>, Vec<&Pair<'_>>) =
-            pairs.iter().partition(|pair| pair.better.half() == half);
-        let head = fit::preference(&train)?.place();
+            pairs.iter().partition(|pair| pair.better.part(PARTS) == part);
+        if test.is_empty() {
+            continue;
+        }
+        let head = fit::preference(&train, &borrowed, |row| row.part(PARTS) != part)?.place();
         tested.extend(test.into_iter().map(|pair| Tested {
             group: pair.better.source.clone(),
             request: pair.better.request,

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::borrowed::{Borrowed, borrowed};
 use super::data::Row;
 use super::relevance;
 use crate::error::{Error, Result};
@@ -179,41 +180,62 @@ fn ordered<'a>(sides: &[&'a Row]) -> Option<Pair<'a>> {
     (preferred != 0.5).then_some(Pair { better, worse })
 }
 
-/// How much pairs of a data set count. Those in which the worse answer was made to look better count more: without them
-/// length buys the score. So do the small sets of answers to open questions, beside the large one of short answers.
+/// How much pairs of a data set count. The sets of answers to open questions are small, and count more beside the large one
+/// of short answers; those in which the worse answer was made to look better count less, since borrowed answers teach the
+/// same, and of more questions.
 fn weight(source: &str) -> f64 {
     match source {
-        "llmbar_adversarial" => 1.6,
+        "llmbar_adversarial" => 0.6,
         "mtbench_human" | "llmeval2" => 2.0,
         _ => 1.0,
     }
 }
 
+/// What borrowed answers weigh for each weight of a pair.
+const BORROWED: f64 = 0.25;
+/// As many of them are fitted for an answer, at most.
+const MOST_BORROWED: usize = 4;
+
 /// Signals of a pair's sides: neither those of passages, nor those of the question alone, which are the same on both, nor
 /// those that only say that it was a question.
 fn is_of_answer(name: &str) -> bool {
-    !["k_", "user_", "shared_", "rarity_", "prefix_"].iter().any(|prefix| name.starts_with(prefix))
+    !["k_", "user_"].iter().any(|prefix| name.starts_with(prefix))
         && !["lecture_early", "improper_early", "opens_with_i"].contains(&name)
 }
 
-/// One reward for all pairs: a logistic function of the difference of signals.
-pub(super) fn preference(pairs: &[&Pair<'_>]) -> Result<Head> {
+/// One reward for all pairs: a logistic function of the difference of signals. Answers are preferred to longer ones that are
+/// [borrowed](Borrowed), too, where both their questions may be used.
+pub(super) fn preference(
+    pairs: &[&Pair<'_>],
+    borrowed: &[Borrowed<'_>],
+    may_use: impl Fn(&Row) -> bool,
+) -> Result<Head> {
+    let borrowed: Vec<&Borrowed<'_>> = borrowed
+        .chunk_by(|one, next| std::ptr::eq(one.own, next.own))
+        .flat_map(|of_one| {
+            let usable = of_one.iter().filter(|borrowed| may_use(borrowed.own) && may_use(borrowed.lender));
+            usable.take(MOST_BORROWED)
+        })
+        .collect();
     let sides: Vec<&Signals> =
         pairs.iter().flat_map(|pair| [&pair.better.signals, &pair.worse.signals]).collect();
-    let names = Signals::names().iter().copied().filter(|name| is_of_answer(name));
-    let terms = scale(names, &sides);
-    let rows: Vec<Vec<f64>> = pairs
-        .iter()
-        .map(|pair| {
-            let [better, worse] = [pair.better, pair.worse].map(|side| standard(&terms, &side.signals));
+    let terms = scale(Signals::names().iter().copied().filter(|name| is_of_answer(name)), &sides);
+    let compared = pairs.iter().map(|pair| (&pair.better.signals, &pair.worse.signals));
+    let compared = compared.chain(borrowed.iter().map(|other| (&other.own.signals, &other.signals)));
+    let rows: Vec<Vec<f64>> = compared
+        .map(|sides| {
+            let [better, worse] = [sides.0, sides.1].map(|side| standard(&terms, side));
             better.iter().zip(worse).map(|(better, worse)| better - worse).collect()
         })
         .collect();
+    let mut weights: Vec<f64> = pairs.iter().map(|pair| weight(&pair.better.source)).collect();
+    let each = BORROWED * weights.iter().sum::<f64>() / borrowed.len().max(1) as f64;
+    weights.resize(rows.len(), each);
     // The bias cancels out of differences, so wins alone are fitted: their mirror images would say the same.
     let fitted = fit_logistic(&Problem {
         rows: &rows,
         targets: &vec![1.0; rows.len()],
-        weights: &pairs.iter().map(|pair| weight(&pair.better.source)).collect::<Vec<_>>(),
+        weights: &weights,
         mean: &vec![0.0; terms.len()],
         precision: &vec![30.0; terms.len()],
         signs: &vec![0; terms.len()],
@@ -262,7 +284,10 @@ pub fn fit_models(rows: &[Row]) -> Result<Models> {
         ("groundedness".to_owned(), groundedness(&all)?),
         ("compliance".to_owned(), compliance(&all)?),
         ("specificity".to_owned(), specificity(&all)?),
-        ("preference".to_owned(), preference(&pairs.iter().collect::<Vec<_>>())?),
+        (
+            "preference".to_owned(),
+            preference(&pairs.iter().collect::<Vec<_>>(), &borrowed(rows, &pairs), |_| true)?,
+        ),
     ]);
     let heads = Heads { format_version: 1, heads };
     let heads = serde_json::to_string_pretty(&heads).map_err(|error| Error::Evaluator(error.into()))?;

@@ -4,9 +4,10 @@
 //! `user`, `response`, `human` (dimension to mean score), and where they exist `knowledge`, `reference`, `model` and
 //! `pair_id` (two rows, `human.preferred` is the share of raters for that side).
 //!
-//! Everything is fitted on one half of the requests and tested on the other, both ways round; which half a request is in
-//! is a hash of its text.
+//! Everything is fitted on one half of the requests and tested on the other, both ways round; the pairs, of which there
+//! are few, on nine tenths and tested on the tenth, ten times. Where a request belongs is a hash of its text.
 
+mod borrowed;
 mod data;
 mod figures;
 mod fit;

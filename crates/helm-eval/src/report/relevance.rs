@@ -18,7 +18,8 @@ pub(super) struct Swapped {
 /// Data sets of single questions with answers that people found good.
 const SETS: [&str; 6] = ["pandalm", "mtbench_human", "llmeval2", "halueval_general", "xstest", "faireval"];
 
-fn is_good(row: &Row) -> bool {
+/// Whether people found an answer good.
+pub(super) fn is_good(row: &Row) -> bool {
     match row.source.as_str() {
         "xstest" => row.rated("compliance") == Some(1.0),
         "halueval_general" => row.rated("hallucination_free") == Some(1.0),

@@ -7,6 +7,7 @@ use helm_numerics::normal;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
 
+use super::borrowed::borrowed;
 use super::data::{Half, Row};
 use super::fit::{self, Pair};
 use super::interval::Tested;
@@ -29,9 +30,11 @@ pub(super) struct Blind {
 
 impl Blind {
     /// Fitted on all rows of the other half.
-    pub(super) fn to(half: Half, rows: &[Row], pairs: &[Pair<'_>]) -> Result<Self> {
+    pub(super) fn to<'a>(half: Half, rows: &'a [Row], pairs: &[Pair<'a>]) -> Result<Self> {
         let train: Vec<&Row> = rows.iter().filter(|row| row.half() != half).collect();
         let train_pairs: Vec<&Pair<'_>> = pairs.iter().filter(|pair| pair.better.half() != half).collect();
+        let borrowed = borrowed(rows, pairs);
+        let preference = fit::preference(&train_pairs, &borrowed, |row| row.half() != half)?.place();
         let relevance = relevance::fit(&relevance::cases(&train))?.place();
         Ok(Self {
             half,
@@ -42,7 +45,7 @@ impl Blind {
                 Box::new(Length::new()?),
                 Box::new(Safety::new()?),
                 Box::new(Specificity::with_head(fit::specificity(&train)?.place())?),
-                Box::new(Preference::with_head(fit::preference(&train_pairs)?.place())?),
+                Box::new(Preference::with_head(preference)?),
                 Box::new(Groundedness::with_head(fit::groundedness(&train)?.place())?),
             ],
         })

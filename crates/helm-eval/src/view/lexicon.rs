@@ -1,50 +1,69 @@
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
-use super::text::key;
+use super::numbers::Numbers;
+use super::spell::key;
 
 /// How rare a word is, and of what kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     /// The logarithm of how many texts there are for one that has it, and 1.
     pub(crate) idf: f32,
-    pub(crate) is_stop: bool,
-    pub(crate) is_hedge: bool,
-    pub(crate) is_connective: bool,
-    pub(crate) is_first_person: bool,
-    pub(crate) is_known: bool,
+    kinds: u8,
+}
+
+const STOP_WORD: u8 = 1;
+const HEDGE: u8 = 2;
+const CONNECTIVE: u8 = 4;
+const OF_FIRST_PERSON: u8 = 8;
+const KNOWN: u8 = 16;
+
+impl Entry {
+    pub(crate) const fn is_stop(self) -> bool {
+        self.kinds & STOP_WORD != 0
+    }
+
+    pub(crate) const fn is_hedge(self) -> bool {
+        self.kinds & HEDGE != 0
+    }
+
+    pub(crate) const fn is_connective(self) -> bool {
+        self.kinds & CONNECTIVE != 0
+    }
+
+    pub(crate) const fn is_first_person(self) -> bool {
+        self.kinds & OF_FIRST_PERSON != 0
+    }
+
+    pub(crate) const fn is_known(self) -> bool {
+        self.kinds & KNOWN != 0
+    }
 }
 
 pub(super) struct Lexicon {
-    entries: HashMap<u64, Entry, BuildHasherDefault<Identity>>,
+    /// The words by the hashes of their letters.
+    numbers: Numbers,
+    /// By number.
+    entries: Vec<Entry>,
     unknown: Entry,
     pub(super) texts: f64,
 }
 
 impl Lexicon {
+    /// What is known of the word with this hash.
+    #[inline]
     pub(super) fn get(&self, key: u64) -> Entry {
-        self.entries.get(&key).copied().unwrap_or(self.unknown)
-    }
-}
-
-/// Keys are hashes already.
-#[derive(Default)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
+        self.numbers.get(key).and_then(|number| self.entries.get(number)).copied().unwrap_or(self.unknown)
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+    /// Changes the entry of a word; one that was not there begins as unknown.
+    fn change(&mut self, word: &str, change: impl FnOnce(&mut Entry)) {
+        let number = self.numbers.add(key(word));
+        if number == self.entries.len() {
+            self.entries.push(self.unknown);
         }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
+        if let Some(entry) = self.entries.get_mut(number) {
+            change(entry);
+        }
     }
 }
 
@@ -69,23 +88,19 @@ fn read(lines: &str) -> Lexicon {
     let texts = lines.next().and_then(|line| line.parse().ok()).unwrap_or(1.0);
     let entry = |count: f64| Entry {
         idf: ((texts + 1.0) / (count + 1.0)).ln() as f32 + 1.0,
-        is_stop: false,
-        is_hedge: false,
-        is_connective: false,
-        is_first_person: false,
-        is_known: count > 0.0,
+        kinds: if count > 0.0 { KNOWN } else { 0 },
     };
-    let mut entries: HashMap<_, _, _> = lines
-        .filter_map(|line| line.split_once('\t'))
-        .filter_map(|(word, count)| Some((key(word), entry(count.parse().ok()?))))
-        .collect();
-    let unknown = entry(0.0);
-    let mut mark = |words: &str, set: fn(&mut Entry)| {
-        words.split_whitespace().for_each(|word| set(entries.entry(key(word)).or_insert(unknown)));
-    };
-    mark(STOP, |entry| entry.is_stop = true);
-    mark(HEDGES, |entry| entry.is_hedge = true);
-    mark(CONNECTIVES, |entry| entry.is_connective = true);
-    mark(FIRST_PERSON, |entry| entry.is_first_person = true);
-    Lexicon { entries, unknown, texts }
+    let mut lexicon =
+        Lexicon { numbers: Numbers::default(), entries: Vec::new(), unknown: entry(0.0), texts };
+    for (word, count) in lines.filter_map(|line| line.split_once('\t')) {
+        if let Ok(count) = count.parse() {
+            lexicon.change(word, |known| *known = entry(count));
+        }
+    }
+    for (words, kind) in
+        [(STOP, STOP_WORD), (HEDGES, HEDGE), (CONNECTIVES, CONNECTIVE), (FIRST_PERSON, OF_FIRST_PERSON)]
+    {
+        words.split_whitespace().for_each(|word| lexicon.change(word, |entry| entry.kinds |= kind));
+    }
+    lexicon
 }

@@ -1,18 +1,27 @@
 //! What evaluators share of the work on an exchange: words, their rarity, and what is measured of them.
 
 mod lexicon;
+mod marks;
+mod numbers;
 mod overlap;
+mod runs;
 mod signals;
+mod spell;
 mod text;
 
 use std::sync::OnceLock;
 
-pub(crate) use overlap::{all_grams, share};
+pub(crate) use marks::prefix;
+pub(crate) use numbers::Numbers;
+#[cfg(feature = "report")]
+pub(crate) use overlap::cosine;
+pub(crate) use runs::{Runs, all as runs};
 pub use signals::Signals;
-pub(crate) use signals::prefix;
+#[cfg(feature = "report")]
+pub(crate) use spell::key as hash;
 pub(crate) use text::Text;
 #[cfg(feature = "report")]
-pub(crate) use text::{key as hash, word_list};
+pub(crate) use text::word_list;
 
 use crate::exchange::Exchange;
 
@@ -25,6 +34,7 @@ pub(crate) struct View {
     response: OnceLock<Text>,
     context: OnceLock<Text>,
     passages: OnceLock<Text>,
+    runs: OnceLock<Runs>,
     signals: OnceLock<Signals>,
 }
 
@@ -43,6 +53,7 @@ impl View {
             response: OnceLock::new(),
             context: OnceLock::new(),
             passages: OnceLock::new(),
+            runs: OnceLock::new(),
             signals: OnceLock::new(),
         }
     }
@@ -57,6 +68,11 @@ impl View {
 
     pub(crate) fn response(&self, exchange: &Exchange<'_>) -> &Text {
         self.response.get_or_init(|| Text::new(exchange.response))
+    }
+
+    /// The runs of words of the response.
+    pub(crate) fn runs(&self, exchange: &Exchange<'_>) -> &Runs {
+        self.runs.get_or_init(|| Runs::of(&self.response(exchange).words))
     }
 
     /// The last turns, and what the user wrote.

@@ -3,8 +3,11 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::View;
-use super::overlap::{all_grams, bm25, common_subsequence, cosine, grams, longest_run, share};
-use super::text::{Text, Word};
+use super::marks::{Marks, flag, is_sentence_end, prefix};
+use super::numbers::Numbers;
+use super::overlap::{Places, bm25, cosine};
+use super::runs::{Runs, share_within, whole};
+use super::text::{Content, Text, Word};
 use crate::exchange::Exchange;
 
 /// What is measured of an exchange: plain numbers without a judgement, from which evaluators are made.
@@ -126,14 +129,15 @@ impl Signals {
     pub(super) fn measure(view: &View, exchange: &Exchange<'_>) -> Self {
         let (user, response) = (view.user(exchange), view.response(exchange));
         let mut values = Vec::with_capacity(COUNT);
-        let bigrams = grams(&response.words, 2);
-        let trigrams = grams(&response.words, 3);
+        let runs = view.runs(exchange);
         let marks = Marks::of(exchange.response);
-        words(&mut values, response, &bigrams, &marks);
-        let to_user = closeness(user, response, &trigrams);
-        relation(&mut values, user, response, to_user);
-        context(&mut values, view, exchange, (to_user, &trigrams));
-        let [lectures, improper] = phrases(&mut values, response, exchange.response, &marks);
+        let tally = Tally::of(&response.words);
+        words(&mut values, response, runs, (&marks, &tally));
+        let to_user = closeness(user, response, runs);
+        let both = common(user, response);
+        relation(&mut values, user, response, (to_user, &both));
+        context(&mut values, view, exchange, to_user);
+        let [lectures, improper] = phrases(&mut values, (response, &tally), exchange.response, &marks);
         shape(&mut values, &marks);
         values.push(new_numbers(response, &[user, view.context(exchange), view.passages(exchange)]));
         sentences(&mut values, exchange.response, response);
@@ -141,8 +145,8 @@ impl Signals {
         values.push(flag(exchange.user.contains('?')));
         values.push(flag(opens_with_yes(exchange.response)));
         values.push(flag(marks.note));
-        passages(&mut values, view, exchange, &bigrams, &trigrams);
-        shared(&mut values, user, response);
+        passages(&mut values, view, exchange);
+        shared(&mut values, user, response, &both);
         values.extend([lectures, improper, flag(opens_with_i(exchange.response))]);
         let mut array = [0.0; COUNT];
         for (place, value) in array.iter_mut().zip(values) {
@@ -150,10 +154,6 @@ impl Signals {
         }
         Self(array)
     }
-}
-
-fn flag(is: bool) -> f64 {
-    f64::from(u8::from(is))
 }
 
 fn ratio(part: f64, whole: f64) -> f64 {
@@ -164,99 +164,53 @@ fn count(words: &[Word], is: impl Fn(&Word) -> bool) -> f64 {
     words.iter().filter(|word| is(word)).count() as f64
 }
 
-/// What can be seen in one pass over the characters.
+/// Sums over the words of an answer, made in one pass.
 #[derive(Default)]
-struct Marks {
-    chars: f64,
-    sentences: f64,
-    upper: f64,
-    digits: f64,
-    other: f64,
-    lines: f64,
-    list_lines: f64,
-    has_question: bool,
-    ends_well: bool,
-    code: bool,
-    note: bool,
+struct Tally {
+    chars: u32,
+    of_seven: u32,
+    of_six: u32,
+    unknown: u32,
+    hedges: u32,
+    connectives: u32,
+    first_person: u32,
+    rarity: f64,
 }
 
-impl Marks {
-    /// At most the first 64 KiB are looked at.
-    fn of(text: &str) -> Self {
-        let text = prefix(text, 65_536);
-        let mut marks = Self::default();
-        let mut open = false;
-        let (mut chars, mut upper, mut digits, mut other, mut lines) = (0_u32, 0_u32, 0_u32, 0_u32, 0_u32);
-        for char in text.chars() {
-            chars += 1;
-            upper += u32::from(char.is_uppercase());
-            digits += u32::from(char.is_ascii_digit());
-            other += u32::from(!char.is_ascii());
-            lines += u32::from(char == '\n');
-            marks.has_question |= matches!(char, '?' | '？' | '؟');
-            if is_sentence_end(char) {
-                marks.sentences += flag(open);
-                open = false;
-            } else if !char.is_whitespace() {
-                open = true;
-            }
+impl Tally {
+    fn of(words: &[Word]) -> Self {
+        let mut tally = Self::default();
+        for Word { chars, entry, .. } in words {
+            tally.chars += chars;
+            tally.of_seven += u32::from(*chars >= 7);
+            tally.of_six += u32::from(*chars >= 6);
+            tally.unknown += u32::from(!entry.is_known());
+            tally.hedges += u32::from(entry.is_hedge());
+            tally.connectives += u32::from(entry.is_connective());
+            tally.first_person += u32::from(entry.is_first_person());
+            tally.rarity += f64::from(entry.idf);
         }
-        [marks.chars, marks.upper, marks.digits, marks.other, marks.lines] =
-            [chars, upper, digits, other, lines].map(f64::from);
-        marks.sentences += flag(open);
-        marks.list_lines = text.lines().filter(|line| is_list_line(line)).count() as f64;
-        let last = text.trim_end().chars().next_back();
-        marks.ends_well = last.is_some_and(|last| ".!?\"')”…`|}。！？」".contains(last));
-        marks.code = text.contains("```");
-        marks.note = text.contains("Note") || text.contains("note that");
-        marks
+        tally
     }
 }
 
-pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
-}
-
-const fn is_sentence_end(char: char) -> bool {
-    matches!(char, '.' | '!' | '?' | '…' | '\n' | '。' | '！' | '？' | '؟' | '।')
-}
-
-fn is_list_line(line: &str) -> bool {
-    let line = line.trim_start();
-    let is_item = |rest: &str| rest.starts_with([' ', '\t']);
-    if let Some(rest) = line.strip_prefix(['-', '*', '•']) {
-        return is_item(rest);
-    }
-    let rest = line.trim_start_matches(|char: char| char.is_ascii_digit());
-    rest.len() < line.len() && rest.strip_prefix(['.', ')']).is_some_and(is_item)
-}
-
-fn words(values: &mut Vec<f64>, response: &Text, bigrams: &[u64], marks: &Marks) {
-    let words = &response.words;
-    let seen = words.len() as f64;
-    let long = count(words, |word| word.chars >= 7);
-    let fours = words.len().saturating_sub(3) as f64;
-    let commonest = response
-        .counts
-        .iter()
-        .filter(|(key, ..)| response.content.binary_search_by_key(key, |content| content.0).is_ok())
-        .map(|(_, count, _)| *count)
-        .max()
-        .unwrap_or(0);
+fn words(values: &mut Vec<f64>, response: &Text, runs: &Runs, (marks, tally): (&Marks, &Tally)) {
+    let seen = response.words.len() as f64;
+    let fours = response.words.len().saturating_sub(3) as f64;
     values.extend([
         (response.total as f64).ln_1p(),
         marks.sentences.ln_1p(),
         ratio(response.total as f64, marks.sentences).min(100.0),
-        ratio(words.iter().map(|word| f64::from(word.chars)).sum(), seen).min(20.0),
-        ratio(long, seen),
-        count(words, |word| word.chars >= 6).ln_1p(),
-        ratio(response.keys.len() as f64, seen),
-        ratio(bigrams.len() as f64, seen - 1.0),
-        if fours > 0.0 { 1.0 - grams(words, 4).len() as f64 / fours } else { 0.0 },
-        ratio(f64::from(commonest), seen),
-        ratio(words.iter().map(|word| f64::from(word.entry.idf)).sum(), seen),
+        ratio(f64::from(tally.chars), seen).min(20.0),
+        ratio(f64::from(tally.of_seven), seen),
+        f64::from(tally.of_six).ln_1p(),
+        ratio(response.numbers.len() as f64, seen),
+        ratio(runs.two.len() as f64, seen - 1.0),
+        if fours > 0.0 { 1.0 - runs.four.len() as f64 / fours } else { 0.0 },
+        ratio(f64::from(response.commonest), seen),
+        ratio(tally.rarity, seen),
         top_rarity(response),
-        ratio(count(words, |word| !word.entry.is_known), seen),
+        ratio(f64::from(tally.unknown), seen),
         (response.content.len() as f64).ln_1p(),
     ]);
 }
@@ -264,7 +218,7 @@ fn words(values: &mut Vec<f64>, response: &Text, bigrams: &[u64], marks: &Marks)
 /// The mean rarity of the five rarest words; words that are not there count 0.
 fn top_rarity(text: &Text) -> f64 {
     let mut top = [0.0_f32; 5];
-    for (_, idf) in &text.content {
+    for Content { idf, .. } in &text.content {
         if let Some(least) = top.first_mut().filter(|least| idf > *least) {
             *least = *idf;
             top.sort_unstable_by(f32::total_cmp);
@@ -274,51 +228,58 @@ fn top_rarity(text: &Text) -> f64 {
 }
 
 /// How near an answer is to what it answers: cosine, BM25, and the share of its runs of three words.
-fn closeness(asked: &Text, response: &Text, trigrams: &[u64]) -> [f64; 3] {
-    [cosine(asked, response), bm25(asked, response).ln_1p(), share(trigrams, &grams(&asked.words, 3))]
+fn closeness(asked: &Text, response: &Text, runs: &Runs) -> [f64; 3] {
+    let copied = share_within(&runs.three, &asked.words, 3);
+    [cosine(asked, response), bm25(asked, response).ln_1p(), copied]
 }
 
-fn relation(values: &mut Vec<f64>, user: &Text, response: &Text, [cosine, bm25, copied]: [f64; 3]) {
-    let shared = response.keys.iter().filter(|key| user.has(**key)).count() as f64;
-    let asked = user.stems.iter().filter(|stem| response.has_stem(stem.0));
+/// The stems of the question that are in the answer.
+fn common(user: &Text, response: &Text) -> Vec<(u64, f32)> {
+    let theirs = response.stems();
+    let has = |stem: u64| theirs.binary_search_by_key(&stem, |other| other.0).is_ok();
+    user.stems().iter().filter(|stem| has(stem.0)).copied().collect()
+}
+
+type Near<'a> = ([f64; 3], &'a [(u64, f32)]);
+
+fn relation(values: &mut Vec<f64>, user: &Text, response: &Text, ([cosine, bm25, copied], both): Near<'_>) {
+    let shared = user.numbers.hashes().iter().filter(|key| response.has(**key)).count() as f64;
     values.extend([
         cosine,
         bm25,
-        ratio(asked.count() as f64, user.stems.len() as f64),
-        ratio(shared, (response.keys.len() + user.keys.len()) as f64 - shared),
+        ratio(both.len() as f64, user.stems().len() as f64),
+        ratio(shared, (response.numbers.len() + user.numbers.len()) as f64 - shared),
         copied,
     ]);
 }
 
 /// What the content words that question and answer share weigh by their rarity.
-fn shared(values: &mut Vec<f64>, user: &Text, response: &Text) {
+fn shared(values: &mut Vec<f64>, user: &Text, response: &Text, both: &[(u64, f32)]) {
     let sum = |words: &[(u64, f32)]| words.iter().map(|word| f64::from(word.1)).sum::<f64>();
-    let both: Vec<(u64, f32)> = user.stems.iter().filter(|stem| response.has_stem(stem.0)).copied().collect();
-    let begun: Vec<(u64, f32)> =
-        user.prefixes.iter().filter(|prefix| response.has_prefix(prefix.0)).copied().collect();
+    let asked = user.prefixes();
+    let mut beginnings = Numbers::for_about(response.content.len());
+    for word in &response.content {
+        beginnings.add(word.prefix);
+    }
+    let begun: Vec<(u64, f32)> = asked.iter().filter(|prefix| beginnings.has(prefix.0)).copied().collect();
     values.extend([
-        sum(&both).ln_1p(),
+        sum(both).ln_1p(),
         both.iter().map(|word| f64::from(word.1)).fold(0.0, f64::max),
-        ratio(sum(&both), sum(&user.stems)),
-        ratio(sum(&both), sum(&response.stems)),
-        ratio(sum(&begun), sum(&user.prefixes)),
+        ratio(sum(both), sum(user.stems())),
+        ratio(sum(both), sum(response.stems())),
+        ratio(sum(&begun), sum(&asked)),
     ]);
 }
 
-fn context(
-    values: &mut Vec<f64>,
-    view: &View,
-    exchange: &Exchange<'_>,
-    (to_user, trigrams): ([f64; 3], &[u64]),
-) {
+fn context(values: &mut Vec<f64>, view: &View, exchange: &Exchange<'_>, to_user: [f64; 3]) {
     let (user, response) = (view.user(exchange), view.response(exchange));
     let length_ratio = ((response.total + 1) as f64 / (user.total + 1) as f64).ln();
     let context = view.context(exchange);
-    let new = response.content.iter().filter(|(key, _)| !context.has(*key)).count() as f64;
+    let new = response.content.iter().filter(|word| !context.has(word.key)).count() as f64;
     values.extend([ratio(new, response.content.len() as f64), length_ratio]);
     // Without a history the question is all there is.
     let alone = exchange.history.is_empty();
-    values.extend(if alone { to_user } else { closeness(context, response, trigrams) });
+    values.extend(if alone { to_user } else { closeness(context, response, view.runs(exchange)) });
 }
 
 const KINDS: usize = 8;
@@ -450,7 +411,7 @@ fn phrase_finder() -> Option<&'static (AhoCorasick, Vec<usize>)> {
 }
 
 /// Answers too whether it begins with a lecture, and with what is improper.
-fn phrases(values: &mut Vec<f64>, response: &Text, text: &str, marks: &Marks) -> [f64; 2] {
+fn phrases(values: &mut Vec<f64>, (response, tally): (&Text, &Tally), text: &str, marks: &Marks) -> [f64; 2] {
     values.extend([flag(marks.has_question), flag(marks.ends_well)]);
     let (mut found, mut early) = ([0.0_f64; KINDS], [0.0_f64; KINDS]);
     if let Some((finder, kinds)) = phrase_finder() {
@@ -469,9 +430,9 @@ fn phrases(values: &mut Vec<f64>, response: &Text, text: &str, marks: &Marks) ->
     let words = response.words.len() as f64;
     values.extend([early.min(1.0), (refusals - early).ln_1p(), apologies.min(1.0), ai.min(1.0)]);
     values.extend([(harms + improper).ln_1p(), (advice + lectures).ln_1p(), unknowing.min(1.0)]);
-    values.push(ratio(count(&response.words, |word| word.entry.is_hedge), words));
-    values.push(ratio(count(&response.words, |word| word.entry.is_connective), marks.sentences));
-    values.push(ratio(count(&response.words, |word| word.entry.is_first_person), words));
+    values.push(ratio(f64::from(tally.hedges), words));
+    values.push(ratio(f64::from(tally.connectives), marks.sentences));
+    values.push(ratio(f64::from(tally.first_person), words));
     [early_lectures.min(1.0), early_improper.min(1.0)]
 }
 
@@ -496,31 +457,47 @@ fn new_numbers(response: &Text, sources: &[&Text]) -> f64 {
 fn sentences(values: &mut Vec<f64>, text: &str, response: &Text) {
     let text = prefix(text, 65_536);
     let mut hashes: Vec<u64> = Vec::new();
-    let (mut overlap, mut before, mut rest) = (0.0, Vec::new(), response.words.as_slice());
+    let (mut content, mut before) = (Vec::new(), Vec::new());
+    let (mut overlap, mut rest) = (0.0, response.words.as_slice());
     let mut from = 0;
     for sentence in text.split(is_sentence_end) {
         let end = from + sentence.len();
-        let length = rest.partition_point(|word| (word.start as usize) < end);
+        let length = rest.iter().take_while(|word| (word.start as usize) < end).count();
         let (words, behind) = rest.split_at(length);
         rest = behind;
         from = end + text.get(end..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
         if words.is_empty() {
             continue;
         }
-        hashes.extend(all_grams(words, words.len()));
-        let mut content: Vec<u64> =
-            words.iter().filter(|word| !word.entry.is_stop).map(|word| word.stem).collect();
+        hashes.push(whole(words));
+        content.clear();
+        content.extend(words.iter().filter(|word| !word.entry.is_stop()).map(|word| word.stem));
         content.sort_unstable();
         content.dedup();
-        let shared = share(&content, &before) * content.len() as f64;
+        let shared = in_both(&content, &before) as f64;
         overlap += ratio(shared, (content.len() + before.len()) as f64 - shared);
-        before = content;
+        std::mem::swap(&mut content, &mut before);
     }
     let total = hashes.len();
     hashes.sort_unstable();
     hashes.dedup();
     values.push(ratio(overlap, total.saturating_sub(1) as f64));
     values.push(ratio((total - hashes.len()) as f64, total as f64));
+}
+
+/// How many hashes two sorted lists have in common.
+fn in_both(left: &[u64], right: &[u64]) -> usize {
+    let mut rest = right;
+    let mut found = 0;
+    for hash in left {
+        while let [first, others @ ..] = rest
+            && first < hash
+        {
+            rest = others;
+        }
+        found += usize::from(rest.first() == Some(hash));
+    }
+    found
 }
 
 fn opens_with_i(text: &str) -> bool {
@@ -535,36 +512,37 @@ fn opens_with_yes(text: &str) -> bool {
         .any(|word| start.starts_with(word))
 }
 
-fn passages(values: &mut Vec<f64>, view: &View, exchange: &Exchange<'_>, bigrams: &[u64], trigrams: &[u64]) {
+fn passages(values: &mut Vec<f64>, view: &View, exchange: &Exchange<'_>) {
     if exchange.passages.is_empty() {
         values.extend([0.0; 11]);
         return;
     }
     let (user, response) = (view.user(exchange), view.response(exchange));
     let (context, passages) = (view.context(exchange), view.passages(exchange));
-    let content = &response.content;
-    let rarity = |keys: &mut dyn Iterator<Item = &(u64, f32)>| keys.map(|key| f64::from(key.1)).sum::<f64>();
-    let supported = |key: &&(u64, f32)| passages.has(key.0);
-    let hits = content.iter().filter(supported).count() as f64;
-    let fresh = content.iter().filter(supported).filter(|key| !context.has(key.0)).count() as f64;
+    let (content, runs) = (&response.content, view.runs(exchange));
+    let supported: Vec<&Content> = content.iter().filter(|word| passages.has(word.key)).collect();
+    let hits = supported.len() as f64;
+    let fresh = supported.iter().filter(|word| !context.has(word.key)).count() as f64;
     let sources = [user, passages];
     let unsupported = |word: &Word| !sources.iter().any(|source| source.has(word.key));
     let names =
-        response.words.iter().skip(1).filter(|word| word.capital && !word.entry.is_stop && word.chars > 1);
+        response.words.iter().skip(1).filter(|word| word.capital && !word.entry.is_stop() && word.chars > 1);
+    let places = Places::of(response, passages);
     values.extend([
         cosine(passages, response),
         bm25(passages, response).ln_1p(),
         ratio(hits, content.len() as f64),
-        share(bigrams, &grams(&passages.words, 2)),
-        share(trigrams, &grams(&passages.words, 3)),
-        ratio(rarity(&mut content.iter().filter(supported)), rarity(&mut content.iter())),
-        ratio(
-            common_subsequence(&response.words, &passages.words) as f64,
-            response.words.len().min(1_024) as f64,
-        ),
-        (longest_run(&response.words, &passages.words) as f64).ln_1p(),
+        share_within(&runs.two, &passages.words, 2),
+        share_within(&runs.three, &passages.words, 3),
+        ratio(rarity(supported.iter().copied()), rarity(content.iter())),
+        ratio(places.common_subsequence() as f64, response.words.len().min(1_024) as f64),
+        (places.longest_run() as f64).ln_1p(),
         fresh.ln_1p(),
         count(&response.words, |word| word.digit && unsupported(word)).ln_1p(),
         (names.filter(|word| unsupported(word)).count() as f64).ln_1p(),
     ]);
+}
+
+fn rarity<'a>(words: impl Iterator<Item = &'a Content>) -> f64 {
+    words.map(|word| f64::from(word.idf)).sum()
 }

@@ -1,4 +1,8 @@
+use std::sync::OnceLock;
+
 use super::lexicon::{Entry, lexicon};
+use super::numbers::Numbers;
+use super::spell;
 
 /// Words beyond this number are only counted.
 pub(crate) const MOST_WORDS: usize = 4_096;
@@ -18,9 +22,28 @@ pub(crate) struct Word {
     pub(crate) entry: Entry,
     /// Where it begins in the text, in bytes.
     pub(crate) start: u32,
+    /// Its number among the distinct words.
+    pub(crate) number: u16,
     /// Whether it begins with a capital or has a digit.
     pub(crate) capital: bool,
     pub(crate) digit: bool,
+}
+
+/// A word that says what a text is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Content {
+    pub(crate) key: u64,
+    pub(crate) stem: u64,
+    pub(crate) prefix: u64,
+    pub(crate) idf: f32,
+}
+
+/// A word that stands somewhere in a text.
+#[derive(Clone, Copy, Debug)]
+struct Distinct {
+    first: u32,
+    times: u32,
+    entry: Entry,
 }
 
 /// A text and its words.
@@ -30,100 +53,58 @@ pub(crate) struct Text {
     pub(crate) words: Vec<Word>,
     /// How many words there are in all.
     pub(crate) total: usize,
-    /// The words that say what it is about: sorted hashes of their stems, each once, with rarity.
-    pub(crate) stems: Vec<(u64, f32)>,
-    /// The content words: sorted hashes, each once, with rarity.
-    pub(crate) content: Vec<(u64, f32)>,
-    /// How content words begin: sorted hashes, each once, with rarity.
-    pub(crate) prefixes: Vec<(u64, f32)>,
-    /// All words: sorted hashes, each once.
-    pub(crate) keys: Vec<u64>,
+    /// The content words, each once, sorted by their hashes.
+    pub(crate) content: Vec<Content>,
     /// How often each distinct word stands there: sorted hashes, counts, rarity.
     pub(crate) counts: Vec<(u64, u32, f32)>,
-}
-
-/// FNV-1a over characters, mixed at the end.
-#[derive(Clone, Copy)]
-pub(super) struct Hash(u64);
-
-impl Hash {
-    pub(super) const NEW: Self = Self(0xcbf2_9ce4_8422_2325);
-
-    pub(super) fn add(&mut self, char: u32) {
-        self.0 = (self.0 ^ u64::from(char)).wrapping_mul(0x0100_0000_01b3);
-    }
-
-    pub(super) fn end(self) -> u64 {
-        (self.0 ^ (self.0 >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
-/// The hash of a word, whatever its case.
-pub(crate) fn key(word: &str) -> u64 {
-    let mut hash = Hash::NEW;
-    word.chars().for_each(|char| lower(char, |char| hash.add(u32::from(char))));
-    hash.end()
-}
-
-fn lower(char: char, mut with: impl FnMut(char)) {
-    if char.is_ascii() { with(char.to_ascii_lowercase()) } else { char.to_lowercase().for_each(with) }
-}
-
-/// Scripts without spaces: each character is a word.
-const fn stands_alone(char: char) -> bool {
-    matches!(char, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
-        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
-}
-
-/// Marks that combine with a letter, of the scripts that write vowels so, and what joins letters.
-fn is_inside(char: char) -> bool {
-    char.is_alphanumeric()
-        || matches!(char, '\u{300}'..='\u{36f}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{900}'..='\u{dff}')
+    /// The distinct words by their hashes.
+    pub(crate) numbers: Numbers,
+    /// By number.
+    distinct: Vec<Distinct>,
+    stems: OnceLock<Vec<(u64, f32)>>,
+    /// How often the commonest content word stands there.
+    pub(crate) commonest: u32,
+    /// The sum of the squares of the words' weights, by [`weight`].
+    pub(crate) squares: f64,
 }
 
 impl Text {
-    /// Words are runs of letters and digits with at most one apostrophe inside; in scripts without spaces each
-    /// character is a word.
     pub(crate) fn new(text: &str) -> Self {
         // A word and what follows it are some six bytes.
         let expected = (text.len() / 5).min(MOST_WORDS);
-        let mut this = Self { words: Vec::with_capacity(expected), ..Self::default() };
-        let mut chars = text.char_indices().peekable();
+        let mut this = Self {
+            words: Vec::with_capacity(expected),
+            numbers: Numbers::for_about(expected),
+            distinct: Vec::with_capacity(expected),
+            ..Self::default()
+        };
         let lexicon = lexicon();
-        while let Some((start, first)) = chars.next() {
-            if !is_inside(first) {
-                continue;
-            }
+        for found in spell::words(text) {
             this.total += 1;
-            let mut word = Spelled::default();
-            word.add(first);
-            while let Some((_, char)) = chars.peek().copied().filter(|_| !stands_alone(first)) {
-                if is_inside(char) && !stands_alone(char) {
-                    word.add(char);
-                } else if matches!(char, '\'' | '\u{2019}') && !word.apostrophe {
-                    let mut ahead = chars.clone();
-                    ahead.next();
-                    if !ahead.peek().is_some_and(|(_, next)| is_inside(*next)) {
-                        break;
-                    }
-                    word.apostrophe = true;
-                    word.add('\'');
-                } else {
-                    break;
-                }
-                chars.next();
-            }
             if this.words.len() < MOST_WORDS {
-                let key = word.hash.end();
+                let spelling = found.spelling();
+                let number = this.numbers.add(spelling.key);
+                let entry = match this.distinct.get_mut(number) {
+                    Some(word) => {
+                        word.times += 1;
+                        word.entry
+                    }
+                    None => {
+                        let (first, entry) = (this.words.len() as u32, lexicon.get(spelling.key));
+                        this.distinct.push(Distinct { first, times: 1, entry });
+                        entry
+                    }
+                };
                 this.words.push(Word {
-                    key,
-                    stem: word.stem(),
-                    prefix: word.prefix.end(),
-                    chars: word.chars,
-                    entry: lexicon.get(key),
-                    start: start as u32,
-                    capital: first.is_uppercase(),
-                    digit: word.digit,
+                    key: spelling.key,
+                    stem: spelling.stem,
+                    prefix: spelling.prefix,
+                    chars: spelling.chars,
+                    entry,
+                    start: found.start as u32,
+                    number: number as u16,
+                    capital: spelling.capital,
+                    digit: spelling.digit,
                 });
             }
         }
@@ -132,121 +113,71 @@ impl Text {
     }
 
     fn index(&mut self) {
-        let mut all: Vec<(u64, u32)> = self.words.iter().map(|word| word.key).zip(0..).collect();
-        all.sort_unstable();
-        for list in [&mut self.content, &mut self.stems, &mut self.prefixes] {
-            list.reserve(all.len());
-        }
-        self.keys.reserve(all.len());
-        self.counts.reserve(all.len());
-        for same in all.chunk_by(|a, b| a.0 == b.0) {
-            let Some((key, place)) = same.first().copied() else { continue };
-            let Some(Word { entry, stem, prefix, .. }) = self.words.get(place as usize) else { continue };
-            self.keys.push(key);
-            self.counts.push((key, same.len() as u32, entry.idf));
-            if !entry.is_stop {
-                self.content.push((key, entry.idf));
-                self.stems.push((*stem, entry.idf));
-                self.prefixes.push((*prefix, entry.idf));
+        let mut sorted = self.numbers.nearly_sorted();
+        sort_nearly_sorted(&mut sorted);
+        self.counts.reserve(sorted.len());
+        self.content.reserve(sorted.len());
+        for (key, number) in sorted {
+            let Some(Distinct { first, times, .. }) = self.distinct.get(number) else { continue };
+            let Some(word) = self.words.get(*first as usize) else { continue };
+            self.counts.push((key, *times, word.entry.idf));
+            self.squares += weight(*times, word.entry.idf).powi(2);
+            if !word.entry.is_stop() {
+                let Word { stem, prefix, entry, .. } = *word;
+                self.content.push(Content { key, stem, prefix, idf: entry.idf });
+                self.commonest = self.commonest.max(*times);
             }
         }
-        self.prefixes.sort_unstable_by_key(|prefix| prefix.0);
-        self.prefixes.dedup_by_key(|prefix| prefix.0);
-        self.stems.sort_unstable_by_key(|stem| stem.0);
-        self.stems.dedup_by_key(|stem| stem.0);
     }
 
+    /// The stems of the content words: sorted hashes, each once, with rarity.
+    pub(crate) fn stems(&self) -> &[(u64, f32)] {
+        self.stems.get_or_init(|| roots(&self.content, |word| word.stem))
+    }
+
+    /// How the content words begin: sorted hashes, each once, with rarity.
+    pub(crate) fn prefixes(&self) -> Vec<(u64, f32)> {
+        roots(&self.content, |word| word.prefix)
+    }
+
+    #[inline]
     pub(crate) fn has(&self, key: u64) -> bool {
-        self.keys.binary_search(&key).is_ok()
-    }
-
-    pub(crate) fn has_stem(&self, stem: u64) -> bool {
-        self.stems.binary_search_by_key(&stem, |stem| stem.0).is_ok()
-    }
-
-    pub(crate) fn has_prefix(&self, prefix: u64) -> bool {
-        self.prefixes.binary_search_by_key(&prefix, |prefix| prefix.0).is_ok()
+        self.numbers.has(key)
     }
 
     /// How often a word stands in the text.
+    #[inline]
     pub(crate) fn count(&self, key: u64) -> u32 {
-        self.counts
-            .binary_search_by_key(&key, |count| count.0)
-            .ok()
-            .and_then(|place| self.counts.get(place))
-            .map_or(0, |count| count.1)
+        self.numbers.get(key).and_then(|number| self.distinct.get(number)).map_or(0, |word| word.times)
+    }
+}
+/// What a word counts that stands in a text so often.
+#[inline]
+pub(super) fn weight(count: u32, idf: f32) -> f64 {
+    // Most words stand there once, and the logarithm of 1 is 0.
+    match count {
+        1 => f64::from(idf),
+        count => (1.0 + f64::from(count).ln()) * f64::from(idf),
     }
 }
 
-/// A word while it is read.
-struct Spelled {
-    hash: Hash,
-    prefix: Hash,
-    chars: u32,
-    digit: bool,
-    apostrophe: bool,
-    /// The hashes after each of the last characters, each at the place of its number in a ring of 8.
-    hashes: [Hash; RING],
-    /// The last characters, alike.
-    last: [char; RING],
+fn roots(content: &[Content], root: impl Fn(&Content) -> u64) -> Vec<(u64, f32)> {
+    let mut roots: Vec<(u64, f32)> = content.iter().map(|word| (root(word), word.idf)).collect();
+    roots.sort_unstable_by_key(|root| root.0);
+    roots.dedup_by_key(|root| root.0);
+    roots
 }
 
-/// More than the longest ending has characters, and a power of two.
-const RING: usize = 8;
-
-impl Default for Spelled {
-    fn default() -> Self {
-        Self {
-            hash: Hash::NEW,
-            prefix: Hash::NEW,
-            chars: 0,
-            digit: false,
-            apostrophe: false,
-            hashes: [Hash::NEW; RING],
-            last: ['\0'; RING],
+/// Insertion: hardly anything moves in a list that is nearly in order.
+fn sort_nearly_sorted<T: Copy>(list: &mut [(u64, T)]) {
+    for end in 1..list.len() {
+        let mut place = end;
+        while let Some([before, this]) = list.get_mut(place.saturating_sub(1)..=place)
+            && before.0 > this.0
+        {
+            (*before, *this) = (*this, *before);
+            place -= 1;
         }
-    }
-}
-
-/// Endings, backwards, the longest first.
-const ENDINGS: [&[char]; 10] = [
-    &['s', 'n', 'o', 'i', 't', 'a'],
-    &['n', 'o', 'i', 't', 'a'],
-    &['s', 'g', 'n', 'i'],
-    &['y', 'l', 'd', 'e'],
-    &['g', 'n', 'i'],
-    &['s', 'e', 'i'],
-    &['d', 'e'],
-    &['s', 'e'],
-    &['y', 'l'],
-    &['s'],
-];
-
-impl Spelled {
-    fn add(&mut self, char: char) {
-        self.digit |= char.is_numeric();
-        lower(char, |char| {
-            self.chars += 1;
-            self.hash.add(u32::from(char));
-            if self.chars <= 4 {
-                self.prefix = self.hash;
-            }
-            let place = self.chars as usize % RING;
-            if let (Some(hash), Some(last)) = (self.hashes.get_mut(place), self.last.get_mut(place)) {
-                (*hash, *last) = (self.hash, char);
-            }
-        });
-    }
-
-    /// The hash without the ending, where at least three characters stay.
-    fn stem(&self) -> u64 {
-        let back = |by: usize| (self.chars as usize).wrapping_sub(by) % RING;
-        let ends = |ending: &&&[char]| {
-            let is = |(by, char): (usize, &char)| self.last.get(back(by)) == Some(char);
-            self.chars as usize > ending.len() + 2 && ending.iter().enumerate().all(is)
-        };
-        let length = ENDINGS.iter().find(ends).map_or(0, |ending| ending.len());
-        self.hashes.get(back(length)).map_or(0, |hash| hash.end())
     }
 }
 
