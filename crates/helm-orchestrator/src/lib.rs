@@ -38,6 +38,7 @@ mod ledger;
 mod mcp;
 mod observe;
 mod overview;
+mod person;
 mod prompt;
 mod raise;
 mod rebuild;

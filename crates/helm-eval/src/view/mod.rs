@@ -4,9 +4,11 @@ mod lexicon;
 mod marks;
 mod numbers;
 mod overlap;
+mod phrases;
 mod runs;
 mod signals;
 mod spell;
+mod tally;
 mod text;
 
 use std::sync::OnceLock;

@@ -10,6 +10,7 @@ mod checks;
 mod defaults;
 mod environment;
 mod experiments;
+mod guardrails;
 mod install;
 mod judges;
 mod keys;

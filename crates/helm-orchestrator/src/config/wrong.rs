@@ -10,7 +10,7 @@ use helm_policy::Registry;
 
 use super::checks::Checks;
 use super::experiments::ExperimentsSection;
-use super::install::{guardrails, has_key, unknown_check};
+use super::guardrails::{guardrails, has_key, unknown_check};
 use super::judges;
 use super::model_section::EmbeddingSection;
 use super::models::{self, Place};
