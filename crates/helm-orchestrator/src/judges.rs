@@ -20,6 +20,7 @@ use crate::background::Undone;
 use crate::error::Result;
 use crate::inner::Inner;
 use crate::ledger::{Ledger, Spent};
+use crate::seldom::Seldom;
 
 /// The kind of job that has a turn judged.
 pub(crate) const JUDGE: &str = "judge";
@@ -251,6 +252,15 @@ pub(crate) async fn judge(inner: &Inner, tenant: &TenantId, about: &About) -> Re
         // What was asked and not answered may be answered later; what was not asked, or answered with no verdict, will not.
         ScoreOutcome::NotScored(NotScored::Failed(why)) if judged.cost.is_none() && judged.calls > 0 => {
             Err(Undone::Failed(why))
+        }
+        // Nobody was asked, so nobody will be for turns like this one until something is changed.
+        ScoreOutcome::NotScored(NotScored::Failed(why)) if judged.calls == 0 => {
+            static SAID: Seldom = Seldom::new();
+            if SAID.is_due() {
+                tracing::warn!(decision = %about.decision, judge = %about.judge, why, "a judge was not asked");
+            }
+            count(about, "not_asked");
+            Ok(())
         }
         ScoreOutcome::NotScored(why) => {
             tracing::debug!(decision = %about.decision, judge = %about.judge, ?why, "a turn was not judged");

@@ -335,6 +335,8 @@ fn a_judge_is_configured_under_the_name_that_rewards_know_it_by() {
         ("model = \"main\"\ndollars_per_day = 0", prices, "above 0"),
         ("model = \"main\"\ncolour = 1", prices, "colour"),
         ("model = \"main\"\nmax_dollars = 0.1", "", "no bound on dollars can hold"),
+        ("model = \"main\"", "input_price = 15\noutput_price = 75", "so none would be made; raise it"),
+        ("model = \"main\"\nmax_dollars = 0.0001", prices, "judges.helpful.max_dollars"),
         (
             "model = \"main\"\nstrong_model = \"main\"\nsure = 0.7",
             prices,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use helm_core::{EvaluatorName, NanoUsd, Probability, TokenCount, UnitInterval};
+use helm_eval::Exchange;
 use helm_eval::judge::{Capped, Cascade, Judge, JudgeOptions, Judging, PairJudge, Panel, Rubric};
 use helm_llm::ChatModel;
 use serde::{Deserialize, Serialize};
@@ -102,7 +103,10 @@ pub(super) fn judge(
     let kind = Kind::of(section, max_cost, place)?;
     let judge = members.judge(name, section, &kind, place)?;
     let judge = match max_cost {
-        Some(most) => Arc::new(Capped::new(judge, most)) as Arc<dyn Judging>,
+        Some(most) => {
+            check_ever_asked(&*judge, most, place)?;
+            Arc::new(Capped::new(judge, most)) as Arc<dyn Judging>
+        }
         None => judge,
     };
     let judgements = section.judgements_per_day.or((!priced).then_some(UNPRICED));
@@ -120,6 +124,20 @@ pub(super) fn judge(
         .with_new_strategy_turns(section.new_strategy_turns.unwrap_or(NEW_STRATEGY_TURNS));
     task_judge.check().map_err(|message| place.wrong(message))?;
     Ok(task_judge)
+}
+
+/// Refuses a judge that could not be asked about anything: each judgement could cost more than one may.
+fn check_ever_asked(judge: &dyn Judging, most: NanoUsd, place: &Place<'_>) -> Result<()> {
+    let least = judge.most(&Exchange::new("", ""));
+    let Some(least) = least.filter(|least| *least > most) else { return Ok(()) };
+    let [least, most] = [least, most].map(NanoUsd::dollars);
+    Err(place.wrong_at(
+        "max_dollars",
+        format!(
+            "a judgement of the shortest answer could cost ${least:.4}, more than the ${most:.4} that one may, so none would be \
+             made; raise it, lower max_output_tokens, or name a cheaper model"
+        ),
+    ))
 }
 
 /// The models that judge.
