@@ -142,7 +142,7 @@ const LAST: usize = 300;
 /// Labels of each strategy that weights and offsets are learned from.
 const LABELS: usize = 20;
 /// How often requests are drawn anew.
-const DRAWS: u64 = 60;
+const DRAWS: u64 = 400;
 
 /// The share of what people could gain that a bandit gains in its last 300 of 1,500 steps, paid by the standard reward after 20
 /// labels a strategy: 1 is always the best strategy, 0 is any. Each draw resamples requests, labels and the bandit's luck.
