@@ -191,7 +191,7 @@ fn has_row_of_4(window: u64, length: usize) -> bool {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     let differ = window ^ window >> 8;
     // The upper bit of each byte that is the same as the one before it.
-    let same = !((differ & LOW) + LOW | differ | LOW);
+    let same = !(((differ & LOW) + LOW) | differ | LOW);
     let row = same & same >> 8 & same >> 16;
     row & (u64::MAX >> (64 - 8 * length.clamp(1, 8))) != 0
 }

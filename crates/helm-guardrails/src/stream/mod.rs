@@ -186,11 +186,9 @@ impl StreamGuard {
     /// Whether there is nothing to do about a piece but to keep it. That a sentence has become too long is told by the next
     /// look: nothing leaves before.
     fn completes_nothing(&self, piece: &Piece) -> bool {
-        !piece.may_end()
-            && self.open.is_none()
-            && !self.whole.is_due(&self.text)
-            && !(self.spots.is_empty() && self.sentences.is_empty())
-            && self.spots.due(&self.text, self.cut).is_none()
+        let holds_nothing = self.spots.is_empty() && self.sentences.is_empty();
+        let is_awaited = piece.may_end() || self.open.is_some() || self.whole.is_due(&self.text);
+        !holds_nothing && !is_awaited && self.spots.due(&self.text, self.cut).is_none()
     }
 
     /// Whether there is a place for a cut in what sentences let through: the last word of one has none.
