@@ -102,6 +102,29 @@ impl Token {
     }
 }
 
+/// How many of eight bytes, from the first on, are small letters. All are looked at in one step, for where a word ends is
+/// what a processor guesses badly.
+#[inline]
+pub(crate) fn small_letters(bytes: [u8; 8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let bytes = u64::from_le_bytes(bytes);
+    let low = bytes & (0x7f * EACH);
+    let from_a = low + (0x80 - b'a' as u64) * EACH;
+    let behind_z = low + (0x7f - b'z' as u64) * EACH;
+    let others = !(from_a & !behind_z & !bytes) & (0x80 * EACH);
+    others.trailing_zeros() as usize / 8
+}
+
+/// The run of letters and digits at `at`, if it is of less than eight small letters.
+#[inline]
+fn small_token(text: &[u8], at: usize) -> Option<Token> {
+    let first: [u8; 8] = *text.get(at..)?.first_chunk()?;
+    let length = small_letters(first);
+    let ends = first.get(length).is_some_and(|byte| class(*byte) & ALNUM == 0);
+    let classes = first.iter().take(length).fold(LOWER, |classes, byte| classes | class(*byte));
+    (ends && length > 0).then_some(Token { start: at, end: at + length, classes })
+}
+
 /// What [`walk`] calls.
 pub(crate) trait Visitor {
     /// A run of letters and digits.
@@ -129,6 +152,13 @@ pub(crate) fn walk_from(text: &[u8], mut at: usize, visitor: &mut impl Visitor) 
             continue;
         }
         let start = at;
+        if classes & LOWER != 0
+            && let Some(token) = small_token(text, at)
+        {
+            visitor.token(token);
+            at = token.end;
+            continue;
+        }
         at += 1;
         while let Some(byte) = text.get(at) {
             let class = class(*byte);
@@ -139,5 +169,50 @@ pub(crate) fn walk_from(text: &[u8], mut at: usize, visitor: &mut impl Visitor) 
             at += 1;
         }
         visitor.token(Token { start, end: at, classes });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Tokens<'t>(&'t [u8], Vec<(usize, usize, u8)>);
+
+    impl Visitor for Tokens<'_> {
+        fn token(&mut self, token: Token) {
+            self.1.push((token.start, token.end, token.classes));
+        }
+
+        fn sign(&mut self, at: usize, byte: u8) {
+            assert_eq!(self.0.get(at), Some(&byte));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_are_the_runs_of_letters_and_digits(text in "[a-zA-Z0-9 .é]{0,40}|[a-h{`Ā -]{0,40}") {
+            let bytes = text.as_bytes();
+            let mut tokens = Tokens(bytes, Vec::new());
+            walk(bytes, &mut tokens);
+            let mut expected = Vec::new();
+            let mut from = 0;
+            for part in bytes.split(|byte| !byte.is_ascii_alphanumeric()) {
+                let classes = part.iter().fold(0, |classes, byte| classes | class(*byte));
+                expected.push((from, from + part.len(), classes));
+                from += part.len() + 1;
+            }
+            expected.retain(|(start, end, _)| start < end);
+            prop_assert_eq!(tokens.1, expected);
+        }
+
+        #[test]
+        fn small_letters_are_counted_from_the_first_on(bytes in any::<[u8; 8]>(), small in 0_usize..=8) {
+            let mut bytes = bytes;
+            bytes.iter_mut().take(small).for_each(|byte| *byte = b'a' + *byte % 26);
+            let counted = bytes.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+            prop_assert_eq!(small_letters(bytes), counted);
+        }
     }
 }

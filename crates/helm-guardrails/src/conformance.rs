@@ -247,7 +247,7 @@ fn check_wakes(detector: &dyn Detector, text: &str, whole: &Scan) -> Result<(), 
         let words = text.get(from..at).unwrap_or_default();
         if let Some(start) =
             whole.starting(|start| from <= start && start < at).first().and_then(|found| found.span)
-            && !detector.wakes(words)
+            && !detector.wakes(&TextView::new(words))
         {
             return Err(Unfit::Asleep { at: start.start });
         }

@@ -39,13 +39,13 @@ pub trait Detector: Send + Sync {
     }
 
     /// Whether a finding may begin in these words, or what is found later may need them other than by
-    /// [`lookbehind`](Self::lookbehind). `words` begins and ends at separators or at the ends of a text, and is as it
-    /// was written, so what is not ASCII may be anything. Says yes when in doubt. Default: always.
+    /// [`lookbehind`](Self::lookbehind). `words` begins and ends at separators or at the ends of a text. Says yes when
+    /// in doubt. Default: always.
     ///
     /// A stream scans only what a detector wakes for, and holds back a sentence that may be blocked from where one
     /// does. It should cost little, such as a look for digits; where all words count, a scan of `words` alone will do,
     /// which saves scanning again what is looked behind.
-    fn wakes(&self, words: &str) -> bool {
+    fn wakes(&self, words: &TextView<'_>) -> bool {
         let _ = words;
         true
     }
@@ -92,7 +92,7 @@ macro_rules! forward {
                 (**self).lookbehind()
             }
 
-            fn wakes(&self, words: &str) -> bool {
+            fn wakes(&self, words: &TextView<'_>) -> bool {
                 (**self).wakes(words)
             }
 

@@ -65,7 +65,7 @@ impl Detector for Broken {
         }
     }
 
-    fn wakes(&self, _: &str) -> bool {
+    fn wakes(&self, _: &TextView<'_>) -> bool {
         !matches!(self.0, Fault::Sleep)
     }
 

@@ -338,6 +338,21 @@ proptest! {
         prop_assert_eq!(streamed(&engine, &text, &sizes), whole.text(&text));
     }
 
+    /// What stands before a comma, a colon or in a bracket is let through at once.
+    #[test]
+    fn a_clause_before_a_spelled_sign_streams_as_the_whole_does(
+        words in proptest::collection::vec(proptest::sample::select(vec![
+            "trouble: ", "trouble, ", "cafe: ", "ab: ", "fe80:: ", "well-meant ", "a.b; ", "a.b: ", "x ", "(see ", "(at) ", "(",
+            "[at] ", "[dot] ", "dot ", "at ", "org ", "example ", "&#64;", "&#58;", "%40", "https://ana: ", "www.a, ", "\u{ff1a} ",
+            "12: ", "SSN: ", "219-09-9999 ", "aa:bb:cc:dd:ee:ff ", "aa-bb-cc-dd-ee-ff, ", "1.2.3, ", "4 ",
+        ]), 0..14),
+        sizes in proptest::collection::vec(1_usize..24, 1..4),
+    ) {
+        let (engine, text) = (every(), words.concat());
+        let whole = engine.check_output(&text);
+        prop_assert_eq!(streamed(&engine, &text, &sizes), whole.text(&text));
+    }
+
     #[test]
     fn spans_lie_on_characters_and_do_not_overlap_within_a_detector(text in texts()) {
         for detector in [&PiiFilter::new() as &dyn Detector, &SecretFilter::new()] {

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::bytes::small_letters;
+
 /// Slots of each of the two tables, one for runs of letters and one for words and pairs of words.
 pub(crate) const SLOTS: usize = 1 << 16;
 /// Among so many words a repeated one counts once.
@@ -34,7 +36,7 @@ pub(crate) fn features(text: &str, sink: &mut impl Sink) {
     while let Some(start) = rest.iter().position(|byte| read_as(*byte) != 0) {
         rest = rest.get(start..).unwrap_or_default();
         rest = rest.get(word.read(rest)..).unwrap_or_default();
-        if !word.is_number() {
+        if !word.is_number {
             show(&word, &mut before, sink);
         }
     }
@@ -83,11 +85,13 @@ pub(crate) struct Word {
     letters: [u8; LONGEST + 2 + PADDING],
     pub(super) length: usize,
     pub(super) hash: u64,
+    /// Whether it is one, two, or three and more digits: read as zeros.
+    is_number: bool,
 }
 
 impl Word {
     const fn new() -> Self {
-        Self { letters: [b' '; LONGEST + 2 + PADDING], length: 0, hash: 0 }
+        Self { letters: [b' '; LONGEST + 2 + PADDING], length: 0, hash: 0, is_number: false }
     }
 
     /// This word alone.
@@ -100,6 +104,36 @@ impl Word {
     /// Becomes the word at the beginning of a text; how much of the text it is.
     #[inline]
     fn read(&mut self, text: &[u8]) -> usize {
+        match text.first_chunk() {
+            Some(first) => self.read_short(*first).unwrap_or_else(|| self.read_any(text)),
+            None => self.read_any(text),
+        }
+    }
+
+    /// Becomes the word at the beginning of these bytes and gives its length, if it ends there and has nothing but small
+    /// letters, none of them four times in a row.
+    #[inline]
+    fn read_short(&mut self, first: [u8; 8]) -> Option<usize> {
+        let length = small_letters(first);
+        let ends = length > 0 && first.get(length).is_some_and(|byte| read_as(*byte) == 0);
+        let window = u64::from_be_bytes(first) >> (64 - 8 * length.clamp(1, 8));
+        if !ends || has_row_of_4(window, length) {
+            return None;
+        }
+        if let Some(letters) = self.letters.get_mut(1..9) {
+            letters.copy_from_slice(&first);
+        }
+        if let Some(edge) = self.letters.get_mut(length + 1) {
+            *edge = b' ';
+        }
+        self.length = length;
+        self.hash = mixed(window ^ (length as u64) << 56);
+        self.is_number = false;
+        Some(length)
+    }
+
+    /// Becomes any word at the beginning of a text; how much of the text it is.
+    fn read_any(&mut self, text: &[u8]) -> usize {
         let (mut taken, mut length, mut hash, mut window) = (0, 0, 0, 0_u64);
         for byte in text.iter().map(|byte| read_as(*byte)) {
             if byte == 0 || length >= LONGEST {
@@ -125,12 +159,8 @@ impl Word {
         let kept = if rest == 0 { 0 } else { window & (u64::MAX >> (64 - 8 * rest)) };
         self.length = length;
         self.hash = mixed(hash ^ kept ^ (length as u64) << 56);
+        self.is_number = length <= 3 && self.letters.iter().skip(1).take(length).all(|byte| *byte == b'0');
         taken
-    }
-
-    /// One, two, or three and more digits: read as zeros.
-    fn is_number(&self) -> bool {
-        self.length <= 3 && self.letters.iter().skip(1).take(self.length).all(|byte| *byte == b'0')
     }
 
     /// Shows the slots of the runs of three to five letters, of which the edges are some.
@@ -154,6 +184,16 @@ impl Word {
             run(run_of_3(window >> 16));
         }
     }
+}
+
+/// Whether four in a row of the last `length` bytes are the same, none of which is 0. Before them there are zeros.
+fn has_row_of_4(window: u64, length: usize) -> bool {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let differ = window ^ window >> 8;
+    // The upper bit of each byte that is the same as the one before it.
+    let same = !(((differ & LOW) + LOW) | differ | LOW);
+    let row = same & same >> 8 & same >> 16;
+    row & (u64::MAX >> (64 - 8 * length.clamp(1, 8))) != 0
 }
 
 fn run_of_3(window: u64) -> u16 {
@@ -256,8 +296,8 @@ const ALARMS: [&str; 34] = [
 /// Listed words, by their hashes.
 struct ListedWords {
     words: Vec<(u64, Listed)>,
-    /// A bit for each value of the upper twelve bits, so that most words cost one look.
-    bits: [u64; 64],
+    /// A bit for each value of the upper sixteen bits, so that nearly all words cost one look.
+    bits: Box<[u64; 1_024]>,
 }
 
 static LISTED: LazyLock<ListedWords> = LazyLock::new(|| {
@@ -267,10 +307,10 @@ static LISTED: LazyLock<ListedWords> = LazyLock::new(|| {
         .map(|word| (Word::of(word).hash, Listed::Group));
     let mut words: Vec<_> = groups.chain(ALARMS.map(|word| (Word::of(word).hash, Listed::Alarm))).collect();
     words.sort_unstable();
-    let mut bits = [0; 64];
+    let mut bits = Box::new([0; 1_024]);
     for (hash, _) in &words {
-        if let Some(row) = bits.get_mut((hash >> 58) as usize) {
-            *row |= 1 << (hash >> 52 & 63);
+        if let Some(row) = bits.get_mut((hash >> 54) as usize) {
+            *row |= 1 << (hash >> 48 & 63);
         }
     }
     ListedWords { words, bits }
@@ -278,11 +318,34 @@ static LISTED: LazyLock<ListedWords> = LazyLock::new(|| {
 
 impl ListedWords {
     fn get(&self, hash: u64) -> Option<Listed> {
-        let row = self.bits.get((hash >> 58) as usize).copied().unwrap_or_default();
-        if row >> (hash >> 52 & 63) & 1 == 0 {
+        let row = self.bits.get((hash >> 54) as usize).copied().unwrap_or_default();
+        if row >> (hash >> 48 & 63) & 1 == 0 {
             return None;
         }
         let at = self.words.binary_search_by_key(&hash, |word| word.0).ok()?;
         self.words.get(at).map(|word| word.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_short_word_is_read_as_any_other(text in "[ab0-2*' éz]{8,20}") {
+            let bytes = text.as_bytes();
+            prop_assume!(bytes.first().is_some_and(|byte| read_as(*byte) != 0));
+            let (mut short, mut any) = (Word::new(), Word::new());
+            let taken = (short.read(bytes), any.read_any(bytes));
+            prop_assert_eq!(taken.0, taken.1);
+            prop_assert_eq!((short.length, short.hash, short.is_number), (any.length, any.hash, any.is_number));
+            let (mut runs, mut others) = (Vec::new(), Vec::new());
+            short.show_runs(|slot| runs.push(slot));
+            any.show_runs(|slot| others.push(slot));
+            prop_assert_eq!(runs, others);
+        }
     }
 }

@@ -102,9 +102,10 @@ impl LinearModel {
         logistic(self.parameters.bias + self.weighed(sums))
     }
 
-    /// The score of a sentence.
-    pub(crate) fn part(&self, sums: Sums) -> f64 {
-        logistic(self.part_z(sums))
+    /// Whether the score of a sentence is at least `score`, which is not under 0.12.
+    pub(crate) fn part_reaches(&self, sums: Sums, score: f64) -> bool {
+        let z = self.part_z(sums);
+        z >= SLIGHT && logistic(z) >= score
     }
 
     /// z of a sentence.
@@ -130,6 +131,9 @@ impl fmt::Debug for LinearModel {
     }
 }
 
+/// A sentence of less is not worth an exponential: its score is under 0.12.
+pub(super) const SLIGHT: f64 = -2.0;
+
 pub(super) fn logistic(z: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-z))
 }
@@ -141,9 +145,9 @@ fn table(bytes: &[u8]) -> Result<Box<[i8; SLOTS]>> {
 
 /// A sum of weights, to be divided by the root of how many they are.
 #[derive(Clone, Copy, Debug, Default)]
-struct Mean {
-    sum: i64,
-    count: u32,
+pub(super) struct Mean {
+    pub(super) sum: i64,
+    pub(super) count: u32,
 }
 
 impl Mean {
@@ -173,14 +177,9 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    /// Adds weights of so many runs of letters.
-    pub(super) fn add_runs(&mut self, sum: i64, count: u32) {
-        self.grams.join(Mean { sum, count });
-    }
-
-    /// Adds the weight of a word.
-    pub(super) fn add_word(&mut self, weight: i64) {
-        self.words.join(Mean { sum: weight, count: 1 });
+    /// What runs of letters and words add up to.
+    pub(super) fn new(grams: Mean, words: Mean, alarms: bool) -> Self {
+        Self { grams, words, alarms }
     }
 
     pub(crate) fn is_empty(self) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::features::{SLOTS, Sink, Word, features};
-use super::model::{LinearModel, Sums};
+use super::model::{LinearModel, Mean, Sums};
 
 /// The sums of both models over a text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,9 +15,12 @@ pub(crate) struct Both {
 impl Both {
     /// The sums of a text that is folded to lower case.
     pub(crate) fn read(folded: &str) -> Self {
-        let mut reading = Reading { pair: &PAIR, both: Self::default() };
+        let mut reading =
+            Reading { pair: &PAIR, runs: Total::default(), words: Total::default(), alarms: false };
         features(folded, &mut reading);
-        reading.both
+        let [toxicity, injection] =
+            [0, 1].map(|model| Sums::new(reading.runs.of(model), reading.words.of(model), reading.alarms));
+        Self { toxicity, injection }
     }
 }
 
@@ -31,9 +34,27 @@ fn two(toxicity: i8, injection: i8) -> Two {
     shifted(toxicity) | shifted(injection) << 16
 }
 
-/// The two sums of `count` numbers.
-fn sums(of: Two, count: u32) -> [i64; 2] {
-    [of & 0xffff, of >> 16].map(|sum| i64::from(sum) - SHIFT * i64::from(count))
+/// Sums of both models, and of how many weights.
+#[derive(Default)]
+struct Total {
+    sums: [u64; 2],
+    count: u32,
+}
+
+impl Total {
+    #[inline]
+    fn add(&mut self, of: Two, count: u32) {
+        let [toxicity, injection] = &mut self.sums;
+        *toxicity += u64::from(of & 0xffff);
+        *injection += u64::from(of >> 16);
+        self.count += count;
+    }
+
+    /// The mean of a model.
+    fn of(&self, model: usize) -> Mean {
+        let sum = self.sums.get(model).copied().unwrap_or_default();
+        Mean { sum: sum.cast_signed() - SHIFT * i64::from(self.count), count: self.count }
+    }
 }
 
 /// The weights of both models side by side.
@@ -112,28 +133,25 @@ fn place(word: &Word) -> usize {
 
 struct Reading<'p> {
     pair: &'p Pair,
-    both: Both,
+    runs: Total,
+    words: Total,
+    alarms: bool,
 }
 
 impl Sink for Reading<'_> {
     #[inline]
     fn runs(&mut self, word: &Word) {
         let (sum, count) = self.pair.common.get(word).unwrap_or_else(|| self.pair.runs(word));
-        let [toxicity, injection] = sums(sum, count);
-        self.both.toxicity.add_runs(toxicity, count);
-        self.both.injection.add_runs(injection, count);
+        self.runs.add(sum, count);
     }
 
     #[inline]
     fn word(&mut self, slot: u16) {
-        let [toxicity, injection] =
-            sums(self.pair.words.get(usize::from(slot)).copied().unwrap_or_default(), 1);
-        self.both.toxicity.add_word(toxicity);
-        self.both.injection.add_word(injection);
+        let words: Option<&[Two; SLOTS]> = self.pair.words.first_chunk();
+        self.words.add(words.and_then(|words| words.get(usize::from(slot))).copied().unwrap_or_default(), 1);
     }
 
     fn alarm(&mut self) {
-        self.both.toxicity.alarms = true;
-        self.both.injection.alarms = true;
+        self.alarms = true;
     }
 }

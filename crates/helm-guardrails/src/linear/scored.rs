@@ -1,4 +1,4 @@
-use super::model::{LinearModel, Sums, logistic};
+use super::model::{LinearModel, SLIGHT, Sums, logistic};
 
 /// What a model says of a text so far.
 pub(crate) struct Scored {
@@ -8,8 +8,6 @@ pub(crate) struct Scored {
     highest: f64,
 }
 
-/// A sentence of less is not worth an exponential unless it is the worst: its score is under 0.12.
-const SLIGHT: f64 = -2.0;
 /// By less no rounding makes the score of a smaller z the greater one.
 const APART: f64 = 1e-6;
 

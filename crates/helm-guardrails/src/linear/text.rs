@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::pair::Both;
 use crate::sentence::{Part, parts};
-use crate::view::{Folded, TextView, parts_words};
+use crate::view::{Folded, Signs, TextView, parts_words};
 
 /// The sentences of a text, parted once for all detectors.
 #[derive(Debug)]
@@ -74,6 +74,8 @@ pub(crate) struct Sentence<'a> {
     offset: usize,
     origin: usize,
     both: &'a OnceLock<Both>,
+    /// Of the whole text.
+    pub(crate) signs: Signs,
 }
 
 impl Sentence<'_> {
@@ -143,7 +145,7 @@ pub(crate) fn folded_sentences(view: &TextView<'_>, mut each: impl FnMut(&Senten
             }
         };
         let (folded, offset) = (words.text().get(range.clone()).unwrap_or_default(), range.start);
-        each(&Sentence { folded, written, before, start, words, offset, origin, both });
+        each(&Sentence { folded, written, before, start, words, offset, origin, both, signs: view.signs() });
     }
 }
 

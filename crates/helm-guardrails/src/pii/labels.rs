@@ -158,11 +158,14 @@ fn tail(text: &[u8]) -> &[u8] {
     text.get(text.len().saturating_sub(3)..).unwrap_or_default()
 }
 
-/// The first and the last two letters of a word and its length, in 16 bits.
+/// The first and the last three letters of a word, from the last on, and its length, in 16 bits.
 #[inline]
-fn sketch(first: u8, before_last: u8, last: u8, length: usize) -> usize {
-    let letters = usize::from(last & 31) << 10 | usize::from(before_last & 31) << 5 | usize::from(first & 31);
-    (letters ^ (length.min(31) * 0x9e5)) & 0xffff
+fn sketch(first: u8, last: [u8; 3], length: usize) -> usize {
+    let letters =
+        last.iter().fold(u32::from(first & 31), |letters, letter| letters << 5 | u32::from(letter & 31));
+    let all = letters << 5 | (length as u32).min(31);
+    // Knuth's multiplicative hash.
+    (all.wrapping_mul(0x9e37_79b1) >> 16) as usize
 }
 
 impl Labels {
@@ -198,8 +201,8 @@ impl Labels {
         let length = token.len();
         let byte = |at: usize| text.get(at).copied().unwrap_or(0);
         let back = |places: usize| if length > places { byte(end - 1 - places) } else { 0 };
-        let (first, last, second, third) = (byte(token.start), back(0), back(1), back(2));
-        if self.may_end(sketch(first, second, last, length))
+        let (first, last, before) = (byte(token.start), back(0), [back(1), back(2), back(3)]);
+        if self.may_end(sketch(first, [last, before[0], before[1]], length))
             && let Some(found) = self.named(text, token.start, end)
         {
             return Some(found);
@@ -207,7 +210,7 @@ impl Labels {
         // A plural.
         if last | 0x20 == b's'
             && length > 3
-            && self.may_end(sketch(first, third, second, length - 1))
+            && self.may_end(sketch(first, before, length - 1))
             && let Some(found) = self.named(text, token.start, end - 1)
         {
             return Some(found);
@@ -262,9 +265,9 @@ impl Labels {
 }
 
 fn sketch_of(word: &[u8]) -> usize {
-    let mut bytes = word.iter().rev();
-    let (last, second) = (bytes.next().copied().unwrap_or(0), bytes.next().copied().unwrap_or(0));
-    sketch(word.first().copied().unwrap_or(0), second, last, word.len())
+    let mut bytes = word.iter().rev().copied();
+    let last = [0; 3].map(|none| bytes.next().unwrap_or(none));
+    sketch(word.first().copied().unwrap_or(0), last, word.len())
 }
 
 #[cfg(test)]

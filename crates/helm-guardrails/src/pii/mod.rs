@@ -109,11 +109,11 @@ impl Detector for PiiFilter {
         LOOKBEHIND
     }
 
-    fn wakes(&self, words: &str) -> bool {
-        if words.is_ascii() {
-            return wake::may_hold(words);
+    fn wakes(&self, words: &TextView<'_>) -> bool {
+        match words.is_ascii() {
+            true => wake::may_hold(words.text(), words.signs()),
+            false => wake::may_hold_any(words.digits().text()),
         }
-        wake::may_hold(TextView::new(words).digits().text())
     }
 
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {

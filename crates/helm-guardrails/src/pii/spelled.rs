@@ -83,7 +83,7 @@ impl Spelled {
         let word = self.start_of(text, end);
         // No name ends beyond ASCII.
         let is_name = before(text, end).is_some_and(|byte| byte.is_ascii());
-        if is_name && end < text.len() && text.get(word..end).is_some_and(|word| !is_plain(word)) {
+        if is_name && end < text.len() && text.get(word..end).is_some_and(|word| !is_plain(in_clause(word))) {
             self.wait(word);
         }
     }
@@ -151,6 +151,14 @@ impl Spelled {
             to = end + shift;
         }
         holds.then_some((from, to))
+    }
+}
+
+/// A word without the sign at its end that is part of no name.
+fn in_clause(word: &[u8]) -> &[u8] {
+    match word {
+        [word @ .., b',' | b';' | b':'] => word,
+        _ => word,
     }
 }
 

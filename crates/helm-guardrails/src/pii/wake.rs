@@ -1,9 +1,27 @@
 //! Words in which personal data may begin: cheaper than to look for it, and wrong only by saying yes.
 
-use crate::bytes::{DIGIT, NO_HEX, Token, UPPER, Visitor, walk};
+use crate::bytes::{DIGIT, NO_HEX, Token, UPPER, Visitor, is_alnum, walk};
+use crate::view::Signs;
+
+/// What alone makes words worth a look.
+const ALWAYS: Signs = Signs::of_each(b"0@+&%_");
+/// Without these nothing can be in words but a sign that is spelled out.
+const SOMETIMES: Signs = Signs::of_each(b"A-.:([{<");
+
+/// Whether personal data may begin in words of ASCII that have these signs.
+pub(super) fn may_hold(words: &str, signs: Signs) -> bool {
+    signs.has(ALWAYS) || if signs.has(SOMETIMES) { may_hold_any(words) } else { has_at(words.as_bytes()) }
+}
+
+/// Whether one of the words is `at`.
+fn has_at(words: &[u8]) -> bool {
+    let is_at =
+        |at: usize| !at.checked_sub(1).is_some_and(|at| is_alnum(words, at)) && !is_alnum(words, at + 2);
+    words.array_windows().enumerate().any(|(at, pair)| pair == b"at" && is_at(at))
+}
 
 /// Whether personal data may begin in folded words. All of it begins with ASCII.
-pub(super) fn may_hold(words: &str) -> bool {
+pub(super) fn may_hold_any(words: &str) -> bool {
     let mut wake = Wake { words: words.as_bytes(), wakes: false };
     walk(wake.words, &mut wake);
     wake.wakes || words.contains('_') || ends_with_name(words)
@@ -43,7 +61,17 @@ impl Visitor for Wake<'_> {
         self.wakes |= capitals || begins || token.has(DIGIT);
     }
 
-    fn sign(&mut self, _: usize, byte: u8) {
-        self.wakes |= !matches!(byte, b'=' | b'-' | b'.');
+    fn sign(&mut self, at: usize, byte: u8) {
+        let next = self.words.get(at + 1).copied().unwrap_or(b' ');
+        self.wakes |= match byte {
+            b'=' | b'-' | b'.' => false,
+            // Behind a label or a clause.
+            b':' => !next.is_ascii_whitespace(),
+            // Of `[at]`, `(dot)` and the like.
+            b'(' | b'[' | b'{' | b'<' => {
+                !next.is_ascii_alphabetic() || matches!(next.to_ascii_lowercase(), b'a' | b'd' | b'p')
+            }
+            _ => true,
+        };
     }
 }

@@ -12,7 +12,7 @@ use unicode_normalization::char::is_combining_mark;
 use crate::detector::{Detector, Reach};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Findings};
-use crate::view::TextView;
+use crate::view::{Signs, TextView};
 
 /// Finds swear words, slurs and sexual words of English, also when they are written in leet, masked, spaced,
 /// stretched, glued to other words, or with invisible or foreign letters.
@@ -98,8 +98,11 @@ impl ProfanityFilter {
 }
 
 impl ProfanityFilter {
-    /// A folded text with disguised words as they are meant: `f**k` as the word that it is.
-    pub(crate) fn plain<'t>(&self, folded: &'t str) -> Cow<'t, str> {
+    /// A folded text, of one that has these signs, with disguised words as they are meant: `f**k` as the word that it is.
+    pub(crate) fn plain<'t>(&self, folded: &'t str, signs: Signs) -> Cow<'t, str> {
+        if !self.has_own && !signs.has(DISGUISES) {
+            return Cow::Borrowed(folded);
+        }
         let bytes = folded.as_bytes();
         let is_disguised = || has_sign(bytes) && bytes.array_windows().any(may_disguise);
         if !(self.has_own || is_disguised()) {
@@ -122,6 +125,9 @@ impl ProfanityFilter {
         Cow::Owned(plain)
     }
 }
+
+/// Without these no word is disguised.
+const DISGUISES: Signs = Signs::of_each(b"0*@$#_%").and(Signs::WIDE);
 
 /// Whether one of two bytes in a row may stand for a letter or hide one, and the other is a letter or does so too.
 fn may_disguise(pair: &[u8; 2]) -> bool {
@@ -162,8 +168,8 @@ impl Detector for ProfanityFilter {
         4 * (2 + 2 * LONGEST_GAP)
     }
 
-    fn wakes(&self, words: &str) -> bool {
-        !words.is_ascii() || may_hold(&self.lexicon, TextView::new(words).words().text())
+    fn wakes(&self, words: &TextView<'_>) -> bool {
+        !words.is_ascii() || may_hold(&self.lexicon, words.words().text())
     }
 
     fn settings(&self) -> String {

@@ -55,7 +55,14 @@ impl<'t> Spaced<'t> {
     }
 
     /// Ends the row: it is a word, or one after or before an `a` or an `i`.
+    #[inline]
     pub(super) fn end(&mut self, found: &mut impl FnMut(Range<usize>, &Entry)) {
+        if self.length > 0 {
+            self.end_row(found);
+        }
+    }
+
+    fn end_row(&mut self, found: &mut impl FnMut(Range<usize>, &Entry)) {
         let length = std::mem::take(&mut self.length);
         if !(SHORTEST..=LONGEST).contains(&length) {
             return;

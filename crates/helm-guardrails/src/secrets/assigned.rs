@@ -102,9 +102,9 @@ pub(super) struct Assigned {
     pub(super) end: usize,
 }
 
-/// The lengths of the names by their first and by their last letter: most words are told apart by them.
-static LENGTHS: [[u32; 32]; 2] = {
-    let mut lengths = [[0; 32]; 2];
+/// The lengths of the names by their first and last letters: nearly all words are told apart by them.
+static LENGTHS: [u32; 32 * 32] = {
+    let mut lengths = [0; 32 * 32];
     let mut place = 0;
     #[expect(
         clippy::indexing_slicing,
@@ -112,23 +112,26 @@ static LENGTHS: [[u32; 32]; 2] = {
     )]
     while place < NAMES.len() {
         let name = NAMES[place].0;
-        lengths[0][(name[0] & 31) as usize] |= 1 << name.len();
-        lengths[1][(name[name.len() - 1] & 31) as usize] |= 1 << name.len();
+        lengths[ends(name[0], name[name.len() - 1])] |= 1 << name.len();
         place += 1;
     }
     lengths
 };
 
+/// The place of what begins and ends with these letters.
+const fn ends(first: u8, last: u8) -> usize {
+    (first & 31) as usize * 32 + (last & 31) as usize
+}
+
 /// Whether a run of letters and digits may end a name.
 #[inline]
 pub(super) fn may_name(text: &[u8], token: Token) -> bool {
-    let [firsts, lasts] = &LENGTHS;
-    let lengths = |of: &[u32; 32], at: usize| {
-        let letter = text.get(at).map_or(0, |byte| usize::from(byte & 31));
-        of.get(letter).copied().unwrap_or(0)
+    let at = |place: usize| text.get(place).copied().unwrap_or(0);
+    let last = at(token.end - 1);
+    let named = |length: usize| {
+        let lengths = LENGTHS.get(ends(at(token.end - length), last)).copied().unwrap_or(0);
+        length < 32 && lengths & 1 << length != 0
     };
-    let last = lengths(lasts, token.end - 1);
-    let named = |length: usize| length < 32 && lengths(firsts, token.end - length) & last & 1 << length != 0;
     if named(token.len()) {
         return true;
     }

@@ -71,11 +71,11 @@ impl Detector for SecretFilter {
         LOOKBEHIND
     }
 
-    fn wakes(&self, words: &str) -> bool {
-        if words.is_ascii() {
-            return wake::may_hold(words.as_bytes());
+    fn wakes(&self, words: &TextView<'_>) -> bool {
+        match words.is_ascii() {
+            true => wake::may_hold(words.text().as_bytes(), words.signs()),
+            false => wake::may_hold_any(words.digits().text().as_bytes()),
         }
-        wake::may_hold(TextView::new(words).digits().text().as_bytes())
     }
 
     fn close(&self, entity: &str, rest: &TextView<'_>) -> Option<usize> {

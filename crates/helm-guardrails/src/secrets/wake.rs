@@ -4,7 +4,8 @@ use super::assigned::{is_quote, is_sign};
 use super::may_be_prefixed;
 use super::pem::may_begin as pem_may_begin;
 use super::rules;
-use crate::bytes::{Token, Visitor, before, walk};
+use crate::bytes::{Token, Visitor, before, is_alnum, run, run_back, walk};
+use crate::view::Signs;
 
 /// The shortest value that is assigned to a name, the shortest of letters alone behind a quote, and the shortest that is
 /// encoded.
@@ -12,8 +13,27 @@ const VALUE: usize = 6;
 const QUOTED: usize = 8;
 const ENCODED: usize = 12;
 
+/// Without these the only secret can be a long run of small letters.
+const NEEDED: Signs = Signs::of_each(b"A0!@#$%^&*+?~=\"'`-_./:");
+/// So long.
+const LONG: usize = 14;
+
+/// Whether a secret may begin in words of ASCII that have these signs.
+pub(super) fn may_hold(words: &[u8], signs: Signs) -> bool {
+    (signs.has(NEEDED) || has_long_run(words)) && may_hold_any(words)
+}
+
+/// Whether there may be [`LONG`] letters or digits in a row. Each such row has one of those bytes that are looked at.
+fn has_long_run(words: &[u8]) -> bool {
+    let around = |at: usize| {
+        run_back(words, at, LONG, |byte| byte.is_ascii_alphanumeric())
+            + run(words, at, LONG, |byte| byte.is_ascii_alphanumeric())
+    };
+    (LONG - 1..words.len()).step_by(LONG).any(|at| is_alnum(words, at) && around(at) >= LONG)
+}
+
 /// Whether a secret may begin in folded words. All of them begin with ASCII.
-pub(super) fn may_hold(words: &[u8]) -> bool {
+pub(super) fn may_hold_any(words: &[u8]) -> bool {
     let mut vendors = Vendors { words, found: false };
     words.split(u8::is_ascii_whitespace).any(may_be_value) || {
         walk(words, &mut vendors);

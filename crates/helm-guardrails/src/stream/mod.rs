@@ -2,6 +2,7 @@
 
 mod hits;
 mod open;
+mod piece;
 mod place;
 mod sentences;
 mod spots;
@@ -14,8 +15,10 @@ use helm_core::GuardAction;
 use crate::plan::{Found, Listed, Plan};
 use crate::redact::redact;
 use crate::result::{GuardrailResult, Ran};
+use crate::view::TextView;
 use hits::Hits;
 use open::Open;
+use piece::Piece;
 pub(crate) use place::{back, behind_separator};
 use sentences::Sentences;
 pub(crate) use spots::LOOK_AHEAD;
@@ -156,6 +159,11 @@ impl StreamGuard {
 
     /// Judges what the piece has completed, and lets through what is certain.
     fn advance(&mut self, chunk: &str) -> Result<String, Stop> {
+        let piece = Piece::of(chunk);
+        self.spots.arrived(&self.text, chunk, &piece);
+        if self.completes_nothing(&piece) {
+            return Ok(String::new());
+        }
         if let Some(judged) = self.sentences.judge(&self.plan, &self.text) {
             self.note(judged)?;
         }
@@ -163,7 +171,6 @@ impl StreamGuard {
         {
             self.note(seen)?;
         }
-        self.spots.arrived(&self.text, chunk);
         if self.whole.holds_everything || self.sentences.limit() <= self.cut || !self.is_past_open(false) {
             return Ok(String::new());
         }
@@ -176,6 +183,14 @@ impl StreamGuard {
         }
     }
 
+    /// Whether there is nothing to do about a piece but to keep it. That a sentence has become too long is told by the next
+    /// look: nothing leaves before.
+    fn completes_nothing(&self, piece: &Piece) -> bool {
+        let holds_nothing = self.spots.is_empty() && self.sentences.is_empty();
+        let is_awaited = piece.may_end() || self.open.is_some() || self.whole.is_due(&self.text);
+        !holds_nothing && !is_awaited && self.spots.due(&self.text, self.cut).is_none()
+    }
+
     /// Whether there is a place for a cut in what sentences let through: the last word of one has none.
     fn may_cut(&self) -> bool {
         let limit = self.sentences.limit();
@@ -183,7 +198,9 @@ impl StreamGuard {
     }
 
     fn look(&mut self, look: Look) -> Result<String, Stop> {
-        self.sentences.hear(&self.text, self.spots.looked(), look);
+        let words = TextView::new(self.spots.words(&self.text, look));
+        self.sentences.hear(&words, self.spots.looked(), look);
+        self.spots.wake(&words, look);
         let found = self.spots.look(&self.plan, &self.text, self.cut, look);
         if self.plan.stops(&found.hits) {
             return self.note(found).map(|()| String::new());
@@ -231,13 +248,19 @@ impl StreamGuard {
         self.is_past_open(true);
         let look = Look { end: self.text.len(), in_run: false };
         if self.cut < look.end {
-            let found = self.spots.look(&self.plan, &self.text, self.cut, look);
+            let found = self.look_at_rest(look);
             self.note(found)?;
         }
         let judged = self.sentences.judge_rest(&self.plan, &self.text);
         self.note(judged)?;
         let found = self.whole.look_at_end(&self.plan, &self.text);
         self.note(found)
+    }
+
+    fn look_at_rest(&mut self, rest: Look) -> Found {
+        let words = TextView::new(self.spots.words(&self.text, rest));
+        self.spots.wake(&words, rest);
+        self.spots.look(&self.plan, &self.text, self.cut, rest)
     }
 
     /// Keeps what has been found.
@@ -271,7 +294,7 @@ impl StreamGuard {
     fn stop(&mut self) -> StreamStep {
         // It is stopped already: what else has arrived is only recorded.
         let rest = Look { end: self.text.len(), in_run: false };
-        let found = self.spots.look(&self.plan, &self.text, self.cut, rest);
+        let found = self.look_at_rest(rest);
         let _ = self.note(found);
         let _ = self.look_passively();
         let verdict = self.verdict();

@@ -6,9 +6,22 @@ use crate::view::{is_separator, visible_len};
 
 /// The last place behind a separator that is after `from` and not after `limit`.
 pub(crate) fn behind_separator(text: &str, from: usize, limit: usize) -> Option<usize> {
-    let part = text.get(from..text.floor_char_boundary(limit))?;
-    let found = part.char_indices().rev().find(|(_, char)| is_separator(*char));
-    found.map(|(at, char)| from + at + char.len_utf8())
+    let mut part = text.get(from..text.floor_char_boundary(limit))?;
+    while let Some(last) = part.as_bytes().iter().rposition(|byte| !joins(*byte)) {
+        part = part.get(..=last)?;
+        let char = part.chars().next_back()?;
+        if is_separator(char) {
+            return Some(from + part.len());
+        }
+        part = part.get(..part.len() - char.len_utf8())?;
+    }
+    None
+}
+
+/// Whether a byte is of ASCII and no separator.
+#[inline]
+pub(super) const fn joins(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~' | 0..=0x08 | 0x0e..=0x1f | 0x7f)
 }
 
 /// The last place before which no more than what is `visible` bytes lies up to `end`.

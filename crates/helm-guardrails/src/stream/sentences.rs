@@ -89,17 +89,24 @@ impl Sentences {
         self.detectors.iter().filter(|listed| listed.reach == Reach::Windowed)
     }
 
-    /// Offers the words between `looked` and where the look ends; in a run there are no whole words.
-    pub(super) fn hear(&mut self, text: &str, looked: usize, look: Look) {
+    /// Offers the `words` from `looked` on, up to where the look ends; in a run there are no whole words.
+    pub(super) fn hear(&mut self, words: &TextView<'_>, looked: usize, look: Look) {
         if self.holds || !self.watches || self.awake_from.is_some() {
             return;
         }
-        let from = looked.max(self.judged);
-        let words = text.get(from..look.end).unwrap_or_default();
-        let wakes = |listed: &Listed| look.in_run || listed.detector.wakes(words);
-        if !words.is_empty() && self.detectors.iter().any(wakes) {
-            self.awake_from = Some(from);
+        let judged = self.judged.saturating_sub(looked);
+        let wakes = match words.text().get(judged..) {
+            None | Some("") => false,
+            Some(_) if judged == 0 => self.wakes(words, look),
+            Some(rest) => self.wakes(&TextView::new(rest), look),
+        };
+        if wakes {
+            self.awake_from = Some(looked + judged);
         }
+    }
+
+    fn wakes(&self, words: &TextView<'_>, look: Look) -> bool {
+        self.detectors.iter().any(|listed| look.in_run || listed.detector.wakes(words))
     }
 
     /// How much may leave.

@@ -1,11 +1,12 @@
 use helm_core::{GuardAction, Span};
 
+use super::piece::Piece;
 use super::place::{Covered, back, behind_separator};
 use crate::detector::Reach;
 use crate::finding::Pending;
 use crate::hit::Hit;
 use crate::plan::{Found, Listed, Plan};
-use crate::view::{TextView, is_separator};
+use crate::view::TextView;
 
 /// Detectors of bounded reach, and what they must see again.
 pub(super) struct Spots {
@@ -39,7 +40,7 @@ pub(super) struct Look {
 }
 
 /// A look needs this many bytes of words that have not been let through.
-const STEP: usize = 16;
+const STEP: usize = 20;
 /// What is looked behind is seen again after this share of it.
 const SHARE: usize = 4;
 /// Of so many bytes held as many more are waited for; of more, half as many.
@@ -73,10 +74,13 @@ impl Spots {
     }
 
     /// Notes that the text has grown to `text` by `chunk`.
-    pub(super) fn arrived(&mut self, text: &str, chunk: &str) {
-        if let Some((at, char)) = chunk.char_indices().rev().find(|(_, char)| is_separator(*char)) {
-            self.separated = text.len() - chunk.len() + at + char.len_utf8();
-        }
+    pub(super) fn arrived(&mut self, text: &str, chunk: &str, piece: &Piece) {
+        let begin = text.len() - chunk.len();
+        let separated = match piece.is_wide() {
+            true => behind_separator(text, begin, text.len()),
+            false => (piece.separated > 0).then_some(begin + piece.separated),
+        };
+        self.separated = separated.unwrap_or(self.separated);
     }
 
     /// The look that it is time for.
@@ -89,15 +93,23 @@ impl Spots {
         is_long.then_some(Look { end: text.len(), in_run: true })
     }
 
-    /// What detectors that are awake find behind the cut, in places of the whole text.
-    pub(super) fn look(&mut self, plan: &Plan, text: &str, cut: usize, look: Look) -> Found {
-        let words = text.get(self.looked..look.end).unwrap_or_default();
+    /// What has not been offered to detectors that sleep.
+    pub(super) fn words<'t>(&self, text: &'t str, look: Look) -> &'t str {
+        text.get(self.looked..look.end).unwrap_or_default()
+    }
+
+    /// Offers the [`words`](Self::words) to detectors that sleep.
+    pub(super) fn wake(&mut self, words: &TextView<'_>, look: Look) {
         for spot in self.spots.iter_mut().filter(|spot| !spot.awake) {
             spot.awake = look.in_run || spot.listed.detector.wakes(words);
         }
         if !look.in_run {
             self.looked = look.end;
         }
+    }
+
+    /// What detectors that are awake find behind the cut, in places of the whole text.
+    pub(super) fn look(&self, plan: &Plan, text: &str, cut: usize, look: Look) -> Found {
         if self.awake().next().is_none() {
             return Found::default();
         }

@@ -38,9 +38,14 @@ impl Whole {
         }
     }
 
+    /// Whether it is time to look at a beginning of the text.
+    pub(super) fn is_due(&self, text: &str) -> bool {
+        !self.growing.is_empty() && text.len() - self.seen >= STEP.max(text.len() / 8)
+    }
+
     /// What is found in a beginning of the text, where it is time to look again.
     pub(super) fn look(&mut self, plan: &Plan, text: &str) -> Option<Found> {
-        if self.growing.is_empty() || text.len() - self.seen < STEP.max(text.len() / 8) {
+        if !self.is_due(text) {
             return None;
         }
         self.seen = text.len();

@@ -8,7 +8,7 @@ use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
 use crate::linear::{Both, LinearModel, Scored, Sentence, Sums, folded_sentences, trimmed};
 use crate::profanity::ProfanityFilter;
-use crate::view::TextView;
+use crate::view::{Signs, TextView};
 
 /// Scores insults, threats and contempt from 0 to 1 with a linear model of words and letters, which sees disguised
 /// swear words as what they are, and with phrases that threaten.
@@ -100,7 +100,7 @@ impl ToxicityFilter {
 
     /// The score of a sentence.
     fn judge(&self, sentence: &Sentence<'_>, scored: &mut Scored) -> f64 {
-        let plain = self.profanity.plain(sentence.folded);
+        let plain = self.profanity.plain(sentence.folded, sentence.signs);
         let sums = match (&self.model, &plain) {
             (None, Cow::Borrowed(_)) => sentence.both().toxicity,
             _ => self.sums(&plain),
@@ -119,7 +119,7 @@ impl ToxicityFilter {
     fn threatens_across(&self, sentence: &Sentence<'_>) -> bool {
         let mut is_threat = false;
         sentence.across(|across| {
-            let threatens = |folded: &str| threatens(&self.profanity.plain(folded));
+            let threatens = |folded: &str| threatens(&self.profanity.plain(folded, Signs::ANY));
             is_threat = threatens(across.folded()) && !threatens(&across.folded_before());
         });
         is_threat
@@ -144,10 +144,9 @@ impl Detector for ToxicityFilter {
     }
 
     /// A sentence is toxic by some of its words, of which the first wakes it.
-    fn wakes(&self, words: &str) -> bool {
-        let view = TextView::new(words);
-        let sums = self.sums(&self.profanity.plain(view.words().text()));
-        sums.alarms || self.model().part(sums) >= STIRS
+    fn wakes(&self, words: &TextView<'_>) -> bool {
+        let sums = self.sums(&self.profanity.plain(words.words().text(), words.signs()));
+        sums.alarms || self.model().part_reaches(sums, STIRS)
     }
 
     fn settings(&self) -> String {

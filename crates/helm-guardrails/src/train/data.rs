@@ -101,7 +101,7 @@ fn part_of(text: &str) -> usize {
 fn row(text: &str, label: bool, weight: f64, source: Option<usize>, part: usize) -> Row {
     let (profanity, mut sentences) = (ProfanityFilter::new(), Vec::new());
     folded_sentences(&TextView::new(text), |sentence| {
-        sentences.push(profanity.plain(sentence.folded).into_owned());
+        sentences.push(profanity.plain(sentence.folded, sentence.signs).into_owned());
     });
     let features = features_of(&sentences);
     Row { sentences, label, weight, source, signal: 0.0, part, features }

@@ -8,7 +8,7 @@ use helm_core::{Category, Severity, Span};
 
 use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
-use crate::view::{TextView, is_alphabetic};
+use crate::view::{Signs, TextView, is_alphabetic};
 use invisible::{Beside, directs, judge, zero_width};
 use scripts::{diacritic, right_to_left};
 use words::Word;
@@ -111,17 +111,20 @@ impl Detector for UnicodeFilter {
         NEAR
     }
 
-    fn wakes(&self, words: &str) -> bool {
-        words.bytes().any(suspect)
+    fn wakes(&self, words: &TextView<'_>) -> bool {
+        words.signs().has(SUSPECT)
     }
 
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
         let text = view.text();
-        if text.bytes().any(suspect) {
+        if view.signs().has(SUSPECT) {
             Scan::new(text, findings).run();
         }
     }
 }
+
+/// What has to be in a text for something to be found.
+const SUSPECT: Signs = Signs::CONTROL.and(Signs::WIDE);
 
 /// Whether a byte is of a control character or of a character beyond ASCII.
 fn suspect(byte: u8) -> bool {

@@ -120,7 +120,8 @@ impl Detector for UrlFilter {
         Reach::Tracked(LONGEST)
     }
 
-    fn wakes(&self, words: &str) -> bool {
+    fn wakes(&self, words: &TextView<'_>) -> bool {
+        let words = words.text();
         words.bytes().any(|byte| byte == b':' || byte == b'/' || byte >= 0x80)
             || words.contains("www.")
             || words.contains("WWW.")

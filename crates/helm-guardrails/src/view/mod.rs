@@ -6,10 +6,12 @@ mod look_alike;
 mod map;
 mod numerals;
 mod short;
+mod signs;
 mod words;
 
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use helm_core::Span;
 use smallvec::SmallVec;
@@ -19,6 +21,7 @@ pub(crate) use ignorable::{is_separator, visible_len};
 pub(crate) use look_alike::look_alike;
 use map::Map;
 pub(crate) use short::is_alphabetic;
+pub(crate) use signs::Signs;
 pub(crate) use words::parts_words;
 
 /// A text that is scanned, with what detectors share of the work on it.
@@ -47,7 +50,10 @@ pub struct TextView<'t> {
     text: &'t str,
     before: &'t str,
     known: usize,
-    is_ascii: OnceLock<bool>,
+    /// The [`Signs`] of the text as a number; 0 until it is looked at.
+    signs: AtomicU64,
+    /// The text as it is, for where it does not differ.
+    plain: Folded<'t>,
     digits: OnceLock<Folded<'t>>,
     words: OnceLock<Folded<'t>>,
     pieces: OnceLock<Pieces<'t>>,
@@ -67,7 +73,8 @@ impl<'t> TextView<'t> {
             text,
             before,
             known: 0,
-            is_ascii: OnceLock::new(),
+            signs: AtomicU64::new(0),
+            plain: Folded::borrowed(text),
             digits: OnceLock::new(),
             words: OnceLock::new(),
             pieces: OnceLock::new(),
@@ -106,21 +113,33 @@ impl<'t> TextView<'t> {
     /// Whether the original is all ASCII.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
-        *self.is_ascii.get_or_init(|| self.text.is_ascii())
+        !self.signs().has(Signs::WIDE)
+    }
+
+    /// Which kinds of bytes occur in the original.
+    pub(crate) fn signs(&self) -> Signs {
+        Signs::from_bits(self.signs.load(Ordering::Relaxed)).unwrap_or_else(|| {
+            let signs = Signs::of(self.text);
+            self.signs.store(signs.to_bits(), Ordering::Relaxed);
+            signs
+        })
     }
 
     /// The view for numbers, ids and secrets.
     #[must_use]
     pub fn digits(&self) -> &Folded<'t> {
-        self.digits.get_or_init(|| match self.is_ascii() {
-            true => Folded::borrowed(self.text),
-            false => digits::fold(self.text),
-        })
+        if self.is_ascii() {
+            return &self.plain;
+        }
+        self.digits.get_or_init(|| digits::fold(self.text))
     }
 
     /// The view for lexicons and models.
     #[must_use]
     pub fn words(&self) -> &Folded<'t> {
+        if !self.signs().has(Signs::UPPER.and(Signs::WIDE)) {
+            return &self.plain;
+        }
         self.words.get_or_init(|| Folded::words(self.text))
     }
 

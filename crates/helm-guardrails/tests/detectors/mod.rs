@@ -40,8 +40,8 @@ impl Detector for Numbers {
         4 * (Self::CONTEXT + Self::LONGEST)
     }
 
-    fn wakes(&self, words: &str) -> bool {
-        words.bytes().any(|byte| byte.is_ascii_digit() || !byte.is_ascii())
+    fn wakes(&self, words: &TextView<'_>) -> bool {
+        words.text().bytes().any(|byte| byte.is_ascii_digit() || !byte.is_ascii())
     }
 
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
@@ -89,8 +89,8 @@ impl Detector for Keys {
         Reach::Tracked(16)
     }
 
-    fn wakes(&self, words: &str) -> bool {
-        words.contains('<')
+    fn wakes(&self, words: &TextView<'_>) -> bool {
+        words.text().contains('<')
     }
 
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
@@ -167,8 +167,8 @@ impl Detector for Hate {
         self.0
     }
 
-    fn wakes(&self, words: &str) -> bool {
-        words.contains("hate")
+    fn wakes(&self, words: &TextView<'_>) -> bool {
+        words.text().contains("hate")
     }
 
     fn scan(&self, view: &TextView<'_>, findings: &mut Findings) {
