@@ -148,10 +148,10 @@ impl Session {
         let err = out.try_clone().unwrap();
         let (built, programs) = (built(), self.folder.path().join(".programs"));
         let path = format!("{}:{}:/usr/local/bin:/usr/bin:/bin", programs.display(), built.display());
-        let child = Command::new("bash")
+        let mut bash = Command::new("bash");
+        let child = helm_testkit::without_environment(&mut bash)
             .args(["-c", &format!("{PRELUDE}{text}")])
             .current_dir(self.folder.path())
-            .env_clear()
             .env("PATH", path)
             .env("HOME", self.folder.path())
             .env("LANG", "C.UTF-8")

@@ -16,7 +16,7 @@ Examples:
   HELM_TEST_PG=… HELM_TEST_REDIS=… cargo xtask coverage --html target/coverage
 
 Needs cargo-llvm-cov (cargo install cargo-llvm-cov) and the compiler's tools (rustup component add llvm-tools). Everything
-is built anew, with counters. Without PostgreSQL and Redis what needs them is not run, and counts as not covered;
+is built anew, with counters, examples too, which tests start. Without PostgreSQL and Redis what needs them is not run, and counts as not covered;
 eval \"$(tests/services up)\" starts both. Exit code 1 below the bar.";
 
 /// Runs all tests with counters, and tells which part of the lines of crates/*/src they run.
@@ -41,19 +41,22 @@ const LEFT_OUT: &str = "(/tests/|/examples/|/benches/|/xtask/|helm-testkit/|/reg
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     tool::need("cargo", &["llvm-cov", "--version"], "cargo install cargo-llvm-cov")?;
     let root = crate::root();
-    let common = ["--ignore-filename-regex", LEFT_OUT];
+    let common = ["--workspace", "--ignore-filename-regex", LEFT_OUT];
     let file = crate::target(&root).join("coverage.json");
     if !arguments.again {
-        let test = ["test", "--workspace", "--all-features", "--locked", "--no-fail-fast", "--no-report"];
-        cov(&root, &test, None)?;
+        count(&root)?;
     }
     cov(
         &root,
-        &[&["report", "--json", "--summary-only"], &common[..]].concat(),
+        &[&["llvm-cov", "report", "--json", "--summary-only"], &common[..]].concat(),
         Some(("--output-path", &file)),
     )?;
     if let Some(folder) = &arguments.html {
-        cov(&root, &[&["report", "--html"], &common[..]].concat(), Some(("--output-dir", folder)))?;
+        cov(
+            &root,
+            &[&["llvm-cov", "report", "--html"], &common[..]].concat(),
+            Some(("--output-dir", folder)),
+        )?;
     }
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let crates = crates(&serde_json::from_str(&text)?);
@@ -62,14 +65,27 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     Ok(whole.percent() >= arguments.bar)
 }
 
+/// Gives what follows the environment in which programs count, in the folder that cargo-llvm-cov reads by itself.
+const COUNTED: &str =
+    r#"export CARGO_TARGET_DIR="$1"; shift; eval "$(cargo llvm-cov show-env --sh)"; exec cargo "$@""#;
+
+/// As cargo-llvm-cov's own way to run tests, but with the examples, as the test command builds them.
+fn count(root: &Path) -> anyhow::Result<()> {
+    let all = ["--workspace", "--all-features", "--locked"];
+    cov(root, &["llvm-cov", "clean", "--workspace", "--profraw-only"], None)?;
+    cov(root, &[&["build"], &all[..], &["--examples"]].concat(), None)?;
+    cov(root, &[&["test"], &all[..], &["--no-fail-fast", "--lib", "--bins", "--tests"]].concat(), None)
+}
+
 fn cov(root: &Path, arguments: &[&str], to: Option<(&str, &Path)>) -> anyhow::Result<()> {
-    let mut cov = tool::cargo();
-    // One version for the tests and for what they start.
-    cov.arg("llvm-cov").args(arguments).current_dir(root).stdout(std::io::stderr());
+    let mut cov = tool::foreign("sh");
+    let folder = crate::target(root).join("llvm-cov-target");
+    cov.args(["-ec", COUNTED, "coverage"]).arg(folder).args(arguments);
+    cov.current_dir(root).stdout(std::io::stderr());
     if let Some((option, path)) = to {
         cov.arg(option).arg(path);
     }
-    ensure!(cov.status()?.success(), "cargo llvm-cov {} failed", arguments.join(" "));
+    ensure!(cov.status()?.success(), "cargo {} failed", arguments.join(" "));
     Ok(())
 }
 

@@ -19,13 +19,18 @@ pub(crate) fn need(program: &str, arguments: &[&str], install: &str) -> anyhow::
 
 /// A cargo that knows nothing of the package that this program is.
 pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new("cargo");
-    helm_testkit::without_package(&mut cargo);
+    foreign("cargo")
+}
+
+/// A program that runs cargo, which then knows nothing of the package that this program is.
+pub(crate) fn foreign(name: &str) -> Command {
+    let mut program = Command::new(name);
+    helm_testkit::without_package(&mut program);
     // The toolchain that runs this program is not always the one that is asked for.
     for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
-        cargo.env_remove(variable);
+        program.env_remove(variable);
     }
-    cargo
+    program
 }
 
 #[cfg(test)]

@@ -275,7 +275,7 @@ async fn the_judges_that_a_reward_counts_judge_the_rows_within_the_cap() {
     let folder = TempDir::new().unwrap();
     let priced = configuration(&server, "input_price = 1000.0\noutput_price = 1000.0");
     let priced = priced.replace("[tasks.t.", "[tasks.t]\nreward = \"r\"\n[tasks.t.");
-    let judges = "[judges.helpful]\nmodel = \"main\"\nmax_dollars = 20.0\n[judges.idle]\nmodel = \"main\"\n\
+    let judges = "[judges.helpful]\nmodel = \"main\"\nmax_dollars = 20.0\n[judges.idle]\nmodel = \"main\"\nmax_dollars = 20.0\n\
                   [rewards.r]\nmin_coverage = 0.1\nterms = [{ evaluator = \"relevance\", weight = 1 }, \
                   { evaluator = \"helpful\", weight = 9 }]\n";
     write(&folder, "helm.toml", &format!("{priced}{judges}"));

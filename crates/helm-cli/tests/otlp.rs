@@ -60,9 +60,9 @@ fn attribute<'s>(span: &'s Value, key: &str) -> Option<&'s Value> {
 
 /// A server that sends its traces to the collector, and where it listens.
 fn serving(folder: &Path, model: &str, collector: &str) -> (Child, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_helmctl"))
+    let mut program = Command::new(env!("CARGO_BIN_EXE_helmctl"));
+    let mut child = helm_testkit::without_environment(&mut program)
         .current_dir(folder)
-        .env_clear()
         .envs([("OPENAI_API_KEY", "sk-very-secret"), ("OPENAI_MODEL", "gpt-test"), ("LOG_LEVEL", "error")])
         .envs([("OPENAI_BASE_URL", model), ("OTEL_EXPORTER_OTLP_ENDPOINT", collector)])
         .args(["serve", "--listen", "127.0.0.1:0"])

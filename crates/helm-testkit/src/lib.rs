@@ -22,7 +22,7 @@ mod services;
 mod wire;
 
 pub use answer::Answer;
-pub use build::{build_all, without_package};
+pub use build::{build_all, without_environment, without_package};
 pub use script::{End, Reply};
 pub use server::{ModelServer, Received};
 pub use services::{note, service, skip};

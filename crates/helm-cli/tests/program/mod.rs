@@ -6,9 +6,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 /// Starts it, with pipes to all that it reads and writes.
 pub(crate) fn start(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_helmctl"))
+    let mut program = Command::new(env!("CARGO_BIN_EXE_helmctl"));
+    helm_testkit::without_environment(&mut program)
         .current_dir(folder)
-        .env_clear()
         .envs(environment.iter().copied())
         .args(arguments)
         .stdin(Stdio::piped())

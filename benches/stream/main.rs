@@ -1,10 +1,13 @@
-//! How long a streamed answer takes from its first byte to its last over loopback: `cargo bench --bench stream`.
+//! How long a streamed answer takes from its first byte to its last over loopback, and how long a piece of one is on its
+//! way: `cargo bench --bench stream`.
 //!
-//! The model behind answers in 14 chunks at once, so what is measured is what Helm and the sockets add: the events are
-//! written one by one, and each must leave when it is written. The first line is the model's server asked directly.
+//! First the model behind answers in 14 chunks at once, so what is measured is what Helm and the sockets add: the events are
+//! written one by one, and each must leave when it is written. Then it writes a chunk every few milliseconds, and the time is
+//! that from its write until something arrives. The first line of each is the model's server asked directly.
 
-#[path = "shared/figures.rs"]
+#[path = "../shared/figures.rs"]
 mod figures;
+mod forward;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -52,7 +55,7 @@ async fn main() -> Any<()> {
             figures::figure(name, what, time.as_secs_f64() * 1e9, "ns");
         }
     }
-    Ok(())
+    forward::measured(rounds.min(forward::ROUNDS)).await
 }
 
 /// The model's answer, as it streams it.
@@ -89,11 +92,7 @@ async fn measure(
     end: &str,
     rounds: usize,
 ) -> Any<(Vec<Duration>, Vec<Duration>)> {
-    let body = body.to_string();
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let request = request(path, body);
     let mut connection = TcpStream::connect(address).await?;
     connection.set_nodelay(true)?;
     let (mut first, mut all) = (Vec::new(), Vec::new());
@@ -109,6 +108,11 @@ async fn measure(
     first.sort();
     all.sort();
     Ok((first, all))
+}
+
+fn request(path: &str, body: &Value) -> String {
+    let (body, about) = (body.to_string(), "host: x\r\ncontent-type: application/json");
+    format!("POST {path} HTTP/1.1\r\n{about}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
 /// When the answer's first and last byte came.
