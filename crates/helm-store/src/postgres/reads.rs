@@ -49,12 +49,15 @@ macro_rules! part {
 const STATE: &str =
     concat!(part!("task", "''"), " UNION ALL ", part!("segment", "$3"), " UNION ALL ", part!("user", "$4"));
 
+/// The rows of a page of users. By its last one, not by membership: on a table that was never analysed membership is a join that
+/// reads the page again for each row.
 const USERS: &str =
     "SELECT scope, member, strategy, epoch, layout, count, reward, reward_sq, turns, cost, tokens,
         latency_us, failures, loss, packed::text AS packed
-    FROM helm_stats WHERE tenant = $1 AND task = $2 AND scope = 'user' AND member IN (
-        SELECT DISTINCT member FROM helm_stats
-        WHERE tenant = $1 AND task = $2 AND scope = 'user' AND member > $3 ORDER BY member LIMIT $4)";
+    FROM helm_stats WHERE tenant = $1 AND task = $2 AND scope = 'user' AND member > $3 AND member <= (
+        SELECT max(member) FROM (
+            SELECT DISTINCT member FROM helm_stats
+            WHERE tenant = $1 AND task = $2 AND scope = 'user' AND member > $3 ORDER BY member LIMIT $4) page)";
 
 /// The current judgements of a task, counted and summed by strategy in Rust, where each is quantised.
 const JUDGEMENTS: &str = "SELECT DISTINCT ON (decision, source) strategy, value FROM helm_evidence

@@ -127,6 +127,29 @@ async fn a_user_who_may_not_make_partitions_can_open_the_store() {
     opened.map(drop).unwrap();
 }
 
+/// A new database under load: PostgreSQL has looked at no table yet, and plans as if each had a row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_are_read_in_time_before_anything_was_analysed() {
+    let Some(database) = Database::create("users_are_read_in_time_before_anything").await else { return };
+    let store = postgres(&database).await;
+    database.run("ALTER TABLE helm_stats SET (autovacuum_enabled = false)").await;
+    let rows =
+        "INSERT INTO helm_stats SELECT 't', 'many', 'user', 'u' || lpad((n / 4)::text, 5, '0'), 's@' || 1 + n % 4,
+        0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, NULL FROM generate_series(0, 39999) n";
+    database.run(rows).await;
+    let (mut users, mut after) = (0, None);
+    loop {
+        let task = "many".parse().unwrap();
+        let page = store.bandits().user_totals(&tenant("t"), &task, after.as_ref(), 4_000).await.unwrap();
+        let Some(last) = page.last() else { break };
+        assert_eq!(page.len() % 4, 0, "a user is read whole");
+        users += page.len() / 4;
+        after = Some(last.user.clone());
+    }
+    assert_eq!(users, 10_000);
+    store.close().await;
+}
+
 /// A store with one judged turn.
 async fn used(database: &Database) -> Arc<dyn Store> {
     let store = postgres(database).await;
