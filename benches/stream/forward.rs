@@ -27,11 +27,14 @@ pub(crate) async fn measured(rounds: usize) -> Any<()> {
     drop(tokio::spawn(serve(listener, Arc::clone(&writes))));
     let upstream = format!("http://{direct}/v1");
     let helm = helm(&upstream).await?;
-    println!("\n{:<34}{:>14}{:>14}", "a chunk every 4 ms", "on its way p50", "p99");
+    println!(
+        "\n{:<34}{:>14}{:>14}{:>20}",
+        "a chunk every 4 ms", "on its way p50", "p99", "held for the next"
+    );
     for (name, address) in [("the model's server itself", direct), ("helm, /v1/chat/completions", helm)] {
-        let times = on_their_way(address, &writes, rounds).await?;
+        let (times, held) = on_their_way(address, &writes, rounds).await?;
         let [middle, late] = [50, 99].map(|percent| at(&times, percent));
-        println!("{name:<34}{middle:>14.3?}{late:>14.3?}");
+        println!("{name:<34}{middle:>14.3?}{late:>14.3?}{held:>20}");
         for (what, time) in [("a piece on its way, p50", middle), ("a piece on its way, p99", late)] {
             figures::figure(name, what, time.as_secs_f64() * 1e9, "ns");
         }
@@ -73,28 +76,30 @@ async fn answer_all(mut connection: TcpStream, writes: &Writes) -> Option<()> {
     }
 }
 
-/// The times from each write to what arrived next, in order of size.
-async fn on_their_way(address: SocketAddr, writes: &Writes, rounds: usize) -> Any<Vec<Duration>> {
+/// The times from each write to what arrived before the next one, in order of size, and after how many nothing did.
+async fn on_their_way(address: SocketAddr, writes: &Writes, rounds: usize) -> Any<(Vec<Duration>, usize)> {
     let message = [json!({ "role": "user", "content": "Count, please." })];
     let body = json!({ "model": "helm/support", "messages": message, "stream": true });
     let request = request("/v1/chat/completions", &body);
     let mut connection = TcpStream::connect(address).await?;
     connection.set_nodelay(true)?;
-    let mut times = Vec::new();
+    let (mut times, mut held) = (Vec::new(), 0);
     for round in 0..rounds + 1 {
         writes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         connection.write_all(request.as_bytes()).await?;
         let arrivals = arrivals(&mut connection).await?;
         let writes = writes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // The first answer makes connections; the last two chunks are the end, after which a turn is stored.
-        let pieces = writes.iter().take(writes.len().saturating_sub(2)).filter(|_| round > 0);
-        times.extend(pieces.filter_map(|written| {
-            let next = arrivals.iter().find(|arrived| *arrived > written)?;
-            (*next - *written < PAUSE).then_some(*next - *written)
-        }));
+        for pair in writes.windows(2).rev().skip(1).filter(|_| round > 0) {
+            let [written, following] = pair else { continue };
+            match arrivals.iter().find(|arrived| *arrived > written).filter(|arrived| *arrived < following) {
+                Some(arrived) => times.push(*arrived - *written),
+                None => held += 1,
+            }
+        }
     }
     times.sort();
-    Ok(times)
+    Ok((times, held))
 }
 
 /// When something of an answer arrived, each time.

@@ -16,8 +16,8 @@ Examples:
   HELM_TEST_PG=… HELM_TEST_REDIS=… cargo xtask coverage --html target/coverage
 
 Needs cargo-llvm-cov (cargo install cargo-llvm-cov) and the compiler's tools (rustup component add llvm-tools). Everything
-is built anew, with counters, examples too, which tests start. Without PostgreSQL and Redis what needs them is not run, and counts as not covered;
-eval \"$(tests/services up)\" starts both. Exit code 1 below the bar.";
+is built anew, with counters, examples too, which tests start. Without PostgreSQL and Redis what needs them is not run,
+and counts as not covered; eval \"$(tests/services up)\" starts both. Exit code 1 below the bar.";
 
 /// Runs all tests with counters, and tells which part of the lines of crates/*/src they run.
 #[derive(clap::Args)]
@@ -66,8 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 /// Gives what follows the environment in which programs count, in the folder that cargo-llvm-cov reads by itself.
-const COUNTED: &str =
-    r#"export CARGO_TARGET_DIR="$1"; shift; eval "$(cargo llvm-cov show-env --sh)"; exec cargo "$@""#;
+const COUNTED: &str = r#"export CARGO_TARGET_DIR="$1"; shift; counted=$(cargo llvm-cov show-env --sh); eval "$counted"; exec cargo "$@""#;
 
 /// As cargo-llvm-cov's own way to run tests, but with the examples, as the test command builds them.
 fn count(root: &Path) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ use helm_orchestrator::store::{Store, memory::MemoryStore};
 use helm_orchestrator::{Helm, Task, TaskJudge, TurnRequest};
 
 const TURNS: u32 = 300;
-/// 120 words, as long as answers of support are.
+/// Eight times this is 128 words, as long as answers of support are.
 const ANSWER: &str =
     "Hold the small button beside the power socket for ten seconds, until all lights go out. ";
 

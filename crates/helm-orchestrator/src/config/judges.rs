@@ -134,7 +134,7 @@ fn check_ever_asked(judge: &dyn Judging, most: NanoUsd, place: &Place<'_>) -> Re
     Err(place.wrong_at(
         "max_dollars",
         format!(
-            "a judgement of the shortest answer could cost ${least:.4}, more than the ${most:.4} that one may, so none would be \
+            "a judgement of the shortest answer could cost ${least:.6}, more than the ${most:.6} that one may, so none would be \
              made; raise it, lower max_output_tokens, or name a cheaper model"
         ),
     ))
