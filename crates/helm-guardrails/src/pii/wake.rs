@@ -75,3 +75,17 @@ impl Visitor for Wake<'_> {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_words_lack_is_not_missed(words in "[ -~]{0,12}|([abt] ?){0,6}at[ .]?|[a-f.:(\\[{<-]{0,8}|[aw.=/]{0,8}") {
+            prop_assert!(!may_hold_any(&words) || may_hold(&words, Signs::of(&words)), "{words:?}");
+        }
+    }
+}

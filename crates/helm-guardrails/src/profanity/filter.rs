@@ -212,3 +212,18 @@ fn folded(word: &str) -> Result<String> {
 fn is_letter(char: char) -> bool {
     char.is_alphanumeric() && u32::from(char) < 0x2000
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_a_text_lacks_disguises_nothing(text in "[ -~]{0,16}|[fuckshitab]{1,3}[!-~]{0,2}[ckshitab]{1,3}|[a4@s5$h1!i7t+]{3,6}") {
+            let filter = ProfanityFilter::new();
+            prop_assert_eq!(filter.plain(&text, Signs::of(&text)), filter.plain(&text, Signs::ANY));
+        }
+    }
+}

@@ -103,3 +103,20 @@ impl Visitor for Vendors<'_> {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_words_lack_is_not_missed(
+            words in "[ -~]{0,40}|[a-z]{0,40}|[a-z ]{0,60}|(hf_|sk-|xoxb-|akia|AKIA|eyj|eyJ)[a-z]{0,40}|[A-Za-z]{6,24}|[a-z]{1,8}[!-/:-@\\[-`{-~][a-z]{6,24}",
+        ) {
+            let bytes = words.as_bytes();
+            prop_assert!(!may_hold_any(bytes) || may_hold(bytes, Signs::of(&words)), "{words:?}");
+        }
+    }
+}
