@@ -71,7 +71,7 @@ const COUNTED: &str = r#"export CARGO_TARGET_DIR="$1"; shift; counted=$(cargo ll
 /// As cargo-llvm-cov's own way to run tests, but with the examples, as the test command builds them.
 fn count(root: &Path) -> anyhow::Result<()> {
     let all = ["--workspace", "--all-features", "--locked"];
-    cov(root, &["llvm-cov", "clean", "--workspace", "--profraw-only"], None)?;
+    cov(root, &["llvm-cov", "clean", "--profraw-only"], None)?;
     cov(root, &[&["build"], &all[..], &["--examples"]].concat(), None)?;
     cov(root, &[&["test"], &all[..], &["--no-fail-fast", "--lib", "--bins", "--tests"]].concat(), None)
 }
