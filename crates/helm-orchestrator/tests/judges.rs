@@ -206,6 +206,26 @@ async fn the_money_of_a_day_is_not_exceeded_by_any_number_of_processes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_judge_that_could_cost_too_much_is_not_asked_and_costs_nothing() {
+    let (store, model) = (MemoryStore::new(), verdicts(5, 0));
+    // A judgement costs one cent, and two at most: it may be asked twice.
+    let options = JudgeOptions::default().with_max_cost(Some(NanoUsd::from_nanos(CENT)));
+    let dear = Judge::new("helpful", Rubric::helpfulness().unwrap(), Arc::clone(&model) as _).unwrap();
+    let dear = TaskJudge::new(Arc::new(dear.with_options(options))).unwrap();
+    let helm = helm(&store, dear).await;
+    let (id, before) = turn(&helm, 1).await;
+    settled(&store).await;
+    assert_eq!(model.asked.load(Ordering::SeqCst), 0);
+    let after = helm.explain(id).await.unwrap().turn;
+    assert!(after.outcome.unwrap().judging.iter().any(|draw| draw.drawn), "it was to be judged");
+    assert!(before.is_some() && after.reward == before, "the turn keeps the reward that it had");
+    let counts = store.jobs().counts().await.unwrap();
+    assert_eq!(counts.dead, 0, "it is not tried again and again");
+    let ledger = helm.preferences(&UserId::new("helm/judges").unwrap()).await.unwrap();
+    assert!(ledger.values.values().all(|spent| spent.as_i64() == Some(0)), "{ledger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_costs_nobody_knows_what_is_bounded_by_a_number() {
     let (store, model) = (MemoryStore::new(), Arc::new(priced(3, 0, None)));
     let bounded = || judge(&model).with_dollars_per_day(None).with_judgements_per_day(Some(3));
