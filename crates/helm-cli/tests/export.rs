@@ -33,7 +33,7 @@ fn refused(output: &Output, expected: &str) {
 fn used() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let line = |user: &str| {
-        let ratings = serde_json::json!({ "concise": 5, "stepwise": 2 });
+        let ratings = serde_json::json!({ "concise": 5, "friendly": 4, "stepwise": 2, "thorough": 3 });
         serde_json::json!({ "user": user, "task": "support", "message": "How do I reset it?", "ratings": ratings })
             .to_string()
     };
@@ -56,7 +56,7 @@ fn the_log_is_exported_as_lines() {
         assert_eq!(first[name], expected, "{name}");
     }
     assert!(first["propensity"].as_f64().unwrap() > 0.0 && first["began"].as_str().unwrap().ends_with('Z'));
-    assert!(all.iter().any(|row| row["feedback"][0]["source"] == "user" && row["reward"].is_number()));
+    assert!(all.iter().all(|row| row["feedback"][0]["source"] == "user" && row["reward"].is_number()));
     assert!(first.get("input").is_none(), "nobody asked for texts");
     assert_eq!(lines(&run(&["--texts"]))[0]["input"], "How do I reset it?");
     assert_eq!(lines(&run(&["--user", "bo"])).len(), 4);
