@@ -33,6 +33,7 @@ mod restate;
 mod retain;
 mod rows;
 mod save;
+mod statistics;
 mod stats_sql;
 mod store;
 mod sums;

@@ -15,7 +15,7 @@ use super::options::PostgresOptions;
 use super::recent::Recent;
 use super::restate::restate;
 use super::vectors::{Embeddings, Seen};
-use super::{BACKEND, connect, migrate, months};
+use super::{BACKEND, connect, migrate, months, statistics};
 use crate::api_key::ApiKeyStore;
 use crate::bandit::BanditStore;
 use crate::batch::{Answer, Committer, Failure, Limits, Operation, Request, closed};
@@ -115,6 +115,7 @@ impl PostgresStore {
         if options.migrate {
             months::make_ahead(&pool).await?;
             tracker.spawn(months::look_after(pool.clone(), stop.clone()));
+            tracker.spawn(statistics::look_after(pool.clone(), options.clone(), stop.clone()));
         }
         let committer = RwLock::new(Some(committer));
         Ok(Self {

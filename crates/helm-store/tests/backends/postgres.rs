@@ -10,7 +10,7 @@ use helm_store::conformance::{
 use helm_store::postgres::{PostgresOptions, PostgresStore};
 use helm_store::{BanditStore, ErrorKind, Memory, MemoryId, Store, TURN_DEADLINE};
 use proptest::prelude::*;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, Row};
 
 use super::services::Database;
 use super::{compare_with_memory, killed_writers, many_threads, step};
@@ -148,6 +148,58 @@ async fn users_are_read_in_time_before_anything_was_analysed() {
     }
     assert_eq!(users, 10_000);
     store.close().await;
+}
+
+/// A new database under load: as long as nobody looked at its tables, PostgreSQL takes any index that begins with the tenant
+/// for as good as the primary key, and looks a decision up among all of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_are_looked_up_by_their_ids_soon_after_the_first() {
+    let Some(database) = Database::create("decisions_are_looked_up_by_their_ids").await else { return };
+    let store = postgres(&database).await;
+    // The server's own upkeep would come along some minutes later.
+    for table in ["helm_decision", "helm_reward", "helm_evidence"] {
+        database.run(format!("ALTER TABLE {table} SET (autovacuum_enabled = false)")).await;
+    }
+    let mut asked = PgConnection::connect(&database.url()).await.unwrap();
+    let mut number = async |sql: &'static str| -> i64 {
+        let row = sqlx::query(sql).fetch_one(&mut asked).await.unwrap();
+        row.get(0)
+    };
+    for number in 1..=60 {
+        store.log_decision(&decision(number), deadline()).await.unwrap();
+    }
+    const KNOWN: &str = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'helm_decision'::regclass";
+    for _ in 0..200 {
+        if number(KNOWN).await >= 51 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(number(KNOWN).await >= 51, "nobody looked at the table");
+    database
+        .run(
+            "INSERT INTO helm_decision SELECT k.* FROM (
+                SELECT to_jsonb(d) || jsonb_build_object('id', gen_random_uuid()) AS row
+                FROM (SELECT * FROM helm_decision LIMIT 1) d, generate_series(1, 5000)) d,
+            jsonb_populate_record(NULL::helm_decision, row) k",
+        )
+        .await;
+    const READ: &str =
+        "SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname = 'helm_decision'";
+    let before = number(READ).await;
+    // Who made a decision remembers it; others look it up.
+    let other = postgres(&database).await;
+    for number in 1..=20 {
+        other.commit_turn(turn(number), Arc::new(MeanSettle)).await.unwrap();
+        let (said, moment) = (feedback(number, "user", 0.5), Timestamp::from_micros(1));
+        other.record_feedback(&tenant("t"), &said, moment, Arc::new(MeanSettle)).await.unwrap();
+    }
+    // What a connection has counted is told when it closes.
+    other.close().await;
+    store.close().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let read = number(READ).await - before;
+    assert!(read < 2_000, "{read} entries were read for 20 decisions");
 }
 
 /// A store with one judged turn.
