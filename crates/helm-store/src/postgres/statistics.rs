@@ -24,11 +24,19 @@ const EVERY: Duration = Duration::from_secs(1);
 /// While none grows the pauses double up to this.
 const SELDOM: Duration = Duration::from_secs(32);
 
-/// Tables with more than five times the rows that the planner knows of, and more than fifty.
+/// Tables with more than five times the rows that the planner knows of, and more than fifty. Of large ones it knows
+/// enough, and looking at them is work: they are left to the server, unless nobody has ever looked.
 const GROWN: &str = "SELECT c.oid::regclass::text AS name, s.n_live_tup AS rows
     FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
     WHERE s.schemaname = current_schema() AND s.relname LIKE 'helm\\_%' AND s.n_live_tup > 5 * greatest(c.reltuples, 10)
+        AND (c.reltuples < 0 OR s.n_live_tup < 20000)
     ORDER BY 1";
+
+/// Only one process at a time looks.
+const LOCK: &str = "SELECT pg_try_advisory_lock(hashtextextended('helm statistics', 0))";
+
+/// As gently as the server's own upkeep.
+const GENTLE: &str = "SET vacuum_cost_delay = '2ms'";
 
 /// Has tables looked at that have grown many times, until told to stop.
 pub(super) async fn look_after(pool: PgPool, options: PostgresOptions, stop: CancellationToken) {
@@ -74,9 +82,15 @@ async fn look(pool: &PgPool, options: &PostgresOptions, seen: &mut HashMap<Strin
 
 /// One by one, so that none waits for another; what somebody else is at is left to them.
 async fn analyse(connection: &mut PgConnection, tables: &[String]) -> Result<()> {
+    let failed = |error| driver(OPERATION, error);
+    let locked = sqlx::query(LOCK).fetch_one(&mut *connection).await.and_then(|row| row.try_get(0));
+    if !locked.map_err(failed)? {
+        return Ok(());
+    }
+    connection.execute(GENTLE).await.map_err(failed)?;
     for table in tables {
         let statement = AssertSqlSafe(format!("ANALYZE (SKIP_LOCKED) {table}"));
-        connection.execute(statement).await.map_err(|error| driver(OPERATION, error))?;
+        connection.execute(statement).await.map_err(failed)?;
     }
     Ok(())
 }
