@@ -42,7 +42,7 @@ fn main() {
     for Figure { name, took, times, wanted } in measured {
         let (once, verdict) = (took / times, if took / times <= wanted { "" } else { "  MISSED" });
         println!("{name:<64} {once:>12.3?} {wanted:>12.3?}{verdict}");
-        figures::figure("experiments", name, once.as_secs_f64() * 1e6, "us");
+        figures::figure("experiments", name, once.as_secs_f64() * 1e9, "ns");
     }
     peers::run();
 }

@@ -10,13 +10,14 @@ mod python;
 mod run;
 mod section;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 
 use crate::bench_report::figure::Figure;
+use crate::bench_report::machine::Machine;
 use crate::bench_report::plan::{Bench, Plan};
 use crate::bench_report::section::Section;
 
@@ -45,7 +46,7 @@ pub(crate) struct Arguments {
     /// Short measurements, to see whether it works; the page is left as it is
     #[arg(long)]
     quick: bool,
-    /// Also Python's libraries, in a virtual environment under target/
+    /// Also what Python's package index has, in virtual environments under target/
     #[arg(long)]
     python: bool,
     /// Prints what it would write into the page
@@ -67,17 +68,38 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         return list(&plan);
     }
     let chosen = chosen(&plan, arguments)?;
-    let mut rounds = Vec::new();
-    for round in 1..=arguments.rounds {
-        rounds.push(one_round(root, &chosen, arguments, round).await?);
-    }
     let machine = machine::describe(root);
-    let sections: BTreeMap<String, String> = chosen
-        .iter()
-        .filter_map(|bench| Some((bench.name.clone(), Section::of(bench, &rounds)?.text(root, &machine))))
-        .collect();
-    write(&root.join(PAGE), &plan, &sections, arguments.quick || arguments.print)?;
+    let print = arguments.quick || arguments.print;
+    let (mut rounds, mut failed) = (Vec::new(), BTreeSet::new());
+    for round in 1..=arguments.rounds {
+        rounds.push(one_round(root, &chosen, arguments, round, &mut failed).await?);
+        // After each round, for all of them take hours.
+        if !print || round == arguments.rounds {
+            let sections = sections(root, &chosen, &rounds, &failed, &machine);
+            write(&root.join(PAGE), &plan, &sections, print)?;
+        }
+    }
+    let names: Vec<&str> = failed.into_iter().collect();
+    ensure!(
+        names.is_empty(),
+        "these could not be measured, and the page keeps what it said of them: {}",
+        names.join(", ")
+    );
     Ok(true)
+}
+
+/// What the page says of those that could be measured in every round.
+fn sections(
+    root: &Path,
+    benches: &[&Bench],
+    rounds: &[Round],
+    failed: &BTreeSet<&str>,
+    machine: &Machine,
+) -> BTreeMap<String, String> {
+    let measured = benches.iter().filter(|bench| !failed.contains(bench.name.as_str()));
+    measured
+        .filter_map(|bench| Some((bench.name.clone(), Section::of(bench, rounds)?.text(root, machine))))
+        .collect()
 }
 
 fn list(plan: &Plan) -> anyhow::Result<bool> {
@@ -108,17 +130,24 @@ fn chosen<'p>(plan: &'p Plan, arguments: &Arguments) -> anyhow::Result<Vec<&'p B
 /// What all of them measured in one round, by benchmark.
 pub(crate) type Round = BTreeMap<String, Vec<Figure>>;
 
-async fn one_round(
+/// Those that fail are told and remembered: they do not take the others' figures with them.
+async fn one_round<'p>(
     root: &Path,
-    benches: &[&Bench],
+    benches: &[&'p Bench],
     arguments: &Arguments,
     round: u8,
+    failed: &mut BTreeSet<&'p str>,
 ) -> anyhow::Result<Round> {
     let mut figures = Round::new();
     for bench in benches {
         writeln!(std::io::stderr(), "round {round} of {}: {}", arguments.rounds, bench.name)?;
-        let measured = run::measure(root, bench, arguments.quick).await;
-        figures.insert(bench.name.clone(), measured.with_context(|| bench.name.clone())?);
+        match run::measure(root, bench, arguments).await {
+            Ok(measured) => drop(figures.insert(bench.name.clone(), measured)),
+            Err(error) => {
+                writeln!(std::io::stderr(), "{}: {error:#}", bench.name)?;
+                failed.insert(&bench.name);
+            }
+        }
     }
     Ok(figures)
 }

@@ -34,6 +34,8 @@ pub(crate) struct Bench {
     pub(crate) peers: Vec<String>,
     /// The folder of a `bench.py`.
     pub(crate) python: Option<PathBuf>,
+    /// What its command measures beside Helm, with `--python`: a list of packages, for the Python that it is then told of.
+    pub(crate) requirements: Option<PathBuf>,
     /// A figure, and what it is divided by.
     #[serde(default)]
     pub(crate) beside: BTreeMap<String, String>,

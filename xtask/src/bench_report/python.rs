@@ -3,15 +3,15 @@ use std::process::Command;
 
 use anyhow::ensure;
 
-/// The interpreter of an environment with what this folder requires.
-pub(crate) fn interpreter(root: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
-    let venv = crate::target(root).join("bench-python");
+/// The interpreter of a benchmark's environment, with what this file lists.
+pub(crate) fn interpreter(root: &Path, bench: &str, requirements: &Path) -> anyhow::Result<PathBuf> {
+    let venv = crate::target(root).join("bench-python").join(bench);
     let python = venv.join("bin/python");
     if !python.exists() {
         done(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     }
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    done(Command::new(&python).args(install).arg(root.join(folder).join("requirements.txt")))?;
+    done(Command::new(&python).args(install).arg(root.join(requirements)))?;
     Ok(python)
 }
 

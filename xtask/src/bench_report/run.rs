@@ -3,6 +3,7 @@ use std::process::Command;
 
 use anyhow::ensure;
 
+use crate::bench_report::Arguments;
 use crate::bench_report::database::Database;
 use crate::bench_report::figure::{self, Figure};
 use crate::bench_report::plan::{Bench, Reads};
@@ -12,15 +13,19 @@ use crate::bench_report::python;
 const SHORT: [&str; 7] = ["--", "--warm-up-time", "0.5", "--measurement-time", "1", "--sample-size", "10"];
 
 /// Runs a benchmark; what it measured.
-pub(crate) async fn measure(root: &Path, bench: &Bench, quick: bool) -> anyhow::Result<Vec<Figure>> {
+pub(crate) async fn measure(
+    root: &Path,
+    bench: &Bench,
+    arguments: &Arguments,
+) -> anyhow::Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
     let database = match bench.command.iter().any(|word| word == "{postgres}") {
         true => Some(Database::create().await?),
         false => None,
     };
     let url = database.as_ref().map_or("", |database| &database.url);
-    let ran =
-        command(root, bench, quick, folder.path(), url).and_then(|command| finish(command, folder.path()));
+    let ran = command(root, bench, arguments, folder.path(), url)
+        .and_then(|command| finish(command, folder.path()));
     if let Some(database) = database {
         database.remove().await?;
     }
@@ -33,12 +38,20 @@ pub(crate) async fn measure(root: &Path, bench: &Bench, quick: bool) -> anyhow::
     Ok(figures)
 }
 
-fn command(root: &Path, bench: &Bench, quick: bool, folder: &Path, url: &str) -> anyhow::Result<Command> {
+fn command(
+    root: &Path,
+    bench: &Bench,
+    arguments: &Arguments,
+    folder: &Path,
+    url: &str,
+) -> anyhow::Result<Command> {
     if let Some(python) = &bench.python {
-        let mut command = Command::new(python::interpreter(root, python)?);
+        let interpreter = python::interpreter(root, &bench.name, &python.join("requirements.txt"))?;
+        let mut command = Command::new(interpreter);
         command.arg(root.join(python).join("bench.py"));
         return Ok(command);
     }
+    let quick = arguments.quick;
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     helm_testkit::without_package(&mut command);
     let words = if quick && !bench.quick.is_empty() { &bench.quick } else { &bench.command };
@@ -46,6 +59,9 @@ fn command(root: &Path, bench: &Bench, quick: bool, folder: &Path, url: &str) ->
     command.args(words.iter().map(|word| word.replace("{folder}", &folder).replace("{postgres}", url)));
     if quick && bench.quick.is_empty() && bench.reads != Reads::Figures {
         command.args(SHORT);
+    }
+    if let Some(requirements) = bench.requirements.as_ref().filter(|_| arguments.python) {
+        command.env("HELM_BENCH_PYTHON", python::interpreter(root, &bench.name, requirements)?);
     }
     command.current_dir(root);
     Ok(command)
