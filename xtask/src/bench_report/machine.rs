@@ -43,13 +43,19 @@ fn memory() -> Option<String> {
     Some(format!("{} GiB", (kilobytes + (1 << 19)) >> 20))
 }
 
-/// The peers with their versions, from the lock file beside the manifest that is run.
-pub(crate) fn versions(root: &Path, bench: &Bench) -> Vec<String> {
-    if let Some(folder) = &bench.python {
-        let required =
-            std::fs::read_to_string(root.join(folder).join("requirements.txt")).unwrap_or_default();
-        return required.lines().map(|line| line.replace("==", " ")).collect();
+/// The peers with their versions: those of Rust from the lock file beside the manifest that is run, and Python's, where they
+/// were measured, from the lists of what is installed.
+pub(crate) fn versions(root: &Path, bench: &Bench, python: bool) -> Vec<String> {
+    let folder = bench.python.as_ref().map(|folder| folder.join("requirements.txt"));
+    let mut versions = locked(root, bench);
+    for list in [folder, bench.requirements.clone()].into_iter().flatten().filter(|_| python) {
+        let required = std::fs::read_to_string(root.join(list)).unwrap_or_default();
+        versions.extend(required.lines().map(|line| line.replace("==", " ")));
     }
+    versions
+}
+
+fn locked(root: &Path, bench: &Bench) -> Vec<String> {
     let lock = std::fs::read_to_string(root.join(bench.manifest()).with_file_name("Cargo.lock"));
     let lock: toml::Table = toml::from_str(&lock.unwrap_or_default()).unwrap_or_default();
     let packages = lock.get("package").and_then(toml::Value::as_array).cloned().unwrap_or_default();

@@ -75,14 +75,14 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         rounds.push(one_round(root, &chosen, arguments, round, &mut failed).await?);
         // After each round, for all of them take hours.
         if !print || round == arguments.rounds {
-            let sections = sections(root, &chosen, &rounds, &failed, &machine);
+            let sections = sections(root, &chosen, &rounds, &failed, (&machine, arguments.python));
             write(&root.join(PAGE), &plan, &sections, print)?;
         }
     }
     let names: Vec<&str> = failed.into_iter().collect();
     ensure!(
         names.is_empty(),
-        "these could not be measured, and the page keeps what it said of them: {}",
+        "these could not be measured in every round, and the page says of them what it said before they failed: {}",
         names.join(", ")
     );
     Ok(true)
@@ -94,11 +94,13 @@ fn sections(
     benches: &[&Bench],
     rounds: &[Round],
     failed: &BTreeSet<&str>,
-    machine: &Machine,
+    (machine, python): (&Machine, bool),
 ) -> BTreeMap<String, String> {
     let measured = benches.iter().filter(|bench| !failed.contains(bench.name.as_str()));
     measured
-        .filter_map(|bench| Some((bench.name.clone(), Section::of(bench, rounds)?.text(root, machine))))
+        .filter_map(|bench| {
+            Some((bench.name.clone(), Section::of(bench, rounds)?.text(root, machine, python)))
+        })
         .collect()
 }
 
@@ -139,7 +141,7 @@ async fn one_round<'p>(
     failed: &mut BTreeSet<&'p str>,
 ) -> anyhow::Result<Round> {
     let mut figures = Round::new();
-    for bench in benches {
+    for bench in benches.iter().filter(|bench| !failed.contains(bench.name.as_str())) {
         writeln!(std::io::stderr(), "round {round} of {}: {}", arguments.rounds, bench.name)?;
         match run::measure(root, bench, arguments).await {
             Ok(measured) => drop(figures.insert(bench.name.clone(), measured)),

@@ -74,7 +74,7 @@ impl Bench {
             return Some("--python is not given".to_owned());
         }
         let unset = self.needs.iter().find(|name| std::env::var_os(name).is_none());
-        unset.map(|name| format!("{name} is not set; see tests/services"))
+        unset.map(|name| format!("{name} is not set; see benches/README.md"))
     }
 
     /// The manifest that its command names, or the workspace's.

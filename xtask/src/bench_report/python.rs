@@ -12,7 +12,8 @@ pub(crate) fn interpreter(root: &Path, bench: &str, requirements: &Path) -> anyh
     }
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
     done(Command::new(&python).args(install).arg(root.join(requirements)))?;
-    Ok(python)
+    // Some are started in other folders; a link into an environment stays one.
+    Ok(std::path::absolute(python)?)
 }
 
 fn done(command: &mut Command) -> anyhow::Result<()> {

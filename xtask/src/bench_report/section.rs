@@ -29,10 +29,10 @@ impl<'b> Section<'b> {
         (!rows.is_empty()).then_some(Self { bench, rounds: rounds.len(), rows })
     }
 
-    pub(crate) fn text(&self, root: &Path, machine: &Machine) -> String {
+    pub(crate) fn text(&self, root: &Path, machine: &Machine, python: bool) -> String {
         let Self { bench, rounds, rows } = self;
         let mut text = format!("### {}\n\n{} `{}`", bench.title, bench.about, bench.told());
-        let peers = versions(root, bench);
+        let peers = versions(root, bench, python);
         if !peers.is_empty() {
             text.push_str(&format!("; {}", peers.join(", ")));
         }
@@ -114,7 +114,7 @@ mod tests {
     fn ratios_are_of_one_round_and_the_spread_is_told() {
         let (bench, machine) = (bench(), Machine("on a machine.".to_owned()));
         let rounds = [round(100.0, 1_000.0), round(200.0, 1_000.0)];
-        let text = Section::of(&bench, &rounds).unwrap().text(Path::new("/nowhere"), &machine);
+        let text = Section::of(&bench, &rounds).unwrap().text(Path::new("/nowhere"), &machine, false);
         assert!(text.starts_with("### X\n\nA step. `cargo bench`.\n2 rounds, on a machine.\n"), "{text}");
         assert!(text.contains("| g/helm | 150 ns | ±33 % |  |"), "{text}");
         assert!(text.contains("| g/peer | 1.00 µs | ±0 % | 5.00–10.0 times g/helm |"), "{text}");

@@ -62,12 +62,16 @@ impl Told {
     }
 }
 
-/// Lets so many ask for so long, each over its own connection. Any answer other than 200 ends it.
+/// How much longer than asked for a server may take with its last answers.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Lets so many ask for so long, each over its own connection. Any answer other than 200 ends it, and none at all.
 pub(crate) async fn ask(server: SocketAddr, ask: &Ask, callers: usize, time: Duration) -> Any<Told> {
     let request = ask.request();
     let began = Instant::now();
     let callers = (0..callers).map(|_| caller(server, &request, began + time));
-    let times = futures::future::try_join_all(callers).await?;
+    let times = tokio::time::timeout(time + PATIENCE, futures::future::try_join_all(callers)).await;
+    let times = times.map_err(|_| format!("a request was not answered within {PATIENCE:?}"))??;
     let took = began.elapsed();
     let mut times: Vec<Duration> = times.into_iter().flatten().collect();
     times.sort();

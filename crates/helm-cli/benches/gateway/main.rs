@@ -65,23 +65,28 @@ fn single() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 async fn all(time: Duration) -> Any<()> {
-    let folder = tempfile::tempdir()?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let sync = machine::fdatasync(folder.path())?;
     println!("fdatasync of 4 KiB in {}: {sync:.3?}, median", folder.path().display());
     figures::figure("gateway", "two fdatasync", 2.0 * sync.as_secs_f64() * 1e9, "ns");
     let upstream = upstream::start().await?;
     println!(
         "{:<30}{:>12}{:>12}{:>14}{:>16}{:>12}{:>10}",
-        "", "p50, 1", "p99, 1", "req/s, 32", "CPU/req, 32", "idle MB", "peak MB"
+        "", "p50, 1", "p99, 1", "req/s, 32", "CPU/req, 32", "idle MB", "after MB"
     );
-    let targets = targets(folder.path(), upstream)?;
-    for target in targets {
+    for target in targets(folder.path(), upstream)? {
         measure(target, time).await?;
+    }
+    for peer in peers::targets(folder.path(), upstream)? {
+        // What else was measured is worth as much without it.
+        if let Err(error) = measure(peer, time).await {
+            println!("left out: {error}");
+        }
     }
     Ok(())
 }
 
-/// Helm with three stores, what it is compared with, in this order.
+/// The pass-through, then Helm with three stores.
 fn targets(folder: &Path, upstream: std::net::SocketAddr) -> Any<Vec<Target>> {
     let mut targets = vec![Target {
         name: "pass-through".to_owned(),
@@ -97,7 +102,6 @@ fn targets(folder: &Path, upstream: std::net::SocketAddr) -> Any<Vec<Target>> {
     ] {
         targets.push(helm(folder, name, &store, upstream)?);
     }
-    targets.extend(peers::targets(folder, upstream)?);
     Ok(targets)
 }
 
@@ -120,8 +124,7 @@ fn helm(folder: &Path, name: &str, store: &str, upstream: std::net::SocketAddr) 
     std::fs::write(&config, text)?;
     let helmctl = std::env::var_os("HELM_BENCH_HELMCTL").map_or_else(
         || PathBuf::from(env!("CARGO_BIN_EXE_helmctl")),
-        // A benchmark starts in its crate's folder, and whoever names a program stands in the workspace's.
-        |named| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(named),
+        |named| program::of_workspace(Path::new(&named)),
     );
     let command = vec![helmctl.into(), "serve".into(), "--config".into(), config.into()];
     Ok(Target { name: name.to_owned(), command, environment: Vec::new(), ask: Ask::helm() })
@@ -132,10 +135,11 @@ async fn measure(target: Target, time: Duration) -> Any<()> {
     let (name, ask) = (target.name.clone(), target.ask.clone());
     let program = Program::start(target).await.map_err(|error| format!("{name}: {error}"))?;
     let idle = program.memory();
-    callers::ask(program.address, &ask, 8, time.min(Duration::from_secs(2))).await?;
-    let alone = callers::ask(program.address, &ask, 1, time).await?;
+    let failed = |error| format!("{name}: {error}");
+    callers::ask(program.address, &ask, 8, time.min(Duration::from_secs(2))).await.map_err(failed)?;
+    let alone = callers::ask(program.address, &ask, 1, time).await.map_err(failed)?;
     let before = program.processor_time();
-    let many = callers::ask(program.address, &ask, MANY, time).await?;
+    let many = callers::ask(program.address, &ask, MANY, time).await.map_err(failed)?;
     let spent = program.processor_time().zip(before).map(|(after, before)| after - before);
     tell(&name, &alone, &many, spent, [idle, program.memory()]);
     Ok(())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Any;
 use crate::callers::Ask;
-use crate::program::Target;
+use crate::program::{self, Target};
 
 /// Serves TensorZero's routes by the gateway that its wheel holds, at a port that it chooses.
 const TENSORZERO: &str = "\
@@ -28,7 +28,8 @@ pub(crate) fn targets(folder: &Path, upstream: SocketAddr) -> Any<Vec<Target>> {
         println!("TensorZero and LiteLLM are left out: HELM_BENCH_PYTHON names no Python that has them");
         return Ok(Vec::new());
     };
-    Ok(vec![tensorzero(folder, &python, upstream)?, litellm(folder, &python, upstream)?])
+    let python = &program::of_workspace(Path::new(&python)).into_os_string();
+    Ok(vec![tensorzero(folder, python, upstream)?, litellm(folder, python, upstream)?])
 }
 
 /// Static routing, nothing written: what its vendor's own figures measure.
@@ -58,7 +59,7 @@ fn litellm(folder: &Path, python: &OsString, upstream: SocketAddr) -> Any<Target
          general_settings: {{ disable_spend_logs: true }}\n"
     );
     std::fs::write(&config, text)?;
-    // It takes no port of its own choice: one that was free just now.
+    // It cannot choose a port by itself: one that is free now.
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
     let program = PathBuf::from(python).with_file_name("litellm");
     let mut command = vec![program.into_os_string(), "--config".into(), config.into()];

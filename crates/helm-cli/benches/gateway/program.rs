@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::mpsc::{self, TryRecvError};
+use std::time::{Duration, Instant};
 
 use crate::callers::Ask;
 use crate::{Any, machine};
@@ -16,6 +17,13 @@ pub(crate) struct Target {
     pub(crate) command: Vec<OsString>,
     pub(crate) environment: Vec<(&'static str, OsString)>,
     pub(crate) ask: Ask,
+}
+
+/// What a variable names: a benchmark starts in its crate's folder, and whoever names a program stands in the workspace's. A
+/// bare name is searched for as ever.
+pub(crate) fn of_workspace(named: &Path) -> PathBuf {
+    let is_bare = named.components().count() == 1;
+    if is_bare { named.to_owned() } else { Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(named) }
 }
 
 /// A server that listens; it ends when this is dropped.
@@ -42,14 +50,14 @@ impl Program {
         drop(told);
         // Dropped on every way out of here, which ends the process.
         let mut program = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        program.address = found(&telling)?;
+        program.address = found(&telling).await?;
         program.answers().await?;
         Ok(program)
     }
 
     /// Waits until it takes connections.
     async fn answers(&self) -> Any<()> {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         while let Err(error) = tokio::net::TcpStream::connect(self.address).await {
             if began.elapsed() > PATIENCE {
                 return Err(format!("{} takes no connection: {error}", self.address).into());
@@ -101,20 +109,27 @@ fn listen(pipe: Box<dyn Read + Send>, told: mpsc::Sender<String>) {
 /// So many of its last lines are told of one that does not serve.
 const LINES: usize = 12;
 
-/// The first address on loopback that it names.
-fn found(telling: &mpsc::Receiver<String>) -> Any<SocketAddr> {
-    let mut said = Vec::new();
-    while let Ok(line) = telling.recv_timeout(PATIENCE) {
-        let named = line.split("http://").nth(1).and_then(|rest| {
-            let address: String =
-                rest.chars().take_while(|letter| letter.is_ascii_digit() || ".:".contains(*letter)).collect();
-            address.trim_end_matches(['.', ':']).parse::<SocketAddr>().ok()
-        });
-        if let Some(address) = named.filter(|address| address.port() > 0) {
-            return Ok(address);
+/// The first address that it names. Meanwhile whoever it asks may answer: they share this thread.
+async fn found(telling: &mpsc::Receiver<String>) -> Any<SocketAddr> {
+    let (mut said, began) = (Vec::new(), Instant::now());
+    while began.elapsed() < PATIENCE {
+        match telling.try_recv() {
+            Ok(line) => match named(&line) {
+                Some(address) => return Ok(address),
+                None => said.push(line),
+            },
+            Err(TryRecvError::Empty) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(TryRecvError::Disconnected) => break,
         }
-        said.push(line);
     }
     let last = said.split_off(said.len().saturating_sub(LINES)).join("\n");
     Err(format!("it did not say where it listens; it said at last:\n{last}").into())
+}
+
+/// The address in this line, such as in `listening on http://127.0.0.1:8080`.
+fn named(line: &str) -> Option<SocketAddr> {
+    let rest = line.split("http://").nth(1)?;
+    let end = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.' && letter != ':');
+    let address = rest.get(..end.unwrap_or(rest.len()))?.trim_end_matches(['.', ':']);
+    address.parse().ok().filter(|address: &SocketAddr| address.port() > 0)
 }
