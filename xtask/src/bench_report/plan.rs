@@ -145,5 +145,11 @@ mod tests {
         assert_eq!(names.len(), plan.benches.len());
         let python = plan.benches.iter().find(|bench| bench.python.is_some()).unwrap();
         assert!(python.missing(false).is_some() && python.missing(true).is_none());
+        let lists = plan.benches.iter().filter_map(|bench| bench.requirements.as_ref());
+        let pinned = |list: &PathBuf| {
+            let text = std::fs::read_to_string(root().join(list)).unwrap();
+            text.lines().all(|line| line.contains("=="))
+        };
+        assert_eq!(lists.filter(|list| pinned(list)).count(), 2);
     }
 }
