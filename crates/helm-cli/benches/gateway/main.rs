@@ -46,15 +46,22 @@ fn begin() -> Any<()> {
         return single()?.block_on(upstream::pass_through(upstream.parse()?));
     }
     let measured = match arguments.iter().position(|word| word == "--seconds") {
-        Some(at) => arguments.get(at + 1).ok_or("--seconds needs how many")?.parse()?,
+        Some(at) => seconds(arguments.get(at + 1))?,
         // `cargo test --benches` only wants to know that it runs.
-        None if !arguments.iter().any(|word| word == "--bench") => 0.2,
-        None => 5.0,
+        None if !arguments.iter().any(|word| word == "--bench") => Duration::from_millis(200),
+        None => Duration::from_secs(5),
     };
     if !machine::stay_on(1) {
         println!("Not held to single cores, so servers and callers take time from each other.");
     }
-    single()?.block_on(all(Duration::try_from_secs_f64(measured)?))
+    single()?.block_on(all(measured))
+}
+
+fn seconds(said: Option<&String>) -> Any<Duration> {
+    let seconds = said.and_then(|said| Duration::try_from_secs_f64(said.parse().ok()?).ok());
+    Ok(seconds
+        .filter(|time| !time.is_zero())
+        .ok_or("--seconds takes how long each measurement lasts, such as 5 or 0.5")?)
 }
 
 /// The argument that makes this program the one that only copies.
