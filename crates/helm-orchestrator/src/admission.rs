@@ -85,7 +85,7 @@ impl Admission {
             match self.limiter.acquire(&key, limits, cost).await {
                 Ok(permit) => admitted.permits.push(permit),
                 Err(denied) => {
-                    admitted.settle(Cost::default()).await;
+                    admitted.unused().await;
                     return Err(refusal(&denied, whose));
                 }
             }
@@ -128,6 +128,11 @@ impl Admitted {
     pub(crate) async fn used(self, turn: &TurnResponse) {
         let cost = Cost::request().with_tokens(turn.usage.total());
         self.settle(turn.cost.map_or(cost, |money| cost.with_money(money))).await;
+    }
+
+    /// Gives back what was taken for a turn that did not begin.
+    pub(crate) async fn unused(self) {
+        self.settle(Cost::default()).await;
     }
 
     async fn settle(self, actual: Cost) {

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::experiments::PlannedExperiment;
 use crate::helm::Helm;
 use crate::inner::{Inner, Running, TaskRuntime, comma_separated};
+use crate::intake::Intake;
 use crate::settle::TaskSettler;
 use crate::sharing::Sharing;
 use crate::task::Task;
@@ -37,6 +38,7 @@ use crate::worker::WorkerPool;
 /// | background workers, and how much may wait for them | 4, 1,024 |
 /// | longest message | 1 MiB |
 /// | limits | none |
+/// | turns and judgements that work with the store at once | 64 |
 /// | due follow-up jobs | are done here |
 #[must_use = "a builder does nothing until it is built"]
 pub struct HelmBuilder {
@@ -52,6 +54,7 @@ pub struct HelmBuilder {
     paused: Vec<Spec>,
     workers: usize,
     queue: usize,
+    at_once: usize,
     max_message_bytes: usize,
     refit_every: u64,
     pace: Pace,
@@ -88,6 +91,7 @@ impl Default for HelmBuilder {
             paused: Vec::new(),
             workers: 4,
             queue: 1_024,
+            at_once: 64,
             max_message_bytes: 1 << 20,
             refit_every: 200,
             pace: Pace::default(),
@@ -226,6 +230,14 @@ impl HelmBuilder {
         self
     }
 
+    /// How many turns and judgements work with the store at once, one at least. Others wait before anything of them has begun: a
+    /// second while there was room within the last one, else a tenth of that; then they are refused with
+    /// [`Overloaded`](crate::Error::Overloaded). Default: 64.
+    pub fn at_once(mut self, most: usize) -> Self {
+        self.at_once = most;
+        self
+    }
+
     /// Sets the longest message that is accepted, in bytes.
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.max_message_bytes = bytes;
@@ -291,6 +303,7 @@ impl HelmBuilder {
             models: parts.models,
             embedder,
             admission: Admission { limiter: shared.limiter, limits: self.limits },
+            intake: Arc::new(Intake::new(self.at_once)),
             settler: parts.settler,
             pool: WorkerPool::new(tracker.clone(), self.workers, self.queue),
             workers: self.workers.max(1),
@@ -349,6 +362,7 @@ impl HelmBuilder {
             models: parts.models,
             embedder: present.embedder.clone(),
             admission: Admission { limiter: Arc::clone(&present.admission.limiter), limits: self.limits },
+            intake: Arc::clone(&present.intake),
             settler: parts.settler,
             pool: present.pool.clone(),
             workers: present.workers,

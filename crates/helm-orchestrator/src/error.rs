@@ -147,6 +147,9 @@ pub enum Error {
     /// The embedding model did not answer.
     #[error("the texts could not be embedded")]
     Embedding(#[source] helm_llm::Error),
+    /// The store has more to do than it gets done. Nothing of the request has begun.
+    #[error("more is asked than the store gets done; try again later, or ask another instance")]
+    Overloaded,
     /// Helm is shutting down and takes no more turns.
     #[error("helm is shutting down; send the request to another instance or try again later")]
     ShuttingDown,
@@ -215,7 +218,9 @@ impl Error {
             | Self::Model(_)
             | Self::Experiment(_) => ErrorKind::Config,
             Self::Store(error) => store_kind(error),
-            Self::ShuttingDown | Self::Embedding(_) | Self::Unstored { .. } => ErrorKind::Unavailable,
+            Self::Overloaded | Self::ShuttingDown | Self::Embedding(_) | Self::Unstored { .. } => {
+                ErrorKind::Unavailable
+            }
             Self::Policy(_) | Self::Lost => ErrorKind::Internal,
         }
     }

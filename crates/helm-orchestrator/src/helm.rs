@@ -48,8 +48,8 @@ impl Helm {
 
     /// Puts the tasks, strategies, models, tools, judges, guardrails, rewards, experiments and limits of another
     /// configuration in the place of the present ones, for every clone and tenant. Turns that run end under those with which
-    /// they began; what was learnt stays. Store, Redis, embeddings, clock and background workers stay as they are, whatever
-    /// the builder says. Models begin without a record of failures.
+    /// they began; what was learnt stays. Store, Redis, embeddings, clock, background workers and how many work with the store at
+    /// once stay as they are, whatever the builder says. Models begin without a record of failures.
     ///
     /// # Errors
     ///
@@ -79,13 +79,14 @@ impl Helm {
     ///
     /// # Errors
     ///
-    /// Fails when the message, task or strategy is refused, or when the turn cannot be stored;
+    /// Fails when the message, task or strategy is refused, or when the turn cannot be stored; [`Error::Overloaded`] when the store
+    /// has too much to do, which is all that becomes of the turn then;
     /// [`Error::ReservedUser`] for a name under which Helm keeps something of its own, as the pseudonyms of those who were
     /// forgotten.
     ///
     /// # Cancellation safety
     ///
-    /// Dropping the future cancels the turn, which is then recorded as cancelled.
+    /// Dropping the future cancels the turn, which is then recorded as cancelled, if anything of it has begun.
     pub async fn turn(&self, request: TurnRequest) -> Result<TurnResponse> {
         turn::start(&self.inner(), &self.tenant, request, Delivery::Whole)?.into_response().await
     }
@@ -107,11 +108,13 @@ impl Helm {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownDecision`] when there is no such decision; otherwise when it cannot be stored.
+    /// [`Error::UnknownDecision`] when there is no such decision; [`Error::Overloaded`] when the store has too much to do;
+    /// otherwise when it cannot be stored.
     pub async fn feedback(&self, feedback: Feedback) -> Result<FeedbackReceipt> {
         if feedback.source.as_judge().is_some() {
             return Err(Error::ReservedSource { source_name: feedback.source });
         }
+        let _inside = self.inner().intake.enter("feedback").await?;
         self.inner().weigh(&self.tenant).await?;
         let (at, settler) = (self.inner().clock.now(), Arc::clone(&self.inner().settler));
         let recorded = self.inner().store.record_feedback(&self.tenant, &feedback, at, settler).await;

@@ -22,6 +22,7 @@ use crate::drift::Watches;
 use crate::error::{Error, Result};
 use crate::experiments::RunningExperiment;
 use crate::gates::Gates;
+use crate::intake::Intake;
 use crate::judges::TaskJudge;
 use crate::prompt::Prompts;
 use crate::raise::Raised;
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     /// `None` when vector search is off: no recall and no embedding calls.
     pub(crate) embedder: Option<Arc<dyn EmbeddingModel>>,
     pub(crate) admission: Admission,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) settler: Arc<dyn Settle>,
     pub(crate) tracker: TaskTracker,
     /// Cancelled when no more turns are taken.

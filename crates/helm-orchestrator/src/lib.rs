@@ -32,6 +32,7 @@ mod explain;
 mod gates;
 mod helm;
 mod inner;
+mod intake;
 mod judges;
 mod ledger;
 #[cfg(feature = "mcp")]

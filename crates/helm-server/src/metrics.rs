@@ -161,6 +161,11 @@ pub const METRICS: &[Metric] = &[
         &["reason"],
         "Requests that were refused because too many (requests) or too much (bytes) was in flight.",
     ),
+    counter(
+        "helm_intake_refused_total",
+        &["operation"],
+        "Turns (turn) and judgements (feedback) that were refused before they began because store.at_once others worked with the store.",
+    ),
     counter("helm_limiter_denied_total", &["resource"], "Turns that were refused by a limit."),
     counter(
         "helm_limiter_stand_in_total",

@@ -217,7 +217,8 @@ impl From<Error> for Problem {
             ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        if status.is_server_error() {
+        // What is refused because there is too much is counted: a line for each would be more work.
+        if status.is_server_error() && !matches!(error, Error::Overloaded) {
             tracing::error!(error = %error.report(), "a request failed");
         }
         match &error {
@@ -238,6 +239,7 @@ impl From<Error> for Problem {
             Error::UnknownStrategy { .. } => {
                 Self::new(status, error.to_string()).with_code("model_not_found").with_param("strategy")
             }
+            Error::Overloaded => Self::new(status, error.to_string()).with_code("overloaded"),
             Error::Unstored { id } => Self { decision_id: Some(*id), ..Self::new(status, error.to_string()) },
             Error::Unsupported { .. } => Self::new(status, error.to_string()).with_code("unsupported"),
             // What a store is called and what it was doing is for the log, too.

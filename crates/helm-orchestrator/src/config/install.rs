@@ -81,6 +81,7 @@ impl HelmConfig {
             .location(self.location()?)
             .max_message_bytes(MAX_MESSAGE_BYTES)
             .workers(self.background.workers, self.background.queue)
+            .at_once(self.store.at_once)
             .user_rewards(self.metrics.user_rewards)
             .limits(self.limits.limits()?);
         #[cfg(feature = "redis")]
@@ -126,13 +127,14 @@ impl HelmConfig {
             false => Ok(()),
         };
         let at_least_one = |key: &str, given: usize| match given {
-            0 => Err(Error::config(format!("server.{key}"), "write at least 1")),
+            0 => Err(Error::config(key, "write at least 1")),
             _ => Ok(()),
         };
-        let requests = at_least_one("max_in_flight", self.server.max_in_flight);
-        let bytes = at_least_one("max_in_flight_bytes", self.server.max_in_flight_bytes);
+        let requests = at_least_one("server.max_in_flight", self.server.max_in_flight);
+        let bytes = at_least_one("server.max_in_flight_bytes", self.server.max_in_flight_bytes);
+        let at_once = at_least_one("store.at_once", self.store.at_once);
         let rewards = self.rewards.keys().map(|name| self.reward(name).map(drop));
-        [self.log.filter().map(drop), drain, requests, bytes].into_iter().chain(rewards)
+        [self.log.filter().map(drop), drain, requests, bytes, at_once].into_iter().chain(rewards)
     }
 
     /// The models that are configured; without any, the built-in one as `main`. Nothing is sent.

@@ -159,6 +159,9 @@ pub struct StoreSection {
     pub connections: Option<u32>,
     /// What an acknowledged write to a SQLite file survives. Default: `full`.
     pub synchronous: Survives,
+    /// How many turns and judgements work with the store at once. Others wait before they begin, a second at most, and are then
+    /// refused with 503. Default: 64.
+    pub at_once: usize,
     /// A Redis that holds limits and kept answers of all processes together. Environment: `REDIS_URL`.
     #[schemars(with = "Option<String>")]
     pub redis_url: Option<RedactedUrl>,
@@ -170,6 +173,7 @@ impl Default for StoreSection {
             url: "sqlite://helm.db".into(),
             connections: None,
             synchronous: Survives::Full,
+            at_once: 64,
             redis_url: None,
         }
     }

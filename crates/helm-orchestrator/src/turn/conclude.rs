@@ -295,6 +295,7 @@ impl Turn {
         let task = self.inner.tasks.get(&decision.context.task);
         let strategy = task.and_then(|task| task.strategy(&decision.strategy));
         let limit = strategy.map_or(Duration::ZERO, |strategy| strategy.limits.deadline);
+        let _inside = self.inner.intake.enter_again();
         let deadline = self.began.after(limit).after(COMMIT_GRACE);
         persist(|| self.inner.store.log_decision(decision, deadline)).await.map(drop)
     }
@@ -320,6 +321,7 @@ impl Turn {
     async fn commit(&self, record: &TurnRecord) -> Result<TurnReceipt> {
         let settler = || std::sync::Arc::clone(&self.inner.settler);
         let record = storable::turn(record.clone());
+        let _inside = self.inner.intake.enter_again();
         let committing = persist(|| async {
             self.inner.weigh(&self.tenant).await?;
             self.inner.store.commit_turn(record.clone(), settler()).await
@@ -402,7 +404,7 @@ fn describe(ending: Ending) -> Result<(TurnStatus, Option<String>), Stop> {
 fn stopped(stop: &Stop) -> (TurnStatus, String) {
     match stop {
         Stop::Failed(error @ Error::Store(_)) => (TurnStatus::StorageError, error.report()),
-        Stop::Failed(error) => (TurnStatus::UpstreamError, error.report()),
+        Stop::Failed(error) | Stop::Refused(error) => (TurnStatus::UpstreamError, error.report()),
         Stop::TimedOut => (TurnStatus::Timeout, TIMED_OUT.to_owned()),
         Stop::Cancelled => (TurnStatus::Cancelled, CANCELLED.to_owned()),
         Stop::Panicked => (TurnStatus::UpstreamError, PANICKED.to_owned()),

@@ -14,6 +14,7 @@ use super::run::{Stop, Turn};
 use crate::error::{Error, Result};
 use crate::experiments::RunningExperiment;
 use crate::inner::TaskRuntime;
+use crate::intake::Inside;
 use crate::raise::FRESH;
 use crate::task::Sticky;
 
@@ -39,22 +40,28 @@ pub(super) struct Recalled {
 }
 
 impl Turn {
-    /// Reads learning state, preferences, history and memories, all at the same time.
-    pub(super) async fn recall(&self, task: &TaskRuntime, message: &str) -> Result<Recalled, Stop> {
+    /// Reads learning state, preferences, history and memories, all at the same time. It is `inside` until it has all but the
+    /// memories, which may wait for an embedding model.
+    pub(super) async fn recall(
+        &self,
+        task: &TaskRuntime,
+        message: &str,
+        inside: Inside,
+    ) -> Result<Recalled, Stop> {
         let (store, user) = (&self.inner.store, &self.request.user);
         self.inner.look_at_candidate(&self.tenant, task, FRESH).await?;
         let policy = Arc::clone(self.inner.policy_of(&self.tenant, task));
         let query = self.state_query(task, &*policy);
         let state = async { store.bandits().load(&self.tenant, &task.id, &query).await.map_err(Error::from) };
         let preferences = async { store.preferences().get(&self.tenant, user).await.map_err(Error::from) };
-        let (state, held, variants, preferences, past, (embedding, memories)) = tokio::try_join!(
-            state,
-            self.held(task),
-            self.variants(task),
-            preferences,
-            self.past(task),
-            self.memories_if_any(task, message)
-        )?;
+        let known = async {
+            let (held, variants, past) = (self.held(task), self.variants(task), self.past(task));
+            let known = tokio::try_join!(state, held, variants, preferences, past);
+            drop(inside);
+            known
+        };
+        let ((state, held, variants, preferences, past), (embedding, memories)) =
+            tokio::try_join!(known, self.memories_if_any(task, message))?;
         let (memories, violations) = self.passing(task, memories).await?;
         let snapshot = snapshot(state)?;
         Ok(Recalled { policy, snapshot, held, variants, preferences, past, memories, violations, embedding })

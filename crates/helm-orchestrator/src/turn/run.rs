@@ -15,6 +15,7 @@ use tracing::Instrument;
 use super::{input::Input, stream::TurnStream};
 use crate::error::{Error, Result};
 use crate::inner::{Inner, TaskRuntime};
+use crate::intake::Inside;
 use crate::observe;
 use crate::request::{TurnEvent, TurnRequest, TurnResponse};
 use crate::users;
@@ -50,6 +51,8 @@ pub(super) struct Known {
 
 /// Why a turn stopped before it came to an end of its own.
 pub(super) enum Stop {
+    /// Before anything of it had begun, so that there is nothing to record.
+    Refused(Error),
     Failed(Error),
     TimedOut,
     Cancelled,
@@ -157,8 +160,10 @@ impl Turn {
         let (admission, counter) = (&self.inner.admission, &*self.inner.tokens);
         let admitted = admission.admit(&self.tenant, &self.request, counter).await?;
         let end = self.run(events).await;
-        if let Ok(TurnEvent::Ended(turn)) = &end {
-            admitted.used(turn).await;
+        match &end {
+            Ok(TurnEvent::Ended(turn)) => admitted.used(turn).await,
+            Err(Error::Overloaded) => admitted.unused().await,
+            _ => {}
         }
         end
     }
@@ -168,6 +173,7 @@ impl Turn {
         let played = AssertUnwindSafe(self.play(events)).catch_unwind().await;
         let response = match played.unwrap_or(Err(Stop::Panicked)) {
             Ok(response) => response,
+            Err(Stop::Refused(why)) => return Err(why),
             Err(stop) => {
                 if let Stop::Failed(error @ Error::Store(_)) = &stop {
                     tracing::warn!(decision = %self.id, error = %error.report(), "a turn failed with its state");
@@ -192,12 +198,22 @@ impl Turn {
         let _ = self.known.input.set(input);
         // The large parts of a turn have places of their own, which are there as long as they are under way: the whole is
         // moved when it is begun, and each combinator that takes a part moves it again.
-        let recall = observe::timed("recall", Box::pin(self.recall(task, &message)));
+        let inside = self.enter().await?;
+        let recall = observe::timed("recall", Box::pin(self.recall(task, &message, inside)));
         let recalled = self.bounded(longest_deadline(task), recall).await??;
         let decision = self.decide(task, &recalled)?;
         let _ = self.known.decision.set(decision.clone());
         let execution = Box::pin(self.execute(task, &decision, &recalled, &message, events)).await;
         Box::pin(self.conclude(task, decision, execution, found, message, recalled)).await
+    }
+
+    /// Waits for the store to have room for this turn, which has not begun until then.
+    async fn enter(&self) -> Result<Inside, Stop> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Stop::Refused(Error::Overloaded)),
+            inside = self.inner.intake.enter("turn") => inside.map_err(Stop::Refused),
+        }
     }
 
     /// `work` until `deadline` after the turn's start, or until it is cancelled.
