@@ -230,9 +230,9 @@ impl HelmBuilder {
         self
     }
 
-    /// How many turns and judgements work with the store at once, one at least. Others wait before anything of them has begun: a
-    /// second while there was room within the last one, else a tenth of that; then they are refused with
-    /// [`Overloaded`](crate::Error::Overloaded). Default: 64.
+    /// How many turns and judgements work with the store at once, one at least. Others wait before anything of them has begun, a
+    /// second at most, and are then refused with [`Overloaded`](crate::Error::Overloaded), and so is at once whatever comes when
+    /// there was no room for a second. Default: 64.
     pub fn at_once(mut self, most: usize) -> Self {
         self.at_once = most;
         self

@@ -161,8 +161,8 @@ pub enum Error {
         /// The turn's id.
         id: DecisionId,
     },
-    /// The turn's own task ended without an answer, which is a defect.
-    #[error("the turn ended without an answer; please report this")]
+    /// The task of a turn or a judgement ended without an answer, which is a defect.
+    #[error("what was begun ended without an answer; please report this")]
     Lost,
 }
 

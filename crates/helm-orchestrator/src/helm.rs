@@ -5,6 +5,7 @@ use helm_core::{DecisionId, ExperimentKey, Feedback, TaskId, TenantId};
 use helm_eval::RewardSpec;
 use helm_experiment::{Report, Spec};
 use helm_store::{Applied, Audit, FeedbackReceipt, Health, Retained, Retention, Store, TurnView};
+use tracing::Instrument;
 
 use crate::background;
 use crate::builder::HelmBuilder;
@@ -104,7 +105,8 @@ impl Helm {
         turn::start(&self.inner(), &self.tenant, request, Delivery::Streamed)
     }
 
-    /// Records a person's judgement of a turn and revises its reward. Repeating it changes nothing.
+    /// Records a person's judgement of a turn and revises its reward. Repeating it changes nothing. Once it has begun it comes to its
+    /// end, whether somebody waits for that or not.
     ///
     /// # Errors
     ///
@@ -114,7 +116,17 @@ impl Helm {
         if feedback.source.as_judge().is_some() {
             return Err(Error::ReservedSource { source_name: feedback.source });
         }
-        let _inside = self.inner().intake.enter("feedback").await?;
+        let inner = self.inner();
+        let (helm, inside) = (self.clone(), inner.intake.enter("feedback").await?);
+        let recording = async move {
+            let _inside = inside;
+            helm.record(feedback).await
+        };
+        let recorded = inner.tracker.spawn(recording.in_current_span()).await;
+        recorded.unwrap_or(Err(Error::Lost))
+    }
+
+    async fn record(&self, feedback: Feedback) -> Result<FeedbackReceipt> {
         self.inner().weigh(&self.tenant).await?;
         let (at, settler) = (self.inner().clock.now(), Arc::clone(&self.inner().settler));
         let recorded = self.inner().store.record_feedback(&self.tenant, &feedback, at, settler).await;

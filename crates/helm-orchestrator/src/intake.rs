@@ -4,9 +4,9 @@
 //! would feed itself. So a bounded number is inside. What comes beyond waits outside in the order of its arrival, where nothing of
 //! it has begun: its caller may go away, and nothing is left of it. What has begun comes to its end: it goes in again without waiting.
 //!
-//! How long somebody waits follows B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015, after the controlled delay of K. Nichols and
-//! V. Jacobson, ACM Queue 10(5), 2012: a queue that was empty a moment ago is a burst, and its end is waited for. One that has stood
-//! for longer makes everybody wait and nobody served more, so that its newcomers are told at once to go elsewhere.
+//! Whether somebody waits follows B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015, after the controlled delay of K. Nichols and
+//! V. Jacobson, ACM Queue 10(5), 2012: where there was room a moment ago there is a burst, and its end is waited for. Where there has
+//! been none for longer, waiting makes everybody late and nobody served more, so that newcomers are told at once to go elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,8 +19,6 @@ use crate::error::{Error, Result};
 
 /// How long a burst is waited out, and how long there may be no room before that is no burst any more.
 const BURST: Duration = Duration::from_secs(1);
-/// How long somebody waits once it is none.
-const STANDING: Duration = Duration::from_millis(100);
 
 /// The way to the store.
 pub(crate) struct Intake {
@@ -28,7 +26,7 @@ pub(crate) struct Intake {
     /// How many are inside beyond the room.
     beyond: AtomicUsize,
     started: Instant,
-    /// When there was room last, in milliseconds since the start.
+    /// When somebody found room last, in milliseconds since the start.
     had_room: AtomicU64,
 }
 
@@ -46,7 +44,19 @@ impl Intake {
         Self { room, beyond: AtomicUsize::new(0), started: Instant::now(), had_room: AtomicU64::new(0) }
     }
 
-    /// Waits for room, for `what` that has not begun.
+    /// Refuses what would be refused now, before anything is done for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Overloaded`] when there is no room, and has been none for longer than a burst.
+    pub(crate) fn look(&self, what: &'static str) -> Result<()> {
+        if self.room.available_permits() > 0 {
+            self.note_room();
+        }
+        if self.has_burst() { Ok(()) } else { Err(refused(what)) }
+    }
+
+    /// Waits for room, for `what`, which has not begun.
     ///
     /// # Errors
     ///
@@ -59,32 +69,40 @@ impl Intake {
         if let Some(inside) = self.enter_at_once() {
             return Ok(inside);
         }
-        let waited = tokio::time::timeout(self.patience(), self.room.acquire()).await;
-        let Ok(Ok(permit)) = waited else {
-            metrics::counter!("helm_intake_refused_total", "operation" => what).increment(1);
-            return Err(Error::Overloaded);
-        };
-        permit.forget();
-        Ok(Inside(Arc::clone(self)))
+        if !self.has_burst() {
+            return Err(refused(what));
+        }
+        match tokio::time::timeout(BURST, self.room.acquire()).await {
+            Ok(Ok(permit)) => {
+                permit.forget();
+                Ok(Inside::new(self))
+            }
+            _ => Err(refused(what)),
+        }
     }
 
     /// Goes on with what has begun, whether there is room or not.
     pub(crate) fn enter_again(self: &Arc<Self>) -> Inside {
         self.enter_at_once().unwrap_or_else(|| {
             self.beyond.fetch_add(1, Ordering::AcqRel);
-            Inside(Arc::clone(self))
+            Inside::new(self)
         })
     }
 
     fn enter_at_once(self: &Arc<Self>) -> Option<Inside> {
         self.room.try_acquire().ok()?.forget();
-        self.had_room.store(self.now(), Ordering::Relaxed);
-        Some(Inside(Arc::clone(self)))
+        self.note_room();
+        Some(Inside::new(self))
     }
 
-    fn patience(&self) -> Duration {
+    fn note_room(&self) {
+        self.had_room.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Whether there was room a moment ago.
+    fn has_burst(&self) -> bool {
         let without = self.now().saturating_sub(self.had_room.load(Ordering::Relaxed));
-        if Duration::from_millis(without) < BURST { BURST } else { STANDING }
+        Duration::from_millis(without) < BURST
     }
 
     fn now(&self) -> u64 {
@@ -92,8 +110,21 @@ impl Intake {
     }
 }
 
+fn refused(what: &'static str) -> Error {
+    metrics::counter!("helm_intake_refused_total", "operation" => what).increment(1);
+    Error::Overloaded
+}
+
+impl Inside {
+    fn new(intake: &Arc<Intake>) -> Self {
+        metrics::gauge!("helm_intake_inside").increment(1.0);
+        Self(Arc::clone(intake))
+    }
+}
+
 impl Drop for Inside {
     fn drop(&mut self) {
+        metrics::gauge!("helm_intake_inside").decrement(1.0);
         let one_less = |beyond: usize| beyond.checked_sub(1);
         // Whoever is inside beyond the room has the place of the one who leaves.
         if self.0.beyond.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_err() {
@@ -116,27 +147,29 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_waited_out_and_a_standing_queue_is_not() {
+    async fn a_burst_is_waited_out_and_no_more_than_that() {
         let intake = intake(1);
         let inside = intake.enter("turn").await.unwrap();
+        assert!(intake.look("turn").is_ok());
         assert_eq!(wait(&intake).await, (false, BURST), "there was room a moment ago");
-        assert_eq!(wait(&intake).await, (false, STANDING), "there has been none for a second");
+        assert_eq!(wait(&intake).await, (false, Duration::ZERO), "there has been none for a second");
+        assert!(intake.look("turn").is_err());
         drop(inside);
+        assert!(intake.look("turn").is_ok());
         assert_eq!(wait(&intake).await, (true, Duration::ZERO));
         let inside = intake.enter("turn").await.unwrap();
         tokio::time::advance(BURST / 2).await;
-        let (served, later) = tokio::join!(wait(&intake), async {
+        let (served, ()) = tokio::join!(wait(&intake), async {
             tokio::time::sleep(BURST / 4).await;
             drop(inside);
         });
-        assert_eq!((served, later), ((true, BURST / 4), ()));
+        assert_eq!(served, (true, BURST / 4));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_has_begun_goes_on_and_newcomers_wait_until_it_has_left() {
         let intake = intake(2);
-        let begun: Vec<_> = (0..5).map(|_| intake.enter_again()).collect();
-        let mut begun = begun.into_iter();
+        let mut begun = (0..5).map(|_| intake.enter_again()).collect::<Vec<_>>().into_iter();
         for left in (2..5).rev() {
             drop(begun.next());
             assert!(!wait(&intake).await.0, "{left} are inside, where there is room for two");
@@ -156,9 +189,15 @@ mod tests {
         let intake = intake(1);
         let inside = intake.enter("turn").await.unwrap();
         for _ in 0..10 {
-            assert!(tokio::time::timeout(STANDING / 2, intake.enter("turn")).await.is_err(), "it gave up");
+            assert!(tokio::time::timeout(BURST / 20, intake.enter("turn")).await.is_err(), "it gave up");
         }
+        // One that was given the place and went away before it heard of that.
+        tokio::time::advance(BURST / 4).await;
+        let mut late = Box::pin(intake.enter("turn"));
+        assert!(futures::poll!(&mut late).is_pending());
         drop(inside);
+        assert!(intake.enter_at_once().is_none(), "the place is its own");
+        drop(late);
         assert!(intake.enter_at_once().is_some(), "no place is lost");
     }
 }

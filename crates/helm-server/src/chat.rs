@@ -1,21 +1,18 @@
-use std::convert::Infallible;
-
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use futures::{Stream, StreamExt};
-use helm_orchestrator::{Helm, TurnEvent, TurnStream};
+use helm_orchestrator::{Error, Helm, TurnEvent};
 
 use crate::body::Body;
-use crate::events::named;
+use crate::events::{Encoder, named, respond};
 use crate::json::{TurnJson, turn_json};
 use crate::keys::Key;
 use crate::problem::Problem;
 use crate::request::ChatBody;
 use crate::router::RequestId;
 
-/// Answers a message. Hanging up cancels the turn, which is recorded all the same.
+/// Answers a message. Hanging up cancels the turn, which is recorded all the same, unless it still waits for the store.
 #[utoipa::path(
     post, path = "/chat", tag = "Helm", request_body = ChatBody,
     responses(
@@ -31,8 +28,8 @@ pub(crate) async fn chat(
 ) -> Result<Response, Problem> {
     let request = key.sign(body.turn()?);
     if body.stream {
-        let events = events(helm.turn_stream(request).map_err(Problem::of_chat)?, body.message, id);
-        return Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response());
+        let turn = helm.turn_stream(request).map_err(Problem::of_chat)?;
+        return respond(turn, Told { message: body.message, id }, KeepAlive::default()).await;
     }
     let turn = helm.turn(request).await.map_err(Problem::of_chat)?;
     match Problem::of_turn(&turn) {
@@ -42,23 +39,26 @@ pub(crate) async fn chat(
 }
 
 /// `decision`, then `delta` for each piece, then `done` or `error`.
-fn events(
-    turn: TurnStream,
+struct Told {
     message: String,
-    RequestId(id): RequestId,
-) -> impl Stream<Item = Result<Event, Infallible>> {
-    let told = move |event: Result<TurnEvent, helm_orchestrator::Error>| match event {
-        Ok(TurnEvent::Decided { decision_id, strategy, propensity }) => {
-            let decision = serde_json::json!({ "decision_id": decision_id, "strategy": strategy, "propensity": propensity });
-            Some(named("decision", &decision))
-        }
-        Ok(TurnEvent::Delta(text)) => Some(named("delta", &serde_json::json!({ "text": text }))),
-        Ok(TurnEvent::Ended(turn)) => Some(match Problem::of_turn(&turn) {
-            Some(problem) => named("error", &problem.with_request_id(&id)),
-            None => named("done", &turn_json(&turn, &message)),
-        }),
-        Ok(_) => None,
-        Err(error) => Some(named("error", &Problem::from(error).with_request_id(&id))),
-    };
-    turn.filter_map(move |event| std::future::ready(told(event).map(Ok)))
+    id: RequestId,
+}
+
+impl Encoder for Told {
+    fn encode(&mut self, event: Result<TurnEvent, Error>, events: &mut Vec<Event>) {
+        let problem = |problem: Problem| named("error", &problem.with_request_id(&self.id.0));
+        events.extend(match event {
+            Ok(TurnEvent::Decided { decision_id, strategy, propensity }) => {
+                let decision = serde_json::json!({ "decision_id": decision_id, "strategy": strategy, "propensity": propensity });
+                Some(named("decision", &decision))
+            }
+            Ok(TurnEvent::Delta(text)) => Some(named("delta", &serde_json::json!({ "text": text }))),
+            Ok(TurnEvent::Ended(turn)) => Some(match Problem::of_turn(&turn) {
+                Some(failed) => problem(failed),
+                None => named("done", &turn_json(&turn, &self.message)),
+            }),
+            Ok(_) => None,
+            Err(error) => Some(problem(Problem::from(error))),
+        });
+    }
 }

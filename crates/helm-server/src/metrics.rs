@@ -161,10 +161,15 @@ pub const METRICS: &[Metric] = &[
         &["reason"],
         "Requests that were refused because too many (requests) or too much (bytes) was in flight.",
     ),
+    gauge(
+        "helm_intake_inside",
+        &[],
+        "Turns and judgements that work with the store now; at store.at_once others wait before they begin.",
+    ),
     counter(
         "helm_intake_refused_total",
         &["operation"],
-        "Turns (turn) and judgements (feedback) that were refused before they began because store.at_once others worked with the store.",
+        "Turns (turn) and judgements (feedback) that were refused before they began because store.at_once others worked with the store for a second or more.",
     ),
     counter("helm_limiter_denied_total", &["resource"], "Turns that were refused by a limit."),
     counter(

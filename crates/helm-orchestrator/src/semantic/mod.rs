@@ -126,6 +126,7 @@ impl Question {
             Filter::All(vec![Filter::equals("key", self.key.as_str()), Filter::number("until", now..)]);
         let selection = Selection::of_everyone(&*self.collection).with_filter(fresh);
         let query = VectorQuery::new(selection, self.embedding.clone(), LOOKED_AT);
+        let _inside = inner.intake.enter_again();
         let hits = inner.store.vectors().search(tenant, &query).await;
         let hits =
             hits.inspect_err(|error| tracing::warn!(%error, "no similar question could be looked for"));

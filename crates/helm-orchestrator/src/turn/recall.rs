@@ -148,7 +148,10 @@ impl Turn {
         let query = VectorQuery::new(own, embedding.clone(), wanted);
         let hits = match query.k {
             0 => Vec::new(),
-            _ => self.inner.store.vectors().search(&self.tenant, &query).await?,
+            _ => {
+                let _inside = self.inner.intake.enter_again();
+                self.inner.store.vectors().search(&self.tenant, &query).await?
+            }
         };
         Ok((Some(embedding), hits.into_iter().map(|hit| hit.memory.text).collect()))
     }

@@ -157,12 +157,14 @@ fn has_picture(request: &TurnRequest) -> bool {
 impl Turn {
     /// Plays the turn if the limits have room for it; else nothing is begun and nothing recorded.
     async fn admitted(&self, events: &mpsc::Sender<Result<TurnEvent>>) -> Result<TurnEvent> {
+        self.inner.intake.look("turn")?;
         let (admission, counter) = (&self.inner.admission, &*self.inner.tokens);
         let admitted = admission.admit(&self.tenant, &self.request, counter).await?;
         let end = self.run(events).await;
         match &end {
             Ok(TurnEvent::Ended(turn)) => admitted.used(turn).await,
-            Err(Error::Overloaded) => admitted.unused().await,
+            // Only what has not begun ends so.
+            Err(Error::Overloaded | Error::ShuttingDown) => admitted.unused().await,
             _ => {}
         }
         end
@@ -189,7 +191,9 @@ impl Turn {
     /// The turn from its input to its stored end.
     async fn play(&self, events: &mpsc::Sender<Result<TurnEvent>>) -> Result<TurnResponse, Stop> {
         let task = self.task()?;
-        let input = match self.check_input(task).await? {
+        let checked = self.check_input(task).await?;
+        let inside = self.enter(task).await?;
+        let input = match checked {
             Ok(input) => input,
             Err(refused) => return Ok(self.conclude_blocked_input(refused).await?),
         };
@@ -198,7 +202,6 @@ impl Turn {
         let _ = self.known.input.set(input);
         // The large parts of a turn have places of their own, which are there as long as they are under way: the whole is
         // moved when it is begun, and each combinator that takes a part moves it again.
-        let inside = self.enter().await?;
         let recall = observe::timed("recall", Box::pin(self.recall(task, &message, inside)));
         let recalled = self.bounded(longest_deadline(task), recall).await??;
         let decision = self.decide(task, &recalled)?;
@@ -207,13 +210,17 @@ impl Turn {
         Box::pin(self.conclude(task, decision, execution, found, message, recalled)).await
     }
 
-    /// Waits for the store to have room for this turn, which has not begun until then.
-    async fn enter(&self) -> Result<Inside, Stop> {
-        tokio::select! {
+    /// Waits for the store to have room for this turn, which has not begun until then. One that has to wait, and whose caller goes
+    /// away or whose time is over, never begins.
+    async fn enter(&self, task: &TaskRuntime) -> Result<Inside, Stop> {
+        let why = tokio::select! {
             biased;
-            () = self.cancel.cancelled() => Err(Stop::Refused(Error::Overloaded)),
-            inside = self.inner.intake.enter("turn") => inside.map_err(Stop::Refused),
-        }
+            inside = self.inner.intake.enter("turn") => return inside.map_err(Stop::Refused),
+            () = self.inner.abort.cancelled() => Error::ShuttingDown,
+            () = self.cancel.cancelled() => Error::Overloaded,
+            () = tokio::time::sleep_until(self.started + longest_deadline(task)) => Error::Overloaded,
+        };
+        Err(Stop::Refused(why))
     }
 
     /// `work` until `deadline` after the turn's start, or until it is cancelled.

@@ -11,7 +11,7 @@ use crate::request::{TurnEvent, TurnResponse};
 /// The events of a turn as they happen.
 ///
 /// Dropping it cancels the turn: the model call is ended and the turn is recorded as cancelled by a task of
-/// its own, so nothing is lost with the caller.
+/// its own, so nothing is lost with the caller; one that still waits for the store has not begun, and never does.
 #[derive(Debug)]
 pub struct TurnStream {
     events: mpsc::Receiver<Result<TurnEvent>>,
@@ -45,7 +45,7 @@ impl TurnStream {
     ///
     /// # Cancellation safety
     ///
-    /// Dropping this future cancels the turn, which is then recorded as cancelled.
+    /// Dropping this future cancels the turn, which is then recorded as cancelled if anything of it has begun.
     pub async fn into_response(mut self) -> Result<TurnResponse> {
         while let Some(event) = self.next_event().await {
             if let TurnEvent::Ended(response) = event? {
