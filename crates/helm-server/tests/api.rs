@@ -259,6 +259,14 @@ async fn provider_failures_are_bad_gateways_and_recorded() {
 }
 
 #[tokio::test]
+async fn what_goes_wrong_before_a_stream_begins_has_its_status() {
+    let api = router(scripted([Scripted::Fail(ErrorKind::Auth)]).await, ServerOptions::default());
+    let (status, problem) = post(&api, "/chat", streamed()).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::BAD_GATEWAY, &json!("upstream_error")), "{problem}");
+    assert!(problem["decision_id"].is_string());
+}
+
+#[tokio::test]
 async fn health_readiness_and_metrics_are_there() {
     // Metrics are of the whole process, and other tests play turns of the other task meanwhile.
     let task = Task::new("metered").unwrap().strategy("concise", "Be brief.").unwrap();

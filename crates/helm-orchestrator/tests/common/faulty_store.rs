@@ -20,7 +20,7 @@ pub(crate) struct FaultyStore {
     pub(crate) refuse_decisions: AtomicU32,
     /// Turns with preferences or memories are refused.
     pub(crate) refuse_consequences: bool,
-    /// Turns are committed once this lets them.
+    /// Turns are committed, and judgements recorded, once this lets them.
     pub(crate) commits: Semaphore,
     /// Closing never ends.
     pub(crate) never_closes: bool,
@@ -108,6 +108,7 @@ impl Store for FaultyStore {
         at: Timestamp,
         settle: Arc<dyn Settle>,
     ) -> store::Result<FeedbackReceipt> {
+        let _may = self.commits.acquire().await.unwrap();
         self.inner.record_feedback(tenant, feedback, at, settle).await
     }
 
