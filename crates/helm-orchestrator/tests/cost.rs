@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod common {
+    pub(crate) mod settled;
+}
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use common::settled::settled;
 use helm_core::{ModelName, NanoUsd, TokenCount, Usage, UserId};
 use helm_orchestrator::eval::RewardSpecConfig;
 use helm_orchestrator::eval::judge::{Judge, Rubric};
@@ -87,18 +92,6 @@ async fn helm(store: &MemoryStore, model: &Arc<Listed>, judge: &Arc<Listed>) -> 
     let task = task.with_judge(TaskJudge::new(Arc::new(judge)).unwrap());
     let builder = Helm::builder().store(Arc::new(store.clone())).model(Arc::clone(model) as _);
     builder.task(task).build().await.unwrap()
-}
-
-/// Waits until no judgement is waited for.
-async fn settled(store: &MemoryStore) {
-    for _ in 0..300 {
-        let counts = store.jobs().counts().await.unwrap();
-        if counts.waiting + counts.leased == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("jobs are left");
 }
 
 /// What the ledger says that the judge took.

@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod common {
+    pub(crate) mod settled;
+}
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use common::settled::settled;
 use helm_core::{
     DecisionId, Feedback, ManualClock, ModelName, NanoUsd, Probability, Reward, RewardStage, SourceName,
     TaskId, TenantId, Timestamp, Usage, UserId,
@@ -105,18 +110,6 @@ async fn turn(helm: &Helm, number: u32) -> (DecisionId, Option<Reward>) {
 
 async fn reward_of(helm: &Helm, id: DecisionId) -> Reward {
     helm.explain(id).await.unwrap().turn.reward.unwrap()
-}
-
-/// Waits until no job is left.
-async fn settled(store: &dyn Store) {
-    for _ in 0..150 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let counts = store.jobs().counts().await.unwrap();
-        if counts.waiting + counts.leased == 0 {
-            return;
-        }
-    }
-    panic!("jobs are left");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod common {
+    pub(crate) mod settled;
+}
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::settled::settled;
 use helm_core::{ConversationId, NanoUsd, Role, TenantId, TokenCount, UserId};
 use helm_orchestrator::llm::{
     ChatRequest, ChatResponse, ErrorKind, Finish, FinishReason, Scripted, ScriptedModel,
@@ -49,18 +54,6 @@ async fn talk(helm: &Helm, turns: u32) {
         let request = TurnRequest::new("ana", "support", message).unwrap().with_conversation(ana().1);
         assert!(helm.turn(request).await.unwrap().answer.is_some());
     }
-}
-
-/// Waits until no job is left that the tests have brought about.
-async fn settled(store: &MemoryStore) {
-    for _ in 0..100 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let counts = store.counts().await.unwrap();
-        if counts.waiting + counts.leased == 0 {
-            return;
-        }
-    }
-    panic!("a job is still there: {:?}", store.counts().await);
 }
 
 fn system(request: &ChatRequest) -> String {

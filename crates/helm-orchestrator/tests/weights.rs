@@ -3,9 +3,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod common {
+    pub(crate) mod settled;
+}
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::settled::settled;
 use helm_core::{DecisionId, Feedback, RewardSpecId, TaskId};
 use helm_orchestrator::eval::{RewardSpecConfig, from_fn};
 use helm_orchestrator::store::memory::MemoryStore;
@@ -45,19 +50,6 @@ async fn rate(helm: &Helm, numbers: std::ops::Range<u32>) {
     }
 }
 
-/// Waits until no job is left.
-async fn settled(store: &dyn Store) {
-    for _ in 0..300 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let counts = store.jobs().counts().await.unwrap();
-        assert_eq!(counts.dead, 0, "no job dies");
-        if counts.waiting + counts.leased == 0 {
-            return;
-        }
-    }
-    panic!("jobs are left");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn weights_that_people_like_better_count_for_every_process_and_the_whole_log() {
     let store = MemoryStore::new();
@@ -66,6 +58,7 @@ async fn weights_that_people_like_better_count_for_every_process_and_the_whole_l
     assert_eq!(turn(&one, 1).await.1.to_string(), "own@1");
     rate(&one, 0..60).await;
     settled(&store).await;
+    assert_eq!(store.jobs().counts().await.unwrap().dead, 0, "no job has died");
     let adoptions = one.adoptions(&t).await.unwrap();
     let newest = adoptions.last().unwrap();
     assert!(newest.better_low > 0.0, "{newest:?}");
@@ -95,6 +88,7 @@ async fn without_being_asked_for_nothing_is_adopted() {
     let helm = helm(&store, "configured").await;
     rate(&helm, 0..60).await;
     settled(&store).await;
+    assert_eq!(store.jobs().counts().await.unwrap().dead, 0, "no job has died");
     assert!(helm.adoptions(&t).await.unwrap().is_empty());
     assert_eq!(helm.reward(&t).await.unwrap().id().to_string(), "own@1");
     helm.shutdown(Duration::from_secs(5)).await;

@@ -13,8 +13,8 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 const CALL: Duration = Duration::from_secs(5);
 /// How long a replica that could not be reached gets no requests.
 const REST: Duration = Duration::from_secs(1);
-/// Between one attempt and the next.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Between one attempt and the next at most, the first time and ever: twice as long each time.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(800)];
 
 /// Sends requests to the replicas in turn, and what fails to another one, as a reverse proxy does.
 pub(crate) struct Balancer {
@@ -56,7 +56,7 @@ impl Balancer {
                 Err(Failed { told, again: true }) => why = told,
             }
             target.rest();
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(self.pause(attempts)).await;
         }
         Called { answer: Err(why), attempts }
     }
@@ -64,6 +64,15 @@ impl Balancer {
     /// Posts to this replica alone, once.
     pub(crate) async fn probe(&self, address: SocketAddr, path: &str, body: &Value) -> Option<Value> {
         attempt(&self.client, address, path, body, ATTEMPT).await.ok()
+    }
+
+    /// Between nothing and twice as long as before, as clients do it that are not to come back all at once.
+    fn pause(&self, attempts: u32) -> Duration {
+        let [first, longest] = PAUSES;
+        let most = longest.min(first * 2_u32.saturating_pow(attempts - 1));
+        // As evenly spread as is needed here: the golden ratio's fractions of a running number.
+        let running = self.next.load(Ordering::Relaxed).wrapping_mul(0x9E37_79B9) % 1_024;
+        most.mul_f64(f64::from(u32::try_from(running).unwrap_or_default()) / 1_024.0)
     }
 
     /// The next replica that does not rest; any if all do.

@@ -21,7 +21,7 @@ pub(crate) struct Book {
 pub(crate) struct Judged {
     /// The last judgement that was acknowledged.
     pub(crate) acknowledged: Option<f64>,
-    /// Those sent since of which nothing was heard: they may have arrived.
+    /// Those of which nothing was heard: they may have arrived, or arrive yet, also behind one that was sent later.
     pub(crate) unheard: Vec<f64>,
 }
 
@@ -54,7 +54,7 @@ impl Ledger {
         let mut book = self.book();
         let turn = book.turns.entry(decision.to_owned()).or_default();
         if heard {
-            *turn = Judged { acknowledged: Some(value), unheard: Vec::new() };
+            turn.acknowledged = Some(value);
         } else {
             turn.unheard.push(value);
         }

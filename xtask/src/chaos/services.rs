@@ -15,7 +15,7 @@ pub(crate) struct Services {
 
 impl Services {
     pub(crate) fn start(root: &Path) -> anyhow::Result<Self> {
-        let (script, folder) = (root.join("tests/services"), root.join("target/chaos-services"));
+        let (script, folder) = (root.join("tests/services"), crate::target(root).join("chaos-services"));
         let told = run(&script, "up", &folder)?;
         let address = |name: &str| {
             let line = told.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
