@@ -271,7 +271,7 @@ impl fmt::Display for ErrorKind {
             Self::Permission => "the key may not use this model",
             Self::Billing => "the account's quota is used up",
             Self::RateLimited => "too many requests; try again later",
-            Self::Overloaded => "the provider is overloaded; try again later",
+            Self::Overloaded => "the provider is overloaded, or rests after it has failed; try again later",
             Self::Timeout(TimeoutKind::Connect) => "the provider could not be reached in time",
             Self::Timeout(TimeoutKind::FirstToken) => "the answer did not begin in time",
             Self::Timeout(TimeoutKind::Idle) => "the answer stalled",

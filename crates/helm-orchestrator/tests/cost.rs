@@ -8,7 +8,6 @@ mod common {
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use common::settled::settled;
@@ -19,7 +18,7 @@ use helm_orchestrator::llm::{
     self, Call, Capabilities, ChatModel, ChatRequest, ChatResponse, ChatStream, Finish, FinishReason,
     PriceTable, Prices,
 };
-use helm_orchestrator::store::{Store, memory::MemoryStore};
+use helm_orchestrator::store::memory::MemoryStore;
 use helm_orchestrator::{Helm, Task, TaskJudge, TurnRequest};
 
 const TURNS: u32 = 300;

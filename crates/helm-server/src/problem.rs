@@ -141,6 +141,8 @@ impl Problem {
     pub(crate) fn of_turn(response: &TurnResponse) -> Option<Self> {
         let problem = match response.status {
             TurnStatus::UpstreamError => of_model(response),
+            // What the provider said of it is for the log.
+            TurnStatus::Timeout | TurnStatus::Cancelled if response.failure.is_some() => of_model(response),
             TurnStatus::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, told(response)),
             TurnStatus::Cancelled => Self::new(StatusCode::SERVICE_UNAVAILABLE, told(response)),
             // The database's words are for the log.
@@ -200,7 +202,11 @@ fn of_model(response: &TurnResponse) -> Problem {
         _ => (StatusCode::BAD_GATEWAY, "upstream_error"),
     };
     let hopeless = kind.needs_a_person() || kind == ModelError::Unrecorded;
-    Problem::new(status, kind.to_string()).with_code(code).final_unless(!hopeless)
+    let mut problem = Problem::new(status, kind.to_string()).with_code(code).final_unless(!hopeless);
+    if kind == ModelError::RateLimited {
+        problem.retry_after = Some(Duration::from_secs(1));
+    }
+    problem
 }
 
 fn told(response: &TurnResponse) -> String {

@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use helm_core::UnitInterval;
 use helm_orchestrator::llm::codec::OpenAiChat;
-use helm_orchestrator::llm::{ErrorKind, HttpConfig, HttpModel, Scripted, ScriptedModel};
+use helm_orchestrator::llm::{ErrorKind, HttpConfig, HttpModel, Scripted, ScriptedModel, TimeoutKind};
 use helm_orchestrator::{Helm, SemanticCache, Task};
 use helm_server::{ServerOptions, install_metrics, router, serve};
 use serde_json::{Value, json};
@@ -256,6 +256,20 @@ async fn provider_failures_are_bad_gateways_and_recorded() {
     let id = problem["decision_id"].as_str().unwrap();
     let (_, decision) = get(&api, &format!("/helm/v1/decisions/{id}")).await;
     assert_eq!((&decision["status"], &decision["reward"]), (&json!("upstream_error"), &Value::Null));
+}
+
+#[tokio::test]
+async fn what_a_provider_says_of_a_timeout_is_nobody_elses_business() {
+    let late = ErrorKind::Timeout(TimeoutKind::FirstToken);
+    for body in [chat("hi there"), streamed()] {
+        let api = router(scripted([Scripted::Fail(late)]).await, ServerOptions::default());
+        let (status, problem) = post(&api, "/chat", body).await;
+        let told = (status, problem["code"].as_str(), problem["detail"].as_str());
+        assert_eq!(
+            told,
+            (StatusCode::GATEWAY_TIMEOUT, Some("timeout"), Some("the answer did not begin in time"))
+        );
+    }
 }
 
 #[tokio::test]

@@ -111,7 +111,8 @@ fn by_status(status: u16) -> ErrorKind {
         401 => ErrorKind::Auth,
         402 => ErrorKind::Billing,
         403 => ErrorKind::Permission,
-        404 => ErrorKind::NotFound,
+        // A redirect, too, means that the address is another one.
+        300..=399 | 404 | 410 => ErrorKind::NotFound,
         408 => ErrorKind::Timeout(TimeoutKind::FirstToken),
         409 => ErrorKind::Conflict,
         429 => ErrorKind::RateLimited,
@@ -132,6 +133,7 @@ mod tests {
             (429, r#"{"error":{"message":"no money","code":"insufficient_quota"}}"#, ErrorKind::Billing),
             (429, "{}", ErrorKind::RateLimited),
             (529, "gateway says no", ErrorKind::Overloaded),
+            (302, "", ErrorKind::NotFound),
             (400, r#"{"error":{"code":"context_length_exceeded"}}"#, ErrorKind::ContextLength),
             (
                 400,

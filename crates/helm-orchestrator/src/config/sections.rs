@@ -110,8 +110,10 @@ pub struct ServerSection {
     pub max_body_bytes: usize,
     /// How many requests may be in flight at once, turns that are being recorded included; what goes beyond is refused
     /// with 503. Default: 2,048.
+    #[schemars(range(min = 1))]
     pub max_in_flight: usize,
     /// How many bytes their bodies may have together. Default: 128 MiB.
+    #[schemars(range(min = 1))]
     pub max_in_flight_bytes: usize,
     /// How long running turns may take to end when the server stops, in seconds. Default: 20.
     pub drain_seconds: u64,
@@ -161,6 +163,7 @@ pub struct StoreSection {
     pub synchronous: Survives,
     /// How many turns and judgements work with the store at once. Others wait before they begin, a second at most, and are then
     /// refused with 503. Default: 64.
+    #[schemars(range(min = 1))]
     pub at_once: usize,
     /// A Redis that holds limits and kept answers of all processes together. Environment: `REDIS_URL`.
     #[schemars(with = "Option<String>")]

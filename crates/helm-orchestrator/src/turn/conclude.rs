@@ -140,7 +140,9 @@ impl Turn {
         let Ending::Failed(error) = ending else { return None };
         tracing::warn!(decision = %self.id, strategy = %decision.strategy, model = %error.model(),
             error = %error.report(), "the model did not answer");
-        Some(error.kind())
+        // What a person must mend is no less so while its model rests.
+        let rested = error.rested_after().filter(|last| last.needs_a_person());
+        Some(rested.unwrap_or(error.kind()))
     }
 
     fn outcome(&self, status: TurnStatus) -> Outcome {
