@@ -110,7 +110,8 @@ impl Intake {
     }
 }
 
-fn refused(what: &'static str) -> Error {
+/// Counts a refusal.
+pub(crate) fn refused(what: &'static str) -> Error {
     metrics::counter!("helm_intake_refused_total", "operation" => what).increment(1);
     Error::Overloaded
 }

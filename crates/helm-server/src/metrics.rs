@@ -164,7 +164,7 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "helm_intake_inside",
         &[],
-        "Turns and judgements that work with the store now; at store.at_once others wait before they begin.",
+        "Places at the store that turns and judgements take now, a search of memories one of its own; from store.at_once on newcomers wait, and what has begun may go beyond.",
     ),
     counter(
         "helm_intake_refused_total",

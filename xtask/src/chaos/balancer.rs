@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -21,6 +21,7 @@ pub(crate) struct Balancer {
     client: reqwest::Client,
     targets: Vec<Target>,
     next: AtomicUsize,
+    paused: AtomicU32,
 }
 
 struct Target {
@@ -39,7 +40,7 @@ impl Balancer {
         let client = reqwest::Client::builder().timeout(ATTEMPT).tcp_nodelay(true).no_proxy().build()?;
         let targets =
             addresses.into_iter().map(|address| Target { address, rests_until: Mutex::default() }).collect();
-        Ok(Self { client, targets, next: AtomicUsize::new(0) })
+        Ok(Self { client, targets, next: AtomicUsize::new(0), paused: AtomicU32::new(0) })
     }
 
     /// Posts to whichever replica answers within five seconds.
@@ -56,7 +57,8 @@ impl Balancer {
                 Err(Failed { told, again: true }) => why = told,
             }
             target.rest();
-            tokio::time::sleep(self.pause(attempts)).await;
+            tokio::time::sleep(self.pause(attempts).min(deadline.saturating_duration_since(Instant::now())))
+                .await;
         }
         Called { answer: Err(why), attempts }
     }
@@ -71,8 +73,8 @@ impl Balancer {
         let [first, longest] = PAUSES;
         let most = longest.min(first * 2_u32.saturating_pow(attempts - 1));
         // As evenly spread as is needed here: the golden ratio's fractions of a running number.
-        let running = self.next.load(Ordering::Relaxed).wrapping_mul(0x9E37_79B9) % 1_024;
-        most.mul_f64(f64::from(u32::try_from(running).unwrap_or_default()) / 1_024.0)
+        let running = self.paused.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9);
+        most.mul_f64(f64::from(running) / f64::from(u32::MAX))
     }
 
     /// The next replica that does not rest; any if all do.

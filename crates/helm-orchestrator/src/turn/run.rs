@@ -15,7 +15,7 @@ use tracing::Instrument;
 use super::{input::Input, stream::TurnStream};
 use crate::error::{Error, Result};
 use crate::inner::{Inner, TaskRuntime};
-use crate::intake::Inside;
+use crate::intake::{self, Inside};
 use crate::observe;
 use crate::request::{TurnEvent, TurnRequest, TurnResponse};
 use crate::users;
@@ -191,11 +191,15 @@ impl Turn {
     /// The turn from its input to its stored end.
     async fn play(&self, events: &mpsc::Sender<Result<TurnEvent>>) -> Result<TurnResponse, Stop> {
         let task = self.task()?;
-        let checked = self.check_input(task).await?;
+        let checked = self.check_input(task).await;
         let inside = self.enter(task).await?;
-        let input = match checked {
+        let input = match checked? {
             Ok(input) => input,
-            Err(refused) => return Ok(self.conclude_blocked_input(refused).await?),
+            Err(refused) => {
+                // It goes in again to be recorded.
+                drop(inside);
+                return Ok(self.conclude_blocked_input(refused).await?);
+            }
         };
         let (message, found) = (input.message.clone(), input.result.clone());
         // Set once: nothing else sets it.
@@ -218,7 +222,7 @@ impl Turn {
             inside = self.inner.intake.enter("turn") => return inside.map_err(Stop::Refused),
             () = self.inner.abort.cancelled() => Error::ShuttingDown,
             () = self.cancel.cancelled() => Error::Overloaded,
-            () = tokio::time::sleep_until(self.started + longest_deadline(task)) => Error::Overloaded,
+            () = tokio::time::sleep_until(self.started + longest_deadline(task)) => intake::refused("turn"),
         };
         Err(Stop::Refused(why))
     }
