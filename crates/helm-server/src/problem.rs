@@ -305,3 +305,15 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_has_too_much_to_do_is_told_as_too_many_requests_are() {
+        let told = Problem::from(Error::Overloaded);
+        assert_eq!((told.status(), told.code), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
+        assert_eq!(told.retry_after(), Some(HeaderValue::from(1)));
+    }
+}

@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use futures::future::join_all;
 use helm_core::DecisionId;
-use helm_orchestrator::llm::{Scripted, ScriptedModel};
+use helm_orchestrator::llm::{Breaker, BreakerPolicy, ChatModel, ErrorKind, Scripted, ScriptedModel};
 use helm_orchestrator::store::LogQuery;
 use helm_orchestrator::{Helm, Task};
 use helm_server::{InFlight, ServerOptions, router};
@@ -140,4 +140,37 @@ async fn a_body_that_does_not_come_gives_its_place_back() {
     let late = api.clone().oneshot(request.body(Body::from_stream(bytes)).unwrap()).await.unwrap();
     assert_eq!(late.status(), StatusCode::REQUEST_TIMEOUT);
     assert_eq!(post(&api, "/chat", &chat("Is it on?")).await.0, StatusCode::OK);
+}
+
+/// A server whose provider fails in this way, and is rested after the first time.
+async fn failing(kind: ErrorKind) -> (Router, Helm) {
+    let mut policy = BreakerPolicy::default();
+    policy.least = 1;
+    let model = ScriptedModel::new("main".parse().unwrap(), [Scripted::Fail(kind)]);
+    let model: Arc<dyn ChatModel> = Arc::new(Breaker::new(model, policy));
+    let task = Task::new("support").unwrap().strategy("concise", "Be brief.").unwrap();
+    let helm = Helm::builder().task(task).model(model).build().await.unwrap();
+    (router(helm.clone(), ServerOptions::default()), helm)
+}
+
+#[tokio::test]
+async fn a_providers_limit_is_told_with_when_to_come_back() {
+    let (api, _) = failing(ErrorKind::RateLimited).await;
+    let (status, wait, told) = post(&api, "/chat", &chat("Is it on?")).await;
+    let told = (status.as_u16(), wait.as_deref(), told["code"].as_str());
+    assert_eq!(told, (429, Some("1"), Some("upstream_rate_limited")));
+}
+
+/// Sending it again cannot help, however long the model rests.
+#[tokio::test]
+async fn a_key_that_is_refused_is_told_as_such_also_while_its_model_rests() {
+    let (api, helm) = failing(ErrorKind::Auth).await;
+    for rests in [false, true, true] {
+        let (status, wait, told) = post(&api, "/chat", &chat("Is it on?")).await;
+        assert_eq!((status.as_u16(), wait), (502, None), "{told}");
+        assert!(told["detail"].as_str().unwrap().contains("refused the key"), "{told}");
+        let id: DecisionId = told["decision_id"].as_str().unwrap().parse().unwrap();
+        let recorded = helm.explain(id).await.unwrap().turn.outcome.unwrap().error.unwrap();
+        assert_eq!(recorded.contains("rested"), rests, "{recorded}");
+    }
 }
