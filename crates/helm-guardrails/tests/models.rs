@@ -352,6 +352,7 @@ fn the_filters_keep_the_contract_of_a_detector() {
         "p a k !!!",
         "you are an idiot\u{200b}",
         "🈐;shit 𑂰",
+        "ଵ?ѕ h i t idiot. ",
     ];
     assert_eq!(check_detector(&ProfanityFilter::new(), &samples), Ok(()));
     assert_eq!(check_detector(&ToxicityFilter::new(), &samples), Ok(()));

@@ -30,40 +30,64 @@ pub(crate) trait Sink {
 /// one is seen, so that no model can hold a group's name against a text (Dixon et al. 2018, "Measuring and
 /// Mitigating Unintended Bias in Text Classification").
 pub(crate) fn features(text: &str, sink: &mut impl Sink) {
-    let mut before = [EDGE; NEAR];
-    let mut rest = text.as_bytes();
-    let mut word = Word::new();
-    while let Some(start) = rest.iter().position(|byte| read_as(*byte) != 0) {
-        rest = rest.get(start..).unwrap_or_default();
-        rest = rest.get(word.read(rest)..).unwrap_or_default();
-        if !word.is_number {
-            show(&word, &mut before, sink);
-        }
-    }
-    if before[0] != EDGE {
-        sink.word(slot(pair(before[0], EDGE)));
+    let mut recent = Recent::default();
+    recent.features(text, sink);
+    recent.end(sink);
+}
+
+/// The last words of a text that is read part by part, the last one first.
+#[derive(Clone, Debug)]
+pub(super) struct Recent([u64; NEAR]);
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self([EDGE; NEAR])
     }
 }
 
-/// Shows a word that stands behind `before`.
-#[inline]
-fn show(word: &Word, before: &mut [u64; NEAR], sink: &mut impl Sink) {
-    let hash = word.hash;
-    let listed = LISTED.get(hash);
-    if listed == Some(Listed::Alarm) {
-        sink.alarm();
-    }
-    let is_group = listed == Some(Listed::Group);
-    let hash = if is_group { GROUP } else { hash };
-    if !before.contains(&hash) {
-        if !is_group {
-            sink.runs(word);
+impl Recent {
+    /// Shows the features of what follows, which begins and ends between words.
+    #[inline]
+    pub(super) fn features(&mut self, text: &str, sink: &mut impl Sink) {
+        let mut rest = text.as_bytes();
+        let mut word = Word::new();
+        while let Some(start) = rest.iter().position(|byte| read_as(*byte) != 0) {
+            rest = rest.get(start..).unwrap_or_default();
+            rest = rest.get(word.read(rest)..).unwrap_or_default();
+            if !word.is_number {
+                self.show(&word, sink);
+            }
         }
-        sink.word(slot(hash));
-        sink.word(slot(pair(before[0], hash)));
     }
-    before.copy_within(..NEAR - 1, 1);
-    before[0] = hash;
+
+    /// Shows that the text ends.
+    #[inline]
+    pub(super) fn end(&self, sink: &mut impl Sink) {
+        if self.0[0] != EDGE {
+            sink.word(slot(pair(self.0[0], EDGE)));
+        }
+    }
+
+    /// Shows the next word.
+    #[inline]
+    fn show(&mut self, word: &Word, sink: &mut impl Sink) {
+        let hash = word.hash;
+        let listed = LISTED.get(hash);
+        if listed == Some(Listed::Alarm) {
+            sink.alarm();
+        }
+        let is_group = listed == Some(Listed::Group);
+        let hash = if is_group { GROUP } else { hash };
+        if !self.0.contains(&hash) {
+            if !is_group {
+                sink.runs(word);
+            }
+            sink.word(slot(hash));
+            sink.word(slot(pair(self.0[0], hash)));
+        }
+        self.0.copy_within(..NEAR - 1, 1);
+        self.0[0] = hash;
+    }
 }
 
 /// The beginning and the end of a text, as a word.

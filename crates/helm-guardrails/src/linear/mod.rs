@@ -15,7 +15,7 @@ pub(crate) use {
 };
 pub(crate) use {
     model::Sums,
-    pair::Both,
+    pair::{Both, Reading},
     scored::Scored,
     text::{Pieces, Sentence, folded_sentences, trimmed},
 };

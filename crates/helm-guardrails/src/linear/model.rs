@@ -144,7 +144,7 @@ fn table(bytes: &[u8]) -> Result<Box<[i8; SLOTS]>> {
 }
 
 /// A sum of weights, to be divided by the root of how many they are.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub(super) struct Mean {
     pub(super) sum: i64,
     pub(super) count: u32,
@@ -168,7 +168,7 @@ impl Mean {
 }
 
 /// What a model adds up over a text, or over its sentences one by one.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub(crate) struct Sums {
     grams: Mean,
     words: Mean,

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use super::features::{SLOTS, Sink, Word, features};
+use super::features::{Recent, SLOTS, Sink, Word};
 use super::model::{LinearModel, Mean, Sums};
 
 /// The sums of both models over a text.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub(crate) struct Both {
     pub(crate) toxicity: Sums,
     pub(crate) injection: Sums,
@@ -15,12 +15,68 @@ pub(crate) struct Both {
 impl Both {
     /// The sums of a text that is folded to lower case.
     pub(crate) fn read(folded: &str) -> Self {
-        let mut reading =
-            Reading { pair: &PAIR, runs: Total::default(), words: Total::default(), alarms: false };
-        features(folded, &mut reading);
+        let mut reading = Reading::default();
+        reading.read(folded);
+        reading.ended()
+    }
+
+    fn of(added: &Added) -> Self {
         let [toxicity, injection] =
-            [0, 1].map(|model| Sums::new(reading.runs.of(model), reading.words.of(model), reading.alarms));
+            [0, 1].map(|model| Sums::new(added.runs.of(model), added.words.of(model), added.alarms));
         Self { toxicity, injection }
+    }
+}
+
+/// A text that is read part by part, each of which ends behind a separator.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    recent: Recent,
+    added: Added,
+}
+
+impl Reading {
+    /// Reads on in `folded`.
+    pub(crate) fn read(&mut self, folded: &str) {
+        let mut sums = Adding { pair: &PAIR, added: &mut self.added };
+        self.recent.features(folded, &mut sums);
+    }
+
+    /// Reads on in `folded`: what that adds.
+    pub(crate) fn read_more(&mut self, folded: &str) -> Both {
+        let before = std::mem::take(&mut self.added);
+        self.read(folded);
+        let added = Both::of(&self.added);
+        self.added.join(&before);
+        added
+    }
+
+    /// The sums of what has been read, if the text ends with `rest`.
+    pub(crate) fn ended_with(&self, rest: &str) -> Both {
+        let mut whole = self.clone();
+        whole.read(rest);
+        whole.ended()
+    }
+
+    fn ended(mut self) -> Both {
+        let mut sums = Adding { pair: &PAIR, added: &mut self.added };
+        self.recent.end(&mut sums);
+        Both::of(&self.added)
+    }
+}
+
+/// What is added up.
+#[derive(Clone, Debug, Default)]
+struct Added {
+    runs: Total,
+    words: Total,
+    alarms: bool,
+}
+
+impl Added {
+    fn join(&mut self, more: &Self) {
+        self.runs.join(&more.runs);
+        self.words.join(&more.words);
+        self.alarms |= more.alarms;
     }
 }
 
@@ -35,7 +91,7 @@ fn two(toxicity: i8, injection: i8) -> Two {
 }
 
 /// Sums of both models, and of how many weights.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct Total {
     sums: [u64; 2],
     count: u32,
@@ -48,6 +104,11 @@ impl Total {
         *toxicity += u64::from(of & 0xffff);
         *injection += u64::from(of >> 16);
         self.count += count;
+    }
+
+    fn join(&mut self, more: &Self) {
+        self.sums.iter_mut().zip(more.sums).for_each(|(sum, more)| *sum += more);
+        self.count += more.count;
     }
 
     /// The mean of a model.
@@ -131,27 +192,54 @@ fn place(word: &Word) -> usize {
     (word.hash >> 40) as usize % COMMON
 }
 
-struct Reading<'p> {
+struct Adding<'p> {
     pair: &'p Pair,
-    runs: Total,
-    words: Total,
-    alarms: bool,
+    added: &'p mut Added,
 }
 
-impl Sink for Reading<'_> {
+impl Sink for Adding<'_> {
     #[inline]
     fn runs(&mut self, word: &Word) {
         let (sum, count) = self.pair.common.get(word).unwrap_or_else(|| self.pair.runs(word));
-        self.runs.add(sum, count);
+        self.added.runs.add(sum, count);
     }
 
     #[inline]
     fn word(&mut self, slot: u16) {
         let words: Option<&[Two; SLOTS]> = self.pair.words.first_chunk();
-        self.words.add(words.and_then(|words| words.get(usize::from(slot))).copied().unwrap_or_default(), 1);
+        let weights = words.and_then(|words| words.get(usize::from(slot))).copied().unwrap_or_default();
+        self.added.words.add(weights, 1);
     }
 
     fn alarm(&mut self) {
-        self.alarms = true;
+        self.added.alarms = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_read_part_by_part_adds_up_to_the_whole(words in proptest::collection::vec("[a-c' é]{0,9} |kill |women ", 0..9)) {
+            let (last, first) = words.split_last().map_or(("", &[][..]), |(last, first)| (last.as_str(), first));
+            let mut reading = Reading::default();
+            for part in first {
+                reading.read_more(part);
+            }
+            prop_assert_eq!(reading.ended_with(last), Both::read(&words.concat()));
+        }
+
+        #[test]
+        fn what_a_first_part_adds_is_what_it_has_without_its_end(words in "[a-c' é]{0,20}") {
+            let mut reading = Reading::default();
+            let added = reading.read_more(&words);
+            let whole = Both::read(&words);
+            prop_assert_eq!(added.toxicity.alarms, whole.toxicity.alarms);
+            prop_assert_eq!(added == whole, whole.toxicity.is_empty());
+        }
     }
 }

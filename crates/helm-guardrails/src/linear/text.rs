@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::pair::Both;
 use crate::sentence::{Part, parts};
-use crate::view::{Folded, Signs, TextView, parts_words};
+use crate::view::{Folded, Heard, Signs, TextView, parts_words};
 
 /// The sentences of a text, parted once for all detectors.
 #[derive(Debug)]
@@ -38,9 +38,10 @@ impl<'t> Pieces<'t> {
     /// The sentences of a text that folds to `words`.
     pub(crate) fn new(text: &'t str, words: &Folded<'t>) -> Self {
         let mut new = Self { pieces: SmallVec::new(), alone: Vec::new() };
+        let is_ascii = text.is_ascii();
         for part in parts(text).filter(|part| part.goes_on() || has_words(text, &part.range)) {
             let Range { start, end } = part.range;
-            let folded = if words.is_in_place() {
+            let folded = if is_ascii {
                 Place::Text(start..end)
             } else if parts_words(text, start) && parts_words(text, end) {
                 Place::Text(words.folded(start)..words.folded(end))
@@ -74,6 +75,7 @@ pub(crate) struct Sentence<'a> {
     offset: usize,
     origin: usize,
     both: &'a OnceLock<Both>,
+    heard: Heard<'a>,
     /// Of the whole text.
     pub(crate) signs: Signs,
 }
@@ -81,7 +83,12 @@ pub(crate) struct Sentence<'a> {
 impl Sentence<'_> {
     /// What the built-in models add up over it.
     pub(crate) fn both(&self) -> &Both {
-        self.both.get_or_init(|| Both::read(self.folded))
+        self.both.get_or_init(|| match self.heard {
+            Heard::Beginning(reading, length) => {
+                reading.ended_with(self.folded.get(length..).unwrap_or_default())
+            }
+            _ => Both::read(self.folded),
+        })
     }
 
     /// Where a part of the folded sentence stands in the text.
@@ -145,7 +152,9 @@ pub(crate) fn folded_sentences(view: &TextView<'_>, mut each: impl FnMut(&Senten
             }
         };
         let (folded, offset) = (words.text().get(range.clone()).unwrap_or_default(), range.start);
-        each(&Sentence { folded, written, before, start, words, offset, origin, both, signs: view.signs() });
+        let heard = if written.len() == text.len() { view.heard() } else { Heard::Nothing };
+        let signs = view.signs();
+        each(&Sentence { folded, written, before, start, words, offset, origin, both, heard, signs });
     }
 }
 

@@ -284,7 +284,7 @@ impl Visitor for Scan<'_> {
             self.push(Entity::Mac, token.start, end, 0.9);
         }
         if token.has(DIGIT) {
-            if token.start >= self.known {
+            if token.start >= self.known && !counts(self.text, token) {
                 self.digits(token);
             }
         } else {
@@ -324,6 +324,17 @@ impl Visitor for Scan<'_> {
             _ => {}
         }
     }
+}
+
+/// Whether a run of letters and digits counts something, as `24` does in `24 euros`: it has few digits, and no number
+/// goes on with a word. It may be the name of an address of which the signs are spelled out.
+pub(super) fn counts(text: &[u8], token: Token) -> bool {
+    let is_word =
+        |byte: &u8| byte.is_ascii_alphabetic() && !matches!(byte.to_ascii_lowercase(), b'a' | b'd' | b'p');
+    !token.has(UPPER | LOWER)
+        && token.len() <= 3
+        && text.get(token.end) == Some(&b' ')
+        && text.get(token.end + 1).is_some_and(is_word)
 }
 
 /// Whether a number may begin at `start`.

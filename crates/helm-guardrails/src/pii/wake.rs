@@ -1,12 +1,13 @@
 //! Words in which personal data may begin: cheaper than to look for it, and wrong only by saying yes.
 
+use super::scan::counts;
 use crate::bytes::{DIGIT, NO_HEX, Token, UPPER, Visitor, is_alnum, walk};
 use crate::view::Signs;
 
 /// What alone makes words worth a look.
-const ALWAYS: Signs = Signs::of_each(b"0@+&%_");
+const ALWAYS: Signs = Signs::of_each(b"@+&%_");
 /// Without these nothing can be in words but a sign that is spelled out.
-const SOMETIMES: Signs = Signs::of_each(b"A-.:([{<");
+const SOMETIMES: Signs = Signs::of_each(b"0A-.:([{<");
 
 /// Whether personal data may begin in words of ASCII that have these signs.
 pub(super) fn may_hold(words: &str, signs: Signs) -> bool {
@@ -58,7 +59,7 @@ impl Visitor for Wake<'_> {
             b"at" => true,
             _ => false,
         };
-        self.wakes |= capitals || begins || token.has(DIGIT);
+        self.wakes |= capitals || begins || (token.has(DIGIT) && !counts(self.words, token));
     }
 
     fn sign(&mut self, at: usize, byte: u8) {

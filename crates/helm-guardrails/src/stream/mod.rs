@@ -1,5 +1,6 @@
 //! Guarding a text while it arrives.
 
+mod arrived;
 mod hits;
 mod open;
 mod piece;
@@ -16,6 +17,7 @@ use crate::plan::{Found, Listed, Plan};
 use crate::redact::redact;
 use crate::result::{GuardrailResult, Ran};
 use crate::view::TextView;
+use arrived::Arrived;
 use hits::Hits;
 use open::Open;
 use piece::Piece;
@@ -38,8 +40,7 @@ pub struct StreamGuard {
     plan: Arc<Plan>,
     max_bytes: usize,
     is_json: bool,
-    /// Everything that has arrived.
-    text: String,
+    arrived: Arrived,
     /// How much of it has been let through or replaced.
     cut: usize,
     spots: Spots,
@@ -77,7 +78,7 @@ impl StreamGuard {
             plan,
             max_bytes,
             is_json: false,
-            text: String::new(),
+            arrived: Arrived::default(),
             cut: 0,
             open: None,
             hits: Hits::default(),
@@ -95,10 +96,10 @@ impl StreamGuard {
         if let Some(refused) = &self.refused {
             return StreamStep::Blocked(refused.clone());
         }
-        if self.text.len() + chunk.len() > self.max_bytes {
+        if self.arrived.len() + chunk.len() > self.max_bytes {
             return self.refuse(self.plan.too_long());
         }
-        self.text.push_str(chunk);
+        self.arrived.push(chunk);
         if self.is_json {
             return StreamStep::Emit(String::new());
         }
@@ -115,8 +116,8 @@ impl StreamGuard {
             return (String::new(), refused);
         }
         if self.is_json {
-            let result = self.plan.check_json(&self.text);
-            return (result.text(&self.text).to_owned(), result);
+            let result = self.plan.check_json(self.arrived.text());
+            return (result.text(self.arrived.text()).to_owned(), result);
         }
         let ended = self.end().and_then(|()| self.look_passively());
         let ended = ended.and_then(|()| {
@@ -138,13 +139,13 @@ impl StreamGuard {
             return (String::new(), refused);
         }
         if self.is_json {
-            let result = self.plan.check_json_async(&self.text).await;
-            return (result.text(&self.text).to_owned(), result);
+            let result = self.plan.check_json_async(self.arrived.text()).await;
+            return (result.text(self.arrived.text()).to_owned(), result);
         }
         let mut ended = self.end().and_then(|()| self.look_passively());
         if ended.is_ok() {
             let mut found = Found { hits: self.hits.take_all(), ..Found::default() };
-            self.plan.ask(&self.text, &mut found).await;
+            self.plan.ask(self.arrived.text(), &mut found).await;
             self.hits.restore(&found.hits, self.cut);
             ended = if self.plan.stops(&found.hits) { Err(Stop) } else { Ok(()) };
             self.ran.extend(found.ran);
@@ -153,21 +154,23 @@ impl StreamGuard {
     }
 
     fn concluded(mut self, passes: bool) -> (String, GuardrailResult) {
-        let rest = if passes { self.release(self.text.len()) } else { String::new() };
+        let rest = if passes { self.release(self.arrived.len()) } else { String::new() };
         (rest, self.verdict())
     }
 
     /// Judges what the piece has completed, and lets through what is certain.
     fn advance(&mut self, chunk: &str) -> Result<String, Stop> {
         let piece = Piece::of(chunk);
-        self.spots.arrived(&self.text, chunk, &piece);
+        self.spots.arrived(self.arrived.text(), chunk, &piece);
         if self.completes_nothing(&piece) {
             return Ok(String::new());
         }
-        if let Some(judged) = self.sentences.judge(&self.plan, &self.text) {
+        self.arrived.settle();
+        if let Some(judged) = self.sentences.judge(&self.plan, &self.arrived) {
             self.note(judged)?;
         }
-        if let Some(seen) = self.whole.look(&self.plan, &self.text).filter(|seen| self.plan.stops(&seen.hits))
+        if let Some(seen) =
+            self.whole.look(&self.plan, self.arrived.text()).filter(|seen| self.plan.stops(&seen.hits))
         {
             self.note(seen)?;
         }
@@ -175,9 +178,9 @@ impl StreamGuard {
             return Ok(String::new());
         }
         if self.spots.is_empty() && self.sentences.is_empty() {
-            return Ok(self.release(self.text.len()));
+            return Ok(self.release(self.arrived.len()));
         }
-        match self.spots.due(&self.text, self.cut) {
+        match self.spots.due(self.arrived.text(), self.cut) {
             Some(look) if look.in_run || self.may_cut() => self.look(look),
             _ => Ok(String::new()),
         }
@@ -187,32 +190,35 @@ impl StreamGuard {
     /// look: nothing leaves before.
     fn completes_nothing(&self, piece: &Piece) -> bool {
         let holds_nothing = self.spots.is_empty() && self.sentences.is_empty();
-        let is_awaited = piece.may_end() || self.open.is_some() || self.whole.is_due(&self.text);
-        !holds_nothing && !is_awaited && self.spots.due(&self.text, self.cut).is_none()
+        let is_awaited = piece.may_end() || self.open.is_some() || self.whole.is_due(self.arrived.text());
+        !holds_nothing && !is_awaited && self.spots.due(self.arrived.text(), self.cut).is_none()
     }
 
     /// Whether there is a place for a cut in what sentences let through: the last word of one has none.
     fn may_cut(&self) -> bool {
         let limit = self.sentences.limit();
-        limit >= self.text.len() || behind_separator(&self.text, self.cut, limit).is_some()
+        limit >= self.arrived.len() || behind_separator(self.arrived.text(), self.cut, limit).is_some()
     }
 
     fn look(&mut self, look: Look) -> Result<String, Stop> {
-        let words = TextView::new(self.spots.words(&self.text, look));
-        self.sentences.hear(&words, self.spots.looked(), look);
+        let part = self.spots.words(look);
+        let mut words = TextView::new(self.arrived.part(part.clone()));
+        self.arrived.prepare(&mut words, part.clone());
+        self.sentences.hear(&self.arrived, &mut words, part.start, look);
         self.spots.wake(&words, look);
-        let found = self.spots.look(&self.plan, &self.text, self.cut, look);
+        let found = self.spots.look(&self.plan, &self.arrived, self.cut, look);
         if self.plan.stops(&found.hits) {
             return self.note(found).map(|()| String::new());
         }
-        let limit = self.spots.decided(&self.text, look, &found).min(self.sentences.limit());
+        let limit = self.spots.decided(self.arrived.text(), look, &found).min(self.sentences.limit());
         let recent = self.hits.recent();
-        let cut = Spots::place(&self.text, self.cut, limit, look, &found, recent).unwrap_or(self.cut);
+        let cut =
+            Spots::place(self.arrived.text(), self.cut, limit, look, &found, recent).unwrap_or(self.cut);
         self.ran.extend(found.ran);
         let decided = found.hits.into_iter().filter(|hit| hit.span().is_none_or(|span| span.end <= cut));
         self.hits.extend(decided);
         let released = self.release(cut);
-        self.spots.released(&self.text, look, found.pending, cut);
+        self.spots.released(self.arrived.text(), look, found.pending, cut);
         if cut == look.end {
             self.open = self.hits.take_open().and_then(|hit| Open::new(hit, &self.plan));
         }
@@ -224,16 +230,16 @@ impl StreamGuard {
         let Some(mut open) = self.open.take() else {
             return true;
         };
-        match open.end(&self.text, is_last) {
+        match open.end(self.arrived.text(), is_last) {
             Some(end) => {
-                self.spots.resume(&self.text, open.start(), end);
+                self.spots.resume(self.arrived.text(), open.start(), end);
                 self.cut = end;
                 self.hits.push_done(open.closed(end, false));
                 true
             }
             None if is_last => {
-                self.cut = self.text.len();
-                self.hits.push_done(open.closed(self.text.len(), true));
+                self.cut = self.arrived.len();
+                self.hits.push_done(open.closed(self.arrived.len(), true));
                 true
             }
             None => {
@@ -246,21 +252,22 @@ impl StreamGuard {
     /// Looks at what is left, knowing that nothing follows.
     fn end(&mut self) -> Result<(), Stop> {
         self.is_past_open(true);
-        let look = Look { end: self.text.len(), in_run: false };
+        let look = Look { end: self.arrived.len(), in_run: false };
         if self.cut < look.end {
             let found = self.look_at_rest(look);
             self.note(found)?;
         }
-        let judged = self.sentences.judge_rest(&self.plan, &self.text);
+        let judged = self.sentences.judge_rest(&self.plan, &self.arrived);
         self.note(judged)?;
-        let found = self.whole.look_at_end(&self.plan, &self.text);
+        let found = self.whole.look_at_end(&self.plan, self.arrived.text());
         self.note(found)
     }
 
     fn look_at_rest(&mut self, rest: Look) -> Found {
-        let words = TextView::new(self.spots.words(&self.text, rest));
+        self.arrived.settle();
+        let words = TextView::new(self.arrived.part(self.spots.words(rest)));
         self.spots.wake(&words, rest);
-        self.spots.look(&self.plan, &self.text, self.cut, rest)
+        self.spots.look(&self.plan, &self.arrived, self.cut, rest)
     }
 
     /// Keeps what has been found.
@@ -277,7 +284,7 @@ impl StreamGuard {
             return String::new();
         }
         let hits = self.hits.before(cut);
-        let text = self.text.get(..cut).unwrap_or_default();
+        let text = self.arrived.text().get(..cut).unwrap_or_default();
         let released = redact(text, self.cut, &hits, self.plan.key.as_ref());
         let released = released.unwrap_or_else(|| text.get(self.cut..).unwrap_or_default().to_owned());
         self.cut = cut;
@@ -286,14 +293,14 @@ impl StreamGuard {
     }
 
     fn look_passively(&mut self) -> Result<(), Stop> {
-        let found = self.plan.scan_all(self.passive.iter(), &self.text);
+        let found = self.plan.scan_all(self.passive.iter(), self.arrived.text());
         self.note(found)
     }
 
     /// The verdict on a text that must not go on.
     fn stop(&mut self) -> StreamStep {
         // It is stopped already: what else has arrived is only recorded.
-        let rest = Look { end: self.text.len(), in_run: false };
+        let rest = Look { end: self.arrived.len(), in_run: false };
         let found = self.look_at_rest(rest);
         let _ = self.note(found);
         let _ = self.look_passively();
@@ -308,6 +315,6 @@ impl StreamGuard {
 
     fn verdict(&mut self) -> GuardrailResult {
         let (hits, ran) = (self.hits.take_all(), std::mem::take(&mut self.ran));
-        self.plan.verdict(&self.text, hits, ran)
+        self.plan.verdict(self.arrived.text(), hits, ran)
     }
 }

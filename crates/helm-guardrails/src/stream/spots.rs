@@ -1,5 +1,8 @@
+use std::ops::Range;
+
 use helm_core::{GuardAction, Span};
 
+use super::arrived::Arrived;
 use super::piece::Piece;
 use super::place::{Covered, back, behind_separator};
 use crate::detector::Reach;
@@ -40,7 +43,7 @@ pub(super) struct Look {
 }
 
 /// A look needs this many bytes of words that have not been let through.
-const STEP: usize = 20;
+const STEP: usize = 23;
 /// What is looked behind is seen again after this share of it.
 const SHARE: usize = 4;
 /// Of so many bytes held as many more are waited for; of more, half as many.
@@ -69,10 +72,6 @@ impl Spots {
         self.spots.is_empty()
     }
 
-    pub(super) fn looked(&self) -> usize {
-        self.looked
-    }
-
     /// Notes that the text has grown to `text` by `chunk`.
     pub(super) fn arrived(&mut self, text: &str, chunk: &str, piece: &Piece) {
         let begin = text.len() - chunk.len();
@@ -94,8 +93,8 @@ impl Spots {
     }
 
     /// What has not been offered to detectors that sleep.
-    pub(super) fn words<'t>(&self, text: &'t str, look: Look) -> &'t str {
-        text.get(self.looked..look.end).unwrap_or_default()
+    pub(super) fn words(&self, look: Look) -> Range<usize> {
+        self.looked..look.end
     }
 
     /// Offers the [`words`](Self::words) to detectors that sleep.
@@ -109,7 +108,8 @@ impl Spots {
     }
 
     /// What detectors that are awake find behind the cut, in places of the whole text.
-    pub(super) fn look(&self, plan: &Plan, text: &str, cut: usize, look: Look) -> Found {
+    pub(super) fn look(&self, plan: &Plan, arrived: &Arrived, cut: usize, look: Look) -> Found {
+        let text = arrived.text();
         if self.awake().next().is_none() {
             return Found::default();
         }
@@ -124,9 +124,11 @@ impl Spots {
                 0 => self.anchor,
                 bytes => behind_separator(text, 0, back(text, self.anchor, bytes)).unwrap_or(0),
             };
-            let part = TextView::new(text.get(from..look.end).unwrap_or_default());
+            let mut part = TextView::new(arrived.part(from..look.end));
+            arrived.prepare(&mut part, from..look.end);
+            part.know(known.saturating_sub(from));
             let alike = self.awake().filter(|listed| listed.lookbehind == lookbehind);
-            found.add(plan.scan_view(alike, &part.with_known(known.saturating_sub(from))).moved(from));
+            found.add(plan.scan_view(alike, &part).moved(from));
             let further =
                 self.awake().map(|listed| listed.lookbehind).filter(|further| *further > lookbehind);
             next = further.min();

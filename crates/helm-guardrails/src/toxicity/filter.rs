@@ -145,7 +145,11 @@ impl Detector for ToxicityFilter {
 
     /// A sentence is toxic by some of its words, of which the first wakes it.
     fn wakes(&self, words: &TextView<'_>) -> bool {
-        let sums = self.sums(&self.profanity.plain(words.words().text(), words.signs()));
+        let plain = self.profanity.plain(words.words().text(), words.signs());
+        let sums = match (&self.model, &plain) {
+            (None, Cow::Borrowed(_)) => words.both().toxicity,
+            _ => self.sums(&plain),
+        };
         sums.alarms || self.model().part_reaches(sums, STIRS)
     }
 

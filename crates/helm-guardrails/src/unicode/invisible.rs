@@ -2,6 +2,7 @@
 
 use super::Kind;
 use super::scripts::{ideograph, joins, pictograph, private, right_to_left, unspaced};
+use crate::view::is_alphanumeric;
 
 /// The characters beside one.
 #[derive(Clone, Copy, Default)]
@@ -25,7 +26,7 @@ impl Beside {
 
     /// Between two letters or digits, where no layout needs anything invisible.
     fn in_word(self) -> bool {
-        self.both(|char| char.is_alphanumeric() && !unspaced(char))
+        self.both(|char| is_alphanumeric(char) && !unspaced(char))
     }
 
     fn in_run(self) -> bool {

@@ -8,7 +8,7 @@ use helm_core::{Category, Severity, Span};
 
 use crate::detector::{Detector, Reach};
 use crate::finding::{Finding, Findings};
-use crate::view::{Signs, TextView, is_alphabetic};
+use crate::view::{Signs, TextView, is_alphabetic, is_alphanumeric};
 use invisible::{Beside, directs, judge, zero_width};
 use scripts::{diacritic, right_to_left};
 use words::Word;
@@ -218,7 +218,7 @@ impl<'s> Scan<'s> {
         };
         self.hyphen_ago = match char {
             '\u{ad}' => 1,
-            _ if self.hyphen_ago > 0 && char.is_alphanumeric() => self.hyphen_ago + 1,
+            _ if self.hyphen_ago > 0 && is_alphanumeric(char) => self.hyphen_ago + 1,
             _ => 0,
         };
         if let Some(kind) = judge(char, beside) {

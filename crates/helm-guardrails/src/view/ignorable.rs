@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use unicode_normalization::char::is_combining_mark;
 
 use super::short::CharSet;
-use super::words::is_ideograph;
 
 /// Whether a reader does not see `char`: soft hyphen, joiners and other zero-width characters, marks of direction,
 /// variation selectors, tags, Hangul and Khmer fillers (Unicode 17, `Default_Ignorable_Code_Point`).
@@ -23,7 +22,7 @@ pub(crate) fn visible_len(char: char) -> usize {
         LazyLock::new(|| CharSet::new(|char| is_ignorable(char) || is_combining_mark(char)));
     if char.is_ascii() {
         1
-    } else if !is_ideograph(char) && UNSEEN.has(char) {
+    } else if UNSEEN.has(char) {
         0
     } else {
         char.len_utf8()

@@ -16,11 +16,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use helm_core::Span;
 use smallvec::SmallVec;
 
-use crate::linear::Pieces;
+use crate::linear::{Both, Pieces, Reading};
 pub(crate) use ignorable::{is_separator, visible_len};
 pub(crate) use look_alike::look_alike;
 use map::Map;
-pub(crate) use short::is_alphabetic;
+pub(crate) use short::{is_alphabetic, is_alphanumeric};
 pub(crate) use signs::Signs;
 pub(crate) use words::parts_words;
 
@@ -54,20 +54,36 @@ pub struct TextView<'t> {
     signs: AtomicU64,
     /// The text as it is, for where it does not differ.
     plain: Folded<'t>,
+    /// The text in small letters, where that is known and all there is to fold.
+    lowered: Option<Folded<'t>>,
     digits: OnceLock<Folded<'t>>,
     words: OnceLock<Folded<'t>>,
     pieces: OnceLock<Pieces<'t>>,
+    heard: Heard<'t>,
+}
+
+/// What a stream has read of a text before, for the built-in models.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Heard<'t> {
+    #[default]
+    Nothing,
+    /// All of it: what it adds to the sentence that it is a part of.
+    All(Both),
+    /// So many bytes of it, folded, which is a sentence.
+    Beginning(&'t Reading, usize),
 }
 
 impl<'t> TextView<'t> {
     /// A view of `text`. Costs nothing until something is asked of it.
     #[must_use]
+    #[inline]
     pub const fn new(text: &'t str) -> Self {
         Self::of_part("", text)
     }
 
     /// A view of `text`, which goes on from `before`: see [`before`](Self::before).
     #[must_use]
+    #[inline]
     pub const fn of_part(before: &'t str, text: &'t str) -> Self {
         Self {
             text,
@@ -75,10 +91,18 @@ impl<'t> TextView<'t> {
             known: 0,
             signs: AtomicU64::new(0),
             plain: Folded::borrowed(text),
+            lowered: None,
             digits: OnceLock::new(),
             words: OnceLock::new(),
             pieces: OnceLock::new(),
+            heard: Heard::Nothing,
         }
+    }
+
+    /// Takes what the text, which is ASCII, is in small letters.
+    #[inline]
+    pub(crate) fn know_lowered(&mut self, lowered: &'t str) {
+        self.lowered = Some(Folded::borrowed(lowered));
     }
 
     /// The last words before the text, where it is a piece of a sentence that was too long: something may stand across
@@ -93,8 +117,30 @@ impl<'t> TextView<'t> {
     /// behind them is of interest: see [`known`](Self::known).
     #[must_use]
     pub const fn with_known(mut self, bytes: usize) -> Self {
-        self.known = bytes;
+        self.know(bytes);
         self
+    }
+
+    /// As [`with_known`](Self::with_known), in place.
+    pub(crate) const fn know(&mut self, bytes: usize) {
+        self.known = bytes;
+    }
+
+    /// Takes what has been read of it before.
+    pub(crate) const fn hear(&mut self, heard: Heard<'t>) {
+        self.heard = heard;
+    }
+
+    pub(crate) const fn heard(&self) -> Heard<'t> {
+        self.heard
+    }
+
+    /// What the built-in models add up over it; in a stream, over it as a part of its sentence.
+    pub(crate) fn both(&self) -> Both {
+        match self.heard {
+            Heard::All(both) => both,
+            _ => Both::read(self.words().text()),
+        }
     }
 
     /// Up to where a text has been scanned before: what begins there is passed over if it is found again, so a detector
@@ -139,6 +185,9 @@ impl<'t> TextView<'t> {
     pub fn words(&self) -> &Folded<'t> {
         if !self.signs().has(Signs::UPPER.and(Signs::WIDE)) {
             return &self.plain;
+        }
+        if let Some(lowered) = &self.lowered {
+            return lowered;
         }
         self.words.get_or_init(|| Folded::words(self.text))
     }

@@ -81,6 +81,9 @@ fn fold_char(folding: &mut Folding<'_>, start: usize, char: char, disguised: boo
     if (char.is_ascii() && !char.is_ascii_uppercase()) || is_ideograph(char) {
         return;
     }
+    if is_ignorable(char) {
+        return folding.replace(start..start + char.len_utf8(), "");
+    }
     let known =
         usize::try_from(u32::from(char)).ok().and_then(|code| SHORT.get(code)?.get(usize::from(disguised)));
     let made;
@@ -97,7 +100,7 @@ fn fold_char(folding: &mut Folding<'_>, start: usize, char: char, disguised: boo
 }
 
 /// What is its own fold.
-pub(super) fn is_ideograph(char: char) -> bool {
+fn is_ideograph(char: char) -> bool {
     matches!(char, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}')
 }
 
