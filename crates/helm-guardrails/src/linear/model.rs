@@ -102,10 +102,13 @@ impl LinearModel {
         logistic(self.parameters.bias + self.weighed(sums))
     }
 
-    /// Whether the score of a sentence is at least `score`, which is not under 0.12.
-    pub(crate) fn part_reaches(&self, sums: Sums, score: f64) -> bool {
-        let z = self.part_z(sums);
-        z >= SLIGHT && logistic(z) >= score
+    /// Whether z of a sentence is at least `z`.
+    pub(crate) fn part_reaches(&self, sums: Sums, z: f64) -> bool {
+        // Where nothing speaks for it no root need be taken.
+        let speaks = |mean: Mean, step: f64| (mean.sum > 0) == (step > 0.0) && mean.sum != 0;
+        let Parameters { part_bias, gram, word, .. } = self.parameters;
+        let may_reach = part_bias >= z || speaks(sums.grams, gram) || speaks(sums.words, word);
+        may_reach && self.part_z(sums) >= z
     }
 
     /// z of a sentence.

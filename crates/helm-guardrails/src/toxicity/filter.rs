@@ -38,8 +38,8 @@ pub struct ToxicityFilter {
 
 /// Under this nothing is reported.
 const REPORTED: f64 = 0.3;
-/// Words that alone have this score may make a sentence toxic.
-const STIRS: f64 = 0.3;
+/// Words of which z is as great may make a sentence toxic: the score is 0.3.
+const STIRS: f64 = -0.847_297_860_387_203_6;
 
 impl ToxicityFilter {
     /// The filter with the model that comes with the crate.
