@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
 use super::entity::Entity;
-use crate::bytes::{LOWER, Token, UPPER, is_alnum, run_back};
+use crate::bytes::{HUMP, Token, is_alnum, run_back};
 
 /// What a label says.
 #[derive(Clone, Copy, Default)]
@@ -158,6 +158,21 @@ fn tail(text: &[u8]) -> &[u8] {
     text.get(text.len().saturating_sub(3)..).unwrap_or_default()
 }
 
+/// The last four letters of a word, from the last on; 0 for those that it has not.
+#[inline]
+fn last_four(text: &[u8], token: Token) -> [u8; 4] {
+    let missing = 4 - token.len().clamp(1, 4);
+    let last = match text.get(..token.end).and_then(<[u8]>::last_chunk) {
+        Some(four) => u32::from_be_bytes(*four),
+        None => {
+            let word = text.get(..token.end).unwrap_or_default();
+            word.iter().fold(0, |letters, letter| letters << 8 | u32::from(*letter))
+        }
+    };
+    // What stands before a short word is shifted out.
+    (last << (8 * missing) >> (8 * missing)).to_le_bytes()
+}
+
 /// The first and the last three letters of a word, from the last on, and its length, in 16 bits.
 #[inline]
 fn sketch(first: u8, last: [u8; 3], length: usize) -> usize {
@@ -199,9 +214,8 @@ impl Labels {
     pub(super) fn ending(&self, text: &[u8], token: Token) -> Option<(usize, Label)> {
         let end = token.end;
         let length = token.len();
-        let byte = |at: usize| text.get(at).copied().unwrap_or(0);
-        let back = |places: usize| if length > places { byte(end - 1 - places) } else { 0 };
-        let (first, last, before) = (byte(token.start), back(0), [back(1), back(2), back(3)]);
+        let first = text.get(token.start).copied().unwrap_or(0);
+        let [last, before @ ..] = last_four(text, token);
         if self.may_end(sketch(first, [last, before[0], before[1]], length))
             && let Some(found) = self.named(text, token.start, end)
         {
@@ -215,7 +229,7 @@ impl Labels {
         {
             return Some(found);
         }
-        if token.has(UPPER) && token.has(LOWER) { self.humped(text, token) } else { None }
+        if token.has(HUMP) { self.humped(text, token) } else { None }
     }
 
     #[inline]
@@ -275,9 +289,9 @@ mod tests {
     use super::*;
 
     fn ending(text: &str) -> Option<usize> {
-        let classes = text.bytes().fold(0, |all, byte| all | crate::bytes::class(byte));
         let start = text.len() - text.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
-        labels().ending(text.as_bytes(), Token { start, end: text.len(), classes }).map(|(start, _)| start)
+        let token = Token { start, end: text.len(), classes: HUMP };
+        labels().ending(text.as_bytes(), token).map(|(start, _)| start)
     }
 
     #[test]

@@ -4,10 +4,12 @@ use smallvec::SmallVec;
 
 use super::context::{Context, RIGHT, Support};
 use super::entity::Entity;
-use super::shapes::{self, Ahead, Matched, Shape};
+use super::shapes::{self, Matched, Picture, Shape};
 use super::spelled::Spelled;
 use super::{checks, net, phone};
-use crate::bytes::{DIGIT, LOWER, NO_HEX, Token, UPPER, Visitor, before, class_at, is_alnum, is_digit, run};
+use crate::bytes::{
+    DIGIT, LOWER, NO_HEX, Token, UPPER, Visitor, before, class_at, is_alnum, is_digit, run, short_word,
+};
 use crate::finding::Pending;
 
 /// Something that was found, in places of the scanned text.
@@ -43,7 +45,6 @@ pub(super) struct Scan<'t> {
     url_end: usize,
     /// Up to here a number with colons has been read.
     colons_end: usize,
-    ahead: Ahead,
 }
 
 impl<'t> Scan<'t> {
@@ -57,7 +58,6 @@ impl<'t> Scan<'t> {
             pending: None,
             url_end: 0,
             colons_end: 0,
-            ahead: Ahead::default(),
         }
     }
 
@@ -91,13 +91,11 @@ impl<'t> Scan<'t> {
             return;
         }
         let rest = text.get(start..).unwrap_or_default();
-        let digits = !token.has(UPPER | LOWER);
-        let next = text.get(token.end).copied().unwrap_or(b' ');
-        let (picture, mut last) = (self.ahead.of(text, start), None);
-        for listed in shapes::of_length(token.len()).iter().filter(|listed| listed.may_match(digits, next)) {
+        let (picture, mut last) = (Picture::of(rest), None);
+        for listed in shapes::of_length(token.len()).iter().filter(|listed| listed.fits(&picture)) {
             let shape = listed.shape;
             let end = start + shape.mask.len();
-            if !listed.fits(&picture) || !ends(text, end) || !self.may_count(shape, start, end) {
+            if !ends(text, end) || !self.may_count(shape, start, end) {
                 continue;
             }
             // Shapes that differ in their check alone often follow on each other.
@@ -204,6 +202,13 @@ impl<'t> Scan<'t> {
 
     fn letters(&mut self, token: Token) {
         let capitals = !token.has(LOWER);
+        // Most words are neither, which is asked at once.
+        if capitals || is_sign_of_address(self.text, token) {
+            self.capitals_or_sign(token, capitals);
+        }
+    }
+
+    fn capitals_or_sign(&mut self, token: Token, capitals: bool) {
         match token.len() {
             8 | 11 if capitals => self.bic(token),
             1..=3 if capitals && token.start >= self.known => {
@@ -276,8 +281,8 @@ impl<'t> Scan<'t> {
 
 impl Visitor for Scan<'_> {
     fn token(&mut self, token: Token) {
-        if token.len() == 2
-            && !token.has(NO_HEX)
+        // Asked in one question, for each of the two alone is answered now so, now so.
+        if (token.len() == 2) & !token.has(NO_HEX)
             && let Some(end) = net::mac(self.text, token.start)
         {
             self.colons_end = self.colons_end.max(end);
@@ -335,6 +340,16 @@ pub(super) fn counts(text: &[u8], token: Token) -> bool {
         && token.len() <= 3
         && text.get(token.end) == Some(&b' ')
         && text.get(token.end + 1).is_some_and(is_word)
+}
+
+/// Whether a word is the beginning of a web address or a sign of an address in letters.
+#[inline]
+fn is_sign_of_address(text: &[u8], token: Token) -> bool {
+    const AT: u32 = u32::from_le_bytes(*b"at\0\0");
+    const DOT: u32 = u32::from_le_bytes(*b"dot\0");
+    const WWW: u32 = u32::from_le_bytes(*b"www\0");
+    let word = short_word(text, token);
+    (word == AT) | (word == DOT) | (word == WWW)
 }
 
 /// Whether a number may begin at `start`.

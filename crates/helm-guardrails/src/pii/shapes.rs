@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::checks;
 use super::entity::Entity;
+use crate::bytes::Kinds;
 
 /// One way to print a number.
 pub(super) struct Shape {
@@ -163,68 +164,71 @@ const LENGTHS: usize = 20;
 /// A shape, and what is asked first of a candidate.
 pub(super) struct Listed {
     pub(super) shape: &'static Shape,
-    /// What must follow the first run; `None` when it is all.
-    next: Option<u8>,
-    /// The first run is of digits alone.
-    digits: bool,
     wanted: Picture,
 }
 
-/// Where in a text or a mask there are digits, letters, letters or digits, and what joins them: a bit a place.
+/// Where in a text or a mask there are digits, letters, letters or digits, and what joins them: a bit a place. A hyphen and
+/// a full stop are also told alone.
 #[derive(Clone, Copy, Default, PartialEq, Debug)]
 pub(super) struct Picture {
     digits: u32,
     letters: u32,
     either: u32,
     joints: u32,
+    hyphens: u32,
+    stops: u32,
 }
 
 /// The longest mask.
 const MASK: usize = 24;
 
 impl Picture {
-    /// Takes the next byte to the last place, and moves the others on by one.
-    fn push(&mut self, byte: u8) {
-        let last = |is: bool| u32::from(is) << (MASK - 1);
-        self.digits = self.digits >> 1 | last(byte.is_ascii_digit());
-        self.letters = self.letters >> 1 | last(byte.is_ascii_alphabetic());
-        self.joints = self.joints >> 1 | last(is_joint(byte));
+    /// The picture of what stands at the beginning of `text`. All of it is looked at in a few steps, without asking what a
+    /// byte is.
+    pub(super) fn of(text: &[u8]) -> Self {
+        let mut bytes = [0; MASK];
+        match text.first_chunk() {
+            Some(first) => bytes = *first,
+            None => bytes.iter_mut().zip(text).for_each(|(to, byte)| *to = *byte),
+        }
+        let mut picture = Self::default();
+        for (place, eight) in bytes.as_chunks().0.iter().enumerate() {
+            let Kinds { digits, letters, joints, hyphens, stops } = Kinds::of(*eight);
+            let at = |bits: u8| u32::from(bits) << (8 * place);
+            picture.digits |= at(digits);
+            picture.letters |= at(letters);
+            picture.joints |= at(joints);
+            picture.hyphens |= at(hyphens);
+            picture.stops |= at(stops);
+        }
+        picture.either = picture.digits | picture.letters;
+        picture
     }
 
-    /// Of what a mask asks for; literals are left out.
+    /// Of what a mask asks for. Of signs that stand for themselves only hyphens and full stops are told, and the others
+    /// left out.
     fn asked_by(mask: &str) -> Self {
         let of = |class: u8| {
             mask.bytes().enumerate().fold(0, |bits, (place, byte)| bits | u32::from(byte == class) << place)
         };
-        Self { digits: of(b'9'), letters: of(b'A'), either: of(b'N'), joints: of(b'_') }
+        Self {
+            digits: of(b'9'),
+            letters: of(b'A'),
+            either: of(b'N'),
+            joints: of(b'_') | of(b' ') | of(b'/'),
+            hyphens: of(b'-'),
+            stops: of(b'.'),
+        }
     }
 
     fn holds(&self, wanted: &Self) -> bool {
         let misses = wanted.digits & !self.digits
             | wanted.letters & !self.letters
             | wanted.either & !self.either
-            | wanted.joints & !self.joints;
+            | wanted.joints & !self.joints
+            | wanted.hyphens & !self.hyphens
+            | wanted.stops & !self.stops;
         misses == 0
-    }
-}
-
-/// The picture of what follows from one place on, which only moves forward, so that each byte is looked at once.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Ahead {
-    picture: Picture,
-    /// Behind the last byte that it shows.
-    end: usize,
-}
-
-impl Ahead {
-    /// The picture of what follows in `text` from `start` on, which is not before that of the last call.
-    pub(super) fn of(&mut self, text: &[u8], start: usize) -> Picture {
-        let end = start + MASK;
-        for at in self.end.max(start)..end {
-            self.picture.push(text.get(at).copied().unwrap_or_default());
-        }
-        self.end = end;
-        Picture { either: self.picture.digits | self.picture.letters, ..self.picture }
     }
 }
 
@@ -234,30 +238,14 @@ fn is_joint(byte: u8) -> bool {
 
 /// Shapes by the length of their first run of letters and digits.
 static BY_LENGTH: LazyLock<[Vec<Listed>; LENGTHS]> = LazyLock::new(|| {
-    let listed = |shape: &'static Shape| {
-        let first = shape.mask.as_bytes().get(..first_run(shape.mask)).unwrap_or_default();
-        let digits = first.iter().all(|class: &u8| class.is_ascii_digit());
-        let next = shape.mask.as_bytes().get(first.len()).copied();
-        Listed { shape, next, digits, wanted: Picture::asked_by(shape.mask) }
-    };
+    let listed = |shape: &'static Shape| Listed { shape, wanted: Picture::asked_by(shape.mask) };
     std::array::from_fn(|length| {
         SHAPES.iter().filter(|shape| first_run(shape.mask) == length).map(listed).collect()
     })
 });
 
 impl Listed {
-    /// Whether a candidate whose first run is of digits alone or not, and which goes on with `next`, may have the
-    /// shape.
-    pub(super) fn may_match(&self, digits: bool, next: u8) -> bool {
-        let joined = match self.next {
-            None => true,
-            Some(b'_') => is_joint(next),
-            Some(literal) => literal == next,
-        };
-        joined && (digits || !self.digits)
-    }
-
-    /// Whether a text of this picture may have the shape, as to all but literals.
+    /// Whether a text of this picture may have the shape, but for signs and digits that stand for themselves.
     pub(super) fn fits(&self, picture: &Picture) -> bool {
         picture.holds(&self.wanted)
     }
@@ -330,12 +318,15 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_the_same_however_it_was_come_to() {
-        let text = b"4111 1111-22x/3 and a word 12.34.56 7";
-        let mut moving = Ahead::default();
-        for start in [0, 1, 1, 5, 6, 30, 36, 37] {
-            assert_eq!(moving.of(text, start), Ahead::default().of(text, start), "{start}");
+    fn a_picture_shows_what_masks_ask_for() {
+        let picture = Picture::of(b"4111 1a-22x/3 and a word 12.34.56 7");
+        assert!(picture.holds(&Picture::asked_by("9999_9A-99A/9_AAA_A_AAAA")));
+        assert!(!picture.holds(&Picture::asked_by("NNNN N9")));
+        for other in ["9999_99", "9999-", "9999.", "999999999", "A"] {
+            assert!(!picture.holds(&Picture::asked_by(other)), "{other}");
         }
+        assert!(Picture::of(b"1.").holds(&Picture::asked_by("9.")));
+        assert!(!Picture::of(b"1.").holds(&Picture::asked_by("9.9")));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! `my password is …`, `"client_secret": "…"`.
 
 use super::entropy::{bits, is_placeholder};
-use crate::bytes::{LOWER, Token, UPPER, is_alnum, run, run_back};
+use crate::bytes::{HUMP, Token, is_alnum, run, run_back};
 
 /// What a name says about its value.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -135,7 +135,7 @@ pub(super) fn may_name(text: &[u8], token: Token) -> bool {
     if named(token.len()) {
         return true;
     }
-    if !(token.has(UPPER) && token.has(LOWER)) {
+    if !token.has(HUMP) {
         return false;
     }
     let word = run_back(text, token.end, token.len(), |byte| !byte.is_ascii_uppercase()) + 1;
