@@ -223,6 +223,12 @@ impl SourceName {
     pub fn as_judge(&self) -> Option<&str> {
         self.as_str().strip_prefix(JUDGE)
     }
+
+    /// Whether it is a person, or somebody else who speaks for people, and no model judge.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        self.as_judge().is_none()
+    }
 }
 
 /// What the sources of model judges begin with.

@@ -251,6 +251,28 @@ better = "higher"
 }
 
 #[test]
+fn a_model_judge_is_no_person() {
+    let metric = |key: &str, event: &str| {
+        format!(
+            "[[metric]]\nkey = \"{key}\"\nrole = \"secondary\"\nkind = \"mean\"\nbetter = \"higher\"\nvalue = {{ event = \"{event}\", agg = \"mean\" }}\n"
+        )
+    };
+    let (liked, helpful) = (metric("liked", "feedback"), metric("helpful", "score:helpful"));
+    let mut rows = rewarded(40, [0.5, 0.5], 2);
+    for row in &mut rows {
+        row.feedback = serde_json::from_str(
+            r#"[{"source": "judge:helpful", "value": 0.0, "at": "2026-01-01T00:00:00Z"}, {"value": 1.0}, {"source": "support", "value": 0.5}]"#,
+        )
+        .unwrap();
+    }
+    let report = Report::new(&spec(&[&liked, &helpful]), &rows);
+    let values =
+        |metric: usize| report.metrics[metric].values.iter().map(|own| own.value).collect::<Vec<_>>();
+    assert_eq!(values(1), [Some(0.75); 2]);
+    assert_eq!(values(2), [Some(0.0); 2], "a judge is an evaluator");
+}
+
+#[test]
 fn between_planned_looks_nothing_new_is_said() {
     let spec = with(
         "mode = \"fixed\"",

@@ -141,6 +141,7 @@ fn detectors_keep_their_contract() {
     let samples = [
         "ana@example.com and 4111 1111 1111 1111 and +49 30 901820",
         "GB29 NWBK 6016 1331 9268 19",
+        "I paid 24 euros, my nie is X 1234567 L and so on",
         "s h i t happens and f**k too",
         "you are an idiot",
     ];

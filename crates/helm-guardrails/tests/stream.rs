@@ -130,6 +130,12 @@ fn dense() -> impl Strategy<Value = String> {
         "sk-",
         "http://a.b/c",
         "www.",
+        "nie",
+        "X",
+        "1234567",
+        "L",
+        "24",
+        "euros",
         "GB82",
         "WEST",
         "a",
@@ -148,6 +154,22 @@ fn dense() -> impl Strategy<Value = String> {
     let gap = proptest::sample::select(vec![" ", " ", " ", "", "\n", ". ", "。", "-"]);
     proptest::collection::vec((word, gap), 0..250)
         .prop_map(|pairs| pairs.into_iter().flat_map(|(word, gap)| [word, gap]).collect())
+}
+
+#[test]
+fn a_number_whose_first_letter_stands_alone_does_not_leave_behind_it() {
+    let policy = StagePolicy::new().with_rule(Category::Pii, Rule::new(GuardAction::Redact));
+    let guard = GuardrailEngine::builder().stage(Stage::Output, policy).detector(Arc::new(PiiFilter::new()));
+    let guard = guard.build().unwrap();
+    for (first, second) in [
+        ("I paid 24 euros, my nie is X ", "1234567 L and so on"),
+        ("I paid much money, my nie is X ", "1234567 L and so on"),
+        ("I paid much money, my nie is Ｙ ", "1234567 X and so on"),
+    ] {
+        let whole = guard.check_output(&[first, second].concat());
+        assert_eq!(whole.violations.len(), 1, "{first}");
+        check(&guard, &[first, second].concat(), [first, second].into_iter().collect()).unwrap();
+    }
 }
 
 proptest! {

@@ -163,7 +163,7 @@ impl Pass {
 
     fn failed(self, error: &Error) {
         if counts(error.kind()) {
-            // A provider that is not to be asked for longer than a retry would wait has said how long to rest.
+            // A provider that is not to be asked for longer than the shortest rest has said how long to rest.
             let hint = error.retry_after().filter(|hint| *hint > self.circuit.policy.rest);
             self.circuit.note(Some(error.kind()), self.probe, hint);
         }

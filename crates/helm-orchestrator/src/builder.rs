@@ -276,8 +276,8 @@ impl HelmBuilder {
     ///
     /// # Errors
     ///
-    /// Fails when the configuration contradicts itself, a prompt cannot be rendered, or the store cannot be
-    /// opened.
+    /// Fails when the configuration contradicts itself, a prompt cannot be rendered, an MCP server that a task names
+    /// cannot be reached, the address of Redis cannot be used, or the store cannot be opened.
     ///
     /// # Panics
     ///

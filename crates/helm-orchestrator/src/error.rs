@@ -5,7 +5,9 @@ use helm_core::{DecisionId, TaskId};
 /// A result whose error is this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why Helm could not do what was asked. Nothing was changed.
+/// Why Helm could not do what was asked. Nothing was changed, unless it is [`Error::Unstored`], [`Error::Lost`], or an
+/// [`Error::Store`] because the store did not answer, or on the way of what takes several steps: then something may have
+/// been.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -225,10 +227,12 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later.
+    /// Whether the same call may succeed later and does nothing twice: a turn that is only not known to be stored may
+    /// have been carried out.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::RateLimited)
+        let may_be_stored = matches!(self, Self::Unstored { .. });
+        matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::RateLimited) && !may_be_stored
     }
 
     /// The message and those of its causes, joined by colons: what a person should read.

@@ -10,7 +10,7 @@ use helm_experiment::report::{LogCandidate, LogFeedback};
 use helm_experiment::spec::{Mode, SpecVariant, Treatment, conflicts_from};
 use helm_experiment::{LogRow, Report, Spec};
 use helm_policy::{Policy, Registry};
-use helm_store::{InteractionLog, InteractionLogExt, RowQuery, TurnRow};
+use helm_store::{FeedbackEntry, InteractionLog, InteractionLogExt, RowQuery, TurnRow};
 
 use crate::error::{Error, Result};
 use crate::inner::{Inner, TaskRuntime, comma_separated};
@@ -182,7 +182,11 @@ pub(crate) async fn read(inner: &Inner, tenant: &TenantId, spec: &Spec) -> Resul
     let rows: Vec<LogRow> = log.stream_rows(tenant, &query).map_ok(log_row).try_collect().await?;
     // Of a long log this takes seconds, which other turns must not wait for.
     let spec = spec.clone();
-    tokio::task::spawn_blocking(move || Report::new(&spec, &rows)).await.map_err(|_| Error::Lost)
+    inner.tracker.spawn_blocking(move || Report::new(&spec, &rows)).await.map_err(|_| Error::Lost)
+}
+
+fn feedback_of(said: FeedbackEntry) -> LogFeedback {
+    LogFeedback { source: said.source, value: said.value }
 }
 
 /// A row of the log as a report reads it.
@@ -215,7 +219,7 @@ pub fn log_row(row: TurnRow) -> LogRow {
         cost_nano_usd: row.cost_nano_usd,
         reward: row.reward,
         scores: row.scores,
-        feedback: row.feedback.iter().map(|said| LogFeedback { value: said.value }).collect(),
+        feedback: row.feedback.into_iter().map(feedback_of).collect(),
         violations: row.violations,
         began: row.began,
     }

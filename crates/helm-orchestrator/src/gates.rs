@@ -132,8 +132,16 @@ async fn append(inner: &Inner, tenant: &TenantId, task: &TaskId, record: GateRec
 /// What was found of a task's candidates, oldest first: of each verdict the first look and the last.
 pub(crate) async fn records(inner: &Inner, tenant: &TenantId, task: &TaskId) -> Result<Vec<GateRecord>> {
     let kept = inner.store.preferences().get(tenant, &UserId::new(GATES)?).await?;
-    let own = kept.values.get(task.as_str()).cloned();
-    Ok(own.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default())
+    let Some(value) = kept.values.get(task.as_str()).cloned() else { return Ok(Vec::new()) };
+    // What cannot be read is not taken for nothing, which would be written over.
+    let unreadable = |error: serde_json::Error| {
+        let message = format!(
+            "what was found of the candidates of task {task}: {error}; another version of Helm wrote it"
+        );
+        let backend = inner.store.capabilities().backend;
+        helm_store::Error::new(helm_store::ErrorKind::Corrupt, backend, "gate_records", message)
+    };
+    Ok(serde_json::from_value(value).map_err(unreadable)?)
 }
 
 /// What this process found last of each candidate.

@@ -294,6 +294,10 @@ impl Helm {
     /// # Errors
     ///
     /// Fails when the store does.
+    ///
+    /// # Cancellation safety
+    ///
+    /// Dropping the future leaves some of the old turns; call it again to go on.
     pub async fn retain(
         &self,
         mut retention: Retention,

@@ -43,6 +43,8 @@ pub struct TaskJudge {
     new_strategy_turns: u64,
     dollars_per_day: Option<NanoUsd>,
     judgements_per_day: Option<u64>,
+    /// Whether somebody was told that it was not asked.
+    told: Arc<Seldom>,
 }
 
 impl TaskJudge {
@@ -61,6 +63,7 @@ impl TaskJudge {
             new_strategy_turns: 20,
             dollars_per_day: Some(NanoUsd::from_dollars(1.0)?),
             judgements_per_day: None,
+            told: Arc::default(),
         })
     }
 
@@ -255,8 +258,7 @@ pub(crate) async fn judge(inner: &Inner, tenant: &TenantId, about: &About) -> Re
         }
         // Nobody was asked, so nobody will be for turns like this one until something is changed.
         ScoreOutcome::NotScored(NotScored::Failed(why)) if judged.calls == 0 => {
-            static SAID: Seldom = Seldom::new();
-            if SAID.is_due() {
+            if judge.told.is_due() {
                 tracing::warn!(decision = %about.decision, judge = %about.judge, why, "a judge was not asked");
             }
             count(about, "not_asked");

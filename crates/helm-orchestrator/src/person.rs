@@ -4,9 +4,7 @@ use helm_core::{ConversationId, UserId};
 use helm_store::{Forgotten, PreferenceChange, Preferences, StoredMessage, Summary};
 
 use crate::error::{Error, Result};
-use crate::gates::GATES;
 use crate::helm::Helm;
-use crate::ledger::LEDGER;
 use crate::storable;
 use crate::turn::OWN_PREFERENCES;
 use crate::users::{self, UserExport, UserForgotten};
@@ -47,12 +45,11 @@ impl Helm {
         changes: &[PreferenceChange],
         revision: Option<u64>,
     ) -> Result<Preferences> {
-        let is_kept = [LEDGER, GATES].contains(&user.as_str());
-        let is_own = |name: &&str| is_kept || OWN_PREFERENCES.contains(name);
+        users::check(user)?;
+        let is_own = |name: &&str| OWN_PREFERENCES.contains(name);
         if let Some(name) = changes.iter().filter_map(changed).find(is_own) {
             return Err(Error::ReservedPreference { name: name.to_owned() });
         }
-        users::check(user)?;
         let changes = storable::changes(changes);
         Ok(self.inner().store.preferences().apply(&self.tenant, user, &changes, revision).await?)
     }

@@ -11,10 +11,6 @@ const PAUSE: Duration = Duration::from_secs(60);
 pub(crate) struct Seldom(Mutex<Option<Instant>>);
 
 impl Seldom {
-    pub(crate) const fn new() -> Self {
-        Self(Mutex::new(None))
-    }
-
     /// Whether it is to be said now; not again for a while then.
     pub(crate) fn is_due(&self) -> bool {
         let now = Instant::now();

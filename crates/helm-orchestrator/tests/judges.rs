@@ -258,7 +258,7 @@ async fn a_day_begins_at_midnight_in_utc_and_older_ones_leave_the_ledger() {
     assert_eq!(names, ["helpful/20006/judgements", "helpful/20006/nano_usd"]);
     let forged = PreferenceChange::Set { name: names[1].to_owned(), value: (-CENT * 1_000).into() };
     let refused = helm.change_preferences(&ledger, &[forged]).await;
-    assert!(matches!(refused, Err(Error::ReservedPreference { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::ReservedUser { .. })), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

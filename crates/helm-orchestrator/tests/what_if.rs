@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use helm_core::{Feedback, ManualClock, ModelName, Strategy, TaskId, TenantId};
 use helm_orchestrator::policy::{Policy, Registry};
+use helm_orchestrator::store::PreferenceChange;
 use helm_orchestrator::{
     Candidate, GateOptions, GateVerdict, Helm, PastTurn, Target, Task, TurnRequest, WhatIf,
 };
@@ -197,4 +198,15 @@ async fn a_candidate_is_looked_at_each_hour_and_what_is_found_is_kept() {
     helm.reload(Helm::builder().task(task())).await.unwrap();
     assert!(helm.health().await.unwrap().warnings.iter().all(|told| !told.contains("candidate")));
     assert_eq!(helm.gate_records(&support).await.unwrap().len(), 2, "the record stays");
+}
+
+#[tokio::test]
+async fn what_another_version_found_of_a_candidate_is_not_taken_for_nothing() {
+    let support = TaskId::new("support").unwrap();
+    let helm = Helm::builder().task(task().with_candidate(always_warm())).build().await.unwrap();
+    let change = PreferenceChange::Set { name: "support".to_owned(), value: json!({ "format": 7 }) };
+    let (tenant, gates) = (TenantId::single(), "helm/gates".parse().unwrap());
+    helm.store().preferences().apply(&tenant, &gates, &[change], None).await.unwrap();
+    let refused = helm.gate_records(&support).await.unwrap_err();
+    assert!(refused.report().contains("candidates of task support"), "{}", refused.report());
 }

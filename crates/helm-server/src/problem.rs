@@ -246,7 +246,10 @@ impl From<Error> for Problem {
                 Self::new(status, error.to_string()).with_code("model_not_found").with_param("strategy")
             }
             Error::Overloaded => Self::new(status, error.to_string()).with_code("overloaded"),
-            Error::Unstored { id } => Self { decision_id: Some(*id), ..Self::new(status, error.to_string()) },
+            // Whoever sends it again may have it carried out twice.
+            Error::Unstored { id } => {
+                Self { decision_id: Some(*id), ..Self::new(status, error.to_string()) }.final_unless(false)
+            }
             Error::Unsupported { .. } => Self::new(status, error.to_string()).with_code("unsupported"),
             // What a store is called and what it was doing is for the log, too.
             Error::Store(store) if status.is_client_error() => Self::new(status, store.message()),

@@ -210,7 +210,7 @@ pub struct SettledDecision {
     pub decision: Decision,
     /// How it went; `None` while the turn is still running.
     pub outcome: Option<Outcome>,
-    /// People's current judgements, one for each source, sorted by source.
+    /// Current judgements of people and model judges, one for each source, sorted by source.
     pub feedback: Vec<(SourceName, UnitInterval)>,
     /// Whether the task's reward window has ended.
     pub silence_ended: bool,
@@ -249,7 +249,7 @@ pub struct TurnView {
     pub outcome: Option<Outcome>,
     /// The reward so far.
     pub reward: Option<Reward>,
-    /// People's current judgements, one for each source.
+    /// Current judgements of people and model judges, one for each source.
     pub feedback: Vec<FeedbackEntry>,
     /// When the decision was made, or the turn began.
     pub at: Timestamp,

@@ -43,7 +43,7 @@ pub struct Case<'a> {
     pub decision: &'a Decision,
     /// How it went; `None` while the turn is still running.
     pub outcome: Option<&'a Outcome>,
-    /// People's current judgements, one for each source, sorted by source.
+    /// Current judgements of people and model judges, one for each source, sorted by source.
     pub feedback: &'a [(SourceName, UnitInterval)],
     /// Whether the task's reward window has ended.
     pub silence_ended: bool,

@@ -174,7 +174,7 @@ impl BetaBinomial {
 }
 
 /// The interval of a share that holds at all times together, for successes and failures: tightest after `tuned_for`
-/// trials.
+/// trials at the level `tuned_alpha`.
 ///
 /// # Errors
 ///
@@ -204,11 +204,12 @@ pub fn share_at_any_time(seen: Proportion, tuned_for: u64, alpha: f64, tuned_alp
 }
 
 /// The probability, valid at any time, of so different `q` quantiles of two samples, were they the same (Howard & Ramdas
-/// 2022). Tightest after `tuned_for` values an arm.
+/// 2022). Tightest after `tuned_for` values an arm, for whoever compares it with `tuned_alpha`.
 ///
 /// # Errors
 ///
-/// [`Refusal::NoUnits`], [`Refusal::NotFinite`], [`Refusal::NoShare`].
+/// [`Refusal::NoUnits`], [`Refusal::NotFinite`]; [`Refusal::NoShare`] of `q` or `tuned_alpha`;
+/// [`Refusal::NotPositive`] when `tuned_for` is 0.
 pub fn quantiles_differ(
     control: &[f64],
     treatment: &[f64],

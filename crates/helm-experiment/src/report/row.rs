@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use helm_core::{
     AssignedBy, Category, DecisionId, DecisionMode, EvaluatorName, ExperimentKey, Probability, SegmentName,
-    SpecDigest, StrategyId, TaskId, TenantId, Timestamp, TurnStatus, UnitInterval, UserId, VariantName,
+    SourceName, SpecDigest, StrategyId, TaskId, TenantId, Timestamp, TurnStatus, UnitInterval, UserId,
+    VariantName,
 };
 use serde::Deserialize;
 
@@ -70,7 +71,7 @@ pub struct LogRow {
     /// What evaluators said.
     #[serde(default)]
     pub scores: BTreeMap<EvaluatorName, Option<UnitInterval>>,
-    /// What people said.
+    /// What people and model judges said.
     #[serde(default)]
     pub feedback: Vec<LogFeedback>,
     /// How often guards found something, by category.
@@ -90,13 +91,22 @@ pub struct LogCandidate {
 }
 
 /// What somebody said of a turn.
-#[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct LogFeedback {
+    /// Who said so; the user where it is not told.
+    #[serde(default = "SourceName::user")]
+    pub source: SourceName,
     /// From 0, bad, to 1, good.
     pub value: UnitInterval,
 }
 
 impl LogRow {
+    /// What a model judge said.
+    fn judged(&self, name: &EvaluatorName) -> Option<UnitInterval> {
+        let said = self.feedback.iter().find(|said| said.source.as_judge() == Some(name.as_str()));
+        said.map(|said| said.value)
+    }
+
     /// What is measured of the turn; `None` where it lacks it.
     pub(super) fn measured(&self, event: &Event) -> Option<f64> {
         let seconds = |micros: u64| micros as f64 * 1e-6;
@@ -114,11 +124,15 @@ impl LogRow {
             Event::Blocked => flag(self.status == TurnStatus::Blocked),
             Event::Violations => Some(self.violations.values().sum::<u64>() as f64),
             Event::Feedback => {
-                let count = self.feedback.len() as f64;
-                let sum: f64 = self.feedback.iter().map(|said| said.value.get()).sum();
+                let people = self.feedback.iter().filter(|said| said.source.is_person());
+                let (count, sum) =
+                    people.fold((0.0, 0.0), |(count, sum), said| (count + 1.0, sum + said.value.get()));
                 (count > 0.0).then(|| sum / count)
             }
-            Event::Score(name) => self.scores.get(name).copied().flatten().map(UnitInterval::get),
+            Event::Score(name) => {
+                let score = self.scores.get(name).copied().flatten();
+                score.or_else(|| self.judged(name)).map(UnitInterval::get)
+            }
         }
     }
 }

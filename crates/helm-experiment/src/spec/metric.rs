@@ -134,9 +134,9 @@ pub enum Event {
     Blocked,
     /// How often guards found something: `violations`.
     Violations,
-    /// What people said of it, from 0 to 1, on average: `feedback`.
+    /// What people said of it, from 0 to 1, on average, model judges not counted: `feedback`.
     Feedback,
-    /// What an evaluator said, from 0 to 1: `score:NAME`.
+    /// What an evaluator or a model judge said, from 0 to 1: `score:NAME`.
     Score(EvaluatorName),
 }
 

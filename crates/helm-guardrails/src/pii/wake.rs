@@ -57,6 +57,8 @@ impl Visitor for Wake<'_> {
             [_, _] if !token.has(NO_HEX) && self.follows(token.end, b'-') => true,
             b"www" => self.follows(token.end, b'.'),
             b"at" => true,
+            // The series of a Spanish foreigner's number, which goes on in the next words.
+            [b'X'..=b'Z'] if self.words.get(token.end + 1).is_none() => true,
             _ => false,
         };
         self.wakes |= capitals || begins || (token.has(DIGIT) && !counts(self.words, token));

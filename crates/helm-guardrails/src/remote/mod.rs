@@ -135,7 +135,7 @@ pub struct RemoteLimits {
     pub on_error: Option<OnError>,
     /// After so many failures in a row it is left alone for [`rest`](Self::rest), failing at once. Default: 5.
     pub failures: u32,
-    /// Default: 10 seconds.
+    /// For how long it is left alone then. Default: 10 seconds.
     pub rest: Duration,
     /// At which stages it is asked. Default: all.
     pub stages: Vec<Stage>,

@@ -88,7 +88,7 @@ async fn better(
     let own = ratings(inner, tenant, &task.id, MOST, seen).await?;
     let others = others(inner, tenant, task).await?;
     let (spec, in_use) = (task.reward.clone(), newest.map(|newest| newest.weights.clone()));
-    let learning = tokio::task::spawn_blocking(move || fitted(&spec, &own, &others, in_use.as_ref()));
+    let learning = inner.tracker.spawn_blocking(move || fitted(&spec, &own, &others, in_use.as_ref()));
     // A reward without terms, or a task without ratings, has nothing to learn.
     let Ok(Some(learned)) = learning.await else { return Ok(None) };
     let difference = learned.better.map(|better| better.difference);

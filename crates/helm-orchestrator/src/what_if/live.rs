@@ -43,7 +43,7 @@ impl Helm {
     ) -> Result<WhatIf> {
         let (turns, target) = (self.past_turns(task, until).await?, target.clone());
         // Of a long log this takes seconds, which turns must not wait for.
-        let read = tokio::task::spawn_blocking(move || WhatIf::new(turns, &target, since));
+        let read = self.inner().tracker.spawn_blocking(move || WhatIf::new(turns, &target, since));
         read.await.map_err(|_| Error::Lost)?
     }
 
@@ -161,8 +161,8 @@ pub(crate) async fn compare(inner: &Inner, tenant: &TenantId, task: &TaskId, sid
     let turns = past_turns(inner, tenant, task, None).await?;
     let target = Target::Policy(sides.waits);
     // Of a long log this takes seconds, which turns must not wait for.
-    let judged = tokio::task::spawn_blocking(move || {
-        Gate::new(&WhatIf::counting(turns, &target, &counted)?, &sides.options)
-    });
+    let judged = inner
+        .tracker
+        .spawn_blocking(move || Gate::new(&WhatIf::counting(turns, &target, &counted)?, &sides.options));
     judged.await.map_err(|_| Error::Lost)?
 }

@@ -161,6 +161,10 @@ where
 
     /// Says that a thing is now at `revision`, once that has been committed: older values are forgotten here, in
     /// the second level, and by the replicas that follow.
+    ///
+    /// # Cancellation safety
+    ///
+    /// Dropping the future may leave older values in the second level and in other replicas; call it again.
     pub async fn invalidate(&self, tenant: &TenantId, name: &str, revision: u64) {
         let key = self.key(tenant, name);
         self.inner.near.raise(&key, revision).await;
@@ -170,6 +174,10 @@ where
     }
 
     /// As [`TwoLevel::invalidate`], and keeps what has been committed, so that nobody has to read it.
+    ///
+    /// # Cancellation safety
+    ///
+    /// As of [`TwoLevel::invalidate`].
     pub async fn replace(&self, tenant: &TenantId, name: &str, committed: Versioned<V>) {
         let (inner, revision) = (&*self.inner, committed.revision);
         self.invalidate(tenant, name, revision).await;
@@ -181,6 +189,10 @@ where
 
     /// Forgets everything of a tenant, in both levels, and by the replicas that [follow](TwoLevel::follow), which read other
     /// tenants' values anew, too: a second level tells no more than that. Answers whether it could be reached.
+    ///
+    /// # Cancellation safety
+    ///
+    /// Dropping the future may leave values in either level; call it again.
     pub async fn clear(&self, tenant: &TenantId) -> bool {
         let cleared = match &self.inner.options.far {
             Some(far) => far.clear(self.inner.kind, tenant).await,

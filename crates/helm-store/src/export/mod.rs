@@ -65,6 +65,10 @@ pub trait RowWriter: Send {
 /// # Errors
 ///
 /// Whatever reading or writing meets; what was written by then is no whole file.
+///
+/// # Cancellation safety
+///
+/// Dropping the future leaves a file that is not whole; the log is only read.
 pub async fn export(
     log: &dyn InteractionLog,
     tenant: &TenantId,

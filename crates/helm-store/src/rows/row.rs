@@ -94,7 +94,7 @@ pub struct TurnRow {
     pub reward_stage: Option<RewardStage>,
     /// What evaluators said, from 0, bad, to 1, good; `None` where one could not judge.
     pub scores: BTreeMap<EvaluatorName, Option<UnitInterval>>,
-    /// People's current judgements, one for each source, sorted by source.
+    /// Current judgements of people and model judges, one for each source, sorted by source.
     pub feedback: Vec<FeedbackEntry>,
     /// How often guards found something, by category.
     pub violations: BTreeMap<Category, u64>,

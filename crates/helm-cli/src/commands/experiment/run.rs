@@ -133,7 +133,7 @@ impl Stage {
         }
         let number = self.played.entry(row.user.clone()).or_default();
         *number += 1;
-        let (number, is_rated) = (*number - 1, !row.feedback.is_empty());
+        let (number, is_rated) = (*number - 1, row.feedback.iter().any(|said| said.source.is_person()));
         if let (Some(strategy), Some(answer)) = (row.strategy, row.output)
             && row.status.is_answered()
             && !is_rated
