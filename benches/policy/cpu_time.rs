@@ -18,6 +18,9 @@ impl Default for CpuTime {
 
 impl CpuTime {
     fn now(&self) -> Duration {
+        // Some kernels bring the count up to date only when a thread is switched or its slice of time ends, which is
+        // milliseconds late.
+        std::thread::yield_now();
         let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
         let nanos = text.and_then(|text| text.split(' ').next()?.parse().ok());
         nanos.map_or_else(|| self.origin.elapsed(), Duration::from_nanos)
