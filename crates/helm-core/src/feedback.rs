@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::{DecisionId, IdempotencyKey, SourceName, UnitInterval};
 
-/// A judgement of a turn by a person or, from a [source](SourceName::judge) of its own, a model judge. One source has one current value for a decision; a later one corrects it.
+/// A judgement of a turn by a person or, from a [source](SourceName::judge) of its own, a model judge. One source has one
+/// current value for a decision; a later one corrects it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Feedback {

@@ -36,9 +36,6 @@ pub(crate) fn redact_with(
 }
 
 fn merged(hits: &[Hit]) -> Vec<(Span, &Hit)> {
-    if hits.is_empty() {
-        return Vec::new();
-    }
     let redacting = hits.iter().filter(|hit| hit.action == GuardAction::Redact);
     let mut spans: Vec<(Span, &Hit)> = redacting.filter_map(|hit| Some((hit.span()?, hit))).collect();
     spans.sort_by_key(|(span, hit)| (span.start, span.end, hit.order));

@@ -319,4 +319,12 @@ mod tests {
         assert_eq!((told.status(), told.code), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
         assert_eq!(told.retry_after(), Some(HeaderValue::from(1)));
     }
+
+    #[test]
+    fn a_turn_that_may_be_stored_yet_is_named_and_not_to_be_sent_again() {
+        let id = DecisionId::from_bytes([7; 16]);
+        let told = Problem::from(Error::Unstored { id });
+        assert_eq!((told.status(), told.decision_id), (StatusCode::SERVICE_UNAVAILABLE, Some(id)));
+        assert_eq!((told.is_retryable, told.retry_after()), (false, None));
+    }
 }

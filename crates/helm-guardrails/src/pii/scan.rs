@@ -281,7 +281,7 @@ impl<'t> Scan<'t> {
 
 impl Visitor for Scan<'_> {
     fn token(&mut self, token: Token) {
-        // Asked in one question, for each of the two alone is answered now so, now so.
+        // One question: the answer to each of the two alone changes from word to word, and so is guessed wrong.
         if (token.len() == 2) & !token.has(NO_HEX)
             && let Some(end) = net::mac(self.text, token.start)
         {

@@ -205,8 +205,8 @@ impl Picture {
         picture
     }
 
-    /// Of what a mask asks for. Of signs that stand for themselves only hyphens and full stops are told, and the others
-    /// left out.
+    /// Of what a mask asks for. Of what stands for itself hyphens and full stops are told, spaces and slashes as joints, and
+    /// digits and `+` left out.
     fn asked_by(mask: &str) -> Self {
         let of = |class: u8| {
             mask.bytes().enumerate().fold(0, |bits, (place, byte)| bits | u32::from(byte == class) << place)
@@ -245,7 +245,7 @@ static BY_LENGTH: LazyLock<[Vec<Listed>; LENGTHS]> = LazyLock::new(|| {
 });
 
 impl Listed {
-    /// Whether a text of this picture may have the shape, but for signs and digits that stand for themselves.
+    /// Whether a text of this picture may have the shape; what a picture does not tell is left to the shape.
     pub(super) fn fits(&self, picture: &Picture) -> bool {
         picture.holds(&self.wanted)
     }

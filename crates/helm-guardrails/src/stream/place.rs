@@ -47,9 +47,6 @@ pub(super) struct Covered(Vec<Span>);
 
 impl Covered {
     pub(super) fn new(mut spans: Vec<Span>) -> Self {
-        if spans.is_empty() {
-            return Self(spans);
-        }
         spans.sort_unstable();
         let mut apart: Vec<Span> = Vec::with_capacity(spans.len());
         for span in spans {
